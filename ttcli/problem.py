@@ -1,0 +1,20 @@
+"""A problem as the user poses it."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """A question in words, with the reference answer where a data set has one."""
+
+    text: str
+    id: str = ""  # "" until a data set names it
+    answer: str | None = None  # reference answer, never shown to a policy or verifier
+
+    @property
+    def key(self) -> int:
+        """A 64-bit number that depends on the text alone: the same problem draws the same candidates anywhere."""
+        return int.from_bytes(hashlib.blake2b(self.text.encode(), digest_size=8).digest(), "big")
