@@ -38,6 +38,7 @@ class Prefix:
 
     problem: Problem
     id: int  # unique within its policy
+    prompt_tokens: int = 0  # before the first sampled token
     steps: tuple[Step, ...] = ()
     ended: Ended = Ended.OPEN
 

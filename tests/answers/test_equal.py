@@ -1,0 +1,298 @@
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ttcli.answers import Checker, equivalent, extract_answer, is_correct
+
+DATA = Path(__file__).parents[2].parent / "shared" / "data"
+
+# Says yes to any question, but hangs, dies or talks nonsense when asked to, and counts how often it was started.
+FAKE = """
+import json, os, sys, time
+with open(sys.argv[1], "a") as starts:
+    starts.write("x")
+print("ready", flush=True)
+for line in sys.stdin:
+    question = line.lower()
+    if "hang" in question:
+        time.sleep(60)
+    if "die" in question:
+        os._exit(3)
+    print("nonsense" if "nonsense" in question else json.dumps({"same": True}), flush=True)
+"""
+
+
+class Fake:
+    """A checker with a scripted worker."""
+
+    def __init__(self, folder: Path) -> None:
+        script = folder / "worker.py"
+        script.write_text(FAKE)
+        self.log = folder / "starts"
+        self.log.touch()
+        self.checker = Checker([sys.executable, "-S", "-P", str(script), str(self.log)], limit=0.5)
+
+    @property
+    def starts(self) -> int:
+        return len(self.log.read_text())
+
+
+@pytest.fixture
+def fake(tmp_path: Path) -> Iterator[Fake]:
+    fake = Fake(tmp_path)
+    yield fake
+    fake.checker.close()
+
+
+@pytest.fixture(scope="module")
+def checker() -> Iterator[Checker]:
+    checker = Checker()
+    yield checker
+    checker.close()
+
+
+def test_plain_answers_start_no_worker(fake: Fake) -> None:
+    for one, other in (
+        ("0.5", r"\frac{1}{2}"),
+        ("5", "6"),
+        ("(1,2)", "[1,2]"),
+        ("Even", "Prime"),
+        ("5", "five"),
+        ("x+1", "x + 1"),
+    ):
+        fake.checker.equivalent(one, other)
+    assert fake.starts == 0
+
+
+def test_a_question_is_asked_once_in_either_order(fake: Fake) -> None:
+    assert fake.checker.equivalent("x+1", "1+x")
+    fake.checker.close()
+    assert fake.checker.equivalent("1+x", "x+1")
+    assert fake.starts == 1
+
+
+def test_a_question_that_hangs_is_answered_no_within_the_limit_and_the_next_one_works(fake: Fake) -> None:
+    assert fake.checker.equivalent("x", "y")
+    start = time.monotonic()
+    assert not fake.checker.equivalent("hang+1", "1")
+    assert 0.4 < time.monotonic() - start < 10
+    assert fake.checker.failures == 1
+    assert fake.checker.equivalent("x", "z")
+    assert fake.starts == 2
+
+
+def test_a_question_that_hung_is_not_asked_again(fake: Fake) -> None:
+    assert not fake.checker.equivalent("hang+1", "1")
+    assert not fake.checker.equivalent("1", "hang+1")
+    assert fake.checker.failures == 1
+
+
+@pytest.mark.parametrize("trouble", ["die+1", "nonsense+1"])
+def test_a_worker_that_fails_says_no_and_the_next_question_works(fake: Fake, trouble: str) -> None:
+    assert not fake.checker.equivalent(trouble, "1")
+    assert fake.checker.failures == 1
+    assert fake.checker.equivalent("x", "y")
+
+
+def test_a_worker_killed_between_questions_is_replaced_unnoticed(fake: Fake) -> None:
+    assert fake.checker.equivalent("x", "y")
+    assert fake.checker._worker is not None
+    fake.checker._worker._process.kill()
+    fake.checker._worker._process.wait()
+    assert fake.checker.equivalent("x", "z")
+    assert fake.checker.failures == 0
+    assert fake.starts == 2
+
+
+@pytest.mark.parametrize("command", [["/nonexistent/program"], [sys.executable, "-S", "-c", "raise SystemExit(1)"]])
+def test_a_worker_that_never_starts_is_tried_three_times(command: list[str]) -> None:
+    checker = Checker(command)
+    for i in range(5):
+        assert not checker.equivalent(f"x+{i}", "y")
+    assert checker.failures == 5
+    assert checker._failed_starts == 3
+
+
+def test_an_interrupted_question_does_not_answer_the_next(fake: Fake, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert fake.checker.equivalent("x", "y")
+    worker = fake.checker._worker
+    assert worker is not None
+
+    def interrupted(limit: float) -> bytes:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(worker, "line", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        fake.checker.equivalent("a", "b")
+    assert not worker.alive
+    assert fake.checker.equivalent("a", "b")
+
+
+def test_many_threads_may_ask_at_once(fake: Fake) -> None:
+    replies: list[bool] = []
+    threads = [
+        threading.Thread(target=lambda i=i: replies.append(fake.checker.equivalent(f"x+{i % 4}", "y")))
+        for i in range(16)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert replies == [True] * 16
+    assert fake.starts == 1
+
+
+def test_long_answers_are_not_passed_on(fake: Fake) -> None:
+    assert not fake.checker.equivalent("x+" * 1000, "y")
+    assert fake.checker.equivalent("x+" * 1000, "x+" * 1000)
+    assert fake.starts == 0
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("2^{10}", "1024"),
+        ("x^2+2x+1", "(x+1)^2"),
+        (r"\sqrt{8}", r"2\sqrt{2}"),
+        (r"\frac{\sqrt{3}}{3}", r"\frac{1}{\sqrt{3}}"),
+        (r"(-\infty, 3)", r"\left(-\infty,\sqrt{9}\right)"),
+        (r"\{1, 2\}", r"\{\sqrt{4}, 1\}"),
+        (r"3 \pm 2\sqrt{2}", r"3+2\sqrt{2}, 3-2\sqrt{2}"),
+        (r"\left( 3, \frac{\pi}{2} \right)", r"(3, \pi/2)"),
+        (r"(0,9) \cup (9,36)", r"(9,36) \cup (0,9)"),
+        ("y = 2x + 3", "2x+3"),
+        ("48+24=72", "72"),
+        (r"11\sqrt{5} + 11 \text{ cm}", r"11(1+\sqrt{5})"),
+        (
+            r"\begin{pmatrix} -1 & 0 \\ 0 & -1 \end{pmatrix}",
+            r"\begin{bmatrix} -1 & 0 \\ 0 & -\frac{2}{2} \end{bmatrix}",
+        ),
+        (r"\begin{pmatrix} 1/5 \\ -18/5 \end{pmatrix}", r"\begin{pmatrix} 0.2 \\ -3.6 \end{pmatrix}"),
+    ],
+)
+def test_mathematics_makes_these_equal_in_either_order(checker: Checker, one: str, other: str) -> None:
+    assert checker.equivalent(one, other)
+    assert checker.equivalent(other, one)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (r"\sqrt{8}", r"2\sqrt{3}"),
+        ("3c", "3"),
+        ("2x+1", "2x-1"),
+        (r"12 \text{ apples and 4 pears}", "4"),
+        ("that she has 5", "5"),
+        (r"(0,9) \cup (9,36)", "(0,36)"),
+        (r"\begin{pmatrix} 1 \\ 2 \end{pmatrix}", r"\begin{pmatrix} 2 \\ 1 \end{pmatrix}"),
+        ("x=1, y=2", "x=2, y=1"),
+        ("(C)", "(D)"),
+    ],
+)
+def test_mathematics_keeps_these_apart(checker: Checker, one: str, other: str) -> None:
+    assert not checker.equivalent(one, other)
+
+
+def test_the_real_worker_survives_ctrl_c(checker: Checker) -> None:
+    assert checker.equivalent("a+b", "b+a")
+    worker = checker._worker
+    assert worker is not None
+    os.kill(worker._process.pid, signal.SIGINT)
+    assert checker.equivalent("a+b+c", "c+b+a")
+    assert checker._worker is worker
+
+
+def test_a_power_tower_takes_the_limit_and_no_more() -> None:
+    checker = Checker(limit=1.0)
+    assert checker.equivalent("a+b", "b+a")  # the import is over
+    start = time.monotonic()
+    assert not checker.equivalent("9^{9^{9^9}}", "9^{9^{9}}")
+    assert time.monotonic() - start < 10
+    checker.close()
+
+
+def _real_worker(limit: str) -> "subprocess.Popen[bytes]":
+    worker = subprocess.Popen(
+        [sys.executable, "-m", "ttcli.answers.worker", limit],
+        cwd=Path(__file__).parents[2],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+    )
+    assert worker.stdout is not None
+    assert worker.stdout.readline() == b"ready\n"
+    return worker
+
+
+def test_a_worker_ends_when_its_stdin_does() -> None:
+    with _real_worker("5") as worker:
+        worker.communicate(timeout=10)
+    assert worker.returncode == 0
+
+
+def test_a_busy_worker_ends_by_itself_soon_after_the_limit() -> None:
+    with _real_worker("0.2") as worker:
+        assert worker.stdin is not None
+        worker.stdin.write(json.dumps({"a": "9^{9^{9^9}}", "b": "9^{9^{9}}"}).encode() + b"\n")
+        worker.stdin.flush()
+        assert worker.wait(timeout=10) == -signal.SIGALRM
+
+
+def test_importing_answers_loads_no_computer_algebra() -> None:
+    code = "import sys, ttcli.answers; print({'sympy', 'math_verify', 'numpy'} & set(sys.modules))"
+    root = Path(__file__).parents[2]
+    assert subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True).stdout == "set()\n"
+
+
+def test_a_program_that_asked_ends_without_a_word() -> None:
+    code = "from ttcli.answers import equivalent; print(equivalent('a+b', 'b+a'))"
+    root = Path(__file__).parents[2]
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-X", "dev", "-c", code], cwd=root, capture_output=True, text=True
+    )
+    assert (done.stdout, done.stderr, done.returncode) == ("True\n", "", 0)
+
+
+ANSWERS = st.one_of(
+    st.text(), st.sampled_from(["5", "x+1", "1+x", "", "(1,x)", "even", r"\frac{1}{2}", "0.5", "1,2", "x=5"])
+)
+
+
+@settings(deadline=None)
+@given(ANSWERS)
+def test_every_answer_is_equivalent_to_itself(answer: str) -> None:
+    assert equivalent(answer, answer)
+
+
+def test_equivalence_is_symmetric_for_any_text(checker: Checker) -> None:
+    @settings(deadline=None)
+    @given(st.text("x+1=,(){}\\ a", max_size=8), ANSWERS)
+    def symmetric(one: str, other: str) -> None:
+        assert checker.equivalent(one, other) == checker.equivalent(other, one)
+
+    symmetric()
+
+
+def test_no_answer_is_not_correct() -> None:
+    assert not is_correct(None, "5")
+    assert is_correct("5.0", "5")
+
+
+def test_boxed_solutions_of_math_are_their_reference_answers() -> None:
+    path = DATA / "math500_even250.jsonl"
+    if not path.exists():
+        pytest.skip("the MATH-500 half is not beside the repository")
+    rows = [json.loads(line) for line in path.read_text().splitlines()]
+    assert len(rows) == 250
+    wrong = [row["answer"] for row in rows if not is_correct(extract_answer(row["solution"]), row["answer"])]
+    assert wrong == []

@@ -1,0 +1,17 @@
+"""From the text of a solution to its final answer, from answers to classes of equal ones, from classes to a vote."""
+
+from ttcli.answers.equal import Checker, equivalent, is_correct
+from ttcli.answers.extract import extract_answer
+from ttcli.answers.vote import Ballot, Vote, best, majority, weighted
+
+__all__ = [
+    "Ballot",
+    "Checker",
+    "Vote",
+    "best",
+    "equivalent",
+    "extract_answer",
+    "is_correct",
+    "majority",
+    "weighted",
+]

@@ -1,0 +1,172 @@
+"""Whether two answers are the same: exactly where both are plain, elsewhere by math-verify in a process of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import subprocess
+import sys
+import threading
+import time
+import weakref
+from collections.abc import Sequence
+from pathlib import Path
+
+from ttcli.answers.normal import MAX_LENGTH, Canonical, canonical, latex_of
+
+LIMIT = 5.0  # seconds for one question
+START_LIMIT = 60.0  # seconds for the worker to import SymPy, on a slow and busy machine
+_MAX_STARTS = 3  # in a row that may fail before no more are tried
+
+
+def decide(a: Canonical, b: Canonical) -> bool | None:
+    """Whether two keys are the same answer; None where only mathematics can tell."""
+    if a == b:
+        return True
+    return False if a.exact and b.exact else None
+
+
+class Checker:
+    """Decides about pairs of answers and remembers what it decided; safe to call from any thread.
+
+    The worker starts with the first question that needs it. A question that takes longer than `limit`, or brings the
+    worker down, is answered "not equivalent" and counted in `failures`; the next one gets a new worker.
+    """
+
+    def __init__(
+        self, command: Sequence[str] | None = None, *, limit: float = LIMIT, start_limit: float = START_LIMIT
+    ) -> None:
+        """Limits are in seconds; `command` starts another program with the protocol of `ttcli.answers.worker`."""
+        self.failures = 0  # questions that got no reply
+        self._command = tuple(command or _worker_command(limit))
+        self._limit = limit
+        self._start_limit = start_limit
+        self._failed_starts = 0  # in a row
+        self._lock = threading.Lock()
+        self._memo: dict[tuple[str, str], bool] = {}
+        self._worker: _Worker | None = None
+
+    def equivalent(self, a: str, b: str) -> bool:
+        """Whether both are the same answer: reflexive, symmetric, and nothing is raised whatever they say."""
+        decided = decide(canonical(a), canonical(b))
+        if decided is not None:
+            return decided
+        if max(len(a), len(b)) > MAX_LENGTH:
+            return False
+        first, second = sorted((latex_of(a), latex_of(b)))
+        with self._lock:
+            if (first, second) not in self._memo:
+                self._memo[first, second] = self._ask(first, second)
+            return self._memo[first, second]
+
+    def close(self) -> None:
+        """End the worker, if one runs; a later question starts another."""
+        with self._lock:
+            self._stop()
+
+    def _ask(self, a: str, b: str) -> bool:
+        try:
+            worker = self._running()
+            reply = worker.ask(a, b, self._limit) if worker else None
+        except BaseException:  # Ctrl-C, say: a reply that comes later must not answer the next question
+            self._stop()
+            raise
+        if reply is None:
+            self.failures += 1
+            self._stop()
+        return reply is True
+
+    def _running(self) -> _Worker | None:
+        """A worker that is ready; None where none will start."""
+        if self._worker and self._worker.alive:
+            return self._worker
+        self._stop()
+        if self._failed_starts >= _MAX_STARTS:
+            return None
+        self._failed_starts += 1
+        try:
+            self._worker = _Worker(self._command)
+        except OSError:
+            return None
+        self._end = weakref.finalize(self, self._worker.stop)  # at the latest when Python exits
+        if self._worker.line(self._start_limit) != b"ready":
+            return None
+        self._failed_starts = 0
+        return self._worker
+
+    def _stop(self) -> None:
+        if self._worker:
+            self._end()
+            self._worker = None
+
+
+class _Worker:
+    """One process and the pipes to it."""
+
+    def __init__(self, command: Sequence[str]) -> None:
+        self._process = subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            bufsize=0,
+            process_group=0,  # Ctrl-C on the terminal is not for it
+        )
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._questions, self._replies = self._process.stdin, self._process.stdout
+        self._read = b""
+        self._poll = select.poll()
+        self._poll.register(self._replies, select.POLLIN)
+
+    @property
+    def alive(self) -> bool:
+        return self._process.poll() is None
+
+    def ask(self, a: str, b: str, limit: float) -> bool | None:
+        """The worker's reply; None where it gave none within the limit in seconds."""
+        try:
+            self._questions.write(json.dumps({"a": a, "b": b}).encode() + b"\n")
+            reply = json.loads(self.line(limit) or b"null")
+        except (BrokenPipeError, ValueError):
+            return None
+        return bool(reply["same"]) if isinstance(reply, dict) and "same" in reply else None
+
+    def line(self, limit: float) -> bytes | None:
+        """The next line it writes; None at its end or where the limit in seconds has passed."""
+        end = time.monotonic() + limit
+        while b"\n" not in self._read:
+            left = end - time.monotonic()
+            if left <= 0 or not self._poll.poll(left * 1000):
+                return None
+            piece = os.read(self._replies.fileno(), 65536)
+            if not piece:
+                return None
+            self._read += piece
+        line, _, self._read = self._read.partition(b"\n")
+        return line
+
+    def stop(self) -> None:
+        self._process.kill()
+        self._questions.close()
+        self._replies.close()
+        self._process.wait()
+
+
+def _worker_command(limit: float) -> tuple[str, ...]:
+    """Run by its path, and with -P, so that no file in the current directory passes for SymPy."""
+    return sys.executable, "-P", str(Path(__file__).with_name("worker.py")), str(limit)
+
+
+_DEFAULT = Checker()
+
+
+def equivalent(a: str, b: str) -> bool:
+    """Whether two answers are the same, by the `Checker` all share: within LIMIT, and False where that did not do."""
+    return _DEFAULT.equivalent(a, b)
+
+
+def is_correct(answer: str | None, reference: str) -> bool:
+    """Whether an answer was given and is the reference answer."""
+    return answer is not None and equivalent(answer, reference)

@@ -1,0 +1,161 @@
+"""What was asked for, and what it has cost so far."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields
+from enum import StrEnum
+
+from ttcli.errors import UsageError
+
+
+class Unit(StrEnum):
+    """What a budget is counted in."""
+
+    GENERATIONS = "generations"
+    TOKENS = "tokens"
+    SECONDS = "seconds"
+
+
+_BUDGET = re.compile(r"(\d+(?:\.\d+)?)\s*(tok|tokens|s|sec|seconds)?")
+_UNITS = {None: Unit.GENERATIONS, "t": Unit.TOKENS, "s": Unit.SECONDS}
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """How much may be spent on one problem."""
+
+    amount: float  # > 0; whole for generations and tokens
+    unit: Unit = Unit.GENERATIONS
+
+    @classmethod
+    def parse(cls, text: str) -> Budget:
+        """Read "64" (generations), "20000tok" or "30s".
+
+        Raises:
+            UsageError: anything else, and zero.
+        """
+        match = _BUDGET.fullmatch(text.strip().lower())
+        hint = "16 (generations), 20000tok (tokens) or 30s (seconds)"
+        if not match:
+            raise UsageError(f"{text!r} is not a budget", hint=hint)
+        amount, word = float(match[1]), match[2]
+        unit = _UNITS[word[0] if word else None]
+        if amount <= 0:
+            raise UsageError(f"a budget of {text} buys nothing", hint=hint)
+        if unit is not Unit.SECONDS and amount != int(amount):
+            raise UsageError(f"{text!r} is not a whole number of {unit}", hint=hint)
+        return cls(amount, unit)
+
+    def __str__(self) -> str:
+        return f"{self.amount:g}{ {Unit.GENERATIONS: '', Unit.TOKENS: 'tok', Unit.SECONDS: 's'}[self.unit] }"
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What was spent; costs add up."""
+
+    generations: int = 0  # candidates begun
+    prompt_tokens: int = 0  # decoded before the first sampled token, once per problem
+    policy_tokens: int = 0  # sampled
+    verifier_tokens: int = 0  # evaluated by a verifier's own model
+    shared_tokens: int = 0  # that a method without shared cells would have decoded besides
+    flops: float = 0.0  # 2 x parameters x tokens, embedding look-ups excluded
+    seconds: float = 0.0  # wall clock
+
+    def __add__(self, other: Cost) -> Cost:
+        return Cost(*(getattr(self, field.name) + getattr(other, field.name) for field in fields(self)))
+
+    @property
+    def tokens(self) -> int:
+        """All tokens that went through a model: what a token budget counts."""
+        return self.prompt_tokens + self.policy_tokens + self.verifier_tokens
+
+
+class Stopped(StrEnum):
+    """Why a run ended before its method was done."""
+
+    BUDGET = "budget"
+    INTERRUPT = "interrupt"
+
+
+_HEADROOM = 1.25  # a text may take this much longer than the longest so far, for the planning of the next one
+_RATE_TOKENS = 8  # tokens per text before its speed is believed
+
+
+class Meter:
+    """Counts what one run spends, says when it is over and whether another candidate can still be finished.
+
+    A budget of tokens or seconds is no use spread over so many candidates that none gets to its answer. So a candidate
+    is begun only if it, and those under way, are expected to finish within the budget: at first by the token limit, then
+    by the longest candidate so far.
+    """
+
+    def __init__(
+        self,
+        budget: Budget,
+        *,
+        max_tokens: int,
+        interrupted: Callable[[], bool] = lambda: False,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.budget = budget
+        self.spent = Cost()
+        self._max_tokens = max_tokens
+        self._interrupted = interrupted
+        self._clock = clock
+        self._begin = clock()
+        self._longest = 0  # tokens of the longest finished candidate
+        self._drawing_since: float | None = None
+        self._drawn = 0  # policy tokens since then
+
+    @property
+    def seconds(self) -> float:
+        """Wall-clock seconds since the run began."""
+        return self._clock() - self._begin
+
+    def add(self, cost: Cost) -> None:
+        """Count a cost (its seconds are ignored: the meter has its own clock)."""
+        self.spent += cost
+        if cost.policy_tokens:
+            if self._drawing_since is None:
+                self._drawing_since = self._clock()
+            self._drawn += cost.policy_tokens
+
+    def finished(self, tokens: int) -> None:
+        """Learn the length of a finished candidate."""
+        self._longest = max(self._longest, tokens)
+
+    def total(self) -> Cost:
+        """What has been spent, with the time it took."""
+        return self.spent + Cost(seconds=self.seconds)
+
+    @property
+    def stopped(self) -> Stopped | None:
+        """Why the run must end now; None while it may go on."""
+        if self._interrupted():
+            return Stopped.INTERRUPT
+        spent = {Unit.TOKENS: float(self.spent.tokens), Unit.SECONDS: self.seconds}.get(self.budget.unit, 0.0)
+        return Stopped.BUDGET if spent >= self.budget.amount else None
+
+    def admits(self, under_way: Sequence[int]) -> bool:
+        """Whether to begin another candidate beside those under way (their tokens so far)."""
+        if self.stopped:
+            return False
+        budget = self.budget
+        if budget.unit is Unit.GENERATIONS:
+            return self.spent.generations < budget.amount
+        if not under_way:
+            return True
+        expected = min(self._max_tokens, _HEADROOM * self._longest) if self._longest else self._max_tokens
+        if budget.unit is Unit.TOKENS:
+            outstanding = sum(max(expected - tokens, 0) for tokens in under_way)
+            return self.spent.tokens + outstanding + expected <= budget.amount
+        if self._drawing_since is None or self._drawn < _RATE_TOKENS * len(under_way):
+            return False
+        elapsed = self._clock() - self._drawing_since
+        # the pessimistic case: a further text takes its share from the others
+        rate = self._drawn / max(elapsed, 1e-6) / (len(under_way) + 1)
+        return rate * (budget.amount - self.seconds) >= expected

@@ -1,0 +1,1 @@
+"""The only rooms that know llama.cpp: weights, KV cells, batches, sampling, chat templates."""

@@ -1,0 +1,80 @@
+"""The door to llama.cpp: loads the library once, with its threads tamed, its log captured and its version checked."""
+
+from __future__ import annotations
+
+import collections
+import ctypes
+import os
+import threading
+from pathlib import Path
+from typing import Any
+
+from ttcli.engine import amx
+from ttcli.errors import BackendError
+
+SUPPORTED = ((0, 3, 36), (0, 4))  # struct layouts move between releases: floor included, ceiling excluded
+
+# OpenMP threads of llama.cpp spin at every barrier. Spinning for ever starves a neighbour and ourselves beside one;
+# sleeping at once costs a wake-up per barrier. A short spin is the measured compromise: benchmarks/neighbour.py.
+SPIN_COUNT = "2000"
+
+_LOG_WARN, _LOG_ERROR = 3, 4  # the package's own table of levels is out of date
+_log: collections.deque[str] = collections.deque(maxlen=12)  # lines at warning or error level, newest last
+_lock = threading.Lock()
+_module: Any = None
+_keep_alive: list[object] = []  # callbacks that C code holds
+
+
+def library() -> Any:
+    """Return the `llama_cpp` bindings, loading them at the first call.
+
+    Raises:
+        BackendError: the package is missing, of an unsupported version, or its shared library does not load.
+    """
+    global _module
+    with _lock:
+        if _module is None:
+            _module = _load()
+        return _module
+
+
+def _load() -> Any:
+    if "OMP_WAIT_POLICY" not in os.environ:
+        os.environ.setdefault("GOMP_SPINCOUNT", SPIN_COUNT)
+    try:
+        import llama_cpp
+    except (ImportError, OSError, RuntimeError) as error:
+        raise BackendError(
+            f"llama.cpp does not load: {error}",
+            hint="pip install --force-reinstall 'llama-cpp-python>=0.3.36,<0.4'",
+        ) from error
+    version = tuple(int(part) for part in llama_cpp.__version__.split(".")[:3] if part.isdigit())
+    if not SUPPORTED[0] <= version < SUPPORTED[1]:
+        raise BackendError(
+            f"llama-cpp-python {llama_cpp.__version__} is not supported",
+            hint="pip install 'llama-cpp-python>=0.3.36,<0.4'",
+        )
+    callback = llama_cpp.llama_log_callback(_remember)
+    _keep_alive.append(callback)
+    llama_cpp.llama_log_set(callback, ctypes.c_void_p(0))
+    llama_cpp.llama_backend_init()
+    shared = Path(llama_cpp.__file__).parent / "lib"
+    if amx.advertised() and not amx.works(shared):
+        amx.drop(shared)
+    return llama_cpp
+
+
+def _remember(level: int, text: bytes | None, _user_data: object) -> None:
+    line = (text or b"").decode("utf-8", "replace").strip()
+    if line and level in (_LOG_WARN, _LOG_ERROR):
+        _log.append(line)
+
+
+def forget_log() -> None:
+    """Drop remembered lines, before an operation whose own lines matter."""
+    _log.clear()
+
+
+def last_words(limit: int = 3) -> str:
+    """The last lines llama.cpp logged at warning or error level, joined; "" if it said nothing."""
+    return "; ".join(list(_log)[-limit:])

@@ -1,0 +1,49 @@
+"""What this machine can do: how many threads, how wide a batch, how much memory."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+# Measured with benchmarks/engine.py: on a CPU throughput rises with the width until attention over everybody's cells
+# (all sequences share one buffer) eats the gain. From 64 tokens on, llama.cpp's CPU attention switches to a tiled
+# kernel that does not skip other sequences' cells, so wider never pays there.
+CPU_WIDTH = 32
+GPU_WIDTH = 64
+
+
+def threads() -> int:
+    """Threads for one decode: the cores this process may use, one per physical core, within the cgroup's quota.
+
+    More threads than free cores collapses llama.cpp's throughput, hyper-threads do not help its kernels.
+    """
+    allowed = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else set(range(os.cpu_count() or 1))
+    cores = {_first_sibling(cpu) for cpu in allowed}
+    return max(1, min(len(cores), _quota() or len(cores)))
+
+
+def _first_sibling(cpu: int) -> str:
+    path = Path(f"/sys/devices/system/cpu/cpu{cpu}/topology/thread_siblings_list")
+    try:
+        return path.read_text().strip()
+    except OSError:
+        return str(cpu)
+
+
+def _quota() -> int | None:
+    """Whole cores that the cgroup grants, at least 1; None where it sets no limit."""
+    try:
+        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text().split()
+    except (OSError, ValueError):
+        return None
+    return None if quota == "max" else max(1, int(quota) // int(period))
+
+
+def available_memory() -> int | None:
+    """Bytes of memory that can be taken without swapping; None where the system does not say."""
+    try:
+        lines = Path("/proc/meminfo").read_text().splitlines()
+    except OSError:
+        return None
+    fields = dict(line.split(":", 1) for line in lines)
+    return int(fields["MemAvailable"].split()[0]) * 1024 if "MemAvailable" in fields else None

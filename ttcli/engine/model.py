@@ -1,0 +1,234 @@
+"""A GGUF model: its weights, vocabulary and facts."""
+
+from __future__ import annotations
+
+import ctypes
+import mmap
+from pathlib import Path
+from typing import Any, Literal
+
+from ttcli.engine.library import forget_log, last_words, library
+from ttcli.errors import ModelError
+
+GGUF_MAGIC = b"GGUF"
+_OUTPUT_TENSOR = (13).to_bytes(8, "little") + b"output.weight"  # a GGUF tensor name is length-prefixed
+
+
+class Model:
+    """Weights and vocabulary of one GGUF file; several sessions may share it.
+
+    Args:
+        path: the GGUF file (the first one of a split model).
+        gpu_layers: layers to put on a GPU; None: all of them where the build has a GPU, else none.
+
+    Raises:
+        ModelError: no such file, no GGUF, truncated, or of an unknown architecture.
+    """
+
+    def __init__(self, path: Path, *, gpu_layers: int | None = None) -> None:
+        self.path = path
+        self._lib = library()
+        self._handle = self._load(gpu_layers)
+        self._vocab = self._lib.llama_model_get_vocab(self._handle)
+        self._pieces: dict[int, bytes] = {}
+        self.vocabulary: int = self._lib.llama_vocab_n_tokens(self._vocab)
+
+    def _load(self, gpu_layers: int | None) -> Any:
+        check_gguf(self.path)
+        lib = self._lib
+        params = lib.llama_model_default_params()
+        gpu = bool(lib.llama_supports_gpu_offload())
+        params.n_gpu_layers = (-1 if gpu else 0) if gpu_layers is None else gpu_layers
+        forget_log()
+        handle = lib.llama_model_load_from_file(str(self.path).encode(), params)
+        if not handle:
+            raise ModelError(
+                f"llama.cpp cannot load {self.path}: {last_words() or 'it gave no reason'}",
+                hint="the file may be truncated or newer than this llama.cpp; fetch it again: ttc models pull",
+            )
+        return handle
+
+    @property
+    def handle(self) -> Any:
+        """The llama_model pointer.
+
+        Raises:
+            ModelError: the model has been closed.
+        """
+        if self._handle is None:
+            raise ModelError(f"{self.path.name} has been closed")
+        return self._handle
+
+    def close(self) -> None:
+        """Free the weights; every session on them must be closed before."""
+        if self._handle is not None:
+            self._lib.llama_model_free(self._handle)
+            self._handle = None
+
+    def cannot_branch(self) -> str | None:
+        """Why a search cannot fork and prune this model's cells; None if it can."""
+        lib, handle = self._lib, self.handle
+        if lib.llama_model_is_recurrent(handle):
+            return "is a recurrent model: its state cannot be forked at a token"
+        if lib.llama_model_is_hybrid(handle):
+            return "is a hybrid model (attention and recurrence): its state cannot be forked at a token"
+        if lib.llama_model_is_diffusion(handle):
+            return "is a diffusion model: it does not write from left to right"
+        if not lib.llama_model_has_decoder(handle) or lib.llama_model_has_encoder(handle):
+            return "is an encoder model: it does not write text from a prompt"
+        return None
+
+    # -- facts
+
+    @property
+    def context(self) -> int:
+        """Tokens of context that the model was trained for."""
+        return int(self._lib.llama_model_n_ctx_train(self.handle))
+
+    @property
+    def layers(self) -> int:
+        """Transformer blocks."""
+        return int(self._lib.llama_model_n_layer(self.handle))
+
+    @property
+    def width(self) -> int:
+        """Size of a hidden state."""
+        return int(self._lib.llama_model_n_embd(self.handle))
+
+    @property
+    def sliding_window(self) -> int:
+        """Tokens of the attention window of its windowed layers; 0: it has none."""
+        return int(self._lib.llama_model_n_swa(self.handle))
+
+    @property
+    def parameters(self) -> int:
+        """All weights, the embedding table included."""
+        return int(self._lib.llama_model_n_params(self.handle))
+
+    @property
+    def matmul_parameters(self) -> int:
+        """Weights that take part in a matrix product for each token: without the embedding look-up.
+
+        A model with tied embeddings multiplies by the table at its output, so there it counts.
+        """
+        with self.path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as view:
+            tied = view.find(_OUTPUT_TENSOR) < 0
+        return self.parameters if tied else self.parameters - self.vocabulary * self.width
+
+    @property
+    def cell_bytes(self) -> int:
+        """Upper bound of the KV-cache bytes per token at 16 bits (grouped-query heads counted)."""
+        heads = int(self._lib.llama_model_n_head(self.handle)) or 1
+        kv_heads = int(self._lib.llama_model_n_head_kv(self.handle)) or heads
+        return 2 * 2 * self.layers * self.width * kv_heads // heads
+
+    @property
+    def chat_template(self) -> str | None:
+        """The Jinja source of the GGUF's chat template; None if it has none."""
+        source = self._lib.llama_model_chat_template(self.handle, None)
+        return source.decode("utf-8", "replace") if source else None
+
+    def metadata(self, key: str) -> str | None:
+        """A metadata value of the GGUF as text; None if absent (arrays are not kept)."""
+        buffer = ctypes.create_string_buffer(4096)
+        size = self._lib.llama_model_meta_val_str(self.handle, key.encode(), buffer, len(buffer))
+        return buffer.value.decode("utf-8", "replace") if size >= 0 else None
+
+    @property
+    def description(self) -> str:
+        """Architecture, size and quantization in llama.cpp's words, such as "qwen2 1B Q4_K - Medium"."""
+        buffer = ctypes.create_string_buffer(256)
+        self._lib.llama_model_desc(self.handle, buffer, len(buffer))
+        return buffer.value.decode("utf-8", "replace")
+
+    # -- vocabulary
+
+    @property
+    def bos(self) -> int | None:
+        """The beginning-of-sequence token that prompts must start with; None where the model wants none."""
+        if not self._lib.llama_vocab_get_add_bos(self._vocab):
+            return None
+        return self.special_token("bos")
+
+    def special_token(self, name: Literal["bos", "eos"]) -> int | None:
+        """A special token by name; None where the vocabulary has none."""
+        token = int(getattr(self._lib, f"llama_vocab_{name}")(self._vocab))
+        return token if token >= 0 else None
+
+    def tokenize(self, text: str, *, special: bool) -> list[int]:
+        """Token ids of a text, without BOS or EOS added.
+
+        `special`: whether the text of control tokens becomes those tokens. Never for anything a user typed.
+        """
+        data = text.encode("utf-8", "surrogateescape")
+        size = len(data) + 8
+        buffer = (self._lib.llama_token * size)()
+        count = self._lib.llama_tokenize(self._vocab, data, len(data), buffer, size, False, special)
+        if count < 0:
+            size = -count
+            buffer = (self._lib.llama_token * size)()
+            count = self._lib.llama_tokenize(self._vocab, data, len(data), buffer, size, False, special)
+        return list(buffer[:count])
+
+    def piece(self, token: int) -> bytes:
+        """The bytes a token stands for; control tokens by their names."""
+        piece = self._pieces.get(token)
+        if piece is None:
+            buffer = ctypes.create_string_buffer(64)
+            size = self._lib.llama_token_to_piece(self._vocab, token, buffer, len(buffer), 0, True)
+            if size < 0:
+                buffer = ctypes.create_string_buffer(-size)
+                size = self._lib.llama_token_to_piece(self._vocab, token, buffer, len(buffer), 0, True)
+            piece = self._pieces[token] = buffer.raw[:size]
+        return piece
+
+    def ends_generation(self, token: int) -> bool:
+        """Whether the model ends its turn with this token."""
+        return bool(self._lib.llama_vocab_is_eog(self._vocab, token))
+
+    def is_control(self, token: int) -> bool:
+        """Whether this token steers the model and stands for no text."""
+        return bool(self._attributes(token) & (self._lib.LLAMA_TOKEN_ATTR_CONTROL | self._lib.LLAMA_TOKEN_ATTR_UNKNOWN))
+
+    def swallows_space(self, token: int) -> tuple[bool, bool]:
+        """Whether white space before it, and after it, belongs to a control token (some templates rely on it)."""
+        attributes = self._attributes(token)
+        lib = self._lib
+        return bool(attributes & lib.LLAMA_TOKEN_ATTR_LSTRIP), bool(attributes & lib.LLAMA_TOKEN_ATTR_RSTRIP)
+
+    def _attributes(self, token: int) -> int:
+        return int(self._lib.llama_vocab_get_attr(self._vocab, token))
+
+
+def check_gguf(path: Path) -> None:
+    """Raise ModelError unless `path` is a readable file that starts as a GGUF does."""
+    try:
+        with path.open("rb") as file:
+            magic = file.read(len(GGUF_MAGIC))
+    except OSError as error:
+        raise ModelError(f"cannot read {path}: {error.strerror}", hint="ttc models list") from error
+    if magic != GGUF_MAGIC:
+        raise ModelError(f"{path} is not a GGUF file", hint="quantized models end in .gguf: ttc models list")
+
+
+def describe(path: Path) -> dict[str, str | int]:
+    """Facts of the GGUF at `path`, for `ttc models info`.
+
+    Raises:
+        ModelError: as `Model` does.
+    """
+    model = Model(path)
+    try:
+        return {
+            "architecture": model.metadata("general.architecture") or "unknown",
+            "quantization": model.description,
+            "parameters": model.parameters,
+            "context": model.context,
+            "layers": model.layers,
+            "width": model.width,
+            "vocabulary": model.vocabulary,
+            "chat template": "yes" if model.chat_template else "no",
+            "policy": model.cannot_branch() or ("yes" if model.chat_template else "no: it has no chat template"),
+        }
+    finally:
+        model.close()

@@ -1,0 +1,122 @@
+"""Drawing a token from a row of logits, in numpy.
+
+Temperature first, then top-k, top-p (Holtzman et al. 2020, arXiv 1904.09751) and min-p (Nguyen et al. 2024,
+arXiv 2407.01082) on the tempered distribution.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ttcli.errors import UsageError
+
+Row = NDArray[np.float32]
+
+_BLOCK = 64  # tokens per block when looking for the k-th largest logit
+_FIRST_LOOK = 1024  # candidates inspected before top-p or min-p alone falls back to sorting the whole vocabulary
+
+
+@dataclass(frozen=True, slots=True)
+class Sampler:
+    """How tokens are drawn."""
+
+    temperature: float = 0.8  # 0: the most likely token, always
+    top_k: int = 40  # 0: off
+    top_p: float = 0.95  # in (0, 1]; 1: off
+    min_p: float = 0.0  # in [0, 1]; 0: off
+
+    def __post_init__(self) -> None:
+        checks = (
+            (0 <= self.temperature < math.inf, "--temperature must be 0 or more", self.temperature),
+            (self.top_k >= 0, "--top-k must be 0 (off) or more", self.top_k),
+            (0 < self.top_p <= 1, "--top-p must be above 0 and at most 1 (off)", self.top_p),
+            (0 <= self.min_p <= 1, "--min-p must be from 0 (off) to 1", self.min_p),
+        )
+        for fine, rule, value in checks:
+            if not fine:
+                raise UsageError(f"{rule}, not {value}", hint="the defaults are 0.8, 40, 0.95 and 0")
+
+
+class Draw(NamedTuple):
+    """A drawn token and its log-probability at temperature 1 over the full vocabulary."""
+
+    token: int
+    logprob: float  # <= 0
+
+
+class Dice:
+    """Draws tokens from rows of one vocabulary; keeps a scratch row so that drawing allocates next to nothing."""
+
+    def __init__(self, vocabulary: int) -> None:
+        self._scratch = np.empty(vocabulary, np.float32)
+
+    def draw(self, row: Row, sampler: Sampler, rng: np.random.Generator) -> Draw:
+        """Draw one token from `row` (n_vocab logits); takes exactly one number from `rng`, none at temperature 0."""
+        peak = float(row.max())
+        np.subtract(row, np.float32(peak), out=self._scratch)
+        np.exp(self._scratch, out=self._scratch)
+        log_total = peak + math.log(float(self._scratch.sum()))
+        if sampler.temperature == 0:
+            token = int(row.argmax())
+        else:
+            tokens, odds = shortlist(row, peak, sampler)
+            token = int(tokens[pick(odds, rng.random())])
+        return Draw(token, min(0.0, float(row[token]) - log_total))
+
+
+def shortlist(row: Row, peak: float, sampler: Sampler) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
+    """The tokens that survive top-k, top-p and min-p, most likely first, with their unnormalised odds."""
+    unbounded = sampler.top_k == 0 or sampler.top_k >= row.size
+    tokens = _largest(row, _FIRST_LOOK if unbounded else sampler.top_k)
+    odds = _tempered(row[tokens], peak, sampler.temperature)
+    total = odds.sum()
+    if unbounded and tokens.size < row.size:
+        everything = _tempered(row, peak, sampler.temperature)
+        total = everything.sum()
+        enough = odds.sum() >= sampler.top_p * total if sampler.top_p < 1 else odds[-1] < sampler.min_p * odds[0]
+        if not enough:
+            tokens = np.argsort(-row, kind="stable")
+            odds = everything[tokens]
+    keep = odds.size
+    if sampler.top_p < 1:
+        keep = min(keep, int(np.searchsorted(odds.cumsum(), sampler.top_p * total)) + 1)
+    if sampler.min_p > 0:
+        keep = min(keep, int((odds >= sampler.min_p * odds[0]).sum()))
+    return tokens[:keep], odds[:keep]
+
+
+def pick(odds: NDArray[np.float64], uniform: float) -> int:
+    """Index drawn in proportion to `odds` by a number in [0, 1)."""
+    ladder = odds.cumsum()
+    return min(int(np.searchsorted(ladder, uniform * ladder[-1], side="right")), odds.size - 1)
+
+
+def _tempered(logits: Row, peak: float, temperature: float) -> NDArray[np.float64]:
+    return np.exp((logits.astype(np.float64) - peak) / temperature)
+
+
+def _largest(row: Row, count: int) -> NDArray[np.intp]:
+    """Indices of the `count` largest logits, largest first, ties by index.
+
+    The count-th largest block maximum bounds the count-th largest logit from below, so one pass over the row leaves
+    few candidates to sort.
+    """
+    whole = row.size - row.size % _BLOCK
+    blocks = row[:whole].reshape(-1, _BLOCK).max(axis=1) if whole else row[:0]
+    if count < blocks.size:
+        bound = np.partition(blocks, blocks.size - count)[blocks.size - count]
+        candidates = np.flatnonzero(row >= bound)
+    else:
+        candidates = np.arange(row.size)
+    order = np.lexsort((candidates, -row[candidates]))[:count]
+    return candidates[order]
+
+
+def generator(*key: int) -> np.random.Generator:
+    """The generator of one candidate: its draws depend on the key (seed, problem, index) alone."""
+    return np.random.Generator(np.random.PCG64(np.random.SeedSequence(key)))

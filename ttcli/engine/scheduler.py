@@ -1,0 +1,343 @@
+"""Continuous batching: many texts grow in one batch, and a place is refilled the moment its text ends.
+
+`step()` reads as what it does: admit, make room, decode, draw. Everything in it is deterministic; no clock is read.
+"""
+
+from __future__ import annotations
+
+import codecs
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from ttcli.engine.sampling import Dice, Row, Sampler
+from ttcli.engine.session import Branch, Piece, Session
+from ttcli.errors import BackendError, PromptTooLong
+from ttcli.tree import Ended, Step
+
+_FIRST_GUESS = 256  # tokens a text is expected to take before any has ended
+_LITTLE_MORE = 32  # tokens a text that outgrew the expectation is expected to take still
+
+
+@dataclass(frozen=True, slots=True)
+class Until:
+    """When a text stops growing, besides the end of the model's turn."""
+
+    max_tokens: int  # sampled tokens, at least 1
+    separator: str | None = None  # closes a step; None: the text is one step
+    steps: int | None = None  # stop after so many steps; None: go on to the end
+
+
+class Job:
+    """A text in the making on top of a branch."""
+
+    __slots__ = (
+        "_decoder",
+        "_logprob",
+        "_step_tokens",
+        "_text",
+        "branch",
+        "ended",
+        "grown",
+        "parent",
+        "rng",
+        "sampler",
+        "steps",
+        "until",
+    )
+        "_decoder",
+        "_logprob",
+        "_step_tokens",
+        "_text",
+        "branch",
+        "ended",
+        "grown",
+        "parent",
+        "rng",
+        "sampler",
+        "steps",
+        "until",
+    )
+
+    def __init__(self, parent: Branch, sampler: Sampler, until: Until, rng: np.random.Generator) -> None:
+        self.parent = parent
+        self.branch = Branch(parent)
+        self.sampler = sampler
+        self.until = until
+        self.rng = rng
+        self.steps: list[Step] = []
+        self.ended = Ended.OPEN
+        self.grown = 0  # sampled tokens
+        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
+        self._text = ""  # of the step in the making
+        self._step_tokens = 0
+        self._logprob = 0.0
+
+    def take(self, token: int, piece: bytes | None, logprob: float) -> str:
+        """Append a drawn token (`piece` None: it ended the turn); return the text that became readable."""
+        until = self.until
+        self.branch.tokens.append(token)
+        self.grown += 1
+        self._step_tokens += 1
+        self._logprob += logprob
+        text = self._decoder.decode(piece or b"", final=piece is None)
+        self._text += text
+        if piece is None:
+            self._close_step(Ended.STOP)
+        elif until.separator and until.separator in self._text.lstrip():
+            self._close_step(Ended.OPEN)
+        if self.ended is Ended.OPEN and not self.finished and self.grown >= until.max_tokens:
+            self._close_step(Ended.LENGTH)
+        return text
+
+    @property
+    def finished(self) -> bool:
+        """Whether it has reached what it was asked for, or its end."""
+        return self.ended is not Ended.OPEN or (self.until.steps is not None and len(self.steps) >= self.until.steps)
+
+    def cut(self) -> None:
+        """End it where it stands."""
+        self._close_step(Ended.CUT)
+
+    def _close_step(self, ended: Ended) -> None:
+        if ended is not Ended.OPEN:
+            self._text += self._decoder.decode(b"", final=True)
+        if self._step_tokens:
+            step = Step(self._text, self._step_tokens, self._logprob)
+            if self.steps and not step.text.strip():  # an end of turn right after a separator is no step of its own
+                last = self.steps.pop()
+                step = Step(last.text + step.text, last.tokens + step.tokens, last.logprob + step.logprob)
+            self.steps.append(step)
+        self._text, self._step_tokens, self._logprob = "", 0, 0.0
+        self.ended = ended
+
+
+class Growth(NamedTuple):
+    """A token that a job took."""
+
+    job: Job
+    text: str  # that became readable with it; "" inside a multi-byte character
+
+
+class Scheduler:
+    """Runs jobs on a session, at most `session.width` rows at a time."""
+
+    def __init__(self, session: Session) -> None:
+        self.session = session
+        self._dice = Dice(session.model.vocabulary)
+        self._waiting: deque[Job] = deque()
+        self._running: list[Job] = []
+        self._filling: list[Branch] = []  # branches whose last row of logits somebody waits for
+        self._idle: set[Branch] = set()  # filled, held by the policy: the first to be evicted
+        self._clock = 0  # steps taken
+        self._expected = float(_FIRST_GUESS)  # tokens per job, learned from those that ended
+        self.widths: list[int] = []  # rows drawn from in each decode: how full the batch was
+        self.again = 0  # tokens decoded a second time, after an eviction
+
+    # -- what the policy asks for
+
+    @property
+    def room(self) -> int:
+        """Jobs that could be submitted without waiting for a place."""
+        return self.session.width - len(self._running) - len(self._waiting)
+
+    @property
+    def busy(self) -> bool:
+        """Whether there is anything to do."""
+        return bool(self._running or self._waiting or self._filling)
+
+    def submit(self, job: Job) -> None:
+        """Queue a job.
+
+        Raises:
+            PromptTooLong: it could not fit even if it were alone.
+        """
+        need = job.parent.length + job.until.max_tokens
+        if need > self.session.cells:
+            raise PromptTooLong(
+                f"{job.parent.length} tokens of prompt and {job.until.max_tokens} of answer "
+                f"exceed the {self.session.cells} cells of the context",
+                hint="lower --max-tokens",
+            )
+        self._waiting.append(job)
+
+    def fill(self, branch: Branch) -> None:
+        """Have the branch decoded to its end and its row of logits kept in `branch.row`."""
+        if branch.row is None and branch not in self._filling:
+            self._filling.append(branch)
+
+    def cancel(self, jobs: Iterable[Job]) -> None:
+        """Stop jobs wherever they are and free their cells."""
+        for job in jobs:
+            if job in self._running:
+                self._running.remove(job)
+            elif job in self._waiting:
+                self._waiting.remove(job)
+            self.session.detach(job.branch)
+
+    def release(self, branch: Branch) -> None:
+        """Give up a branch: it will not be extended again."""
+        self._idle.discard(branch)
+        if branch in self._filling:
+            self._filling.remove(branch)
+        branch.row = None
+        self.session.detach(branch)
+
+    # -- one step
+
+    def step(self) -> list[Growth]:
+        """Advance every text by at most one token; return what grew. Finished jobs have left the batch.
+
+        Raises:
+            Aborted: the session was halted; everything is as before and could go on.
+        """
+        self._clock += 1
+        grown = self._admit()
+        pieces = self._batch()
+        if not pieces:
+            return grown
+        rows = self.session.decode(pieces)
+        self.widths.append(sum(piece.wants_row for piece in pieces))
+        return grown + self._draw(pieces, rows)
+
+    def _admit(self) -> list[Growth]:
+        """Give free places to waiting jobs whose parent is filled; their first token comes from the parent's row."""
+        grown: list[Growth] = []
+        delayed: list[Job] = []
+        while self._waiting and len(self._running) + len(self._filling) < self.session.width:
+            job = self._waiting.popleft()
+            if job.parent.row is None:
+                self._touch(job.parent)
+                self.fill(job.parent)
+                delayed.append(job)
+            elif self._fits(job):
+                self.session.attach(job.branch)
+                self._touch(job.parent)
+                self._running.append(job)
+                if not job.grown:
+                    grown += self._advance(job, job.parent.row)
+            else:
+                delayed.append(job)
+                break
+        self._waiting.extendleft(reversed(delayed))
+        return grown
+
+    def _fits(self, job: Job) -> bool:
+        """Whether the running jobs and this one are expected to find cells to their end."""
+        if not self._running:
+            return self._make_room(job.branch.pending + 1, keep=job.parent) and self._make_sequence(job.parent)
+        expected = sum(max(self._expected - other.grown, _LITTLE_MORE) for other in (*self._running, job))
+        evictable = sum(branch.cached for branch in self._evictable(job.parent))
+        room = self.session.cells_free - self._promised + evictable
+        return job.branch.pending + expected <= room and self._make_sequence(job.parent)
+
+    @property
+    def _promised(self) -> int:
+        """Cells that branches being filled will still take."""
+        return sum(branch.pending for branch in self._filling if branch.resident)
+
+    def _batch(self) -> list[Piece]:
+        """The pieces of the next decode: a token of each running job, and as much of new prompts as fits beside."""
+        pieces = self._pieces()
+        while not self._make_room(sum(piece.size for piece in pieces)):
+            self._preempt()
+            pieces = self._pieces()
+        return pieces
+
+    def _pieces(self) -> list[Piece]:
+        space = self.session.batch - len(self._running)
+        pieces = []
+        for job in self._running:
+            count = min(job.branch.pending, space + 1)
+            space -= count - 1
+            pieces.append(Piece(job.branch, count, count == job.branch.pending))
+        for branch in self._filling[: self.session.width - len(self._running)]:
+            count = min(branch.pending, space) if self._readied(branch) else 0
+            if count:
+                space -= count
+                pieces.append(Piece(branch, count, count == branch.pending))
+        return pieces
+
+    def _readied(self, branch: Branch) -> bool:
+        """Whether a branch to be filled is resident, with cells for all of it promised."""
+        if branch.resident:
+            return True
+        if not (self._make_room(self._promised + branch.length) and self._make_sequence()):
+            return False
+        known = len(branch.tokens)
+        self.session.attach(branch)
+        self.again += len(branch.tokens) - known
+        self._idle.add(branch)
+        return True
+
+    def _evictable(self, keep: Branch | None = None) -> list[Branch]:
+        """Idle branches that nobody stands on, least recently used first."""
+        idle = (b for b in self._idle if b.standing == 1 and b is not keep and b not in self._filling)
+        return sorted(idle, key=lambda branch: (branch.used, branch.seq))
+
+    def _make_room(self, cells: int, *, keep: Branch | None = None) -> bool:
+        """Evict idle branches until so many cells are free; False if that is not enough."""
+        while self.session.cells_free < cells:
+            idle = self._evictable(keep)
+            if not idle:
+                return False
+            self._evict(idle[0])
+        return True
+
+    def _make_sequence(self, keep: Branch | None = None) -> bool:
+        """Have a sequence id free, by evicting an idle branch if need be."""
+        if not self.session.sequences_free:
+            idle = self._evictable(keep)
+            if not idle:
+                return False
+            self._evict(idle[0])
+        return True
+
+    def _evict(self, branch: Branch) -> None:
+        self.again += branch.cached
+        self.session.detach(branch)
+        branch.row = None
+        self._idle.discard(branch)
+
+    def _preempt(self) -> None:
+        """Send the job that has grown least back to the queue; it will decode its own tokens again and go on."""
+        if not self._running:
+            raise BackendError("the KV cells do not suffice for the prompts in work", hint="a smaller --width")
+        victim = min(reversed(self._running), key=lambda job: job.grown)
+        self._running.remove(victim)
+        self.again += victim.branch.cached
+        self.session.detach(victim.branch)
+        self._waiting.appendleft(victim)
+
+    def _draw(self, pieces: list[Piece], rows: Row) -> list[Growth]:
+        grown: list[Growth] = []
+        jobs = {id(job.branch): job for job in self._running}
+        flagged = (piece.branch for piece in pieces if piece.wants_row)
+        for branch, row in zip(flagged, rows, strict=True):
+            job = jobs.get(id(branch))
+            if job is None:
+                branch.row = row.copy()
+                self._filling.remove(branch)
+            else:
+                grown += self._advance(job, row)
+        return grown
+
+    def _advance(self, job: Job, row: Row) -> list[Growth]:
+        model = self.session.model
+        token, logprob = self._dice.draw(row, job.sampler, job.rng)
+        text = job.take(token, None if model.ends_generation(token) else model.piece(token), logprob)
+        if job.finished:
+            self._running.remove(job)
+            self._expected += (job.grown - self._expected) / 8
+            if job.ended is Ended.OPEN:
+                self._idle.add(job.branch)
+                self._touch(job.branch)
+            else:
+                self.session.detach(job.branch)
+        return [Growth(job, text)]
+
+    def _touch(self, branch: Branch) -> None:
+        branch.used = self._clock

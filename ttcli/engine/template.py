@@ -1,0 +1,125 @@
+"""A chat as token ids: the model's own Jinja template, with whatever a user typed kept free of control tokens."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, Literal, NamedTuple, NoReturn
+
+import jinja2
+import jinja2.sandbox
+
+from ttcli.engine.model import Model
+from ttcli.errors import ModelError
+
+Message = Mapping[str, str]  # role and content
+
+_FENCE = "\ue000"  # private-use characters around a message's number: no template has reason to hold them
+
+
+class Span(NamedTuple):
+    """A stretch of a rendered chat."""
+
+    text: str
+    trusted: bool  # from the template: control tokens in it are meant
+
+
+class ChatTemplate:
+    """The chat template of a model.
+
+    Raises:
+        ModelError: the model has no template, or one that does not compile.
+    """
+
+    def __init__(self, model: Model, source: str | None = None) -> None:
+        self._model = model
+        source = source if source is not None else model.chat_template
+        if source is None:
+            raise ModelError(
+                f"{model.path.name} has no chat template, so how to put a problem to it is unknown",
+                hint="choose an instruct model: ttc models list",
+            )
+        try:
+            self._template = _environment().from_string(source)
+        except jinja2.TemplateError as error:
+            raise ModelError(f"the chat template of {model.path.name} does not compile: {error}") from error
+
+    def encode(self, messages: Sequence[Message]) -> list[int]:
+        """Token ids of a chat up to where the assistant's turn begins.
+
+        Raises:
+            ModelError: the template rejects these messages.
+        """
+        ids = tokenize(self._model, self.render(messages))
+        bos = self._model.bos
+        return [bos, *ids] if bos is not None and ids[:1] != [bos] else ids
+
+    def render(self, messages: Sequence[Message]) -> list[Span]:
+        """The chat as spans of template text and message text."""
+        marked = [{**message, "content": f"{_FENCE}{number}{_FENCE}"} for number, message in enumerate(messages)]
+        try:
+            rendered = self._template.render(
+                messages=marked,
+                add_generation_prompt=True,
+                bos_token=self._special("bos"),
+                eos_token=self._special("eos"),
+            )
+        except jinja2.TemplateError as error:
+            raise ModelError(f"the chat template of {self._model.path.name} fails: {error}") from error
+        # every odd part is a message's number; templates commonly strip the content, so we do
+        parts = rendered.split(_FENCE)
+        spans = [
+            Span(messages[int(part)]["content"].strip(), trusted=False) if odd % 2 else Span(part, trusted=True)
+            for odd, part in enumerate(parts)
+        ]
+        return [span for span in spans if span.text]
+
+    def _special(self, name: Literal["bos", "eos"]) -> str:
+        token = self._model.special_token(name)
+        return self._model.piece(token).decode("utf-8", "replace") if token is not None else ""
+
+
+def tokenize(model: Model, spans: Sequence[Span]) -> list[int]:
+    """Token ids of spans: control tokens only where the template wrote them, plain text tokenized across span borders.
+
+    For text without control tokens in it, equal to tokenizing the whole rendered chat at once.
+    """
+    ids: list[int] = []
+    text = ""
+    strip_next = False
+    for span in spans:
+        rest = span.text
+        if span.trusted:
+            for control in filter(model.is_control, model.tokenize(span.text, special=True)):
+                name = model.piece(control).decode("utf-8", "replace")
+                before, found, after = rest.partition(name)
+                if not found:  # a token the tokenizer added on its own
+                    continue
+                text += before
+                swallow_before, swallow_after = model.swallows_space(control)
+                text = text.lstrip() if strip_next else text
+                ids += model.tokenize(text.rstrip() if swallow_before else text, special=False) if text else []
+                ids.append(control)
+                text, rest, strip_next = "", after, swallow_after
+        text += rest
+    text = text.lstrip() if strip_next else text
+    return ids + (model.tokenize(text, special=False) if text else [])
+
+
+def _environment() -> jinja2.Environment:
+    environment = jinja2.sandbox.ImmutableSandboxedEnvironment(
+        trim_blocks=True, lstrip_blocks=True, extensions=["jinja2.ext.loopcontrols"]
+    )
+    environment.globals["raise_exception"] = _reject
+    environment.globals["strftime_now"] = lambda form: datetime.now().astimezone().strftime(form)
+    environment.filters["tojson"] = _to_json
+    return environment
+
+
+def _reject(message: str) -> NoReturn:
+    raise jinja2.TemplateError(message)
+
+
+def _to_json(value: Any, indent: int | None = None) -> str:
+    return json.dumps(value, ensure_ascii=False, indent=indent)

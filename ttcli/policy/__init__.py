@@ -1,0 +1,1 @@
+"""Where solutions come from: a GGUF here, or a script for tests."""

@@ -1,0 +1,227 @@
+"""Solutions from a GGUF model in this process: one prompt, many continuations in one batch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
+
+from ttcli.engine import machine
+from ttcli.engine.model import Model
+from ttcli.engine.sampling import Sampler, generator
+from ttcli.engine.scheduler import Job, Scheduler, Until
+from ttcli.engine.session import Aborted, Branch, Session
+from ttcli.engine.template import ChatTemplate
+from ttcli.errors import ModelError, PromptTooLong
+from ttcli.policy.prompt import Prompt
+from ttcli.policy.protocol import Extend, Extension, Growth
+from ttcli.problem import Problem
+from ttcli.tree import Ended, Prefix
+
+_CELLS_PER_TEXT = 384  # of the default context: more is seldom needed, and preemption copes when it is
+_MEMORY_SHARE = 0.5  # of what is available that the cells may take
+
+_Jobs = dict[Job, tuple[int, Prefix, int]]  # request number, its prefix, tokens it shares
+_Inbox = list[tuple[Job, str]]  # a token's text
+
+
+class LocalPolicy:
+    """A policy on the engine.
+
+    Args:
+        model: the weights; they stay the caller's to close.
+        max_tokens: sampled tokens of one solution at most.
+        width: texts that grow in one batch at most.
+        cells: KV cells; None: enough for `width` usual solutions, within the memory that is free.
+        interrupted: asked during every decode.
+
+    Raises:
+        ModelError: the model has no chat template, or cannot be branched.
+    """
+
+    def __init__(
+        self,
+        model: Model,
+        *,
+        prompt: Prompt,
+        sampler: Sampler,
+        max_tokens: int,
+        width: int,
+        cells: int | None = None,
+        threads: int | None = None,
+        interrupted: Callable[[], bool] | None = None,
+    ) -> None:
+        reason = model.cannot_branch()
+        if reason:
+            raise ModelError(f"{model.path.name} {reason}", hint="choose a plain transformer: ttc models list")
+        self.model = model
+        self.name = model.path.stem
+        self.parameters = model.matmul_parameters
+        self.width = width
+        self._template = ChatTemplate(model)
+        self._prompt = prompt
+        self._sampler = sampler
+        self._max_tokens = max_tokens
+        self._cells = cells
+        self._threads = threads
+        self._interrupted = interrupted or (lambda: False)
+        self._scheduler: Scheduler | None = None  # made when the first prompt is known
+        self._branches: dict[int, Branch] = {}  # of prefixes that can be extended
+        self._claimed: set[int] = set()  # prefixes whose own tokens have been charged to an extension
+        self._inboxes: dict[Job, _Inbox] = {}  # where the call that owns a job reads
+        self._next_id = 0
+
+    def start(self, problem: Problem) -> Prefix:
+        """The root of a problem; nothing is decoded until it is extended."""
+        ids = self._template.encode(self._prompt.messages(problem))
+        need, context = len(ids) + self._max_tokens, self.model.context
+        if need > context:
+            fits = context - len(ids)
+            raise PromptTooLong(
+                f"the prompt takes {len(ids)} tokens and the answer up to {self._max_tokens}, "
+                f"but {self.name} has a context of {context}",
+                hint=f"--max-tokens {fits}" if fits > 0 else "shorten it, or choose a model with a longer context",
+            )
+        self._reserve(len(ids))
+        return self._handle(Prefix(problem, 0, prompt_tokens=len(ids)), Branch(None, ids))
+
+    def extend(self, requests: Iterable[Extend | None]) -> Iterator[list[Growth | Extension]]:
+        """Continue prefixes; see the protocol."""
+        source = enumerate(requests)
+        jobs: _Jobs = {}
+        inbox: _Inbox = []
+        try:
+            while self._pull(source, jobs, inbox):
+                try:
+                    if not inbox:
+                        self._step()
+                except Aborted:
+                    yield [self._cut(job, *jobs.pop(job)) for job in list(jobs) if job.grown]
+                    return
+                yield self._read(inbox, jobs)
+        finally:
+            self.scheduler.cancel(jobs)
+            for job in jobs:
+                self._inboxes.pop(job, None)
+
+    def release(self, prefixes: Iterable[Prefix]) -> None:
+        """Free the cells of prefixes."""
+        for prefix in prefixes:
+            branch = self._branches.pop(prefix.id, None)
+            if branch is not None:
+                self.scheduler.release(branch)
+            self._claimed.discard(prefix.id)
+
+    def close(self) -> None:
+        """Free the context."""
+        if self._scheduler is not None:
+            self._scheduler.session.close()
+            self._scheduler = None
+            self._branches.clear()
+
+    @property
+    def scheduler(self) -> Scheduler:
+        """The scheduler, for its statistics.
+
+        Raises:
+            ModelError: nothing has been started.
+        """
+        if self._scheduler is None:
+            raise ModelError(f"{self.name} has not been given a problem")
+        return self._scheduler
+
+    def _reserve(self, prompt: int) -> None:
+        """Have a context that holds this prompt and an answer; a small one is replaced while it holds nothing."""
+        need = prompt + self._max_tokens
+        if self._scheduler is not None:
+            if need <= self._scheduler.session.cells:
+                return
+            if self._branches or self._scheduler.busy:
+                raise PromptTooLong(
+                    f"the prompt takes {prompt} tokens and the answer up to {self._max_tokens}, "
+                    f"but the context in use has {self._scheduler.session.cells} cells",
+                    hint=f"--cells {need}",
+                )
+            self.close()
+        usual = prompt + self.width * min(self._max_tokens, _CELLS_PER_TEXT)
+        cells = self._cells or max(need, min(usual, self._affordable()))
+        self._scheduler = Scheduler(
+            Session(
+                self.model,
+                cells=max(cells, need),
+                width=self.width,
+                threads=self._threads,
+                halted=self._interrupted,
+            )
+        )
+
+    def _affordable(self) -> int:
+        memory = machine.available_memory()
+        if memory is None:
+            return self.model.context * self.width
+        return int(memory * _MEMORY_SHARE / self.model.cell_bytes)
+
+    def _handle(self, prefix: Prefix, branch: Branch) -> Prefix:
+        self._next_id += 1
+        self._branches[self._next_id] = branch
+        return replace(prefix, id=self._next_id)
+
+    def _pull(
+        self,
+        source: Iterator[tuple[int, Extend | None]],
+        jobs: _Jobs,
+        inbox: _Inbox,
+    ) -> bool:
+        """Submit requests while there is room; whether anything is under way."""
+        while not self._interrupted() and (self._scheduler is None or self.scheduler.room > 0):
+            number, request = next(source, (0, None))
+            if request is None:
+                break
+            job, shared = self._submit(request)
+            jobs[job] = (number, request.prefix, shared)
+            self._inboxes[job] = inbox
+        return bool(jobs)
+
+    def _submit(self, request: Extend) -> tuple[Job, int]:
+        prefix = request.prefix
+        branch = self._branches[prefix.id]
+        sampler = self._sampler
+        if request.temperature is not None:
+            sampler = replace(sampler, temperature=request.temperature)
+        until = Until(
+            self._max_tokens - prefix.tokens,
+            separator=self._prompt.step_separator,
+            steps=request.steps if request.until == "step" else None,
+        )
+        job = Job(branch, sampler, until, generator(*request.seed))
+        self.scheduler.submit(job)
+        fresh = 0 if prefix.id in self._claimed else branch.pending
+        self._claimed.add(prefix.id)
+        return job, branch.length - fresh
+
+    def _step(self) -> None:
+        for job, text in self.scheduler.step():
+            self._inboxes[job].append((job, text))
+
+    def _read(self, inbox: _Inbox, jobs: _Jobs) -> list[Growth | Extension]:
+        """What arrived for one call: tokens, and the extensions that are complete."""
+        events: list[Growth | Extension] = []
+        for job, text in inbox:
+            number, prefix, shared = jobs[job]
+            events.append(Growth(number, text))
+            if job.finished:
+                del jobs[job], self._inboxes[job]
+                events.append(self._extension(job, number, prefix, shared))
+        inbox.clear()
+        return events
+
+    def _cut(self, job: Job, number: int, prefix: Prefix, shared: int) -> Extension:
+        self.scheduler.cancel([job])
+        self._inboxes.pop(job)
+        job.cut()
+        return self._extension(job, number, prefix, shared)
+
+    def _extension(self, job: Job, number: int, prefix: Prefix, shared: int) -> Extension:
+        grown = replace(prefix, id=0, steps=(*prefix.steps, *job.steps), ended=job.ended)
+        if job.ended is Ended.OPEN:
+            grown = self._handle(grown, job.branch)
+        return Extension(number, grown, job.grown, shared)

@@ -1,0 +1,71 @@
+"""The seam between a search and whatever proposes its next words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal, NamedTuple, Protocol
+
+from ttcli.problem import Problem
+from ttcli.tree import Prefix
+
+
+@dataclass(frozen=True, slots=True)
+class Extend:
+    """One continuation of one prefix."""
+
+    prefix: Prefix
+    seed: tuple[int, ...]  # keys the candidate's own random generator
+    until: Literal["step", "answer"] = "answer"
+    steps: int = 1  # with until="step": how many
+    temperature: float | None = None  # None: the policy's own; 0: greedy
+
+
+class Growth(NamedTuple):
+    """A token that a continuation took."""
+
+    request: int  # position among the requests of this call
+    text: str  # that became readable with it
+
+
+class Extension(NamedTuple):
+    """A finished continuation, or one that was cut short."""
+
+    request: int  # position among the requests of this call
+    prefix: Prefix  # the request's prefix with the new steps
+    tokens: int  # sampled for it
+    shared: int  # tokens of the request's prefix that were not decoded again for it
+
+
+class Policy(Protocol):
+    """Proposes continuations.
+
+    `extend` takes requests when it has a place for them; None from the iterable means "none now, ask again after the
+    next token", and ends the call when nothing is under way. Each step yields what grew, possibly nothing, so that one
+    `next()` costs one decode at most and several calls can be driven in turn. When the policy is interrupted,
+    continuations under way come back cut and those not begun do not come back. Closing the iterator cancels what is
+    under way.
+    """
+
+    parameters: int  # that take part in a matrix product per token, for FLOPs
+    name: str
+
+    def start(self, problem: Problem, *, attempts: Sequence[str] = ()) -> Prefix:
+        """The root of a problem, with earlier attempts at it in view.
+
+        Raises:
+            PromptTooLong: the prompt and one answer do not fit the model's context.
+        """
+        ...
+
+    def extend(self, requests: Iterable[Extend | None]) -> Iterator[list[Growth | Extension]]:
+        """Continue prefixes, many at a time; finished ones are yielded as they finish."""
+        ...
+
+    def release(self, prefixes: Iterable[Prefix]) -> None:
+        """Free what is kept for these prefixes; they are not extended again."""
+        ...
+
+    def close(self) -> None:
+        """Free everything."""
+        ...
