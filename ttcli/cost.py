@@ -89,8 +89,8 @@ class Meter:
     """Counts what one run spends, says when it is over and whether another candidate can still be finished.
 
     A budget of tokens or seconds is no use spread over so many candidates that none gets to its answer. So a candidate
-    is begun only if it, and those under way, are expected to finish within the budget: at first by the token limit, then
-    by the longest candidate so far.
+    is begun only if it, and those under way, are expected to finish within the budget: at first by the token limit,
+    then by the longest candidate so far.
     """
 
     def __init__(

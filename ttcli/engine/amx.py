@@ -1,9 +1,9 @@
 """Keep llama.cpp off matrix tiles (Intel AMX) where its build would crash on them.
 
-GCC 12 drops the stores that prepare a tile configuration (its `_tile_loadconfig` declares 8 of the 64 bytes as read),
-so a llama.cpp built with it dies of a general protection fault in its first AMX product. So one such product is tried in a
-process of its own; where it does not come back, llama.cpp's list of CPU buffer types loses its AMX entry and the next
-best kernels serve.
+GCC 12 drops the stores that prepare a tile configuration (its `_tile_loadconfig` declares 8 of the 64 bytes as
+read), so a llama.cpp built with it dies of a general protection fault in its first AMX product. So one such
+product is tried in a process of its own; where it does not come back, llama.cpp's list of CPU buffer types loses
+its AMX entry and the next best kernels serve.
 """
 
 from __future__ import annotations

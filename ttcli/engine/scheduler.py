@@ -48,19 +48,6 @@ class Job:
         "steps",
         "until",
     )
-        "_decoder",
-        "_logprob",
-        "_step_tokens",
-        "_text",
-        "branch",
-        "ended",
-        "grown",
-        "parent",
-        "rng",
-        "sampler",
-        "steps",
-        "until",
-    )
 
     def __init__(self, parent: Branch, sampler: Sampler, until: Until, rng: np.random.Generator) -> None:
         self.parent = parent
