@@ -2,12 +2,10 @@
 
 from ttcli.answers.equal import Checker, equivalent, is_correct
 from ttcli.answers.extract import extract_answer
-from ttcli.answers.vote import Ballot, Vote, best, majority, weighted
+from ttcli.answers.vote import best, majority, weighted
 
 __all__ = [
-    "Ballot",
     "Checker",
-    "Vote",
     "best",
     "equivalent",
     "extract_answer",

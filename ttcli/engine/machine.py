@@ -47,3 +47,10 @@ def available_memory() -> int | None:
         return None
     fields = dict(line.split(":", 1) for line in lines)
     return int(fields["MemAvailable"].split()[0]) * 1024 if "MemAvailable" in fields else None
+
+
+def width() -> int:
+    """Texts in one batch that this machine decodes fastest, per token."""
+    from ttcli.engine.library import library
+
+    return GPU_WIDTH if library().llama_supports_gpu_offload() else CPU_WIDTH

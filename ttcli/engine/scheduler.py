@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import codecs
+import itertools
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -118,7 +119,8 @@ class Scheduler:
         self._waiting: deque[Job] = deque()
         self._running: list[Job] = []
         self._filling: list[Branch] = []  # branches whose last row of logits somebody waits for
-        self._idle: set[Branch] = set()  # filled, held by the policy: the first to be evicted
+        self._idle: set[Branch] = set()  # resident, held by the policy: the first to be evicted
+        self._grown: list[Growth] = []  # not reported yet
         self._clock = 0  # steps taken
         self._expected = float(_FIRST_GUESS)  # tokens per job, learned from those that ended
         self.widths: list[int] = []  # rows drawn from in each decode: how full the batch was
@@ -163,6 +165,8 @@ class Scheduler:
                 self._running.remove(job)
             elif job in self._waiting:
                 self._waiting.remove(job)
+            self._grown = [growth for growth in self._grown if growth.job is not job]
+            self._idle.discard(job.branch)
             self.session.detach(job.branch)
 
     def release(self, branch: Branch) -> None:
@@ -170,33 +174,35 @@ class Scheduler:
         self._idle.discard(branch)
         if branch in self._filling:
             self._filling.remove(branch)
-        branch.row = None
+        branch.released = True
+        if all(job.parent is not branch for job in self._waiting):
+            branch.row = None
         self.session.detach(branch)
 
     # -- one step
 
     def step(self) -> list[Growth]:
-        """Advance every text by at most one token; return what grew. Finished jobs have left the batch.
+        """Advance every text by a token, a new one by two; return what grew. Finished jobs have left the batch.
 
         Raises:
             Aborted: the session was halted; everything is as before and could go on.
         """
         self._clock += 1
-        grown = self._admit()
+        self._admit()
         pieces = self._batch()
-        if not pieces:
-            return grown
-        rows = self.session.decode(pieces)
-        self.widths.append(sum(piece.wants_row for piece in pieces))
-        return grown + self._draw(pieces, rows)
+        if pieces:
+            rows = self.session.decode(pieces)
+            self.widths.append(len(rows))
+            self._draw(pieces, rows)
+        grown, self._grown = self._grown, []
+        return grown
 
-    def _admit(self) -> list[Growth]:
+    def _admit(self) -> None:
         """Give free places to waiting jobs whose parent is filled; their first token comes from the parent's row."""
-        grown: list[Growth] = []
         delayed: list[Job] = []
         while self._waiting and len(self._running) + len(self._filling) < self.session.width:
             job = self._waiting.popleft()
-            if job.parent.row is None:
+            if job.parent.row is None and not job.parent.released:
                 self._touch(job.parent)
                 self.fill(job.parent)
                 delayed.append(job)
@@ -204,22 +210,33 @@ class Scheduler:
                 self.session.attach(job.branch)
                 self._touch(job.parent)
                 self._running.append(job)
-                if not job.grown:
-                    grown += self._advance(job, job.parent.row)
+                if job.parent.row is not None and not job.branch.tokens:
+                    self._advance(job, job.parent.row)
             else:
                 delayed.append(job)
                 break
         self._waiting.extendleft(reversed(delayed))
-        return grown
 
     def _fits(self, job: Job) -> bool:
         """Whether the running jobs and this one are expected to find cells to their end."""
+        missing = self.session.missing(job.branch)
         if not self._running:
-            return self._make_room(job.branch.pending + 1, keep=job.parent) and self._make_sequence(job.parent)
-        expected = sum(max(self._expected - other.grown, _LITTLE_MORE) for other in (*self._running, job))
-        evictable = sum(branch.cached for branch in self._evictable(job.parent))
-        room = self.session.cells_free - self._promised + evictable
-        return job.branch.pending + expected <= room and self._make_sequence(job.parent)
+            return self._make_room(missing + 1, keep=job.parent) and self._make_sequence(job.parent)
+        longer = (max(self._expected - other.grown, _LITTLE_MORE) for other in (*self._running, job))
+        need = missing + self._outlook((*self._running, job), longer)
+        return need <= self._room_for_all(job.parent) and self._make_sequence(job.parent)
+
+    def _outlook(self, jobs: Iterable[Job], longer: Iterable[float]) -> float:
+        """Cells that jobs will take if each grows by so many tokens more, or to its limit."""
+        return sum(
+            job.branch.pending * job.branch.resident + min(more, job.until.max_tokens - job.grown)
+            for job, more in zip(jobs, longer, strict=False)
+        )
+
+    def _room_for_all(self, keep: Branch | None = None) -> int:
+        """Cells that are free and not promised, or could be."""
+        evictable = sum(branch.cached for branch in self._evictable(keep))
+        return self.session.cells_free - self._promised + evictable
 
     @property
     def _promised(self) -> int:
@@ -252,6 +269,10 @@ class Scheduler:
         """Whether a branch to be filled is resident, with cells for all of it promised."""
         if branch.resident:
             return True
+        # a fill that crowds out a text under way would be evicted for that text, and filled, and evicted ...
+        growth = self._outlook(self._running, itertools.repeat(_LITTLE_MORE))
+        if self._running and branch.length + growth > self._room_for_all():
+            return False
         if not (self._make_room(self._promised + branch.length) and self._make_sequence()):
             return False
         known = len(branch.tokens)
@@ -275,13 +296,19 @@ class Scheduler:
         return True
 
     def _make_sequence(self, keep: Branch | None = None) -> bool:
-        """Have a sequence id free, by evicting an idle branch if need be."""
-        if not self.session.sequences_free:
-            idle = self._evictable(keep)
-            if not idle:
-                return False
+        """Have a sequence id free: that of an idle branch whose cells others hold too, or else of one to evict."""
+        if self.session.sequences_free:
+            return True
+        held = [branch for branch in self._idle if branch.standing > 1]
+        if held:
+            oldest = min(held, key=lambda branch: (branch.used, branch.seq))
+            self.session.detach(oldest)
+            self._idle.discard(oldest)
+            return True
+        idle = self._evictable(keep)
+        if idle:
             self._evict(idle[0])
-        return True
+        return bool(idle)
 
     def _evict(self, branch: Branch) -> None:
         self.again += branch.cached
@@ -299,8 +326,7 @@ class Scheduler:
         self.session.detach(victim.branch)
         self._waiting.appendleft(victim)
 
-    def _draw(self, pieces: list[Piece], rows: Row) -> list[Growth]:
-        grown: list[Growth] = []
+    def _draw(self, pieces: list[Piece], rows: Row) -> None:
         jobs = {id(job.branch): job for job in self._running}
         flagged = (piece.branch for piece in pieces if piece.wants_row)
         for branch, row in zip(flagged, rows, strict=True):
@@ -309,10 +335,9 @@ class Scheduler:
                 branch.row = row.copy()
                 self._filling.remove(branch)
             else:
-                grown += self._advance(job, row)
-        return grown
+                self._advance(job, row)
 
-    def _advance(self, job: Job, row: Row) -> list[Growth]:
+    def _advance(self, job: Job, row: Row) -> None:
         model = self.session.model
         token, logprob = self._dice.draw(row, job.sampler, job.rng)
         text = job.take(token, None if model.ends_generation(token) else model.piece(token), logprob)
@@ -324,7 +349,7 @@ class Scheduler:
                 self._touch(job.branch)
             else:
                 self.session.detach(job.branch)
-        return [Growth(job, text)]
+        self._grown.append(Growth(job, text))
 
     def _touch(self, branch: Branch) -> None:
         branch.used = self._clock

@@ -21,6 +21,7 @@ from ttcli.errors import BackendError, ModelError
 MAX_SEQUENCES = 256  # llama.cpp's LLAMA_MAX_SEQ
 SPARE_SEQUENCES = 16  # sequence ids beyond the width: prompts, and steps that wait to be extended
 BATCH = 512  # tokens per decode at most: bounds the compute buffer and the time of one prefill chunk
+_CELL_BLOCK = 256  # llama.cpp rounds the cells up to these, but only after it has cut the batch down to the cells
 _NO_CELL, _ABORTED = 1, 2  # llama_decode's return values
 
 
@@ -31,7 +32,7 @@ class Aborted(Exception):
 class Branch:
     """Tokens on top of a parent's; resident while a sequence id reaches them."""
 
-    __slots__ = ("cached", "parent", "row", "seq", "standing", "start", "tokens", "used")
+    __slots__ = ("cached", "parent", "released", "row", "seq", "standing", "start", "tokens", "used")
 
     def __init__(self, parent: Branch | None, tokens: Iterable[int] = ()) -> None:
         self.parent = parent
@@ -42,6 +43,7 @@ class Branch:
         self.standing = 0  # itself if resident, and the branches that stand on its cells
         self.row: NDArray[np.float32] | None = None  # logits after its last token, once asked for
         self.used = 0  # when it was last needed, for eviction
+        self.released = False  # nobody will build on it any more: not worth keeping
 
     @property
     def length(self) -> int:
@@ -57,6 +59,13 @@ class Branch:
     def resident(self) -> bool:
         """Whether a sequence id reaches it."""
         return self.seq >= 0
+
+    def stands_on(self, other: Branch) -> bool:
+        """Whether the other is among its ancestors."""
+        node = self.parent
+        while node is not None and node is not other:
+            node = node.parent
+        return node is other
 
 
 class Piece(NamedTuple):
@@ -94,27 +103,29 @@ class Session:
             raise ModelError(f"{model.path.name} {reason}", hint="choose a plain transformer: ttc models list")
         self.model = model
         self.width = width
-        self.batch = max(BATCH, width)
         self.threads = threads or machine.threads()
         self._lib = lib = library()
-        self._abort = lib.ggml_abort_callback(lambda _data: halted() if halted else False)
-        sequences = min(MAX_SEQUENCES, sequences or width + SPARE_SEQUENCES)
-        self._context = self._create(cells, sequences)
+        self._halted = halted = halted or (lambda: False)
+        self._abort = lib.ggml_abort_callback(lambda _data: halted())
+        self.sequences = min(MAX_SEQUENCES, sequences or width + SPARE_SEQUENCES)
+        self._context = self._create(cells)
         self._memory = lib.llama_get_memory(self._context)
+        self.batch = int(lib.llama_n_batch(self._context))
         self.cells = int(lib.llama_n_ctx(self._context))
         self.cells_used = 0
         self.decodes = 0  # calls that went through
         self.decoded = 0  # tokens
-        self._free = list(range(sequences - 1, -1, -1))
+        self._free = list(range(self.sequences - 1, -1, -1))
+        self._residents: dict[int, Branch] = {}  # by sequence id
         self._arrays = _BatchArrays(lib, self.batch)
 
-    def _create(self, cells: int, sequences: int) -> Any:
+    def _create(self, cells: int) -> Any:
         lib = self._lib
         params = lib.llama_context_default_params()
-        params.n_ctx = cells
-        params.n_batch = params.n_ubatch = self.batch
+        params.n_ctx = -(-cells // _CELL_BLOCK) * _CELL_BLOCK
+        params.n_batch = params.n_ubatch = max(BATCH, self.width)
         # llama.cpp reserves a row of logits per sequence id, and asserts that no fewer outputs are allowed
-        params.n_seq_max = params.n_outputs_max = sequences
+        params.n_seq_max = params.n_outputs_max = self.sequences
         params.kv_unified = params.swa_full = True
         params.flash_attn_type = lib.LLAMA_FLASH_ATTN_TYPE_ENABLED
         params.n_threads = params.n_threads_batch = self.threads
@@ -148,19 +159,25 @@ class Session:
         return len(self._free)
 
     def attach(self, branch: Branch) -> None:
-        """Make a branch resident: fork the nearest resident ancestor, take over the tokens of those that are not."""
-        parent = branch.parent
-        while parent is not None and (not parent.resident or parent.pending):
-            branch.tokens[:0] = parent.tokens
-            branch.start = parent.start
-            parent = parent.parent
-        branch.parent = parent
-        branch.cached = 0
+        """Make a branch resident: fork the nearest ancestor that has its cells, take over the tokens of those in between.
+
+        Raises:
+            BackendError: no sequence id is free, or the branch is resident or stood upon.
+        """
+        if not self._free or branch.standing:
+            reason = "it has cells already" if branch.standing else f"all {self.sequences} sequence ids are in use"
+            raise BackendError(f"a branch cannot be made resident: {reason}")
+        parent = self._base(branch)
+        while branch.parent is not parent:
+            assert branch.parent is not None  # `parent` is among its ancestors
+            branch.tokens[:0] = branch.parent.tokens
+            branch.start, branch.parent = branch.parent.start, branch.parent.parent
         branch.seq = self._free.pop()
-        branch.standing += 1
+        branch.standing = 1
         if parent is not None:
+            self._lib.llama_memory_seq_cp(self._memory, self._reaching(parent), branch.seq, -1, parent.length)
             parent.standing += 1
-            self._lib.llama_memory_seq_cp(self._memory, parent.seq, branch.seq, -1, -1)
+        self._residents[branch.seq] = branch
 
     def detach(self, branch: Branch) -> None:
         """Take a branch's sequence id away; its cells are free at once unless another branch stands on them."""
@@ -168,6 +185,7 @@ class Session:
             return
         self._lib.llama_memory_seq_rm(self._memory, branch.seq, -1, -1)
         self._free.append(branch.seq)
+        del self._residents[branch.seq]
         branch.seq = -1
         node: Branch | None = branch
         while node is not None:
@@ -178,6 +196,22 @@ class Session:
             node.cached = 0
             node = node.parent
 
+    def missing(self, branch: Branch) -> int:
+        """Tokens to decode if a branch that is not resident were made so."""
+        base = self._base(branch)
+        return branch.length - (base.length if base else 0)
+
+    def _base(self, branch: Branch) -> Branch | None:
+        """The nearest ancestor that has all its cells, as one has while anybody stands on it, resident or not."""
+        parent = branch.parent
+        while parent is not None and (not parent.standing or parent.pending):
+            parent = parent.parent
+        return parent
+
+    def _reaching(self, branch: Branch) -> int:
+        """A sequence id that reaches a branch's cells: its own, or that of a branch above it."""
+        return branch.seq if branch.resident else next(s for s, b in self._residents.items() if b.stands_on(branch))
+
     # -- work
 
     def decode(self, pieces: Sequence[Piece]) -> NDArray[np.float32]:
@@ -185,12 +219,17 @@ class Session:
 
         Raises:
             Aborted: `halted` said so; nothing was decoded.
-            BackendError: llama.cpp failed.
+            BackendError: llama.cpp failed, or would abort the process: too many tokens, rows, or cells needed.
         """
-        arrays = self._arrays
-        size = arrays.fill(pieces)
+        size, rows = sum(piece.size for piece in pieces), sum(piece.wants_row for piece in pieces)
+        if not 0 < size <= self.batch or rows > self.sequences:
+            raise BackendError(f"{size} tokens and {rows} rows exceed a batch of {self.batch} and {self.sequences}")
         if size > self.cells_free:
             raise BackendError(f"{size} tokens do not fit the {self.cells_free} free cells")
+        if self._halted():  # only a CPU asks in the middle
+            raise Aborted
+        arrays = self._arrays
+        arrays.fill(pieces)
         forget_log()
         code = self._lib.llama_decode(self._context, arrays.batch)
         if code == _ABORTED:
@@ -203,7 +242,6 @@ class Session:
         self.cells_used += size
         self.decodes += 1
         self.decoded += size
-        rows = sum(piece.wants_row for piece in pieces)
         if not rows:
             return np.empty((0, self.model.vocabulary), np.float32)
         logits = self._lib.llama_get_logits(self._context)
@@ -231,8 +269,8 @@ class _BatchArrays:
             logits=_pointer(self._wants, ctypes.c_int8),
         )
 
-    def fill(self, pieces: Sequence[Piece]) -> int:
-        """Write the pieces one after the other; return the number of tokens."""
+    def fill(self, pieces: Sequence[Piece]) -> None:
+        """Write the pieces one after the other."""
         end = 0
         for branch, count, wants_row in pieces:
             begin, end = end, end + count
@@ -243,7 +281,6 @@ class _BatchArrays:
             self._wants[begin:end] = 0
             self._wants[end - 1] = wants_row
         self.batch.n_tokens = end
-        return end
 
 
 def _pointer(array: NDArray[Any], kind: Any) -> Any:

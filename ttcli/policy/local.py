@@ -29,6 +29,7 @@ class LocalPolicy:
 
     Args:
         model: the weights; they stay the caller's to close.
+        name: what the model is called in messages and records.
         max_tokens: sampled tokens of one solution at most.
         width: texts that grow in one batch at most.
         cells: KV cells; None: enough for `width` usual solutions, within the memory that is free.
@@ -42,6 +43,7 @@ class LocalPolicy:
         self,
         model: Model,
         *,
+        name: str,
         prompt: Prompt,
         sampler: Sampler,
         max_tokens: int,
@@ -54,7 +56,7 @@ class LocalPolicy:
         if reason:
             raise ModelError(f"{model.path.name} {reason}", hint="choose a plain transformer: ttc models list")
         self.model = model
-        self.name = model.path.stem
+        self.name = name
         self.parameters = model.matmul_parameters
         self.width = width
         self._template = ChatTemplate(model)
@@ -84,24 +86,21 @@ class LocalPolicy:
         self._reserve(len(ids))
         return self._handle(Prefix(problem, 0, prompt_tokens=len(ids)), Branch(None, ids))
 
-    def extend(self, requests: Iterable[Extend | None]) -> Iterator[list[Growth | Extension]]:
+    def extend(
+        self, requests: Iterable[Extend | None], *, stop: Callable[[], bool] = lambda: False
+    ) -> Iterator[list[Growth | Extension]]:
         """Continue prefixes; see the protocol."""
         source = enumerate(requests)
         jobs: _Jobs = {}
         inbox: _Inbox = []
         try:
             while self._pull(source, jobs, inbox):
-                try:
-                    if not inbox:
-                        self._step()
-                except Aborted:
+                if not inbox and not self._step(stop):
                     yield [self._cut(job, *jobs.pop(job)) for job in list(jobs) if job.grown]
                     return
                 yield self._read(inbox, jobs)
         finally:
-            self.scheduler.cancel(jobs)
-            for job in jobs:
-                self._inboxes.pop(job, None)
+            self._forget(jobs)
 
     def release(self, prefixes: Iterable[Prefix]) -> None:
         """Free the cells of prefixes."""
@@ -198,9 +197,23 @@ class LocalPolicy:
         self._claimed.add(prefix.id)
         return job, branch.length - fresh
 
-    def _step(self) -> None:
-        for job, text in self.scheduler.step():
+    def _step(self, stop: Callable[[], bool]) -> bool:
+        """Let all texts grow by a token; False if that was called off."""
+        if stop() or self._interrupted():
+            return False
+        try:
+            grown = self.scheduler.step()
+        except Aborted:
+            return False
+        for job, text in grown:
             self._inboxes[job].append((job, text))
+        return True
+
+    def _forget(self, jobs: Iterable[Job]) -> None:
+        if self._scheduler is not None:
+            self._scheduler.cancel(jobs)
+        for job in jobs:
+            self._inboxes.pop(job, None)
 
     def _read(self, inbox: _Inbox, jobs: _Jobs) -> list[Growth | Extension]:
         """What arrived for one call: tokens, and the extensions that are complete."""

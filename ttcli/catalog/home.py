@@ -1,0 +1,21 @@
+"""Where ttc keeps what it fetches: platformdirs' data directory, or `TTC_HOME`."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import platformdirs
+
+
+def home() -> Path:
+    """The directory of all that ttc stores: `TTC_HOME` where it is set and not empty; nothing is created."""
+    chosen = os.environ.get("TTC_HOME")
+    if chosen:
+        return Path(chosen).expanduser().absolute()
+    return platformdirs.user_data_path("ttc", appauthor=False)
+
+
+def models_dir() -> Path:
+    """The directory of the fetched GGUF files; it may not exist yet."""
+    return home() / "models"

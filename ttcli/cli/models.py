@@ -1,0 +1,216 @@
+"""`ttc models`: the models ttc knows by name and those it fetched."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from ttcli.catalog.entry import Entry
+    from ttcli.catalog.stored import LocalModel
+
+models_app = typer.Typer(
+    no_args_is_help=True, help="The models ttc knows by name: list, describe, fetch and delete them."
+)
+
+Json = Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")]
+Name = Annotated[str, typer.Argument(metavar="MODEL", help="A name of the catalog, or hf:OWNER/REPO/FILE.gguf.")]
+NameOrPath = Annotated[
+    str, typer.Argument(metavar="MODEL", help="A name of the catalog, hf:OWNER/REPO/FILE.gguf, or the path of a GGUF.")
+]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="One line on stderr for a download, nothing else.")]
+
+
+@models_app.command("list")
+def list_models(as_json: Json = False) -> None:
+    """Show the models ttc knows by name and those it fetched.
+
+    Example: ttc models list
+    """
+    from ttcli.catalog.entry import DEFAULT_MODEL, catalog
+    from ttcli.catalog.stored import installed
+
+    paths = {model.name: model for model in installed()}
+    known = [_entry_facts(entry, paths.get(name)) for name, entry in catalog().items()]
+    others = [
+        {"name": name, "bytes": model.path.stat().st_size, "path": str(model.path)}
+        for name, model in paths.items()
+        if model.entry is None
+    ]
+    if as_json:
+        typer.echo(json.dumps({"version": 1, "default": DEFAULT_MODEL, "models": known + others}))
+    else:
+        typer.echo(_table([_row(each, DEFAULT_MODEL) for each in known + others]))
+
+
+@models_app.command()
+def info(
+    model: NameOrPath,
+    verify: Annotated[bool, typer.Option("--verify", help="Hash the file and compare it with the catalog.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Show what the catalog and the file itself say of a model; nothing is fetched.
+
+    Example: ttc models info qwen2.5-coder-0.5b
+    """
+    from ttcli.catalog.entry import Entry
+    from ttcli.catalog.pull import check_sha256
+    from ttcli.catalog.stored import locate, not_installed, parse
+
+    local = locate(model)
+    what = parse(model)
+    entry = local.entry if local is not None else what if isinstance(what, Entry) else None
+    if verify and local is None:
+        raise not_installed(model)
+    if verify and entry is not None and local is not None:
+        check_sha256(entry, local.path)
+    facts = _info_facts(model, entry, local)
+    if as_json:
+        typer.echo(json.dumps({"version": 1, **facts}))
+    else:
+        typer.echo(_listing(facts))
+
+
+@models_app.command()
+def pull(
+    model: Name,
+    source_file: Annotated[
+        Path | None, typer.Option("--from", metavar="FILE", help="Take the model from this file; it is verified.")
+    ] = None,
+    offline: Annotated[bool, typer.Option("--offline", envvar="TTC_OFFLINE", help="Never use the network.")] = False,
+    verify: Annotated[bool, typer.Option("--verify", help="Hash a file that is already here.")] = False,
+    quiet: Quiet = False,
+) -> None:
+    """Fetch a model and print its path; a broken transfer goes on where it stopped.
+
+    Example: ttc models pull qwen2.5-coder-0.5b
+    """
+    from ttcli.catalog import pull as pulling
+    from ttcli.catalog.entry import find
+    from ttcli.terminal.download import download_progress
+
+    progress = download_progress(quiet=quiet)
+    if source_file is not None:
+        path = pulling.pull(find(model), progress=progress, source_file=source_file, verify=verify)
+    else:
+        path = pulling.resolve(model, offline=offline, progress=progress, verify=verify).path
+    typer.echo(str(path))
+
+
+@models_app.command()
+def path(model: Name) -> None:
+    """Print where a model is; fails when it is not on this machine.
+
+    Example: ls -l "$(ttc models path smollm2-135m)"
+    """
+    from ttcli.catalog.stored import locate, not_installed
+
+    local = locate(model)
+    if local is None:
+        raise not_installed(model)
+    typer.echo(str(local.path))
+
+
+@models_app.command()
+def rm(
+    model: Name,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+) -> None:
+    """Delete a fetched model.
+
+    Example: ttc models rm smollm2-135m --yes
+    """
+    from ttcli.catalog.progress import size_text
+    from ttcli.catalog.stored import remove
+    from ttcli.errors import UsageError
+    from ttcli.terminal.download import download_progress
+
+    if not yes:
+        if not sys.stdin.isatty():
+            raise UsageError("ttc models rm asks before it deletes, and here is nobody to ask", hint="add --yes")
+        typer.confirm(f"Delete {model}?", abort=True, err=True)
+    freed = remove(model, download_progress())
+    typer.echo(f"{model} deleted, {size_text(freed)} freed", err=True)
+
+
+def _entry_facts(entry: Entry, local: LocalModel | None) -> dict[str, object]:
+    return {
+        "name": entry.name,
+        "description": entry.description,
+        "licence": entry.licence,
+        "parameters": entry.parameters,
+        "context": entry.context,
+        "file": entry.file,
+        "bytes": entry.bytes,
+        "sha256": entry.sha256,
+        "path": None if local is None else str(local.path),
+    }
+
+
+def _info_facts(model: str, entry: Entry | None, local: LocalModel | None) -> dict[str, object]:
+    facts: dict[str, object] = {"name": model, "path": None if local is None else str(local.path)}
+    if entry is not None:
+        facts = _entry_facts(entry, local)
+        facts["template"] = entry.template.rule
+        facts["system"] = entry.template.system
+        facts["step_separator"] = entry.template.step_separator
+        facts["sources"] = [source.label for source in entry.sources]
+    elif local is not None:
+        facts["bytes"] = local.path.stat().st_size
+    facts["header"] = None if local is None else _header(local.path)
+    return facts
+
+
+def _header(path: Path) -> dict[str, str | int]:
+    """What the GGUF says of itself."""
+    from ttcli.engine.model import describe
+
+    return describe(path)
+
+
+def _row(facts: dict[str, object], default: str) -> tuple[str, ...]:
+    from ttcli.catalog.progress import size_text
+
+    parameters, size = facts.get("parameters"), facts["bytes"]
+    return (
+        str(facts["name"]),
+        f"{parameters / 1e6:,.0f} M" if isinstance(parameters, int) else "-",
+        size_text(size) if isinstance(size, int) else "-",
+        str(facts.get("licence", "-")),
+        "yes" if facts["path"] else "no",
+        "default" if facts["name"] == default else "",
+    )
+
+
+def _table(rows: list[tuple[str, ...]]) -> str:
+    rows = [("name", "parameters", "size", "licence", "installed", ""), *rows]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = (
+        f"{name:<{widths[0]}}  {parameters:>{widths[1]}}  {size:>{widths[2]}}  {licence:<{widths[3]}}  "
+        f"{here:<{widths[4]}}  {mark}".rstrip()
+        for name, parameters, size, licence, here, mark in rows
+    )
+    return "\n".join(lines)
+
+
+def _listing(facts: dict[str, object]) -> str:
+    lines = []
+    for key, value in facts.items():
+        if isinstance(value, dict):
+            lines += ["the file says:", *(f"  {inner:<14}  {told}" for inner, told in value.items())]
+        elif key == "path":
+            lines.append(f"{key:<16}  {value or 'not on this machine'}")
+        elif value is not None:
+            lines.append(f"{key:<16}  {_value_text(value)}")
+    return "\n".join(lines)
+
+
+def _value_text(value: object) -> str:
+    if isinstance(value, list):
+        return ", then ".join(map(str, value))
+    text = str(value)
+    return text if text.isprintable() else repr(text)  # a step separator is white space

@@ -1,0 +1,191 @@
+"""`ttc solve`: one problem, many candidates, one answer."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+from typer.core import TyperOption
+
+from ttcli.errors import ProblemError
+
+if TYPE_CHECKING:
+    from ttcli.events import Began, Outcome
+    from ttcli.interrupt import Interrupt
+    from ttcli.problem import Problem
+    from ttcli.settings import Settings
+
+Show = Literal["auto", "tree", "lines", "none"]
+
+
+def _option(*names: str, env: str | None, says: str, more: bool = False) -> Any:
+    """An option that a TTC_ variable can set too; `more`: only --help-more shows it."""
+    panel = "More options" if more else None
+    variable = f"TTC_{env}" if env else None
+    return typer.Option(*names, envvar=variable, show_envvar=False, help=says, hidden=more, rich_help_panel=panel)
+
+
+def _show_more(context: typer.Context, wanted: bool) -> None:
+    if wanted:
+        for parameter in context.command.params:
+            if isinstance(parameter, TyperOption):
+                parameter.hidden = False
+        print(context.get_help())
+        raise typer.Exit
+
+
+def solve(
+    problem: Annotated[
+        str | None, typer.Argument(metavar="[PROBLEM|@FILE|-]", help="The problem, @ and a file, or - for stdin.")
+    ] = None,
+    model: Annotated[
+        str, _option("--model", "-m", env="MODEL", says="A name, a GGUF file or hf:OWNER/REPO/FILE.gguf.")
+    ] = "qwen2.5-coder-0.5b",
+    method: Annotated[
+        str | None, _option(env="METHOD", says="adaptive, majority, best-of-n, best-of-n-plain or greedy.")
+    ] = None,
+    verifier: Annotated[
+        str | None, _option(env="VERIFIER", says="confidence, confidence:weakest, judge or judge:MODEL.")
+    ] = None,
+    budget: Annotated[
+        str, _option("--budget", "-b", env="BUDGET", says="16 generations, 20000tok or 30s at most.")
+    ] = "16",
+    temperature: Annotated[
+        float, _option("--temperature", "-t", env="TEMPERATURE", says="0: always the likeliest token.")
+    ] = 0.8,
+    max_tokens: Annotated[int, _option(env="MAX_TOKENS", says="Of one solution.")] = 1024,
+    seed: Annotated[int, _option(env="SEED", says="Same seed, same width: same texts.")] = 0,
+    as_json: Annotated[bool, _option("--json", env=None, says="One JSON object on stdout.")] = False,
+    quiet: Annotated[bool, _option("--quiet", "-q", env="QUIET", says="Nothing but the answer.")] = False,
+    show: Annotated[Show, _option(env="SHOW", says="On stderr; auto: tree on a terminal, else lines.")] = "auto",
+    offline: Annotated[bool, _option("--offline", env="OFFLINE", says="Never fetch a model.")] = False,
+    top_k: Annotated[int, _option(env="TOP_K", says="Draw from the k likeliest tokens; 0: off.", more=True)] = 40,
+    top_p: Annotated[float, _option(env="TOP_P", says="Of this much probability; 1: off.", more=True)] = 0.95,
+    min_p: Annotated[float, _option(env="MIN_P", says="Relative to the likeliest; 0: off.", more=True)] = 0.0,
+    width: Annotated[int | None, _option(env="WIDTH", says="Texts in one batch.", more=True)] = None,
+    threads: Annotated[int | None, _option(env="THREADS", says="CPU threads.", more=True)] = None,
+    gpu_layers: Annotated[int | None, _option(env="GPU_LAYERS", says="Layers on the GPU.", more=True)] = None,
+    _more: Annotated[
+        bool, typer.Option("--help-more", callback=_show_more, is_eager=True, help="Sampler and engine options too.")
+    ] = False,
+) -> int:
+    """Solve one problem: draw many solutions at once, vote, print the answer.
+
+    Examples:
+
+    ttc solve "What is 17 * 23?"
+
+    ttc solve @problem.txt --method best-of-n --verifier judge --budget 8
+
+    echo "What is 17 * 23?" | ttc solve --budget 30s --json
+    """
+    from ttcli.cost import Budget
+    from ttcli.settings import Machine, Sampling, Settings
+
+    settings = Settings(
+        model=model,
+        method_name=method,
+        verifier_name=verifier,
+        budget=Budget.parse(budget),
+        seed=seed,
+        offline=offline,
+        sampling=Sampling(temperature, top_k, top_p, min_p, max_tokens),
+        machine=Machine(width, threads, gpu_layers),
+    )
+    began, outcome = _run(settings, _problem(problem), quiet=quiet, show="none" if quiet else show)
+    return _report(began, outcome, as_json=as_json, quiet=quiet)
+
+
+def _problem(argument: str | None) -> Problem:
+    """The problem that the argument or stdin holds."""
+    from ttcli.problem import Problem
+
+    if argument is None and sys.stdin.isatty():
+        raise ProblemError("there is no problem to solve", hint='ttc solve "What is 17 * 23?"')
+    source = "the problem"
+    try:
+        if argument is None or argument == "-":
+            source = "stdin"
+            text = sys.stdin.buffer.read().decode("utf-8")
+        elif argument.startswith("@"):
+            source = argument[1:]
+            text = Path(source).read_text(encoding="utf-8")
+        else:
+            text = argument
+    except OSError as error:
+        raise ProblemError(f"cannot read {source}: {error.strerror}", hint="ttc solve @FILE reads a file") from error
+    except UnicodeDecodeError as error:
+        raise ProblemError(f"{source} is not UTF-8 text", hint="a problem is plain text") from error
+    if not text.strip():
+        raise ProblemError(f"{source} is empty", hint='ttc solve "What is 17 * 23?"')
+    return Problem(text.strip())
+
+
+def _run(settings: Settings, problem: Problem, *, quiet: bool, show: Show) -> tuple[Began, Outcome]:
+    """Load, then solve under the display; the display starts when llama.cpp has been loaded and says no more."""
+    from ttcli.events import Began, Solved
+    from ttcli.interrupt import Interrupt
+    from ttcli.solve import workbench
+    from ttcli.terminal.display import display
+    from ttcli.terminal.download import download_progress
+
+    interrupt = Interrupt()
+    began, outcome = None, None
+    with (
+        workbench(settings, interrupt, download_progress(quiet=quiet)) as bench,
+        _interrupted_by_ctrl_c(interrupt),
+        display(show) as screen,
+    ):
+        for event in bench.solve(problem):
+            screen.show(event)
+            if isinstance(event, Began):
+                began = event
+            elif isinstance(event, Solved):
+                outcome = event.outcome
+    if began is None or outcome is None:
+        raise AssertionError("a run begins and ends")
+    return began, outcome
+
+
+@contextmanager
+def _interrupted_by_ctrl_c(interrupt: Interrupt) -> Iterator[None]:
+    """Ctrl-C asks the run to end with what it has; a second one ends the process at once."""
+
+    def on_signal(_number: int, _frame: FrameType | None) -> None:
+        if interrupt.requested:
+            os._exit(130)
+        interrupt.request()
+
+    previous = signal.signal(signal.SIGINT, on_signal)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, previous)
+
+
+def _report(began: Began, outcome: Outcome, *, as_json: bool, quiet: bool) -> int:
+    """The answer on stdout, what stands behind it on stderr where a terminal shows both; the exit code."""
+    from ttcli.cost import Stopped
+    from ttcli.record import record
+    from ttcli.terminal.messages import complain
+    from ttcli.terminal.words import one_line, spending, support
+
+    if as_json:
+        print(json.dumps(record(began, outcome), ensure_ascii=False))
+    elif outcome.answer is not None:
+        print(one_line(outcome.answer))
+    interrupted = outcome.stopped is Stopped.INTERRUPT
+    if outcome.answer is None:
+        hint = None if interrupted else "a larger --budget or --max-tokens, or another --model"
+        complain(support(outcome), hint)
+    elif not quiet and sys.stderr.isatty():
+        print(f"{support(outcome)}; {spending(outcome.cost)}", file=sys.stderr)
+    return 130 if interrupted else 0 if outcome.answer is not None else 1

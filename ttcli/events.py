@@ -1,0 +1,86 @@
+"""What happens while a problem is being solved. Displays, records and tests live on these alone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ttcli.ballot import Ballot
+from ttcli.cost import Budget, Cost, Stopped
+from ttcli.problem import Problem
+from ttcli.tree import Candidate
+
+
+@dataclass(frozen=True, slots=True)
+class Began:
+    """A run began."""
+
+    problem: Problem
+    method: str
+    model: str
+    verifier: str | None
+    budget: Budget
+    seed: int
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A candidate was begun."""
+
+    candidate: int  # its index
+
+
+@dataclass(frozen=True, slots=True)
+class Grew:
+    """A candidate took a token."""
+
+    candidate: int
+    text: str  # that became readable with it
+
+
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """A candidate is complete, or was cut."""
+
+    candidate: Candidate
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """A verifier scored a candidate."""
+
+    candidate: Candidate  # with its score
+
+
+@dataclass(frozen=True, slots=True)
+class Voted:
+    """The vote over the candidates so far."""
+
+    ballot: Ballot
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """What the run has cost so far; after every decode."""
+
+    cost: Cost
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a run came to."""
+
+    answer: str | None  # None: no candidate gave one
+    ballot: Ballot
+    candidates: tuple[Candidate, ...]  # by index
+    cost: Cost
+    stopped: Stopped | None  # why it ended before its method was done; None: it was done
+
+
+@dataclass(frozen=True, slots=True)
+class Solved:
+    """The run is over: its last event."""
+
+    outcome: Outcome
+
+
+Event = Began | Opened | Grew | Drawn | Scored | Voted | Spent | Solved

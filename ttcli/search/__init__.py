@@ -1,0 +1,1 @@
+"""Ways to spend a budget on a problem: one algorithm per file, each a generator of events."""

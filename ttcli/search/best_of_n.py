@@ -1,0 +1,72 @@
+"""Independent candidates and a vote: greedy, majority, best-of-N weighted and plain.
+
+Majority is self-consistency (Wang et al. 2022, arXiv 2203.11171). Best-of-N weighted gives each answer the sum of its
+candidates' scores, a* = argmax_a sum_{i: answer_i = a} score_i, and plain takes the one candidate with the highest
+score (Snell et al. 2024, s. 5.1; Li et al. 2023).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from ttcli.answers import vote
+from ttcli.ballot import Ballot
+from ttcli.cost import Meter
+from ttcli.events import Event
+from ttcli.policy.protocol import Policy
+from ttcli.problem import Problem
+from ttcli.search.draw import Count, begin, conclude, draw
+from ttcli.tree import Candidate
+from ttcli.verifier.protocol import Verifier
+
+
+def greedy(problem: Problem, policy: Policy, meter: Meter, *, seed: int) -> Iterator[Event]:
+    """One candidate at temperature 0."""
+    yield from _independent(problem, policy, None, meter, vote.majority, seed=seed, limit=1, temperature=0.0)
+
+
+def majority(problem: Problem, policy: Policy, meter: Meter, *, seed: int) -> Iterator[Event]:
+    """As many candidates as the budget allows; the most frequent answer wins."""
+    yield from _independent(problem, policy, None, meter, vote.majority, seed=seed)
+
+
+def best_of_n(problem: Problem, policy: Policy, verifier: Verifier, meter: Meter, *, seed: int) -> Iterator[Event]:
+    """As many candidates as the budget allows; the answer with the largest sum of scores wins."""
+    yield from _independent(problem, policy, verifier, meter, scored_by(vote.weighted), seed=seed)
+
+
+def best_of_n_plain(
+    problem: Problem, policy: Policy, verifier: Verifier, meter: Meter, *, seed: int
+) -> Iterator[Event]:
+    """As many candidates as the budget allows; the answer of the candidate with the highest score wins."""
+    yield from _independent(problem, policy, verifier, meter, scored_by(vote.best), seed=seed)
+
+
+def scored_by(count: Count) -> Count:
+    """The vote over those candidates that a verifier came to score; over all by majority where it came to none."""
+
+    def over_scored(candidates: Sequence[Candidate]) -> Ballot:
+        scored = [candidate for candidate in candidates if candidate.score is not None]
+        return count(scored) if scored else vote.majority(candidates)
+
+    return over_scored
+
+
+def _independent(
+    problem: Problem,
+    policy: Policy,
+    verifier: Verifier | None,
+    meter: Meter,
+    count: Count,
+    *,
+    seed: int,
+    limit: int | None = None,
+    temperature: float | None = None,
+) -> Iterator[Event]:
+    root = policy.start(problem)
+    begin(root, policy, meter)
+    candidates = yield from draw(
+        root, policy, meter, count=count, seed=seed, limit=limit, temperature=temperature, verifier=verifier
+    )
+    policy.release([root])
+    yield from conclude(candidates, count, meter)

@@ -1,0 +1,111 @@
+"""Independent candidates of one problem, as many as asked for and as the budget allows."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Generator, Iterator, Sequence
+from dataclasses import replace
+
+from ttcli.answers.extract import extract_answer
+from ttcli.ballot import Ballot
+from ttcli.cost import Cost, Meter
+from ttcli.events import Drawn, Event, Grew, Opened, Outcome, Scored, Solved, Spent, Voted
+from ttcli.policy.protocol import Extend, Extension, Policy
+from ttcli.tree import Candidate, Ended, Prefix
+from ttcli.verifier.protocol import Interrupted, Verifier
+
+Count = Callable[[Sequence[Candidate]], Ballot]
+
+
+def draw(
+    root: Prefix,
+    policy: Policy,
+    meter: Meter,
+    *,
+    count: Count,
+    seed: int,
+    before: Sequence[Candidate] = (),
+    limit: int | None = None,
+    temperature: float | None = None,
+    verifier: Verifier | None = None,
+) -> Generator[Event, None, list[Candidate]]:
+    """Draw candidates to their answers, after those drawn `before`; return the new ones by index.
+
+    Ends after `limit` candidates, or when the meter admits no more. Candidate i draws from the generator keyed by
+    (seed, problem, i), whatever else is going on. Each is scored by the verifier, if there is one, and voted upon as it
+    finishes.
+    """
+    first = len(before)
+    under_way: dict[int, int] = {}  # index -> tokens
+    opened: list[int] = []
+    drawn: list[Candidate] = []
+
+    def requests() -> Iterator[Extend | None]:
+        for index in itertools.count(first) if limit is None else range(first, first + limit):
+            while not meter.admits(list(under_way.values())):
+                yield None
+            under_way[index] = 0
+            opened.append(index)
+            meter.add(Cost(generations=1))
+            yield Extend(root, seed=(seed, root.problem.key, index), temperature=temperature)
+
+    for happenings in policy.extend(requests(), stop=lambda: meter.stopped is not None):
+        yield from map(Opened, opened)
+        opened.clear()
+        finished: list[tuple[Candidate, Prefix]] = []
+        grown = 0
+        for happening in happenings:
+            index = first + happening.request
+            if isinstance(happening, Extension):
+                del under_way[index]
+                meter.add(Cost(shared_tokens=happening.shared))
+                finished.append((_candidate(index, happening.prefix), happening.prefix))
+            else:
+                under_way[index] += 1
+                grown += 1
+                yield Grew(index, happening.text)
+        meter.add(Cost(policy_tokens=grown, flops=2.0 * policy.parameters * grown))
+        for candidate, prefix in finished:
+            if candidate.ended is not Ended.CUT:
+                meter.finished(candidate.tokens)
+            yield Drawn(candidate)
+            drawn.append((yield from _scored(candidate, prefix, verifier, meter)))
+            yield Voted(count([*before, *drawn]))
+        yield Spent(meter.total())
+    return sorted(drawn, key=lambda candidate: candidate.index)
+
+
+def begin(root: Prefix, policy: Policy, meter: Meter) -> None:
+    """Count the prompt, which is decoded once however many candidates grow from it."""
+    tokens = root.prompt_tokens
+    meter.add(Cost(prompt_tokens=tokens, flops=2.0 * policy.parameters * tokens))
+
+
+def conclude(candidates: Sequence[Candidate], count: Count, meter: Meter) -> Iterator[Event]:
+    """The last vote, and what the run came to."""
+    ballot = count(candidates)
+    yield Voted(ballot)
+    leader = ballot.leader
+    answer = leader.answer if leader else None
+    yield Solved(Outcome(answer, ballot, tuple(candidates), meter.total(), meter.stopped))
+
+
+def _candidate(index: int, prefix: Prefix) -> Candidate:
+    text = prefix.text
+    return Candidate(index, text, extract_answer(text), prefix.ended, prefix.tokens, prefix.logprob)
+
+
+def _scored(
+    candidate: Candidate, prefix: Prefix, verifier: Verifier | None, meter: Meter
+) -> Generator[Event, None, Candidate]:
+    """The candidate with its score; without one where the scoring was called off."""
+    if verifier is None:
+        return candidate
+    try:
+        opinion = verifier.score([prefix])[0]
+    except Interrupted:
+        return candidate
+    meter.add(Cost(verifier_tokens=opinion.tokens, flops=2.0 * verifier.parameters * opinion.tokens))
+    scored = replace(candidate, score=opinion.score, step_scores=opinion.steps)
+    yield Scored(scored)
+    return scored

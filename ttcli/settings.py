@@ -1,0 +1,86 @@
+"""All that shapes a run, besides the problem."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from ttcli.catalog.entry import DEFAULT_MODEL
+from ttcli.cost import Budget
+from ttcli.errors import UsageError
+from ttcli.search.methods import METHODS, Method
+from ttcli.verifier.spec import VerifierSpec
+
+MAX_WIDTH = 240  # llama.cpp knows 256 sequences, and prompts take some
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """How solutions are drawn."""
+
+    temperature: float = 0.8  # 0: greedy
+    top_k: int = 40  # 0: off
+    top_p: float = 0.95  # 1: off
+    min_p: float = 0.0  # 0: off
+    max_tokens: int = 1024  # of one solution
+
+    def __post_init__(self) -> None:
+        if self.max_tokens < 1:
+            raise UsageError(f"--max-tokens must be at least 1, not {self.max_tokens}", hint="--max-tokens 1024")
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """How the engine uses the machine; None: chosen from model and machine."""
+
+    width: int | None = None  # texts in one batch
+    threads: int | None = None
+    gpu_layers: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.width is not None and not 1 <= self.width <= MAX_WIDTH:
+            raise UsageError(f"--width must be from 1 to {MAX_WIDTH}, not {self.width}", hint="--width 32")
+        if self.threads is not None and self.threads < 1:
+            raise UsageError(f"--threads must be at least 1, not {self.threads}", hint="leave it out to have it chosen")
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """A run: with what, how, how much.
+
+    Raises:
+        UsageError: an unknown method or verifier, a number out of range.
+    """
+
+    model: str = DEFAULT_MODEL
+    method_name: str | None = None  # None: adaptive, or best-of-n where a verifier is named
+    verifier_name: str | None = None  # None: confidence, where the method needs one
+    budget: Budget = field(default_factory=lambda: Budget(16))
+    seed: int = 0  # 0 or more
+    offline: bool = False
+    sampling: Sampling = field(default_factory=Sampling)
+    machine: Machine = field(default_factory=Machine)
+
+    def __post_init__(self) -> None:
+        if self.method_name is not None and self.method_name not in METHODS:
+            raise UsageError(f"there is no method {self.method_name!r}", hint=f"one of {', '.join(METHODS)}")
+        if self.seed < 0:
+            raise UsageError(f"--seed must be 0 or more, not {self.seed}", hint="--seed 0")
+        if self.verifier_name is not None:
+            VerifierSpec.parse(self.verifier_name)
+            if not self.method.needs_verifier:
+                raise UsageError(
+                    f"{self.method.name} scores nothing, so it has no use for a verifier", hint="--method best-of-n"
+                )
+
+    @property
+    def method(self) -> Method:
+        """The method asked for, or the default."""
+        default = "adaptive" if self.verifier_name is None else "best-of-n"
+        return METHODS[self.method_name or default]
+
+    @property
+    def verifier(self) -> VerifierSpec | None:
+        """The verifier asked for, or the default of a method that needs one."""
+        if not self.method.needs_verifier:
+            return None
+        return VerifierSpec.parse(self.verifier_name or "confidence")

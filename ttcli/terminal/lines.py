@@ -1,0 +1,64 @@
+"""A run as plain lines: for pipes and logs."""
+
+from __future__ import annotations
+
+from types import TracebackType
+from typing import TextIO
+
+from ttcli.events import Began, Drawn, Event, Scored, Solved
+from ttcli.terminal import words
+from ttcli.tree import Candidate
+
+
+class NoDisplay:
+    """Shows nothing."""
+
+    def __enter__(self) -> NoDisplay:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        pass
+
+    def show(self, event: Event) -> None:
+        """Nothing."""
+
+
+class LineDisplay(NoDisplay):
+    """One line per candidate, one for the vote and one for the cost."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._scoring = False  # a verifier is at work: a candidate's line waits for its score
+        self._unscored: dict[int, Candidate] = {}
+
+    def show(self, event: Event) -> None:
+        """Write the line of an event that has one."""
+        match event:
+            case Began():
+                self._scoring = event.verifier is not None
+                self._write(words.heading(event))
+            case Drawn(candidate=candidate) if self._scoring:
+                self._unscored[candidate.index] = candidate
+            case Drawn(candidate=candidate):
+                self._candidate(candidate)
+            case Scored(candidate=candidate):
+                del self._unscored[candidate.index]
+                self._candidate(candidate)
+            case Solved(outcome=outcome):
+                for candidate in self._unscored.values():
+                    self._candidate(candidate)
+                self._write(f"votes: {words.tally(outcome) or 'none'}")
+                self._write(f"{words.support(outcome)}; {words.spending(outcome.cost)}")
+
+    def _candidate(self, candidate: Candidate) -> None:
+        details = [f"{candidate.tokens} tokens", words.fate(candidate)]
+        if candidate.score is not None:
+            details.insert(0, f"score {candidate.score:.2f}")
+        told = ", ".join(filter(None, details))
+        self._write(f"candidate {candidate.index + 1}: {words.answer(candidate)} ({told})")
+
+    def _write(self, line: str) -> None:
+        self._stream.write(line + "\n")
+        self._stream.flush()

@@ -1,0 +1,175 @@
+"""A run as a live tree: candidates growing, answers, scores, votes as bars, and what it costs."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from types import TracebackType
+from typing import NamedTuple, TextIO
+
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+from rich.tree import Tree
+
+from ttcli.events import Event, Solved
+from ttcli.terminal import words
+from ttcli.terminal.state import Growing, RunState
+from ttcli.tree import Candidate
+
+FRAME = 0.1  # seconds between two frames at least
+_BAR = 24  # cells of the longest bar
+_SCORE_BAR = 8
+_AROUND = 8  # lines that are not candidates: heading, problem, votes' title, cost …
+
+
+class Marks(NamedTuple):
+    """The signs of the tree, in a script that the terminal can show."""
+
+    grows: str
+    answered: str
+    silent: str  # ended without an answer
+    winner: str
+    full: str
+    empty: str
+    dots: str
+
+
+UNICODE = Marks("◌", "●", "○", "★", "█", "░", "…")
+ASCII = Marks(".", "o", "-", "*", "#", ".", "...")
+
+
+def draw(state: RunState, *, lines: int, marks: Marks) -> RenderableType:
+    """The whole picture in about `lines` lines."""
+    if state.began is None:
+        return Text()
+    tree = Tree(_problem(state, marks), guide_style="dim")
+    votes = state.ballot.votes
+    room = max(3, lines - _AROUND - len(votes))
+    for line in _candidates(state, room, marks):
+        tree.add(line)
+    parts: list[RenderableType] = [Text(words.heading(state.began), style="bold"), tree]
+    if votes:
+        parts.append(_votes(state, marks))
+    parts.append(Text(f"{words.used(state.cost, state.began.budget)}, {words.spending(state.cost)}", style="dim"))
+    return Group(*parts)
+
+
+def _problem(state: RunState, marks: Marks) -> Text:
+    text = words.one_line(state.began.problem.text) if state.began else ""
+    return _cut(Text(text), 200, marks)
+
+
+def _candidates(state: RunState, room: int, marks: Marks) -> Iterator[Text | Table]:
+    """A line each for those that grow and the latest that ended; a count for the others."""
+    shown = sorted(state.growing, reverse=True)[-room:] if len(state.growing) >= room else sorted(state.growing)
+    ended = list(state.drawn)[-(room - len(shown)) :] if room > len(shown) else []
+    leader = state.ballot.leader
+    winners = set(leader.members) if leader else set()
+    for index in sorted([*shown, *ended]):
+        if index in state.drawn:
+            yield _ended(state.drawn[index], marks, wins=index in winners and state.outcome is not None)
+        else:
+            yield _growing(index, state.growing[index], marks)
+    hidden = len(state.growing) + len(state.drawn) - len(shown) - len(ended)
+    if hidden:
+        yield Text(f"{marks.dots} and {hidden} more", style="dim")
+
+
+def _growing(index: int, growing: Growing, marks: Marks) -> Table:
+    line = _line()
+    line.add_row(
+        Text(marks.grows, style="yellow"),
+        f"{index + 1}",
+        Text(words.one_line(growing.tail)[-60:], style="dim", no_wrap=True, overflow="ellipsis"),
+        Text(f"{growing.tokens} tokens", style="dim"),
+    )
+    return line
+
+
+def _ended(candidate: Candidate, marks: Marks, *, wins: bool) -> Table:
+    answered = candidate.answer is not None
+    mark = marks.winner if wins else marks.answered if answered else marks.silent
+    answer = Text(words.answer(candidate), style="bold green" if wins else "" if answered else "dim")
+    if candidate.score is not None:
+        answer.append(f"  {_bar(candidate.score, _SCORE_BAR, marks)} {candidate.score:.2f}", style="cyan")
+    told = ", ".join(filter(None, [words.fate(candidate), f"{candidate.tokens} tokens"]))
+    line = _line()
+    line.add_row(
+        Text(mark, style="green" if answered else "red"), f"{candidate.index + 1}", answer, Text(told, style="dim")
+    )
+    return line
+
+
+def _line() -> Table:
+    line = Table.grid(padding=(0, 1), expand=True)
+    line.add_column(width=1)
+    line.add_column(justify="right", width=3)
+    line.add_column(ratio=1, no_wrap=True, overflow="ellipsis")
+    line.add_column(justify="right", no_wrap=True)
+    return line
+
+
+def _votes(state: RunState, marks: Marks) -> Table:
+    table = Table.grid(padding=(0, 1))
+    table.add_column(no_wrap=True, overflow="ellipsis", max_width=28)
+    table.add_column(no_wrap=True)
+    table.add_column(no_wrap=True)
+    heaviest = max(vote.weight for vote in state.ballot.votes) or 1.0
+    for rank, vote in enumerate(state.ballot.votes):
+        count = (
+            f"{len(vote.members)}" if vote.weight == len(vote.members) else f"{len(vote.members)}, {vote.weight:.2f}"
+        )
+        style = "bold green" if rank == 0 else ""
+        bar = marks.full * max(1, round(_BAR * vote.weight / heaviest))
+        table.add_row(Text(words.one_line(vote.answer), style=style), Text(bar, style=style or "blue"), count)
+    if state.ballot.abstained:
+        table.add_row(Text("no answer", style="dim"), "", f"{state.ballot.abstained}")
+    return table
+
+
+def _bar(share: float, width: int, marks: Marks) -> str:
+    full = round(width * share)
+    return marks.full * full + marks.empty * (width - full)
+
+
+def _cut(text: Text, length: int, marks: Marks) -> Text:
+    if len(text) > length:
+        text.truncate(length)
+        text.append(marks.dots)
+    return text
+
+
+class LiveDisplay:
+    """Redraws the tree when something happened, ten times a second at most; the last picture stays."""
+
+    def __init__(self, stream: TextIO, clock: Callable[[], float] = time.monotonic) -> None:
+        self._console = Console(file=stream, highlight=False)
+        self._marks = ASCII if self._console.options.ascii_only else UNICODE
+        self._state = RunState()
+        self._live = Live(console=self._console, auto_refresh=False, vertical_overflow="crop")
+        self._clock = clock
+        self._drawn_at = float("-inf")
+
+    def __enter__(self) -> LiveDisplay:
+        self._live.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._frame()
+        self._live.stop()
+
+    def show(self, event: Event) -> None:
+        """Let an event into the picture; draw it if the last frame is old enough."""
+        self._state.take(event)
+        now = self._clock()
+        if now - self._drawn_at >= FRAME or isinstance(event, Solved):
+            self._drawn_at = now
+            self._frame()
+
+    def _frame(self) -> None:
+        picture = draw(self._state, lines=self._console.height, marks=self._marks)
+        self._live.update(picture, refresh=True)

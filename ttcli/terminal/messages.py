@@ -1,0 +1,15 @@
+"""Errors and hints on stderr: one line each, whatever happens."""
+
+from __future__ import annotations
+
+import sys
+
+from ttcli.terminal.words import one_line
+
+
+def complain(message: str, hint: str | None = None) -> None:
+    """Write `error:` and, where there is something to type next, `hint:`."""
+    lines = [f"error: {one_line(message)}"]
+    if hint:
+        lines.append(f"hint: {one_line(hint)}")
+    print(*lines, sep="\n", file=sys.stderr, flush=True)

@@ -1,0 +1,32 @@
+"""The policy's own confidence as a verifier: no model, no tokens (cf. DeepConf, arXiv 2508.15260)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from ttcli.tree import Prefix
+from ttcli.verifier.protocol import StepScores
+
+
+class Confidence:
+    """exp of the mean token log-probability: of the solution, or of its weakest step."""
+
+    parameters = 0
+
+    def __init__(self, *, weakest: bool = False) -> None:
+        self._weakest = weakest
+        self.name = "confidence:weakest" if weakest else "confidence"
+
+    def score(self, prefixes: Sequence[Prefix]) -> list[StepScores]:
+        """Score by the log-probabilities that the prefixes carry."""
+        return [self._score(prefix) for prefix in prefixes]
+
+    def _score(self, prefix: Prefix) -> StepScores:
+        steps = tuple(step.confidence for step in prefix.steps)
+        if self._weakest:
+            return StepScores(min(steps, default=1.0), steps, 0)
+        return StepScores(math.exp(prefix.logprob / prefix.tokens) if prefix.tokens else 1.0, steps, 0)
+
+    def close(self) -> None:
+        """Nothing to free."""
