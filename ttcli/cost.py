@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import re
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
+from decimal import Decimal
 from enum import StrEnum
 
 from ttcli.errors import UsageError
@@ -43,14 +45,15 @@ class Budget:
             raise UsageError(f"{text!r} is not a budget", hint=hint)
         amount, word = float(match[1]), match[2]
         unit = _UNITS[word[0] if word else None]
-        if amount <= 0:
-            raise UsageError(f"a budget of {text} buys nothing", hint=hint)
+        if not 0 < amount < math.inf:
+            raise UsageError(f"a budget of {text} {'has no end' if amount else 'buys nothing'}", hint=hint)
         if unit is not Unit.SECONDS and amount != int(amount):
             raise UsageError(f"{text!r} is not a whole number of {unit}", hint=hint)
         return cls(amount, unit)
 
     def __str__(self) -> str:
-        return f"{self.amount:g}{ {Unit.GENERATIONS: '', Unit.TOKENS: 'tok', Unit.SECONDS: 's'}[self.unit] }"
+        number = f"{Decimal(repr(self.amount)):f}".removesuffix(".0")  # exact, and never with an exponent
+        return number + {Unit.GENERATIONS: "", Unit.TOKENS: "tok", Unit.SECONDS: "s"}[self.unit]
 
 
 @dataclass(frozen=True, slots=True)

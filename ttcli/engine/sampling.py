@@ -70,8 +70,10 @@ class Dice:
 
 
 def shortlist(row: Row, peak: float, sampler: Sampler) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
-    """The tokens that survive top-k, top-p and min-p, most likely first, with their unnormalised odds."""
+    """The tokens that survive top-k, top-p and min-p, with their unnormalised odds; sorted where one of these is on."""
     unbounded = sampler.top_k == 0 or sampler.top_k >= row.size
+    if unbounded and sampler.top_p == 1 and sampler.min_p == 0:
+        return np.arange(row.size), _tempered(row, peak, sampler.temperature)
     tokens = _largest(row, _FIRST_LOOK if unbounded else sampler.top_k)
     odds = _tempered(row[tokens], peak, sampler.temperature)
     total = odds.sum()
@@ -103,11 +105,10 @@ def _tempered(logits: Row, peak: float, temperature: float) -> NDArray[np.float6
 def _largest(row: Row, count: int) -> NDArray[np.intp]:
     """Indices of the `count` largest logits, largest first, ties by index.
 
-    The count-th largest block maximum bounds the count-th largest logit from below, so one pass over the row leaves
-    few candidates to sort.
+    The count-th largest of the maxima of disjoint blocks bounds the count-th largest logit from below, so one pass over
+    the row leaves few candidates to sort. A block is every n-th logit: that pass runs along the memory.
     """
-    whole = row.size - row.size % _BLOCK
-    blocks = row[:whole].reshape(-1, _BLOCK).max(axis=1) if whole else row[:0]
+    blocks = row[: row.size - row.size % _BLOCK].reshape(_BLOCK, -1).max(axis=0)
     if count < blocks.size:
         bound = np.partition(blocks, blocks.size - count)[blocks.size - count]
         candidates = np.flatnonzero(row >= bound)

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import codecs
-import itertools
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -210,7 +209,7 @@ class Scheduler:
                 self.session.attach(job.branch)
                 self._touch(job.parent)
                 self._running.append(job)
-                if job.parent.row is not None and not job.branch.tokens:
+                if job.parent.row is not None and not job.grown:
                     self._advance(job, job.parent.row)
             else:
                 delayed.append(job)
@@ -219,22 +218,21 @@ class Scheduler:
 
     def _fits(self, job: Job) -> bool:
         """Whether the running jobs and this one are expected to find cells to their end."""
-        missing = self.session.missing(job.branch)
         if not self._running:
-            return self._make_room(missing + 1, keep=job.parent) and self._make_sequence(job.parent)
-        longer = (max(self._expected - other.grown, _LITTLE_MORE) for other in (*self._running, job))
-        need = missing + self._outlook((*self._running, job), longer)
-        return need <= self._room_for_all(job.parent) and self._make_sequence(job.parent)
+            room = self._make_room(self.session.missing(job.branch) + 1, keep=job.parent)
+        else:
+            everybody = (*self._running, job)
+            need = sum(self._outlook(other, max(self._expected - other.grown, _LITTLE_MORE)) for other in everybody)
+            room = need <= self._unclaimed(job.parent)
+        return room and self._make_sequence(job.parent)
 
-    def _outlook(self, jobs: Iterable[Job], longer: Iterable[float]) -> float:
-        """Cells that jobs will take if each grows by so many tokens more, or to its limit."""
-        return sum(
-            job.branch.pending * job.branch.resident + min(more, job.until.max_tokens - job.grown)
-            for job, more in zip(jobs, longer, strict=False)
-        )
+    def _outlook(self, job: Job, more: float) -> float:
+        """Cells that a job will take if it grows by so many tokens more, or to its limit."""
+        known = job.branch.pending if job.branch.resident else self.session.missing(job.branch)
+        return known + min(more, job.until.max_tokens - job.grown)
 
-    def _room_for_all(self, keep: Branch | None = None) -> int:
-        """Cells that are free and not promised, or could be."""
+    def _unclaimed(self, keep: Branch | None = None) -> int:
+        """Cells that are not promised, and free or could be."""
         evictable = sum(branch.cached for branch in self._evictable(keep))
         return self.session.cells_free - self._promised + evictable
 
@@ -270,8 +268,8 @@ class Scheduler:
         if branch.resident:
             return True
         # a fill that crowds out a text under way would be evicted for that text, and filled, and evicted ...
-        growth = self._outlook(self._running, itertools.repeat(_LITTLE_MORE))
-        if self._running and branch.length + growth > self._room_for_all():
+        growth = sum(self._outlook(job, _LITTLE_MORE) for job in self._running)
+        if self._running and branch.length + growth > self._unclaimed():
             return False
         if not (self._make_room(self._promised + branch.length) and self._make_sequence()):
             return False

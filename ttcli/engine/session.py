@@ -159,7 +159,7 @@ class Session:
         return len(self._free)
 
     def attach(self, branch: Branch) -> None:
-        """Make a branch resident: fork the nearest ancestor that has its cells, take over the tokens of those in between.
+        """Make a branch resident: fork the nearest ancestor that has its cells, take over the tokens in between.
 
         Raises:
             BackendError: no sequence id is free, or the branch is resident or stood upon.

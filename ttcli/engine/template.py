@@ -15,6 +15,7 @@ from ttcli.errors import ModelError
 
 Message = Mapping[str, str]  # role and content
 
+_TEMPLATE_FAILS = (jinja2.TemplateError, ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
 _FENCE = "\ue000"  # private-use characters around a message's number: no template has reason to hold them
 
 
@@ -56,7 +57,11 @@ class ChatTemplate:
         return [bos, *ids] if bos is not None and ids[:1] != [bos] else ids
 
     def render(self, messages: Sequence[Message]) -> list[Span]:
-        """The chat as spans of template text and message text."""
+        """The chat as spans of template text and message text.
+
+        Raises:
+            ModelError: the template fails, or what it makes does not hold every message of the user.
+        """
         marked = [{**message, "content": f"{_FENCE}{number}{_FENCE}"} for number, message in enumerate(messages)]
         try:
             rendered = self._template.render(
@@ -65,10 +70,16 @@ class ChatTemplate:
                 bos_token=self._special("bos"),
                 eos_token=self._special("eos"),
             )
-        except jinja2.TemplateError as error:
+        except _TEMPLATE_FAILS as error:
             raise ModelError(f"the chat template of {self._model.path.name} fails: {error}") from error
         # every odd part is a message's number; templates commonly strip the content, so we do
         parts = rendered.split(_FENCE)
+        numbers = {str(number) for number, message in enumerate(messages) if message["role"] == "user"}
+        if not numbers <= set(parts[1::2]) <= {str(number) for number in range(len(messages))}:
+            raise ModelError(
+                f"the chat template of {self._model.path.name} drops or alters what the user says",
+                hint="choose another model: ttc models list",
+            )
         spans = [
             Span(messages[int(part)]["content"].strip(), trusted=False) if odd % 2 else Span(part, trusted=True)
             for odd, part in enumerate(parts)

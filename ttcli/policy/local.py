@@ -171,7 +171,8 @@ class LocalPolicy:
         inbox: _Inbox,
     ) -> bool:
         """Submit requests while there is room; whether anything is under way."""
-        while not self._interrupted() and (self._scheduler is None or self.scheduler.room > 0):
+        # a call that finds no place queues one request, lest it end before its turn has come
+        while not self._interrupted() and (self._scheduler is None or not jobs or self.scheduler.room > 0):
             number, request = next(source, (0, None))
             if request is None:
                 break
@@ -218,19 +219,19 @@ class LocalPolicy:
     def _read(self, inbox: _Inbox, jobs: _Jobs) -> list[Growth | Extension]:
         """What arrived for one call: tokens, and the extensions that are complete."""
         events: list[Growth | Extension] = []
-        for job, text in inbox:
-            number, prefix, shared = jobs[job]
-            events.append(Growth(number, text))
+        events.extend(Growth(jobs[job][0], text) for job, text in inbox)
+        for job in dict.fromkeys(job for job, _ in inbox):  # a new text takes two tokens at once
             if job.finished:
-                del jobs[job], self._inboxes[job]
-                events.append(self._extension(job, number, prefix, shared))
+                del self._inboxes[job]
+                events.append(self._extension(job, *jobs.pop(job)))
         inbox.clear()
         return events
 
     def _cut(self, job: Job, number: int, prefix: Prefix, shared: int) -> Extension:
         self.scheduler.cancel([job])
         self._inboxes.pop(job)
-        job.cut()
+        if not job.finished:
+            job.cut()
         return self._extension(job, number, prefix, shared)
 
     def _extension(self, job: Job, number: int, prefix: Prefix, shared: int) -> Extension:
