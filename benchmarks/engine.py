@@ -9,13 +9,14 @@ Three ways to get N texts of the same length from the same prompt with the same 
     loop     N calls of `llama_cpp.Llama`, its prefix cache on, so that the prompt is decoded once there too
     ceiling  the same batches as `engine` by bare `llama_decode` calls: no sampling, no text, a fixed token each time
 
-Runs are interleaved (engine, loop, ceiling, engine, …) and ratios are taken inside each round, since the speed of a shared
-machine drifts. End-of-turn tokens are not drawn in any of them, so that all texts reach the token limit.
+Runs are interleaved (engine, loop, ceiling, engine, …) and ratios are taken inside each round, since the speed of a
+shared machine drifts. End-of-turn tokens are not drawn in any of them, so that all texts reach the token limit.
 """
 
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import statistics
 import sys
@@ -47,7 +48,8 @@ SAMPLER = Sampler()
 class Endless(Model):
     """A model whose turn never ends, so that every text has the same length in every way of drawing it."""
 
-    def ends_generation(self, token: int) -> bool:
+    def ends_generation(self, _token: int) -> bool:
+        """Never."""
         return False
 
 
@@ -100,24 +102,26 @@ class Loop:
             flash_attn=True,
             verbose=False,
         )
-        self._never = {token: -1e9 for token in (self._llama.token_eos(), self._llama.token_bos()) if token >= 0}
 
     def __call__(self, prompt: list[int], texts: int, tokens: int) -> float:
         """Seconds for `texts` calls; the first decodes the prompt, the others find it in the prefix cache."""
         self._llama.reset()
-        self._llama._ctx.kv_cache_clear()
         begin = time.perf_counter()
-        for index in range(texts):
-            drawn = 0
-            for _token in self._llama.generate(
-                prompt, top_k=SAMPLER.top_k, top_p=SAMPLER.top_p, min_p=0.0, temp=SAMPLER.temperature, repeat_penalty=1.0
-            ):
-                drawn += 1
-                if drawn == tokens:
-                    break
+        for _text in range(texts):
+            drawing = self._llama.generate(
+                prompt,
+                top_k=SAMPLER.top_k,
+                top_p=SAMPLER.top_p,
+                min_p=SAMPLER.min_p,
+                temp=SAMPLER.temperature,
+                repeat_penalty=1.0,
+            )
+            for _token in itertools.islice(drawing, tokens):
+                pass
         return time.perf_counter() - begin
 
     def close(self) -> None:
+        """Free the model."""
         self._llama.close()
 
 
@@ -129,7 +133,9 @@ def spread(values: list[float]) -> dict[str, float]:
     return {"min": round(min(values), 3), "median": round(statistics.median(values), 3), "max": round(max(values), 3)}
 
 
-def measure(path: Path, counts: list[int], tokens: int, rounds: int, width: int, patience: float) -> list[dict[str, object]]:
+def measure(
+    path: Path, counts: list[int], tokens: int, rounds: int, width: int, patience: float
+) -> list[dict[str, object]]:
     """Rows of the table: for each N, the ratios over the rounds; after `patience` seconds no further round begins."""
     model = Endless(path)
     prompt = ChatTemplate(model).encode(Prompt(system="You are a helpful assistant.").messages(Problem(PROBLEM)))
@@ -148,8 +154,9 @@ def measure(path: Path, counts: list[int], tokens: int, rounds: int, width: int,
                 ("ceiling", lambda n=texts: ceiling(model, prompt, n, tokens, width) / n),
             ]
             for name, run in ways:
-                seconds.setdefault((texts, name), []).append(run())
-                print(f"round {number + 1}, N = {texts}: {name} {seconds[texts, name][-1]:.2f} s a text", file=sys.stderr)
+                took = run()
+                seconds.setdefault((texts, name), []).append(took)
+                print(f"round {number + 1}, N = {texts}: {name} {took:.2f} s a text", file=sys.stderr)
     loop.close()
     model.close()
     return [row(texts, tokens, *(seconds[texts, name] for name in ("engine", "loop", "ceiling"))) for texts in counts]
@@ -186,7 +193,8 @@ def main() -> None:
         ratios = {name: rows[-1][name]["median"] for name in ("loop_ratio", "ceiling_ratio")} if options.quick else {}
         print(json.dumps(ratios | facts))
         return
-    print(f"{options.model}, {machine.threads()} threads, width {width}, ratios of solutions per second: min / median / max")
+    print(f"{options.model}, {machine.threads()} threads, width {width}")
+    print("ratios of solutions per second: min, median, max")
     print("  N  tokens/s   engine / loop        engine / ceiling")
     for each in rows:
         loop, bare = each["loop_ratio"].values(), each["ceiling_ratio"].values()
