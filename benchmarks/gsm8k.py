@@ -78,14 +78,12 @@ def report(settings: Settings, done: list[dict]) -> None:
     cost = {key: sum(each["cost"][key] for each in done) for key in ("tokens", "policy_tokens", "seconds")}
     print(f"{settings.model}, {settings.method.name}, budget {settings.budget}, seed {settings.seed}")
     print(f"right          {right} of {count} ({right / count:.0%}, 95 % interval {low:.0%} to {high:.0%})")
-    print(
-        f"candidates     {len(candidates) / count:.1f} a problem, {cost['policy_tokens'] / len(candidates):.0f} tokens each"
-    )
+    length = cost["policy_tokens"] / len(candidates)
+    speed = cost["policy_tokens"] / cost["seconds"]
+    print(f"candidates     {len(candidates) / count:.1f} a problem, {length:.0f} tokens each")
     print(f"no answer      {sum(each['no_answer'] for each in done)} of {len(candidates)} candidates")
     print(f"tokens         {cost['tokens'] / count:,.0f} a problem")
-    print(
-        f"seconds        {cost['seconds'] / count:.1f} a problem, {cost['policy_tokens'] / cost['seconds']:.0f} tokens/s"
-    )
+    print(f"seconds        {cost['seconds'] / count:.1f} a problem, {speed:.0f} tokens/s")
 
 
 if __name__ == "__main__":
