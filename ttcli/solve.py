@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from ttcli.catalog.progress import Progress
 from ttcli.catalog.pull import resolve
+from ttcli.catalog.speeds import known_width
 from ttcli.cost import Meter, Unit
 from ttcli.errors import UsageError
 from ttcli.events import Began, Event
@@ -101,16 +102,19 @@ def _local(
     model = _load(local.path, settings, stack)
     words = local.entry.template if local.entry else None
     prompt = Prompt(system=words.system, step_separator=words.step_separator) if words else Prompt()
+    threads = settings.machine.threads or machine.threads()
+    width = known_width(local.path, threads) or machine.width()
     budget = settings.budget
-    most = int(budget.amount) if budget.unit is Unit.GENERATIONS else machine.width()
+    if budget.unit is Unit.GENERATIONS:
+        width = min(width, int(budget.amount))
     policy = LocalPolicy(
         model,
         name=local.name if local.entry else local.path.name,
         prompt=prompt,
         sampler=sampler,
         max_tokens=sampling.max_tokens,
-        width=settings.machine.width or min(machine.width(), most),
-        threads=settings.machine.threads,
+        width=settings.machine.width or width,
+        threads=threads,
         interrupted=interrupt,
     )
     stack.callback(policy.close)

@@ -10,8 +10,6 @@ which for whole a and b is the chance that Binomial(a + b + 1, 1/2) is at most a
 
 from __future__ import annotations
 
-import math
-
 from ttcli.ballot import Ballot
 
 CONFIDENCE = 0.95  # the paper's threshold
@@ -20,7 +18,10 @@ CONFIDENCE = 0.95  # the paper's threshold
 def leader_stays(leader: int, runner_up: int) -> float:
     """The chance, in [0, 1], that the leading answer is the more frequent one of the first two."""
     tosses = leader + runner_up + 1
-    favourable: int = sum(math.comb(tosses, heads) for heads in range(leader + 1))
+    favourable, ways = 0, 1  # of C(tosses, heads), the next from the last
+    for heads in range(leader + 1):
+        favourable += ways
+        ways = ways * (tosses - heads) // (heads + 1)
     return favourable / (1 << tosses)
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
-from typing import Annotated
+from pathlib import Path
+from typing import IO, Annotated, Any
 
 import typer
 
@@ -46,6 +48,9 @@ def options(
 
 def main() -> None:
     """Entry point of `ttc`."""
+    _open_closed_streams()
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # as stderr is: no answer is lost in an ASCII locale
     code = run(sys.argv[1:])
     try:
         sys.stdout.flush()
@@ -56,38 +61,52 @@ def main() -> None:
 
 def run(arguments: list[str]) -> int:
     """Run a command line; return its exit code (0 answered, 1 failed, 2 usage, 130 Ctrl-C)."""
-    from ttcli.terminal.messages import complain
-
     try:
         result = typer.main.get_command(app).main(arguments, prog_name="ttc", standalone_mode=False)
     except TtcError as error:
-        complain(str(error), error.hint)
+        _complain(str(error), error.hint)
         return error.exit_code
     except typer.TyperException as error:
         return _usage(error)
     except (typer.Abort, KeyboardInterrupt):
-        result = INTERRUPTED
+        print("interrupted", file=sys.stderr)
+        return INTERRUPTED
     except BrokenPipeError:
         return _reader_left()
     except Exception as error:
         if os.environ.get("TTC_DEBUG"):
             raise
-        complain(f"unexpected {type(error).__name__}: {error}", "this is a bug; TTC_DEBUG=1 shows where")
+        _complain(f"unexpected {type(error).__name__}: {error}", "this is a bug; TTC_DEBUG=1 shows where")
         return 1
-    if result == INTERRUPTED:
-        print("interrupted", file=sys.stderr)
     return result if isinstance(result, int) else 0
 
 
 def _usage(error: typer.TyperException) -> int:
     """What Typer found wrong with the command line, in our words."""
-    from ttcli.terminal.messages import complain
-
     context = getattr(error, "ctx", None)
     message = getattr(error, "format_message", lambda: str(error))()
     if message:
-        complain(message.rstrip("."), f"{context.command_path if context else 'ttc'} --help")
+        _complain(
+            message.rstrip(".").replace("Value error, ", ""), f"{context.command_path if context else 'ttc'} --help"
+        )
     return int(getattr(error, "exit_code", 2))
+
+
+def _open_closed_streams() -> None:
+    """A stream that the caller closed (`2>&-`) is None, which nobody expects."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, _nowhere(mode))
+
+
+def _nowhere(mode: str) -> IO[Any]:
+    return Path(os.devnull).open(mode, encoding="utf-8")
+
+
+def _complain(message: str, hint: str | None = None) -> None:
+    from ttcli.terminal.messages import complain  # only when needed: --help is to be quick
+
+    complain(message, hint)
 
 
 def _reader_left() -> int:

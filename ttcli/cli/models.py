@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ttcli.cli.signals import interrupted_by_ctrl_c
+
 if TYPE_CHECKING:
     from ttcli.catalog.entry import Entry
     from ttcli.catalog.stored import LocalModel
@@ -99,6 +101,47 @@ def pull(
     else:
         path = pulling.resolve(model, offline=offline, progress=progress, verify=verify).path
     typer.echo(str(path))
+
+
+@models_app.command()
+def tune(
+    model: NameOrPath,
+    threads: Annotated[int | None, typer.Option(envvar="TTC_THREADS", help="CPU threads.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Measure how many texts at once this machine decodes fastest with a model; later runs use what was found.
+
+    Takes a minute or two; let nothing else run meanwhile. Example: ttc models tune qwen2.5-coder-0.5b
+    """
+    from ttcli.catalog.speeds import remember
+    from ttcli.catalog.stored import locate, not_installed
+    from ttcli.engine import machine
+    from ttcli.engine.model import Model as Weights
+    from ttcli.engine.session import Aborted
+    from ttcli.engine.tune import best, speeds
+    from ttcli.interrupt import Interrupt
+
+    local = locate(model)
+    if local is None:
+        raise not_installed(model)
+    interrupt, measured = Interrupt(), []
+    weights = Weights(local.path)
+    try:
+        with interrupted_by_ctrl_c(interrupt):
+            for speed in speeds(weights, threads=threads, halted=interrupt):
+                typer.echo(f"{speed.width:>4} texts at once: {speed.tokens_per_second:.1f} tokens/s", err=True)
+                measured.append(speed)
+    except Aborted as aborted:
+        raise typer.Abort from aborted
+    finally:
+        weights.close()
+    width = best(measured)
+    found = {speed.width: round(speed.tokens_per_second, 1) for speed in measured}
+    remember(local.path, threads or machine.threads(), width, found)
+    if as_json:
+        typer.echo(json.dumps({"version": 1, "model": model, "width": width, "tokens_per_second": found}))
+    else:
+        typer.echo(f"{model} will decode {width} texts at once")
 
 
 @models_app.command()

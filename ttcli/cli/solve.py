@@ -3,23 +3,18 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 from typer.core import TyperOption
 
+from ttcli.cli.signals import interrupted_by_ctrl_c
 from ttcli.errors import ProblemError
 
 if TYPE_CHECKING:
     from ttcli.events import Began, Outcome
-    from ttcli.interrupt import Interrupt
     from ttcli.problem import Problem
     from ttcli.settings import Settings
 
@@ -44,7 +39,7 @@ def _show_more(context: typer.Context, wanted: bool) -> None:
 
 def solve(
     problem: Annotated[
-        str | None, typer.Argument(metavar="[PROBLEM|@FILE|-]", help="The problem, @ and a file, or - for stdin.")
+        str | None, typer.Argument(metavar="PROBLEM|@FILE|-", help="The problem, @ and a file, or - for stdin.")
     ] = None,
     model: Annotated[
         str, _option("--model", "-m", env="MODEL", says="A name, a GGUF file or hf:OWNER/REPO/FILE.gguf.")
@@ -101,7 +96,7 @@ def solve(
         machine=Machine(width, threads, gpu_layers),
     )
     began, outcome = _run(settings, _problem(problem), quiet=quiet, show="none" if quiet else show)
-    return _report(began, outcome, as_json=as_json, quiet=quiet)
+    return _report(began, outcome, as_json=as_json, summarise=not (quiet or as_json or show == "lines"))
 
 
 def _problem(argument: str | None) -> Problem:
@@ -114,15 +109,18 @@ def _problem(argument: str | None) -> Problem:
     try:
         if argument is None or argument == "-":
             source = "stdin"
-            text = sys.stdin.buffer.read().decode("utf-8")
+            text = sys.stdin.buffer.read().decode("utf-8-sig")
         elif argument.startswith("@"):
             source = argument[1:]
-            text = Path(source).read_text(encoding="utf-8")
+            if not source:
+                raise ProblemError("there is no file name after the @", hint="ttc solve @problem.txt")
+            text = Path(source).read_text(encoding="utf-8-sig")
         else:
             text = argument
+            text.encode()
     except OSError as error:
         raise ProblemError(f"cannot read {source}: {error.strerror}", hint="ttc solve @FILE reads a file") from error
-    except UnicodeDecodeError as error:
+    except UnicodeError as error:
         raise ProblemError(f"{source} is not UTF-8 text", hint="a problem is plain text") from error
     if not text.strip():
         raise ProblemError(f"{source} is empty", hint='ttc solve "What is 17 * 23?"')
@@ -141,7 +139,7 @@ def _run(settings: Settings, problem: Problem, *, quiet: bool, show: Show) -> tu
     began, outcome = None, None
     with (
         workbench(settings, interrupt, download_progress(quiet=quiet)) as bench,
-        _interrupted_by_ctrl_c(interrupt),
+        interrupted_by_ctrl_c(interrupt),
         display(show) as screen,
     ):
         for event in bench.solve(problem):
@@ -155,37 +153,21 @@ def _run(settings: Settings, problem: Problem, *, quiet: bool, show: Show) -> tu
     return began, outcome
 
 
-@contextmanager
-def _interrupted_by_ctrl_c(interrupt: Interrupt) -> Iterator[None]:
-    """Ctrl-C asks the run to end with what it has; a second one ends the process at once."""
-
-    def on_signal(_number: int, _frame: FrameType | None) -> None:
-        if interrupt.requested:
-            os._exit(130)
-        interrupt.request()
-
-    previous = signal.signal(signal.SIGINT, on_signal)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, previous)
-
-
-def _report(began: Began, outcome: Outcome, *, as_json: bool, quiet: bool) -> int:
-    """The answer on stdout, what stands behind it on stderr where a terminal shows both; the exit code."""
+def _report(began: Began, outcome: Outcome, *, as_json: bool, summarise: bool) -> int:
+    """The answer on stdout, what stands behind it under it on a terminal; the exit code."""
     from ttcli.cost import Stopped
     from ttcli.record import record
     from ttcli.terminal.messages import complain
     from ttcli.terminal.words import one_line, spending, support
 
     if as_json:
-        print(json.dumps(record(began, outcome), ensure_ascii=False))
+        print(json.dumps(record(began, outcome), ensure_ascii=sys.stdout.encoding.lower() != "utf-8"))
     elif outcome.answer is not None:
         print(one_line(outcome.answer))
     interrupted = outcome.stopped is Stopped.INTERRUPT
     if outcome.answer is None:
         hint = None if interrupted else "a larger --budget or --max-tokens, or another --model"
         complain(support(outcome), hint)
-    elif not quiet and sys.stderr.isatty():
+    elif summarise and sys.stderr.isatty():
         print(f"{support(outcome)}; {spending(outcome.cost)}", file=sys.stderr)
     return 130 if interrupted else 0 if outcome.answer is not None else 1

@@ -76,7 +76,7 @@ class Job:
             self._close_step(Ended.STOP)
         elif until.separator and until.separator in self._text.lstrip():
             self._close_step(Ended.OPEN)
-        if self.ended is Ended.OPEN and not self.finished and self.grown >= until.max_tokens:
+        if self.ended is Ended.OPEN and self.grown >= until.max_tokens:  # even at the end of a step: nothing may follow
             self._close_step(Ended.LENGTH)
         return text
 

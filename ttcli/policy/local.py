@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 
@@ -90,11 +91,11 @@ class LocalPolicy:
         self, requests: Iterable[Extend | None], *, stop: Callable[[], bool] = lambda: False
     ) -> Iterator[list[Growth | Extension]]:
         """Continue prefixes; see the protocol."""
-        source = enumerate(requests)
+        source, numbers = iter(requests), itertools.count()
         jobs: _Jobs = {}
         inbox: _Inbox = []
         try:
-            while self._pull(source, jobs, inbox):
+            while self._pull(source, numbers, jobs, inbox):
                 if not inbox and not self._step(stop):
                     yield [self._cut(job, *jobs.pop(job)) for job in list(jobs) if job.grown]
                     return
@@ -166,18 +167,19 @@ class LocalPolicy:
 
     def _pull(
         self,
-        source: Iterator[tuple[int, Extend | None]],
+        source: Iterator[Extend | None],
+        numbers: Iterator[int],
         jobs: _Jobs,
         inbox: _Inbox,
     ) -> bool:
         """Submit requests while there is room; whether anything is under way."""
         # a call that finds no place queues one request, lest it end before its turn has come
         while not self._interrupted() and (self._scheduler is None or not jobs or self.scheduler.room > 0):
-            number, request = next(source, (0, None))
+            request = next(source, None)
             if request is None:
                 break
             job, shared = self._submit(request)
-            jobs[job] = (number, request.prefix, shared)
+            jobs[job] = (next(numbers), request.prefix, shared)
             self._inboxes[job] = inbox
         return bool(jobs)
 

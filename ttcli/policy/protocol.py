@@ -24,7 +24,7 @@ class Extend:
 class Growth(NamedTuple):
     """A token that a continuation took."""
 
-    request: int  # position among the requests of this call
+    request: int  # position among the requests of this call, which a None is not
     text: str  # that became readable with it
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import random
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -27,6 +29,12 @@ class Line:
     score: float = 0.5  # the verifier's opinion of the whole and of each step, in [0, 1]
     length: bool = False  # it runs into the token limit instead of ending
 
+    def __post_init__(self) -> None:
+        if not isinstance(self.text, str):
+            raise TypeError(f"a text is a string, not {self.text!r}")
+        if not (self.logprob <= 0 <= self.score <= 1):
+            raise ValueError(f"logprob {self.logprob} and score {self.score} must be at most 0, and from 0 to 1")
+
 
 @dataclass(frozen=True, slots=True)
 class Script:
@@ -42,7 +50,7 @@ class Script:
             ModelError: no such file, or not of this form.
         """
         try:
-            content: dict[str, list[dict[str, Any]]] = json.loads(path.read_text())
+            content: dict[str, list[dict[str, Any]]] = json.loads(path.read_text(encoding="utf-8"))
             return cls({problem: [Line(**line) for line in lines] for problem, lines in content.items()})
         except OSError as error:
             raise ModelError(f"cannot read the script {path}: {error.strerror}") from error
@@ -95,14 +103,14 @@ class ScriptedPolicy:
         self, requests: Iterable[Extend | None], *, stop: Callable[[], bool] = lambda: False
     ) -> Iterator[list[Growth | Extension]]:
         """Continue prefixes; see the protocol."""
-        source = enumerate(requests)
+        source, numbers = iter(requests), itertools.count()
         growing: dict[int, _Text] = {}
         while True:
             while len(growing) < self.width:
-                number, request = next(source, (0, None))
+                request = next(source, None)
                 if request is None:
                     break
-                growing[number] = self._begin(request)
+                growing[next(numbers)] = self._begin(request)
             if not growing:
                 return
             self._between()
@@ -134,7 +142,7 @@ class ScriptedPolicy:
             raise ValueError(f"prefix {prefix.id} has been released or has ended")
         lines = [line for line in self._script.of(prefix.problem) if line.text.startswith(prefix.text)]
         line = lines[0] if request.temperature == 0 else random.Random(repr(request.seed)).choice(lines)
-        steps = _steps(line)[len(prefix.steps) :]
+        steps = _steps(line)[len(prefix.steps) :] or [Step("", 1, line.logprob)]
         return _Text(prefix, line, steps[: request.steps] if request.until == "step" else steps)
 
     def _finish(self, number: int, text: _Text, *, cut: bool = False) -> Extension:
@@ -152,7 +160,7 @@ class _Text:
         self.taken = 0  # words
         self._line = line
         self._steps = steps
-        self._words = _words("".join(step.text for step in steps)) or [""]
+        self._words = [word for step in steps for word in _words(step.text)]
 
     @property
     def done(self) -> bool:
@@ -197,14 +205,11 @@ class ScriptedVerifier:
 
 def _steps(line: Line) -> list[Step]:
     parts = line.text.split(SEPARATOR)
-    texts = [part + SEPARATOR for part in parts[:-1]] + parts[-1:]
-    words = [(text, len(_words(text))) for text in texts if text]
+    texts = [text for text in (*(part + SEPARATOR for part in parts[:-1]), parts[-1]) if text]
+    words = [(text, len(_words(text))) for text in texts or [""]]
     return [Step(text, count, line.logprob * count) for text, count in words]
 
 
 def _words(text: str) -> list[str]:
-    """The text cut before each word but the first."""
-    words: list[str] = []
-    for part in text.split(" "):
-        words.append(" " + part if words else part)
-    return words
+    """The text cut before each space; an empty text is one empty word, the end of the turn."""
+    return [word for word in re.split("(?= )", text) if word] or [""]

@@ -25,10 +25,12 @@ def adaptive(
     root = policy.start(problem)
     begin(root, policy, meter)
     candidates: list[Candidate] = []
-    while needed := votes_needed(vote.majority(candidates), confidence):
-        more = yield from draw(root, policy, meter, count=vote.majority, seed=seed, before=candidates, limit=needed)
-        if not more:
-            break
-        candidates += more
-    policy.release([root])
+    try:
+        while needed := votes_needed(vote.majority(candidates), confidence):
+            more = yield from draw(root, policy, meter, count=vote.majority, seed=seed, before=candidates, limit=needed)
+            if not more:
+                break
+            candidates += more
+    finally:
+        policy.release([root])
     yield from conclude(candidates, vote.majority, meter)

@@ -65,8 +65,10 @@ def _independent(
 ) -> Iterator[Event]:
     root = policy.start(problem)
     begin(root, policy, meter)
-    candidates = yield from draw(
-        root, policy, meter, count=count, seed=seed, limit=limit, temperature=temperature, verifier=verifier
-    )
-    policy.release([root])
+    try:
+        candidates = yield from draw(
+            root, policy, meter, count=count, seed=seed, limit=limit, temperature=temperature, verifier=verifier
+        )
+    finally:
+        policy.release([root])
     yield from conclude(candidates, count, meter)

@@ -91,8 +91,18 @@ def conclude(candidates: Sequence[Candidate], count: Count, meter: Meter) -> Ite
 
 
 def _candidate(index: int, prefix: Prefix) -> Candidate:
-    text = prefix.text
-    return Candidate(index, text, extract_answer(text), prefix.ended, prefix.tokens, prefix.logprob)
+    answer = extract_answer(prefix.text if prefix.ended is Ended.STOP else _said_whole(prefix.text))
+    return Candidate(index, prefix.text, answer, prefix.ended, prefix.tokens, prefix.logprob)
+
+
+def _said_whole(text: str) -> str:
+    """The part of a broken-off text that more words could not change: whole lines, and the last one up to a closed box.
+
+    "The answer is 12" may have been on its way to 128.
+    """
+    lines, newline, last = text.rpartition("\n")
+    box = last.find("\\boxed{")
+    return lines + newline + last[box : last.rfind("}") + 1] if box >= 0 else lines
 
 
 def _scored(

@@ -53,10 +53,8 @@ class LineDisplay(NoDisplay):
                 self._write(f"{words.support(outcome)}; {words.spending(outcome.cost)}")
 
     def _candidate(self, candidate: Candidate) -> None:
-        details = [f"{candidate.tokens} tokens", words.fate(candidate)]
-        if candidate.score is not None:
-            details.insert(0, f"score {candidate.score:.2f}")
-        told = ", ".join(filter(None, details))
+        score = [] if candidate.score is None else [f"score {candidate.score:.2f}"]
+        told = ", ".join([*score, words.length(candidate)])
         self._write(f"candidate {candidate.index + 1}: {words.answer(candidate)} ({told})")
 
     def _write(self, line: str) -> None:

@@ -3,25 +3,29 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from types import TracebackType
 from typing import NamedTuple, TextIO
 
-from rich.console import Console, Group, RenderableType
+from rich.cells import cell_len
+from rich.console import Console, Group, OverflowMethod, RenderableType
 from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 from rich.tree import Tree
 
+from ttcli.ballot import Ballot, Vote
 from ttcli.events import Event, Solved
 from ttcli.terminal import words
 from ttcli.terminal.state import Growing, RunState
 from ttcli.tree import Candidate
 
 FRAME = 0.1  # seconds between two frames at least
-_BAR = 24  # cells of the longest bar
+_BAR = 24  # cells of the longest bar, on a terminal that has the room
 _SCORE_BAR = 8
-_AROUND = 8  # lines that are not candidates: heading, problem, votes' title, cost …
+_BESIDE = 11  # cells of a candidate's line that are neither text nor tokens
+_ANSWER = 9  # cells that an answer has at least in the table of votes: "no answer"
+_AROUND = 8  # lines that are neither candidates nor votes: heading, problem, counts of what is hidden, cost, prompt
 
 
 class Marks(NamedTuple):
@@ -35,33 +39,43 @@ class Marks(NamedTuple):
     empty: str
     dots: str
 
+    def line(self, text: str) -> str:
+        """Text on one line, in characters that the terminal can show: an escape would be wider than was reckoned."""
+        text = words.one_line(text)
+        return text.encode("ascii", "replace").decode() if self.dots.isascii() else text
+
+    @property
+    def overflow(self) -> OverflowMethod:
+        """How a line that is too long ends."""
+        return "crop" if self.dots.isascii() else "ellipsis"
+
 
 UNICODE = Marks("◌", "●", "○", "★", "█", "░", "…")
 ASCII = Marks(".", "o", "-", "*", "#", ".", "...")
 
 
-def draw(state: RunState, *, lines: int, marks: Marks) -> RenderableType:
-    """The whole picture in about `lines` lines."""
+def draw(state: RunState, *, lines: int, columns: int, marks: Marks) -> RenderableType:
+    """The whole picture in about `lines` lines of so many columns."""
     if state.began is None:
         return Text()
-    tree = Tree(_problem(state, marks), guide_style="dim")
-    votes = state.ballot.votes
+    tree = Tree(_problem(state, columns, marks), guide_style="dim")
+    votes = state.ballot.votes[: max(3, lines // 3)]
     room = max(3, lines - _AROUND - len(votes))
-    for line in _candidates(state, room, marks):
+    for line in _candidates(state, room, columns, marks):
         tree.add(line)
-    parts: list[RenderableType] = [Text(words.heading(state.began), style="bold"), tree]
+    parts: list[RenderableType] = [Text(marks.line(words.heading(state.began)), style="bold"), tree]
     if votes:
-        parts.append(_votes(state, marks))
+        parts.append(_votes(state.ballot, votes, columns, marks))
     parts.append(Text(f"{words.used(state.cost, state.began.budget)}, {words.spending(state.cost)}", style="dim"))
     return Group(*parts)
 
 
-def _problem(state: RunState, marks: Marks) -> Text:
-    text = words.one_line(state.began.problem.text) if state.began else ""
-    return _cut(Text(text), 200, marks)
+def _problem(state: RunState, columns: int, marks: Marks) -> Text:
+    text = marks.line(state.began.problem.text) if state.began else ""
+    return _cut(Text(text), 2 * columns, marks)
 
 
-def _candidates(state: RunState, room: int, marks: Marks) -> Iterator[Text | Table]:
+def _candidates(state: RunState, room: int, columns: int, marks: Marks) -> Iterator[Text | Table]:
     """A line each for those that grow and the latest that ended; a count for the others."""
     shown = sorted(state.growing, reverse=True)[-room:] if len(state.growing) >= room else sorted(state.growing)
     ended = list(state.drawn)[-(room - len(shown)) :] if room > len(shown) else []
@@ -71,61 +85,80 @@ def _candidates(state: RunState, room: int, marks: Marks) -> Iterator[Text | Tab
         if index in state.drawn:
             yield _ended(state.drawn[index], marks, wins=index in winners and state.outcome is not None)
         else:
-            yield _growing(index, state.growing[index], marks)
+            yield _growing(index, state.growing[index], columns, marks)
     hidden = len(state.growing) + len(state.drawn) - len(shown) - len(ended)
     if hidden:
         yield Text(f"{marks.dots} and {hidden} more", style="dim")
 
 
-def _growing(index: int, growing: Growing, marks: Marks) -> Table:
-    line = _line()
+def _growing(index: int, growing: Growing, columns: int, marks: Marks) -> Table:
+    tokens = words.counted(growing.tokens, "token")
+    line = _line(marks)
     line.add_row(
         Text(marks.grows, style="yellow"),
         f"{index + 1}",
-        Text(words.one_line(growing.tail)[-60:], style="dim", no_wrap=True, overflow="ellipsis"),
-        Text(f"{growing.tokens} tokens", style="dim"),
+        Text(_newest(growing.tail, columns - _BESIDE - len(tokens), marks), style="dim"),
+        Text(tokens, style="dim"),
     )
     return line
+
+
+def _newest(text: str, cells: int, marks: Marks) -> str:
+    """The end of a text, as much as fits."""
+    text = marks.line(text)
+    if cell_len(text) <= cells:
+        return text
+    room = max(0, cells - len(marks.dots))
+    text = text[len(text) - room :]
+    while cell_len(text) > room:  # of characters that are two cells wide
+        text = text[1:]
+    return marks.dots + text
 
 
 def _ended(candidate: Candidate, marks: Marks, *, wins: bool) -> Table:
     answered = candidate.answer is not None
     mark = marks.winner if wins else marks.answered if answered else marks.silent
-    answer = Text(words.answer(candidate), style="bold green" if wins else "" if answered else "dim")
+    answer = Text(marks.line(words.answer(candidate)), style="bold green" if wins else "" if answered else "dim")
     if candidate.score is not None:
         answer.append(f"  {_bar(candidate.score, _SCORE_BAR, marks)} {candidate.score:.2f}", style="cyan")
-    told = ", ".join(filter(None, [words.fate(candidate), f"{candidate.tokens} tokens"]))
-    line = _line()
+    line = _line(marks)
     line.add_row(
-        Text(mark, style="green" if answered else "red"), f"{candidate.index + 1}", answer, Text(told, style="dim")
+        Text(mark, style="green" if answered else "red"),
+        f"{candidate.index + 1}",
+        answer,
+        Text(words.length(candidate), style="dim"),
     )
     return line
 
 
-def _line() -> Table:
+def _line(marks: Marks) -> Table:
     line = Table.grid(padding=(0, 1), expand=True)
     line.add_column(width=1)
     line.add_column(justify="right", width=3)
-    line.add_column(ratio=1, no_wrap=True, overflow="ellipsis")
-    line.add_column(justify="right", no_wrap=True)
+    line.add_column(ratio=1, no_wrap=True, overflow=marks.overflow)
+    line.add_column(justify="right", no_wrap=True, overflow=marks.overflow)
     return line
 
 
-def _votes(state: RunState, marks: Marks) -> Table:
+def _votes(ballot: Ballot, votes: Sequence[Vote], columns: int, marks: Marks) -> Table:
+    widest = min(_BAR, columns // 3)
     table = Table.grid(padding=(0, 1))
-    table.add_column(no_wrap=True, overflow="ellipsis", max_width=28)
+    table.add_column(no_wrap=True, overflow=marks.overflow, max_width=max(_ANSWER, columns // 3))
     table.add_column(no_wrap=True)
     table.add_column(no_wrap=True)
-    heaviest = max(vote.weight for vote in state.ballot.votes) or 1.0
-    for rank, vote in enumerate(state.ballot.votes):
+    heaviest = max(vote.weight for vote in votes) or 1.0
+    for rank, vote in enumerate(votes):
         count = (
             f"{len(vote.members)}" if vote.weight == len(vote.members) else f"{len(vote.members)}, {vote.weight:.2f}"
         )
         style = "bold green" if rank == 0 else ""
-        bar = marks.full * max(1, round(_BAR * vote.weight / heaviest))
-        table.add_row(Text(words.one_line(vote.answer), style=style), Text(bar, style=style or "blue"), count)
-    if state.ballot.abstained:
-        table.add_row(Text("no answer", style="dim"), "", f"{state.ballot.abstained}")
+        bar = marks.full * max(1, round(widest * vote.weight / heaviest))
+        table.add_row(Text(marks.line(vote.answer), style=style), Text(bar, style=style or "blue"), count)
+    hidden = len(ballot.votes) - len(votes)
+    if hidden:
+        table.add_row(Text(f"{marks.dots} and {hidden} more", style="dim"))
+    if ballot.abstained:
+        table.add_row(Text("no answer", style="dim"), "", f"{ballot.abstained}")
     return table
 
 
@@ -159,8 +192,12 @@ class LiveDisplay:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._frame()
-        self._live.stop()
+        try:
+            self._live.update(self._picture())
+        finally:
+            self._live.stop()  # draws it
+        if not self._console.is_terminal:
+            self._console.line()  # which Rich writes on a terminal only
 
     def show(self, event: Event) -> None:
         """Let an event into the picture; draw it if the last frame is old enough."""
@@ -168,8 +205,7 @@ class LiveDisplay:
         now = self._clock()
         if now - self._drawn_at >= FRAME or isinstance(event, Solved):
             self._drawn_at = now
-            self._frame()
+            self._live.update(self._picture(), refresh=True)
 
-    def _frame(self) -> None:
-        picture = draw(self._state, lines=self._console.height, marks=self._marks)
-        self._live.update(picture, refresh=True)
+    def _picture(self) -> RenderableType:
+        return draw(self._state, lines=self._console.height, columns=self._console.width, marks=self._marks)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 from ttcli.terminal.words import one_line
@@ -13,3 +14,9 @@ def complain(message: str, hint: str | None = None) -> None:
     if hint:
         lines.append(f"hint: {one_line(hint)}")
     print(*lines, sep="\n", file=sys.stderr, flush=True)
+
+
+def show_cursor() -> None:
+    """Bring back the cursor that a live tree has hidden, when there is no time to end the tree itself."""
+    if sys.stderr.isatty():
+        os.write(sys.stderr.fileno(), b"\x1b[?25h\n")

@@ -54,3 +54,4 @@ class RunState:
             case Solved(outcome=outcome):
                 self.outcome = outcome
                 self.ballot, self.cost = outcome.ballot, outcome.cost
+                self.growing.clear()  # begun when the run was stopped, before their first token

@@ -9,11 +9,22 @@ from ttcli.tree import Candidate, Ended
 
 def heading(began: Began) -> str:
     """Who works on the problem, and with what budget."""
-    budget = began.budget
-    parts = [began.method, began.model, f"budget {budget.amount:g} {budget.unit}", f"seed {began.seed}"]
+    parts = [began.method, began.model, f"budget {allowed(began.budget)}", f"seed {began.seed}"]
     if began.verifier:
         parts.insert(2, f"verifier {began.verifier}")
-    return ", ".join(parts)
+    return one_line(", ".join(parts))
+
+
+def allowed(budget: Budget) -> str:
+    """The budget, as one says it."""
+    if budget.unit is Unit.SECONDS:
+        return f"{budget.amount:,.12g} second{'s' * (budget.amount != 1)}"
+    return counted(int(budget.amount), budget.unit.removesuffix("s"))
+
+
+def counted(number: int, noun: str) -> str:
+    """So many of a thing, in the plural where it is due."""
+    return f"{number:,} {noun}{'s' * (number != 1)}"
 
 
 def fate(candidate: Candidate) -> str:
@@ -21,6 +32,11 @@ def fate(candidate: Candidate) -> str:
     if candidate.ended is Ended.LENGTH:
         return "token limit"
     return "cut short" if candidate.ended is Ended.CUT else ""
+
+
+def length(candidate: Candidate) -> str:
+    """How long a candidate is, and why no longer."""
+    return ", ".join(filter(None, [counted(candidate.tokens, "token"), fate(candidate)]))
 
 
 def answer(candidate: Candidate) -> str:
@@ -35,14 +51,18 @@ def one_line(text: str) -> str:
 
 def spending(cost: Cost) -> str:
     """Tokens, speed and time."""
-    speed = f", {cost.policy_tokens / cost.seconds:.0f} tokens/s" if cost.seconds > 0 else ""
-    return f"{cost.tokens:,} tokens{speed}, {cost.seconds:.1f} s"
+    speed = f", {cost.policy_tokens / cost.seconds:,.0f} tokens/s" if cost.seconds > 0 else ""
+    return f"{counted(cost.tokens, 'token')}{speed}, {cost.seconds:.1f} s"
 
 
 def used(cost: Cost, budget: Budget) -> str:
     """The part of the budget that is spent."""
-    spent = {Unit.GENERATIONS: cost.generations, Unit.TOKENS: cost.tokens, Unit.SECONDS: cost.seconds}[budget.unit]
-    return f"{spent:,.0f} of {budget.amount:,g} {budget.unit}"
+    spent = {
+        Unit.GENERATIONS: f"{cost.generations:,}",
+        Unit.TOKENS: f"{cost.tokens:,}",
+        Unit.SECONDS: f"{cost.seconds:,.1f}",
+    }
+    return f"{spent[budget.unit]} of {allowed(budget)}"
 
 
 def support(outcome: Outcome) -> str:
@@ -51,7 +71,7 @@ def support(outcome: Outcome) -> str:
     leader = ballot.leader
     drawn = len(outcome.candidates)
     if leader is None:
-        words = f"no answer from {drawn} candidate{'s' * (drawn != 1)}"
+        words = f"no answer from {counted(drawn, 'candidate')}"
     else:
         words = f"{len(leader.members)} of {drawn} candidate{'s agree' if drawn != 1 else ''}"
     if outcome.stopped is Stopped.INTERRUPT:

@@ -1,0 +1,52 @@
+"""The small real model for all tests that want one: fetched once, loaded once."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:  # most tests need neither numpy nor llama.cpp
+    from ttcli.engine.model import Model
+
+_SMALL = "smollm2-135m"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Whoever asks for the small model carries the marker `model`."""
+    for item in items:
+        if "small_model_path" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.model)
+
+
+class _Quiet:
+    """A progress that says where the file comes from, and no more."""
+
+    def start(self, name: str, source: str, total_bytes: int, done_bytes: int) -> None:
+        sys.stdout.write(f"fetching {name}, {total_bytes / 1e6:.0f} MB, from {source}\n")
+
+    def advance(self, done_bytes: int) -> None: ...
+
+    def note(self, message: str) -> None: ...
+
+    def finish(self, outcome: str) -> None: ...
+
+
+@pytest.fixture(scope="session")
+def small_model_path() -> Path:
+    """The GGUF of the catalog's small model, in the user's own data directory (or `TTC_HOME`)."""
+    from ttcli.catalog.pull import resolve
+
+    return resolve(_SMALL, offline=False, progress=_Quiet()).path
+
+
+@pytest.fixture(scope="session")
+def small_model(small_model_path: Path) -> Iterator[Model]:
+    from ttcli.engine.model import Model
+
+    model = Model(small_model_path)
+    yield model
+    model.close()

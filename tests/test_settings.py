@@ -1,0 +1,63 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from ttcli.catalog.entry import catalog
+from ttcli.errors import UsageError
+from ttcli.settings import MAX_WIDTH, Machine, Sampling, Settings
+
+
+def test_the_defaults_are_adaptive_with_sixteen_generations_of_the_default_model() -> None:
+    settings = Settings()
+    assert settings.method.name == "adaptive"
+    assert str(settings.budget) == "16"
+    assert settings.verifier is None
+    assert settings.model in catalog()
+
+
+def test_naming_a_verifier_is_asking_for_best_of_n() -> None:
+    settings = Settings(verifier_name="judge")
+    assert (settings.method.name, settings.verifier) == ("best-of-n", ("judge", None))
+
+
+def test_a_method_that_needs_a_verifier_gets_confidence() -> None:
+    assert Settings(method_name="best-of-n-plain").verifier == ("confidence", None)
+
+
+@pytest.mark.parametrize("method", ["greedy", "majority", "adaptive"])
+def test_a_verifier_is_refused_where_nothing_is_scored(method: str) -> None:
+    assert Settings(method_name=method).verifier is None
+    with pytest.raises(UsageError, match=f"{method} scores nothing"):
+        Settings(method_name=method, verifier_name="confidence")
+
+
+@pytest.mark.parametrize(
+    ("bad", "message"),
+    [
+        ({"method_name": "beams"}, "there is no method 'beams'"),
+        ({"method_name": ""}, "there is no method ''"),
+        ({"verifier_name": "prm"}, "there is no verifier 'prm'"),
+        ({"seed": -1}, "--seed must be 0 or more"),
+    ],
+)
+def test_settings_that_make_no_sense_are_refused_with_a_hint(bad: dict[str, Any], message: str) -> None:
+    with pytest.raises(UsageError, match=message) as caught:
+        Settings(**bad)
+    assert caught.value.hint
+
+
+@pytest.mark.parametrize("width", [0, -1, MAX_WIDTH + 1])
+def test_the_width_has_its_limits(width: int) -> None:
+    assert Machine(width=1).width == 1
+    assert Machine(width=MAX_WIDTH).width == MAX_WIDTH
+    with pytest.raises(UsageError, match="--width must be from 1 to 240"):
+        Machine(width=width)
+
+
+def test_threads_and_tokens_are_one_at_least() -> None:
+    with pytest.raises(UsageError, match="--threads"):
+        Machine(threads=0)
+    with pytest.raises(UsageError, match="--max-tokens"):
+        Sampling(max_tokens=0)

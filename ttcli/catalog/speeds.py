@@ -1,0 +1,53 @@
+"""What `ttc models tune` found out about models on this machine."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+from ttcli.catalog.home import home
+from ttcli.errors import ConfigError
+
+_VERSION = 1
+
+
+def speeds_file() -> Path:
+    """Where the findings are kept."""
+    return home() / "speeds.json"
+
+
+def known_width(model: Path, threads: int) -> int | None:
+    """The width found best for this file with so many threads; None if it was never tuned.
+
+    Raises:
+        ConfigError: the file of findings is not what ttc wrote.
+    """
+    entry = _read().get(_key(model, threads))
+    return entry["width"] if entry else None
+
+
+def remember(model: Path, threads: int, width: int, speeds: Mapping[int, float]) -> None:
+    """Keep a finding; `speeds` maps widths to tokens per second."""
+    findings = _read() | {_key(model, threads): {"width": width, "tokens_per_second": dict(speeds)}}
+    path = speeds_file()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_suffix(".part")
+    beside.write_text(json.dumps({"version": _VERSION, "models": findings}, indent=2), encoding="utf-8")
+    beside.replace(path)
+
+
+def _key(model: Path, threads: int) -> str:
+    return f"{model.name}, {model.stat().st_size} bytes, {threads} threads"
+
+
+def _read() -> dict[str, dict[str, int]]:
+    path = speeds_file()
+    if not path.exists():
+        return {}
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        models: dict[str, dict[str, int]] = content["models"]
+        return {key: entry for key, entry in models.items() if isinstance(entry["width"], int) and entry["width"] > 0}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ConfigError(f"{path} cannot be read: {error}", hint="delete it and run ttc models tune again") from error

@@ -1,0 +1,75 @@
+"""Which width decodes fastest, measured with this model on this machine."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple
+
+from ttcli.engine import machine
+from ttcli.engine.model import Model
+from ttcli.engine.session import Branch, Piece, Session
+
+CPU_WIDTHS = (48, 32, 24, 16, 8, 4)
+GPU_WIDTHS = (192, 128, 96, 64, 32, 16)
+_CONTEXT = 192  # tokens that each text has of its own: half of a usual solution
+_STEPS = 6  # timed decodes per width
+_CLOSE = 0.97  # of the best speed is as good as the best: the narrower width takes less memory
+
+
+class Speed(NamedTuple):
+    """How fast a batch decodes."""
+
+    width: int  # texts in it
+    tokens_per_second: float
+
+
+def speeds(
+    model: Model,
+    *,
+    widths: Sequence[int] | None = None,
+    context: int = _CONTEXT,
+    threads: int | None = None,
+    halted: Callable[[], bool] | None = None,
+) -> Iterator[Speed]:
+    """Time batches from the widest to the narrowest, each text with a context of its own, as in the middle of a run.
+
+    Raises:
+        Aborted: `halted` said so.
+    """
+    gpu = machine.width() == machine.GPU_WIDTH
+    widths = sorted(widths or (GPU_WIDTHS if gpu else CPU_WIDTHS), reverse=True)
+    steps = (_STEPS + 1) * len(widths)
+    most = widths[0]
+    session = Session(
+        model, cells=most * (context + steps) + 64, width=most, sequences=most, threads=threads, halted=halted
+    )
+    try:
+        words = model.tokenize("The sum of these numbers is what we want to know. ", special=False)
+        texts = [Branch(None, (words * context)[:context]) for _ in range(most)]
+        for text in texts:
+            session.attach(text)
+            session.decode([Piece(text, context, False)])
+        for width in widths:
+            for text in texts[width:]:
+                session.detach(text)
+            texts = texts[:width]
+            _step(session, texts, words[0])  # the first one after a change builds a new graph
+            begin = time.perf_counter()
+            for _ in range(_STEPS):
+                _step(session, texts, words[0])
+            yield Speed(width, width * _STEPS / (time.perf_counter() - begin))
+    finally:
+        session.close()
+
+
+def best(measured: Sequence[Speed]) -> int:
+    """The narrowest width that is about as fast as the fastest."""
+    fastest = max(speed.tokens_per_second for speed in measured)
+    return min(speed.width for speed in measured if speed.tokens_per_second >= _CLOSE * fastest)
+
+
+def _step(session: Session, texts: Sequence[Branch], token: int) -> None:
+    for text in texts:
+        text.tokens.append(token)
+    session.decode([Piece(text, 1, True) for text in texts])
