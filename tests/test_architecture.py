@@ -99,6 +99,8 @@ def test_the_rules_name_every_room_and_go_one_way() -> None:
 
 def test_only_a_terminal_or_a_command_prints() -> None:
     for path in FILES:
-        calls = (node.func for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if isinstance(node, ast.Call))
+        calls = (
+            node.func for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if isinstance(node, ast.Call)
+        )
         prints = any(isinstance(call, ast.Name) and call.id == "print" for call in calls)
         assert not prints or room(path) in {"cli", "terminal"}, name(path)

@@ -79,20 +79,24 @@ def test_an_interrupt_before_the_first_token_leaves_nothing_to_vote_on(script: s
 
 
 def test_a_deadline_is_a_budget_and_no_interrupt(script: str) -> None:
-    settings = Settings(script, method_name="majority", budget=Budget(0.05, Unit.SECONDS), sampling=Sampling(max_tokens=4))
+    settings = Settings(
+        script, method_name="majority", budget=Budget(0.05, Unit.SECONDS), sampling=Sampling(max_tokens=4)
+    )
     _, _, outcome = solve(settings)
     assert outcome.stopped is Stopped.BUDGET
     assert outcome.candidates
 
 
 KEYS = [
-    "version", "ttc", "problem", "answer", "support", "method", "model", "verifier", "budget", "seed", "stopped", "winner",
-    "votes", "no_answer", "candidates", "cost",
+    "version", "ttc", "problem", "answer", "support", "method", "model", "verifier", "budget", "seed", "stopped",
+    "winner", "votes", "no_answer", "candidates", "cost",
 ]  # fmt: skip
 
 
 def test_the_record_has_stable_keys_and_survives_json(script: str) -> None:
-    began, _, outcome = solve(Settings(script, method_name="best-of-n", verifier_name="scripted", budget=Budget(9), seed=2))
+    began, _, outcome = solve(
+        Settings(script, method_name="best-of-n", verifier_name="scripted", budget=Budget(9), seed=2)
+    )
     told = record(began, outcome)
     assert list(told) == KEYS
     again = json.loads(json.dumps(told))

@@ -109,7 +109,7 @@ def _local(
         width = min(width, int(budget.amount))
     policy = LocalPolicy(
         model,
-        name=local.name if local.entry else local.path.name,
+        name=local.entry.name if local.entry else local.path.name,
         prompt=prompt,
         sampler=sampler,
         max_tokens=sampling.max_tokens,

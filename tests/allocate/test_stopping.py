@@ -29,7 +29,15 @@ def test_the_leader_stays_with_the_probability_of_the_papers_integral(leader: in
 
 @pytest.mark.parametrize(
     ("leader", "runner_up", "chance"),
-    [(0, 0, 1 / 2), (1, 0, 3 / 4), (3, 0, 15 / 16), (4, 0, 31 / 32), (5, 1, 120 / 128), (6, 1, 247 / 256), (7, 7, 1 / 2)],
+    [
+        (0, 0, 1 / 2),
+        (1, 0, 3 / 4),
+        (3, 0, 15 / 16),
+        (4, 0, 31 / 32),
+        (5, 1, 120 / 128),
+        (6, 1, 247 / 256),
+        (7, 7, 1 / 2),
+    ],
 )
 def test_known_chances(leader: int, runner_up: int, chance: float) -> None:
     assert leader_stays(leader, runner_up) == chance

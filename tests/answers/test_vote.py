@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ttcli.answers import Ballot, best, majority, weighted
+from ttcli.answers import best, majority, weighted
+from ttcli.ballot import Ballot
 from ttcli.tree import Candidate, Ended
 
 

@@ -63,7 +63,8 @@ def test_the_end_of_the_turn_is_a_control_token_that_ends_generation(small_model
 
 
 @settings(deadline=None, max_examples=100)
-@given(st.text(st.characters(exclude_categories=["Cs"], max_codepoint=0x1FFFF), max_size=80))  # it lacks rarer bytes
+# its vocabulary lacks the bytes of most control characters and of the planes beyond
+@given(st.text(st.characters(categories=["L", "N", "P", "S", "Zs"], max_codepoint=0x1FFFF), max_size=80))
 def test_the_pieces_of_a_text_are_the_text(small_model: Model, text: str) -> None:
     ids = small_model.tokenize(text, special=False)
     assert not any(map(small_model.is_control, ids))

@@ -92,7 +92,7 @@ def test_a_narrow_context_sized_for_short_texts_runs_them_all_at_once(
 def test_a_prompt_is_decoded_once_for_all_its_texts(make_scheduler: MakeScheduler, prompt: list[int]) -> None:
     scheduler = make_scheduler(cells=1024, width=4)
     root = Branch(None, prompt)
-    jobs = [job(root, n, 12) for n in range(9)]
+    jobs = [job(root, n, 8) for n in range(7)]
     drain(scheduler, jobs)
     assert scheduler.session.decoded == len(prompt) + sum(each.grown - 1 for each in jobs)
     assert scheduler.again == 0
@@ -150,7 +150,7 @@ def test_the_end_of_the_turn_ends_a_text_and_is_counted_but_not_shown(
     ids = ChatTemplate(small_model).encode([{"role": "user", "content": "Say hi."}])
     scheduler = make_scheduler(width=8)
     root = Branch(None, ids)
-    jobs = [job(root, key, 60) for key in range(8)]
+    jobs = [job(root, key, 32) for key in range(8)]
     texts = drain(scheduler, jobs)
     stopped = [(each, text) for each, text in zip(jobs, texts, strict=True) if each.ended is Ended.STOP]
     assert stopped
@@ -220,7 +220,7 @@ def test_preempted_texts_end_as_they_would_have_in_a_roomy_context(
     for cells in (256, 2048):
         scheduler = make_scheduler(cells=cells, width=4)
         branches = [Branch(None, ids) for ids in roots]
-        jobs = [job(branch, key, 40, sampler=GREEDY) for key in range(2) for branch in branches]
+        jobs = [job(branch, key, 48, sampler=GREEDY) for key in range(2) for branch in branches]
         scheduler._expected = 1.0  # optimism leads to preemption
         drain(scheduler, jobs)
         jobs_of[cells] = [whole(each) for each in jobs]
@@ -385,6 +385,36 @@ def test_random_trees_of_texts_end_and_leave_nothing(
         scheduler.release(parent)
     assert scheduler.session.cells_used == 0
     assert scheduler.session.sequences_free == scheduler.session.sequences
+    assert not scheduler._idle
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_whatever_fits_alone_ends_together_in_at_most_a_step_per_token(
+    make_dry_scheduler: MakeScheduler, seed: int
+) -> None:
+    """No live-lock: a prompt is not decoded, evicted and decoded again for a text that waits for its cells."""
+    rng = random.Random(seed)
+    scheduler = make_dry_scheduler(
+        expected=rng.choice([1.0, 30.0, 256.0]),
+        cells=256,
+        width=rng.choice([1, 2, 3, 6]),
+        sequences=rng.choice([4, 8, 20]),
+    )
+    parents = [Branch(None, [WORD] * rng.randint(5, 200)) for _ in range(rng.randint(2, 4))]
+    for _ in range(3):
+        parents.append(Branch(rng.choice(parents), [WORD] * rng.randint(1, 15)))
+    jobs = []
+    for key in range(rng.randint(2, 16)):
+        parent = rng.choice(parents)
+        jobs.append(job(parent, key, rng.randint(1, 256 - parent.length)))
+        scheduler.submit(jobs[-1])
+    asked = sum(each.until.max_tokens for each in jobs)
+    for _ in range(asked + len(parents)):
+        scheduler.step()
+    assert [each.grown for each in jobs] == [each.until.max_tokens for each in jobs]
+    for parent in parents:
+        scheduler.release(parent)
+    assert scheduler.session.cells_used == 0
     assert not scheduler._idle
 
 

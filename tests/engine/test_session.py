@@ -203,7 +203,7 @@ def attach(
 def test_a_context_can_be_filled_to_its_last_cell(make_session: MakeSession, prompt: list[int]) -> None:
     session = make_session(cells=256, width=3)
     assert session.cells == 256
-    root = resident(session, None, (prompt * 20)[:100])
+    root = resident(session, None, (prompt * 20)[:230])
     run(session, root)
     forks = [resident(session, root, []) for _ in range(3)]
     rng = random.Random(1)

@@ -17,7 +17,7 @@ from ttcli.policy.protocol import Extend, Extension, Growth
 from ttcli.problem import Problem
 from ttcli.tree import Ended, Prefix
 
-COUNT = Problem("Count from one to ten.")
+STORY = Problem("Write a long story about a dog and a cat.")
 FRUIT = Problem("Name three fruits.")
 
 MakePolicy = Callable[..., LocalPolicy]
@@ -28,8 +28,14 @@ def make_policy(small_model: Model) -> Iterator[MakePolicy]:
     with ExitStack() as stack:
 
         def make(**options: Any) -> LocalPolicy:
-            prompt = Prompt(system="", instruction="", step_separator="\n")
-            defaults: dict[str, Any] = {"prompt": prompt, "sampler": Sampler(), "max_tokens": 16, "width": 4}
+            prompt = Prompt(system="", instruction="", step_separator=" ")  # a step is a word
+            defaults: dict[str, Any] = {
+                "name": "small",
+                "prompt": prompt,
+                "sampler": Sampler(),
+                "max_tokens": 16,
+                "width": 4,
+            }
             policy = LocalPolicy(small_model, **defaults | options)
             stack.callback(policy.close)
             return policy
@@ -55,28 +61,28 @@ def collect(happenings: Iterable[list[Growth | Extension]]) -> tuple[list[Extens
 
 def test_every_request_comes_back_once_with_the_text_that_was_seen_to_grow(make_policy: MakePolicy) -> None:
     policy = make_policy()
-    root = policy.start(COUNT)
+    root = policy.start(STORY)
     extensions, seen = collect(policy.extend(requests(root, 7)))
     assert sorted(each.request for each in extensions) == list(range(7))
     for each in extensions:
         assert each.prefix.text == seen[each.request]
         assert each.prefix.tokens == each.tokens <= 16
         assert each.prefix.ended in (Ended.STOP, Ended.LENGTH)
-        assert each.prefix.problem == COUNT
+        assert each.prefix.problem == STORY
         assert "<|" not in each.prefix.text
 
 
 @pytest.mark.parametrize("most", [1, 2, 3])
 def test_very_short_texts_come_back_too(make_policy: MakePolicy, most: int) -> None:
     policy = make_policy(max_tokens=most)
-    extensions, _ = collect(policy.extend(requests(policy.start(COUNT), 6)))
+    extensions, _ = collect(policy.extend(requests(policy.start(STORY), 6)))
     assert len(extensions) == 6
     assert {each.tokens for each in extensions} == {most}
 
 
 def test_the_prompt_is_shared_by_all_but_the_first(make_policy: MakePolicy) -> None:
     policy = make_policy()
-    root = policy.start(COUNT)
+    root = policy.start(STORY)
     extensions, _ = collect(policy.extend(requests(root, 5)))
     shared = {each.request: each.shared for each in extensions}
     assert shared == {0: 0} | dict.fromkeys(range(1, 5), root.prompt_tokens)
@@ -86,7 +92,7 @@ def test_the_prompt_is_shared_by_all_but_the_first(make_policy: MakePolicy) -> N
 
 def test_a_step_is_shared_by_all_that_stand_on_it(make_policy: MakePolicy) -> None:
     policy = make_policy(max_tokens=60)
-    root = policy.start(COUNT)
+    root = policy.start(STORY)
     [step], _ = collect(policy.extend(requests(root, 1, until="step", temperature=0)))
     assert step.prefix.ended is Ended.OPEN
     before = policy.scheduler.session.decoded
@@ -102,7 +108,7 @@ def test_a_step_is_shared_by_all_that_stand_on_it(make_policy: MakePolicy) -> No
 
 def test_requests_are_taken_when_there_is_a_place_and_none_means_not_now(make_policy: MakePolicy) -> None:
     policy = make_policy(width=2, max_tokens=6)
-    root = policy.start(COUNT)
+    root = policy.start(STORY)
     asked: list[str] = []
 
     def lazy() -> Iterator[Extend | None]:
@@ -125,15 +131,15 @@ def test_none_ends_a_call_when_nothing_is_under_way(make_policy: MakePolicy) -> 
     policy = make_policy()
     assert list(policy.extend([])) == []
     assert list(policy.extend([None])) == []
-    root = policy.start(COUNT)
+    root = policy.start(STORY)
     assert list(policy.extend([None, *requests(root, 1)])) == []
 
 
 def test_the_same_seed_gives_the_same_texts_and_another_seed_others(make_policy: MakePolicy) -> None:
     def draw(seed: int) -> list[str]:
         policy = make_policy()
-        root = policy.start(COUNT)
-        extensions, _ = collect(policy.extend([Extend(root, (seed, COUNT.key, index)) for index in range(4)]))
+        root = policy.start(STORY)
+        extensions, _ = collect(policy.extend([Extend(root, (seed, STORY.key, index)) for index in range(4)]))
         return [each.prefix.text for each in sorted(extensions, key=lambda each: each.request)]
 
     assert draw(1) == draw(1)
@@ -142,7 +148,7 @@ def test_the_same_seed_gives_the_same_texts_and_another_seed_others(make_policy:
 
 def test_closing_a_call_cancels_its_texts_and_frees_their_cells(make_policy: MakePolicy) -> None:
     policy = make_policy()
-    root = policy.start(COUNT)
+    root = policy.start(STORY)
     running = policy.extend(requests(root, 6))
     for _ in range(4):
         next(running)
@@ -160,20 +166,20 @@ def test_closing_a_call_cancels_its_texts_and_frees_their_cells(make_policy: Mak
 
 def test_a_step_whose_call_was_closed_before_it_was_read_frees_its_cells(make_policy: MakePolicy) -> None:
     policy = make_policy(max_tokens=40)
-    root = policy.start(COUNT)
+    root = policy.start(STORY)
     first, second = (policy.extend(requests(root, 2, until="step")) for _ in range(2))
     next(second)
     for _ in first:  # takes the other's steps along
         pass
     second.close()
-    policy.release([root, *(Prefix(COUNT, number) for number in list(policy._branches))])
+    policy.release([root, *(Prefix(STORY, number) for number in list(policy._branches))])
     assert policy.scheduler.session.cells_used == 0
     assert not policy.scheduler._idle
 
 
 def test_two_calls_driven_in_turn_share_their_decodes_and_both_get_theirs(make_policy: MakePolicy) -> None:
     policy = make_policy(max_tokens=10)
-    calls = [policy.extend(requests(policy.start(problem), 2)) for problem in (COUNT, FRUIT)]
+    calls = [policy.extend(requests(policy.start(problem), 2)) for problem in (STORY, FRUIT)]
     got: list[list[Extension]] = [[], []]
     open_calls = dict(enumerate(calls))
     while open_calls:
@@ -183,14 +189,14 @@ def test_two_calls_driven_in_turn_share_their_decodes_and_both_get_theirs(make_p
                 del open_calls[number]
             else:
                 got[number] += [each for each in happenings if isinstance(each, Extension)]
-    assert [[each.prefix.problem for each in extensions] for extensions in got] == [[COUNT] * 2, [FRUIT] * 2]
+    assert [[each.prefix.problem for each in extensions] for extensions in got] == [[STORY] * 2, [FRUIT] * 2]
     assert policy.scheduler.session.decodes < 2 * 10
     assert max(policy.scheduler.widths) == 4
 
 
 def test_a_call_that_finds_all_places_taken_waits_for_its_turn(make_policy: MakePolicy) -> None:
     policy = make_policy(width=2, max_tokens=5)
-    first = policy.extend(requests(policy.start(COUNT), 4))
+    first = policy.extend(requests(policy.start(STORY), 4))
     next(first)
     extensions, _ = collect(policy.extend(requests(policy.start(FRUIT), 3)))
     assert [each.prefix.problem for each in extensions] == [FRUIT] * 3
@@ -199,7 +205,7 @@ def test_a_call_that_finds_all_places_taken_waits_for_its_turn(make_policy: Make
 
 def test_a_stop_cuts_what_is_under_way_and_keeps_its_text(make_policy: MakePolicy) -> None:
     policy = make_policy()
-    root = policy.start(COUNT)
+    root = policy.start(STORY)
     stop = [False]
     running = policy.extend(requests(root, 6), stop=lambda: stop[0])
     _, seen = collect(itertools.islice(running, 5))
@@ -222,7 +228,7 @@ def test_an_interrupt_within_a_decode_cuts_what_is_under_way(make_policy: MakePo
         return asked[0] > 30
 
     policy = make_policy(interrupted=interrupted)
-    root = policy.start(COUNT)
+    root = policy.start(STORY)
     running = policy.extend(requests(root, 3))
     _, seen = collect(itertools.islice(running, 4))
     halt[0] = True
@@ -252,7 +258,7 @@ def test_a_prompt_that_leaves_no_room_for_the_answer_is_refused_before_anything_
 
 def test_a_longer_prompt_gets_a_larger_context_once_nothing_is_held(make_policy: MakePolicy) -> None:
     policy = make_policy(cells=256)
-    root = policy.start(COUNT)
+    root = policy.start(STORY)
     longer = Problem("word " * 400)
     with pytest.raises(PromptTooLong, match="context in use") as caught:
         policy.start(longer)
@@ -280,7 +286,7 @@ def test_a_model_without_a_chat_template_is_refused(make_policy: MakePolicy, mon
 
 def test_an_error_in_the_middle_leaves_nothing_behind(make_policy: MakePolicy) -> None:
     policy = make_policy()
-    root = policy.start(COUNT)
+    root = policy.start(STORY)
 
     def broken() -> Iterator[Extend | None]:
         yield from requests(root, 2)
@@ -296,7 +302,7 @@ def test_an_error_in_the_middle_leaves_nothing_behind(make_policy: MakePolicy) -
 
 def test_a_closed_policy_lets_go_of_a_call_under_way(make_policy: MakePolicy) -> None:
     policy = make_policy()
-    running = policy.extend(requests(policy.start(COUNT), 2))
+    running = policy.extend(requests(policy.start(STORY), 2))
     next(running)
     policy.close()
     running.close()
@@ -310,7 +316,7 @@ def test_two_hundred_beams_extended_and_released_at_random_end_with_no_cell_used
     extended = 0
     while extended < 200:
         if not beams:
-            beams = [policy.start(rng.choice([COUNT, FRUIT]))]
+            beams = [policy.start(rng.choice([STORY, FRUIT]))]
         chosen = [rng.choice(beams) for _ in range(rng.randint(4, 16))]
         extended += len(chosen)
         keys = [(extended, index) for index in range(len(chosen))]
@@ -329,7 +335,7 @@ def test_two_hundred_beams_extended_and_released_at_random_end_with_no_cell_used
             policy.release(beams)
             beams = []
     policy.release(beams)
-    policy.release([Prefix(COUNT, number) for number in list(policy._branches)])  # read by nobody: cut short
+    policy.release([Prefix(STORY, number) for number in list(policy._branches)])  # read by nobody: cut short
     session = policy.scheduler.session
     assert session.cells_used == 0
     assert session.sequences_free == session.sequences

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import TypeVar
 
 from hypothesis import strategies as st
@@ -25,12 +26,11 @@ FIVE = Line("I guess \\boxed{5}", score=0.2)
 NONE = Line("I do not know this at all.", score=0.1)
 ENDLESS = Line("One and one and one and one and", score=0.1, length=True)
 
+WORDS = ["so", "so\n\n", "\\boxed{4}", "\\boxed{5}", "\\boxed{6}"]
 LINES = st.lists(
     st.builds(
         Line,
-        st.lists(st.sampled_from(["so", "so\n\n", "\\boxed{4}", "\\boxed{5}", "\\boxed{6}"]), min_size=1, max_size=9).map(
-            " ".join
-        ),
+        st.lists(st.sampled_from(WORDS), min_size=1, max_size=9).map(" ".join),
         logprob=st.floats(-3, 0),
         score=st.floats(0, 1),
         length=st.booleans(),
@@ -147,5 +147,5 @@ def check_cost(events: Sequence[Event]) -> None:
     assert cost.shared_tokens == prompt * len(outcome.candidates)
     assert cost.flops == 2 * (cost.policy_tokens + prompt)
     spent = [event.cost for event in of(Spent, events)]
-    assert all(before.tokens <= after.tokens for before, after in zip(spent, spent[1:], strict=False))
+    assert all(before.tokens <= after.tokens for before, after in pairwise(spent))
     assert not spent or spent[-1] == cost

@@ -28,7 +28,9 @@ def candidate(
 def ballot(*votes: tuple[str, Sequence[int]], weights: Sequence[float] = (), abstained: int = 0) -> Ballot:
     weigh = list(weights) or [float(len(members)) for _, members in votes]
     return Ballot(
-        tuple(Vote(answer, tuple(members), weight, None) for (answer, members), weight in zip(votes, weigh, strict=True)),
+        tuple(
+            Vote(answer, tuple(members), weight, None) for (answer, members), weight in zip(votes, weigh, strict=True)
+        ),
         abstained,
     )
 

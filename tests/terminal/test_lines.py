@@ -4,8 +4,7 @@ import io
 from collections.abc import Sequence
 from dataclasses import replace
 
-from pictures import BEGAN, DONE, EVIL, IN_WORK, ballot, candidate, ended, growing, solved
-
+from terminal.pictures import BEGAN, DONE, EVIL, IN_WORK, ballot, candidate, ended, growing, solved
 from ttcli.cost import Stopped
 from ttcli.events import Event
 from ttcli.problem import Problem
@@ -66,13 +65,15 @@ def test_a_run_without_candidates_or_answers_says_so() -> None:
     last = told([MAJORITY, *ended(one), solved([one], ballot(abstained=1), stopped=Stopped.INTERRUPT)])
     assert last[2:] == [
         "votes: no answer x 1",
-        "no answer from 1 candidate, interrupted; 1,620 tokens, 64 tokens/s, 20.0 s",
+        "no answer from 1 candidate; 1,620 tokens, 64 tokens/s, 20.0 s",
     ]
 
 
 def test_text_of_a_model_stays_on_its_line() -> None:
     one = candidate(0, EVIL)
-    lines = told([replace(MAJORITY, problem=Problem(EVIL), model=EVIL), *ended(one), solved([one], ballot((EVIL, [0])))])
+    lines = told(
+        [replace(MAJORITY, problem=Problem(EVIL), model=EVIL), *ended(one), solved([one], ballot((EVIL, [0])))]
+    )
     assert len(lines) == 4
     assert all(character.isprintable() for line in lines for character in line)
 

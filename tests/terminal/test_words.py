@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pictures import BEGAN, ballot, candidate, solved
 
+from terminal.pictures import BEGAN, ballot, candidate, solved
 from ttcli.cost import Budget, Cost, Unit
 from ttcli.terminal import words
 from ttcli.terminal.messages import complain, show_cursor
@@ -72,7 +72,7 @@ def test_support_counts_those_who_agree_among_all() -> None:
 def test_an_error_is_a_line_and_so_is_its_hint(capsys: pytest.CaptureFixture[str]) -> None:
     complain("two\nlines \x1b[2J", "a\nhint")
     complain("no hint")
-    assert capsys.readouterr() == ("", "error: two lines \ufffd[2J\nhint: a hint\nerror: no hint\n")
+    assert capsys.readouterr() == ("", "error: two; lines \ufffd[2J\nhint: a hint\nerror: no hint\n")
 
 
 def test_the_cursor_is_not_spoken_of_where_there_is_no_terminal(capsys: pytest.CaptureFixture[str]) -> None:

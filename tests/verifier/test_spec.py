@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from contextlib import suppress
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -26,7 +28,19 @@ def test_a_verifier_is_read(text: str, spec: tuple[str, str | None]) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", ":", "weakest", "confidence:", "confidence:strongest", "judge:", "Judge", "judge ", "scripted:x", "prm:x", "a:b"],
+    [
+        "",
+        ":",
+        "weakest",
+        "confidence:",
+        "confidence:strongest",
+        "judge:",
+        "Judge",
+        "judge ",
+        "scripted:x",
+        "prm:x",
+        "a:b",
+    ],
 )
 def test_any_other_is_refused_with_the_list(text: str) -> None:
     with pytest.raises(UsageError, match="there is no verifier") as caught:
@@ -36,7 +50,5 @@ def test_any_other_is_refused_with_the_list(text: str) -> None:
 
 @given(st.text(max_size=15))
 def test_any_text_is_a_verifier_or_a_usage_error(text: str) -> None:
-    try:
+    with suppress(UsageError):
         assert VerifierSpec.parse(text).kind in {"confidence", "weakest", "judge", "scripted"}
-    except UsageError:
-        pass

@@ -54,9 +54,10 @@ def _read(path: Path) -> dict[str, dict[str, Any]]:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise ConfigError(f"{path} cannot be read: {error}", hint="it must be a TOML file in UTF-8") from error
-    general = {key: value for key, value in content.items() if not isinstance(value, dict)}
-    unknown = set(content) - set(general) - set(COMMANDS)
-    values = {command: general | content.get(command, {}) for command in COMMANDS}
+    tables = {key: value for key, value in content.items() if isinstance(value, dict)}
+    general = {key: value for key, value in content.items() if key not in tables}
+    unknown = set(tables) - set(COMMANDS)
+    values = {command: general | tables.get(command, {}) for command in COMMANDS}
     for command, settings in values.items():
         unknown |= set(settings) - set(KEYS[command])
     if unknown:

@@ -69,8 +69,7 @@ def run(arguments: list[str]) -> int:
     except typer.TyperException as error:
         return _usage(error)
     except (typer.Abort, KeyboardInterrupt):
-        print("interrupted", file=sys.stderr)
-        return INTERRUPTED
+        result = INTERRUPTED
     except BrokenPipeError:
         return _reader_left()
     except Exception as error:
@@ -78,6 +77,8 @@ def run(arguments: list[str]) -> int:
             raise
         _complain(f"unexpected {type(error).__name__}: {error}", "this is a bug; TTC_DEBUG=1 shows where")
         return 1
+    if result == INTERRUPTED:  # what Typer makes of Ctrl-C too
+        print("interrupted", file=sys.stderr)
     return result if isinstance(result, int) else 0
 
 

@@ -10,7 +10,7 @@ from ttcli.terminal.words import one_line
 
 def complain(message: str, hint: str | None = None) -> None:
     """Write `error:` and, where there is something to type next, `hint:`."""
-    lines = [f"error: {one_line(message)}"]
+    lines = [f"error: {'; '.join(map(one_line, message.splitlines()))}"]
     if hint:
         lines.append(f"hint: {one_line(hint)}")
     print(*lines, sep="\n", file=sys.stderr, flush=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ttcli.cost import Budget, Cost, Stopped, Unit
+from ttcli.cost import Budget, Cost, Unit
 from ttcli.events import Began, Outcome
 from ttcli.tree import Candidate, Ended
 
@@ -66,17 +66,13 @@ def used(cost: Cost, budget: Budget) -> str:
 
 
 def support(outcome: Outcome) -> str:
-    """How many candidates stand behind the answer, and how the run ended."""
+    """How many candidates stand behind the answer."""
     ballot = outcome.ballot
     leader = ballot.leader
     drawn = len(outcome.candidates)
     if leader is None:
-        words = f"no answer from {counted(drawn, 'candidate')}"
-    else:
-        words = f"{len(leader.members)} of {drawn} candidate{'s agree' if drawn != 1 else ''}"
-    if outcome.stopped is Stopped.INTERRUPT:
-        words += ", interrupted"
-    return words
+        return f"no answer from {counted(drawn, 'candidate')}"
+    return f"{len(leader.members)} of {drawn} candidate{'s agree' if drawn != 1 else ''}"
 
 
 def tally(outcome: Outcome) -> str:
