@@ -19,7 +19,6 @@ PROBLEM = Problem("Tom has 2 apples and buys 3 more. How many are there?")
 RIGHT = "2 + 3 = 5, so there are \\boxed{5}."
 WRONG = "\\boxed{7}"
 OTHER = Problem("What is 2 + 3?")
-_PIECE = 32  # tokens per decode: from 64 on llama.cpp's CPU attention is another kernel, which rounds otherwise
 MakeJudge = Callable[..., Judge]
 
 
@@ -53,11 +52,9 @@ def prompt(model: Model, text: str, problem: Problem = PROBLEM) -> list[int]:
 def reference(model: Model, text: str) -> float:
     """P(Yes) / (P(Yes) + P(No)) by a prefill of the whole prompt in a context of its own."""
     branch = Branch(None, prompt(model, text))
-    session = Session(model, cells=1024, width=1)
+    session = Session(model, cells=1024, width=1, flash_attention=False)
     try:
         session.attach(branch)
-        while branch.pending > _PIECE:
-            session.decode([Piece(branch, _PIECE, False)])
         row = session.decode([Piece(branch, branch.pending, True)])[0].astype(np.float64)
     finally:
         session.close()
@@ -66,7 +63,7 @@ def reference(model: Model, text: str) -> float:
     return float(yes / (yes + no))
 
 
-@pytest.mark.parametrize("text", [RIGHT, "A"])
+@pytest.mark.parametrize("text", [RIGHT, "A", 4 * RIGHT])
 def test_the_score_is_the_share_of_yes_after_the_whole_prompt(judge: Judge, small_model: Model, text: str) -> None:
     judge.score([solved(WRONG)])  # so that the head comes from the cache
     (opinion,) = judge.score([solved(text)])

@@ -81,6 +81,9 @@ class Session:
 
     `sequences` branches may be resident at once (at most 256); each costs a row of logits in memory.
 
+    `flash_attention` is fast for many sequences, but llama.cpp's CPU kernel for small batches accumulates in 16 bits: what
+    is read off a single row, as a judge does, shifts with the size of the batch. Without it, it does not.
+
     `halted` is asked during every decode, about once per graph node; when it says yes, the decode raises Aborted.
 
     Raises:
@@ -96,6 +99,7 @@ class Session:
         width: int,
         sequences: int | None = None,
         threads: int | None = None,
+        flash_attention: bool = True,
         halted: Callable[[], bool] | None = None,
     ) -> None:
         reason = model.cannot_branch()
@@ -108,7 +112,7 @@ class Session:
         self._halted = halted = halted or (lambda: False)
         self._abort = lib.ggml_abort_callback(lambda _data: halted())
         self.sequences = min(MAX_SEQUENCES, sequences or width + SPARE_SEQUENCES)
-        self._context = self._create(cells)
+        self._context = self._create(cells, flash_attention)
         self._memory = lib.llama_get_memory(self._context)
         self.batch = int(lib.llama_n_batch(self._context))
         self.cells = int(lib.llama_n_ctx(self._context))
@@ -119,7 +123,7 @@ class Session:
         self._residents: dict[int, Branch] = {}  # by sequence id
         self._arrays = _BatchArrays(lib, self.batch)
 
-    def _create(self, cells: int) -> Any:
+    def _create(self, cells: int, flash_attention: bool) -> Any:
         lib = self._lib
         params = lib.llama_context_default_params()
         params.n_ctx = -(-cells // _CELL_BLOCK) * _CELL_BLOCK
@@ -127,7 +131,9 @@ class Session:
         # llama.cpp reserves a row of logits per sequence id, and asserts that no fewer outputs are allowed
         params.n_seq_max = params.n_outputs_max = self.sequences
         params.kv_unified = params.swa_full = True
-        params.flash_attn_type = lib.LLAMA_FLASH_ATTN_TYPE_ENABLED
+        params.flash_attn_type = (
+            lib.LLAMA_FLASH_ATTN_TYPE_ENABLED if flash_attention else lib.LLAMA_FLASH_ATTN_TYPE_DISABLED
+        )
         params.n_threads = params.n_threads_batch = self.threads
         params.abort_callback = self._abort
         params.no_perf = True

@@ -9,6 +9,7 @@ from dataclasses import replace
 from ttcli.answers.extract import extract_answer
 from ttcli.ballot import Ballot
 from ttcli.cost import Cost, Meter
+from ttcli.errors import PromptTooLong
 from ttcli.events import Drawn, Event, Grew, Opened, Outcome, Scored, Solved, Spent, Voted
 from ttcli.policy.protocol import Extend, Extension, Policy
 from ttcli.tree import Candidate, Ended, Prefix
@@ -108,12 +109,12 @@ def _said_whole(text: str) -> str:
 def _scored(
     candidate: Candidate, prefix: Prefix, verifier: Verifier | None, meter: Meter
 ) -> Generator[Event, None, Candidate]:
-    """The candidate with its score; without one where the scoring was called off."""
-    if verifier is None:
+    """The candidate with its score; without one where it has no answer to vote for, or could not be scored."""
+    if verifier is None or candidate.answer is None:
         return candidate
     try:
         opinion = verifier.score([prefix])[0]
-    except Interrupted:
+    except (Interrupted, PromptTooLong):
         return candidate
     meter.add(Cost(verifier_tokens=opinion.tokens, flops=2.0 * verifier.parameters * opinion.tokens))
     scored = replace(candidate, score=opinion.score, step_scores=opinion.steps)

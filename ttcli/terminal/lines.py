@@ -5,7 +5,7 @@ from __future__ import annotations
 from types import TracebackType
 from typing import TextIO
 
-from ttcli.events import Began, Drawn, Event, Scored, Solved
+from ttcli.events import Began, Drawn, Event, Scored, Solved, Voted
 from ttcli.terminal import words
 from ttcli.tree import Candidate
 
@@ -30,25 +30,20 @@ class LineDisplay(NoDisplay):
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
-        self._scoring = False  # a verifier is at work: a candidate's line waits for its score
-        self._unscored: dict[int, Candidate] = {}
+        self._ended: dict[int, Candidate] = {}  # whose score, if it gets one, may still come
 
     def show(self, event: Event) -> None:
         """Write the line of an event that has one."""
         match event:
             case Began():
-                self._scoring = event.verifier is not None
                 self._write(words.heading(event))
-            case Drawn(candidate=candidate) if self._scoring:
-                self._unscored[candidate.index] = candidate
-            case Drawn(candidate=candidate):
-                self._candidate(candidate)
-            case Scored(candidate=candidate):
-                del self._unscored[candidate.index]
-                self._candidate(candidate)
-            case Solved(outcome=outcome):
-                for candidate in self._unscored.values():
+            case Drawn(candidate=candidate) | Scored(candidate=candidate):
+                self._ended[candidate.index] = candidate
+            case Voted():
+                for candidate in self._ended.values():
                     self._candidate(candidate)
+                self._ended.clear()
+            case Solved(outcome=outcome):
                 self._write(f"votes: {words.tally(outcome) or 'none'}")
                 self._write(f"{words.support(outcome)}; {words.spending(outcome.cost)}")
 

@@ -106,6 +106,7 @@ class Judge:
                 cells=max(_CELLS, need),
                 width=_WIDTH,
                 sequences=_WIDTH,
+                flash_attention=False,
                 threads=self._threads,
                 halted=self._interrupted,
             )
