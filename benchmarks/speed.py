@@ -1,4 +1,4 @@
-"""Tokens per second of one batch, on stdout: the worker of neighbour.py.
+"""Tokens per second of one batch, its prompt apart, on stdout: the worker of neighbour.py.
 
 python benchmarks/speed.py MODEL.gguf TEXTS TOKENS
 """
@@ -8,8 +8,9 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from engine import PROBLEM, Endless, engine
+from engine import PROBLEM, Clock, Endless, engine
 
+from ttcli.engine.session import Session
 from ttcli.engine.template import ChatTemplate
 from ttcli.policy.prompt import Prompt
 from ttcli.problem import Problem
@@ -19,8 +20,11 @@ def main() -> None:
     path, texts, tokens = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
     model = Endless(path)
     prompt = ChatTemplate(model).encode(Prompt().messages(Problem(PROBLEM)))
-    engine(model, prompt, texts, 2, texts)  # warm: pages in, kernels chosen
-    print(texts * tokens / engine(model, prompt, texts, tokens, texts))
+    session = Session(model, cells=len(prompt) + texts * (tokens + 1) + 64, width=texts)
+    clock = Clock(engine(session, prompt, texts, tokens))
+    while clock.turn():
+        pass
+    print(clock.tokens_per_second)
 
 
 if __name__ == "__main__":
