@@ -19,8 +19,7 @@ ROOMS: dict[str, set[str]] = {
     "engine": set(),
     "policy": {"engine", "verifier"},  # the scripted pair lives in one file
     "verifier": {"engine"},
-    "allocate": {"answers"},
-    "search": {"allocate", "answers", "policy", "verifier"},
+    "search": {"answers", "policy", "verifier"},
     "settings": {"catalog", "search", "verifier"},
     "record": set(),
     "solve": {"catalog", "engine", "policy", "search", "settings", "verifier"},

@@ -8,7 +8,7 @@ import pytest
 
 from ttcli.cost import Budget, Stopped, Unit
 from ttcli.errors import ModelError, UsageError
-from ttcli.events import Began, Event, Outcome, Scored, Solved
+from ttcli.events import Began, Drawn, Event, Outcome, Scored, Solved
 from ttcli.interrupt import Interrupt
 from ttcli.problem import Problem
 from ttcli.record import record
@@ -58,7 +58,8 @@ def test_a_run_begins_with_who_solves_what_and_ends_solved(script: str) -> None:
 def test_a_script_goes_with_every_verifier_that_needs_no_model(script: str, verifier: str) -> None:
     began, events, _ = solve(Settings(script, verifier_name=verifier, budget=Budget(6)))
     assert (began.method, began.verifier) == ("best-of-n", verifier)
-    assert len([event for event in events if isinstance(event, Scored)]) == 6
+    answered = [event for event in events if isinstance(event, Drawn) and event.candidate.answer is not None]
+    assert len([event for event in events if isinstance(event, Scored)]) == len(answered) > 0
 
 
 def test_a_script_cannot_judge(script: str) -> None:
@@ -83,8 +84,9 @@ def test_a_deadline_is_a_budget_and_no_interrupt(script: str) -> None:
         script, method_name="majority", budget=Budget(0.05, Unit.SECONDS), sampling=Sampling(max_tokens=4)
     )
     _, _, outcome = solve(settings)
-    assert outcome.stopped is Stopped.BUDGET
+    assert outcome.stopped is not Stopped.INTERRUPT
     assert outcome.candidates
+    assert outcome.cost.seconds < 1
 
 
 KEYS = [

@@ -93,7 +93,7 @@ class Meter:
 
     A budget of tokens or seconds is no use spread over so many candidates that none gets to its answer. So a candidate
     is begun only if it, and those under way, are expected to finish within the budget: at first by the token limit,
-    then by the longest candidate so far.
+    then by the longest candidate so far. The first one always begins.
     """
 
     def __init__(
@@ -110,6 +110,7 @@ class Meter:
         self._interrupted = interrupted
         self._clock = clock
         self._begin = clock()
+        self._exhausted = False  # what is left does not suffice for the next decode
         self._longest = 0  # tokens of the longest finished candidate
         self._drawing_since: float | None = None
         self._drawn = 0  # policy tokens since then
@@ -140,8 +141,16 @@ class Meter:
         """Why the run must end now; None while it may go on."""
         if self._interrupted():
             return Stopped.INTERRUPT
+        if self._exhausted:
+            return Stopped.BUDGET
         spent = {Unit.TOKENS: float(self.spent.tokens), Unit.SECONDS: self.seconds}.get(self.budget.unit, 0.0)
         return Stopped.BUDGET if spent >= self.budget.amount else None
+
+    def allows(self, tokens: int) -> bool:
+        """Whether a decode that draws so many tokens may go ahead; if not, the run has come to its end."""
+        if self.budget.unit is Unit.TOKENS and self.spent.tokens + tokens > self.budget.amount:
+            self._exhausted = True
+        return self.stopped is None
 
     def admits(self, under_way: Sequence[int]) -> bool:
         """Whether to begin another candidate beside those under way (their tokens so far)."""
@@ -150,7 +159,7 @@ class Meter:
         budget = self.budget
         if budget.unit is Unit.GENERATIONS:
             return self.spent.generations < budget.amount
-        if not under_way:
+        if not under_way and not self._longest:
             return True
         expected = min(self._max_tokens, _HEADROOM * self._longest) if self._longest else self._max_tokens
         if budget.unit is Unit.TOKENS:

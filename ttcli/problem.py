@@ -17,4 +17,5 @@ class Problem:
     @property
     def key(self) -> int:
         """A 64-bit number that depends on the text alone: the same problem draws the same candidates anywhere."""
-        return int.from_bytes(hashlib.blake2b(self.text.encode(), digest_size=8).digest(), "big")
+        digest = hashlib.blake2b(self.text.encode("utf-8", "surrogatepass"), digest_size=8).digest()
+        return int.from_bytes(digest, "big")

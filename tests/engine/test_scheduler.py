@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 from engine.conftest import WORD, MakeScheduler
+from ttcli.engine.job import Job, Until
 from ttcli.engine.model import Model
 from ttcli.engine.sampling import Sampler, generator
-from ttcli.engine.scheduler import Job, Scheduler, Until
+from ttcli.engine.scheduler import Scheduler
 from ttcli.engine.session import Aborted, Branch, Piece
 from ttcli.engine.template import ChatTemplate
 from ttcli.errors import PromptTooLong

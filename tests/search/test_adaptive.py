@@ -6,10 +6,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from search.runs import ENDLESS, FIVE, FOUR, LINES, NONE, Run
-from ttcli.allocate.stopping import votes_needed
 from ttcli.answers import vote
 from ttcli.cost import Budget, Unit
 from ttcli.policy.scripted import Line
+from ttcli.search.stopping import votes_needed
 from ttcli.tree import Candidate
 
 

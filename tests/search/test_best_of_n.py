@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from search.runs import ENDLESS, FIVE, FOUR, NONE, Run, check_order, of, outcome_of
+from search.runs import ENDLESS, FIVE, FOUR, NONE, PROBLEM, Run, check_order, of, outcome_of
 from ttcli.cost import Budget, Stopped, Unit
 from ttcli.errors import ModelError
 from ttcli.events import Drawn, Grew, Opened, Scored, Voted
@@ -175,10 +175,17 @@ def test_of_a_text_that_ran_into_the_token_limit_only_a_complete_answer_counts()
     assert Run([replace(lengths[0], length=False)], "majority", Budget(1)).outcome().answer == "12"
 
 
-def test_a_token_budget_cuts_only_the_candidate_that_had_the_rest_to_itself() -> None:
+def test_a_token_budget_begins_no_candidate_that_it_would_have_to_cut() -> None:
     outcome = Run([FOUR], "majority", Budget(40, Unit.TOKENS), max_tokens=20).outcome()
-    assert [candidate.ended for candidate in outcome.candidates] == [Ended.STOP] * 5 + [Ended.CUT]
-    assert outcome.cost.tokens == 40
+    assert [candidate.ended for candidate in outcome.candidates] == [Ended.STOP] * 5
+    assert outcome.cost.tokens <= 40
+
+
+def test_a_token_budget_too_small_for_one_candidate_cuts_it_and_is_not_passed() -> None:
+    budget = len(PROBLEM.text.split()) + 4
+    outcome = Run([FOUR], "majority", Budget(budget, Unit.TOKENS), max_tokens=20).outcome()
+    assert [candidate.ended for candidate in outcome.candidates] == [Ended.CUT]
+    assert outcome.cost.tokens <= budget
     assert outcome.stopped is Stopped.BUDGET
 
 

@@ -40,8 +40,8 @@ def growing(index: int, text: str, tokens: int = 1) -> list[Event]:
 
 
 def ended(each: Candidate) -> list[Event]:
-    events: list[Event] = [Drawn(each)]
-    return [*events, Scored(each)] if each.score is not None else events
+    scored: list[Event] = [Scored(each)] if each.score is not None else []
+    return [Drawn(each), *scored, Voted(Ballot())]
 
 
 def solved(

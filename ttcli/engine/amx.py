@@ -17,6 +17,7 @@ from typing import Any
 _FLAG = "amx_int8"
 _CPU_DEVICE = 0  # GGML_BACKEND_DEVICE_TYPE_CPU
 _Q8_0, _F32 = 8, 0  # ggml_type
+_PATIENCE = 30.0  # seconds
 _ROWS, _COLUMNS, _TOKENS = 64, 256, 32  # a product large enough for tiles
 
 
@@ -31,7 +32,10 @@ def advertised() -> bool:
 def works(library_path: Path) -> bool:
     """Whether the llama.cpp in `library_path` survives an AMX product, tried in a process of its own (some 50 ms)."""
     command = [sys.executable, "-I", "-S", __file__, str(library_path)]
-    return subprocess.run(command, check=False, capture_output=True).returncode == 0
+    try:
+        return subprocess.run(command, check=False, capture_output=True, timeout=_PATIENCE).returncode == 0
+    except subprocess.TimeoutExpired:
+        return False
 
 
 def drop(library_path: Path) -> None:

@@ -81,8 +81,8 @@ class Session:
 
     `sequences` branches may be resident at once (at most 256); each costs a row of logits in memory.
 
-    `flash_attention` is fast for many sequences, but llama.cpp's CPU kernel for small batches accumulates in 16 bits: what
-    is read off a single row, as a judge does, shifts with the size of the batch. Without it, it does not.
+    `flash_attention` is fast for many sequences, but llama.cpp's CPU kernel for small batches accumulates in 16 bits:
+    what is read off a single row, as a judge does, shifts with the size of the batch. Without it, it does not.
 
     `halted` is asked during every decode, about once per graph node; when it says yes, the decode raises Aborted.
 

@@ -7,9 +7,10 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 
 from ttcli.engine import machine
+from ttcli.engine.job import Job, Until
 from ttcli.engine.model import Model
 from ttcli.engine.sampling import Sampler, generator
-from ttcli.engine.scheduler import Job, Scheduler, Until
+from ttcli.engine.scheduler import Scheduler
 from ttcli.engine.session import Aborted, Branch, Session
 from ttcli.engine.template import ChatTemplate
 from ttcli.errors import ModelError, PromptTooLong
@@ -139,7 +140,7 @@ class LocalPolicy:
                 raise PromptTooLong(
                     f"the prompt takes {prompt} tokens and the answer up to {self._max_tokens}, "
                     f"but the context in use has {self._scheduler.session.cells} cells",
-                    hint=f"--cells {need}",
+                    hint="give it a run of its own",
                 )
             self.close()
         usual = prompt + self.width * min(self._max_tokens, _CELLS_PER_TEXT)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ttcli.allocate.stopping import CONFIDENCE, votes_needed
 from ttcli.answers import vote
 from ttcli.cost import Meter
 from ttcli.events import Event
 from ttcli.policy.protocol import Policy
 from ttcli.problem import Problem
 from ttcli.search.draw import begin, conclude, draw
+from ttcli.search.stopping import CONFIDENCE, votes_needed
 from ttcli.tree import Candidate
 
 

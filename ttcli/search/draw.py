@@ -50,7 +50,12 @@ def draw(
             meter.add(Cost(generations=1))
             yield Extend(root, seed=(seed, root.problem.key, index), temperature=temperature)
 
-    for happenings in policy.extend(requests(), stop=lambda: meter.stopped is not None):
+    def over() -> bool:
+        # a text that has just begun takes two tokens at once, the first from the prompt's own row of logits
+        next_step = sum(1 if tokens else 2 for tokens in under_way.values())
+        return not meter.allows(next_step)
+
+    for happenings in policy.extend(requests(), stop=over):
         yield from map(Opened, opened)
         opened.clear()
         finished: list[tuple[Candidate, Prefix]] = []

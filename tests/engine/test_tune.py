@@ -1,0 +1,25 @@
+from __future__ import annotations
+
+import pytest
+
+from ttcli.engine.model import Model
+from ttcli.engine.session import Aborted
+from ttcli.engine.tune import Speed, best, speeds
+
+
+def test_the_narrowest_width_that_is_about_as_fast_is_best() -> None:
+    measured = [Speed(48, 50.0), Speed(32, 60.0), Speed(16, 58.5), Speed(8, 40.0)]
+    assert best(measured) == 16
+    assert best([Speed(48, 50.0), Speed(32, 60.0), Speed(16, 57.0)]) == 32
+    assert best([Speed(4, 1.0)]) == 4
+
+
+def test_every_width_is_timed_from_the_widest_to_the_narrowest(small_model: Model) -> None:
+    measured = list(speeds(small_model, widths=(1, 4, 2), context=8))
+    assert [speed.width for speed in measured] == [4, 2, 1]
+    assert all(speed.tokens_per_second > 0 for speed in measured)
+
+
+def test_a_measurement_can_be_called_off(small_model: Model) -> None:
+    with pytest.raises(Aborted):
+        list(speeds(small_model, widths=(2,), context=8, halted=lambda: True))

@@ -1,1 +1,0 @@
-"""How much to spend, and when to stop."""

@@ -1,0 +1,92 @@
+"""A text in the making: its tokens, its steps, and when it has come to its end."""
+
+from __future__ import annotations
+
+import codecs
+from dataclasses import dataclass
+
+import numpy as np
+
+from ttcli.engine.sampling import Sampler
+from ttcli.engine.session import Branch
+from ttcli.tree import Ended, Step
+
+
+@dataclass(frozen=True, slots=True)
+class Until:
+    """When a text stops growing, besides the end of the model's turn."""
+
+    max_tokens: int  # sampled tokens, at least 1
+    separator: str | None = None  # closes a step; None: the text is one step
+    steps: int | None = None  # stop after so many steps; None: go on to the end
+
+
+class Job:
+    """A text in the making on top of a branch."""
+
+    __slots__ = (
+        "_decoder",
+        "_logprob",
+        "_step_tokens",
+        "_text",
+        "branch",
+        "ended",
+        "grown",
+        "parent",
+        "rng",
+        "sampler",
+        "steps",
+        "until",
+    )
+
+    def __init__(self, parent: Branch, sampler: Sampler, until: Until, rng: np.random.Generator) -> None:
+        self.parent = parent
+        self.branch = Branch(parent)
+        self.sampler = sampler
+        self.until = until
+        self.rng = rng
+        self.steps: list[Step] = []
+        self.ended = Ended.OPEN
+        self.grown = 0  # sampled tokens
+        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
+        self._text = ""  # of the step in the making
+        self._step_tokens = 0
+        self._logprob = 0.0
+
+    def take(self, token: int, piece: bytes | None, logprob: float) -> str:
+        """Append a drawn token (`piece` None: it ended the turn); return the text that became readable."""
+        until = self.until
+        self.branch.tokens.append(token)
+        self.grown += 1
+        self._step_tokens += 1
+        self._logprob += logprob
+        text = self._decoder.decode(piece or b"", final=piece is None)
+        self._text += text
+        if piece is None:
+            self._close_step(Ended.STOP)
+        elif until.separator and until.separator in self._text.lstrip():
+            self._close_step(Ended.OPEN)
+        if self.ended is Ended.OPEN and self.grown >= until.max_tokens:  # even at the end of a step: nothing may follow
+            self._close_step(Ended.LENGTH)
+        return text
+
+    @property
+    def finished(self) -> bool:
+        """Whether it has reached what it was asked for, or its end."""
+        return self.ended is not Ended.OPEN or (self.until.steps is not None and len(self.steps) >= self.until.steps)
+
+    def cut(self) -> None:
+        """End it where it stands."""
+        self._close_step(Ended.CUT)
+
+    def _close_step(self, ended: Ended) -> None:
+        if ended is not Ended.OPEN:
+            self._text += self._decoder.decode(b"", final=True)
+        if self._step_tokens:
+            step = Step(self._text, self._step_tokens, self._logprob)
+            if self.steps and not step.text.strip():  # an end of turn right after a separator is no step of its own
+                last = self.steps.pop()
+                step = Step(last.text + step.text, last.tokens + step.tokens, last.logprob + step.logprob)
+            self.steps.append(step)
+        self._text, self._step_tokens, self._logprob = "", 0, 0.0
+        self.ended = ended
