@@ -12,7 +12,7 @@ import ttcli
 ROOT = Path(ttcli.__file__).parent
 
 # what a room may import besides the vocabulary and itself
-VOCABULARY = {"problem", "tree", "cost", "events", "errors", "ballot", "interrupt"}
+VOCABULARY = {"gguf", "problem", "tree", "cost", "events", "errors", "ballot", "interrupt"}
 ROOMS: dict[str, set[str]] = {
     "answers": set(),
     "catalog": set(),
@@ -28,7 +28,7 @@ ROOMS: dict[str, set[str]] = {
     "__main__": {"cli"},
 }
 # inside the vocabulary: each on those before it
-ORDER = ["errors", "interrupt", "problem", "tree", "ballot", "cost", "events"]
+ORDER = ["errors", "gguf", "interrupt", "problem", "tree", "ballot", "cost", "events"]
 OUTSIDE = {
     "llama_cpp": "engine",
     "jinja2": "engine",

@@ -40,6 +40,6 @@ def test_a_new_finding_replaces_the_old(model: Path) -> None:
 def test_a_broken_file_is_an_error_that_names_it(model: Path, content: str) -> None:
     remember(model, 2, 16, {16: 50.0})
     speeds_file().write_text(content, encoding="latin-1")
-    with pytest.raises(ConfigError, match="speeds.json") as caught:
+    with pytest.raises(ConfigError, match=r"speeds\.json") as caught:
         known_width(model, 2)
     assert "ttc models tune" in (caught.value.hint or "")

@@ -113,7 +113,7 @@ class Partial:
         if wanted.sha256 is not None and got != wanted.sha256:
             raise WrongContent(f"wrong sha256: got {got}, expected {wanted.sha256}")
         self._file.seek(0)
-        if self._file.read(4) != b"GGUF":
+        if self._file.read(len(MAGIC)) != MAGIC:
             raise WrongContent("it is not a GGUF file")
 
     def promote(self) -> None:

@@ -13,6 +13,7 @@ from ttcli.catalog.home import models_dir
 from ttcli.catalog.partial import leftovers
 from ttcli.catalog.progress import Progress
 from ttcli.errors import ModelError
+from ttcli.gguf import check_gguf
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,17 +125,6 @@ def remove(spec: str, progress: Progress) -> int:
 def not_installed(name: str) -> ModelError:
     """The error for a model that would have to be fetched first."""
     return ModelError(f"{name} is not on this machine", hint=f"ttc models pull {name}")
-
-
-def check_gguf(path: Path) -> None:
-    """Raise ModelError unless the file begins as a GGUF does."""
-    try:
-        with path.open("rb") as file:
-            magic = file.read(4)
-    except OSError as error:
-        raise ModelError(f"cannot read {path}: {error.strerror}") from error
-    if magic != b"GGUF":
-        raise ModelError(f"{path} is not a GGUF file", hint="ttc models list shows models that can be fetched")
 
 
 def _complete(what: Entry | HubFile | Path, path: Path) -> bool:

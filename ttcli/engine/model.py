@@ -9,8 +9,8 @@ from typing import Any, Literal
 
 from ttcli.engine.library import forget_log, last_words, library
 from ttcli.errors import ModelError
+from ttcli.gguf import check_gguf
 
-GGUF_MAGIC = b"GGUF"
 _OUTPUT_TENSOR = (13).to_bytes(8, "little") + b"output.weight"  # a GGUF tensor name is length-prefixed
 
 
@@ -198,17 +198,6 @@ class Model:
 
     def _attributes(self, token: int) -> int:
         return int(self._lib.llama_vocab_get_attr(self._vocab, token))
-
-
-def check_gguf(path: Path) -> None:
-    """Raise ModelError unless `path` is a readable file that starts as a GGUF does."""
-    try:
-        with path.open("rb") as file:
-            magic = file.read(len(GGUF_MAGIC))
-    except OSError as error:
-        raise ModelError(f"cannot read {path}: {error.strerror}", hint="ttc models list") from error
-    if magic != GGUF_MAGIC:
-        raise ModelError(f"{path} is not a GGUF file", hint="quantized models end in .gguf: ttc models list")
 
 
 def describe(path: Path) -> dict[str, str | int]:
