@@ -315,6 +315,24 @@ def test_a_halt_in_the_middle_of_a_decode_leaves_the_cells_as_before(
     np.testing.assert_array_equal(run(twin, *(resident(twin, ground, prompt[:n]) for n in (2, 3))), again)
 
 
+def test_a_ctrl_c_in_the_middle_of_a_decode_is_raised_after_it(make_session: MakeSession, prompt: list[int]) -> None:
+    """Raised inside a callback of C code it would be printed and forgotten."""
+    asked = [0]
+
+    def halted() -> bool:
+        asked[0] += 1
+        if asked[0] == 20:
+            raise KeyboardInterrupt
+        return False
+
+    session = make_session(halted=halted)
+    session.attach(root := Branch(None, prompt))
+    with pytest.raises(KeyboardInterrupt):
+        run(session, root)
+    assert session.cells_used == 0
+    assert np.isfinite(run(session, root)).all()
+
+
 def test_a_halt_from_another_thread_is_obeyed_at_once(make_session: MakeSession, prompt: list[int]) -> None:
     flag = threading.Event()
     session = make_session(cells=2048, halted=flag.is_set)

@@ -109,8 +109,9 @@ class Session:
         self.width = width
         self.threads = threads or machine.threads()
         self._lib = lib = library()
-        self._halted = halted = halted or (lambda: False)
-        self._abort = lib.ggml_abort_callback(lambda _data: halted())
+        self._halted = halted or (lambda: False)
+        self._ctrl_c = False  # a KeyboardInterrupt came up in the callback, which C code would swallow
+        self._abort = lib.ggml_abort_callback(self._ask)
         self.sequences = min(MAX_SEQUENCES, sequences or width + SPARE_SEQUENCES)
         self._context = self._create(cells, flash_attention)
         self._memory = lib.llama_get_memory(self._context)
@@ -151,6 +152,14 @@ class Session:
         if self._context is not None:
             self._lib.llama_free(self._context)
             self._context = None
+
+    def _ask(self, _data: Any) -> bool:
+        """What llama.cpp calls during a decode."""
+        try:
+            return self._halted()
+        except KeyboardInterrupt:
+            self._ctrl_c = True
+            return True
 
     # -- cells
 
@@ -225,6 +234,7 @@ class Session:
 
         Raises:
             Aborted: `halted` said so; nothing was decoded.
+            KeyboardInterrupt: Ctrl-C where no handler turns it into `halted`; nothing was decoded.
             BackendError: llama.cpp failed, or would abort the process: too many tokens, rows, or cells needed.
         """
         size, rows = sum(piece.size for piece in pieces), sum(piece.wants_row for piece in pieces)
@@ -238,6 +248,9 @@ class Session:
         arrays.fill(pieces)
         forget_log()
         code = self._lib.llama_decode(self._context, arrays.batch)
+        if code == _ABORTED and self._ctrl_c:
+            self._ctrl_c = False
+            raise KeyboardInterrupt
         if code == _ABORTED:
             raise Aborted
         if code:
