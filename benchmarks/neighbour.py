@@ -1,6 +1,7 @@
 """What a busy neighbour costs: the engine's speed alone and beside one process that keeps a core busy.
 
-    python benchmarks/neighbour.py          default model, some 6 minutes
+    python benchmarks/neighbour.py                      default model, some 6 minutes
+    python benchmarks/neighbour.py --spins 500,20000    other lengths of the spin besides
 
 llama.cpp's OpenMP threads wait at a barrier after every operation. How they wait is fixed when the library loads, so
 every setting runs in processes of its own:
@@ -9,7 +10,8 @@ every setting runs in processes of its own:
     default   OpenMP's own: threads spin on
     passive   OMP_WAIT_POLICY=passive: threads sleep at once
 
-Rounds are interleaved; ratios are taken inside a round, against `default` alone.
+Rounds begin with another setting each; ratios are taken inside a round, against the mean of `default` alone, which runs
+twice in it.
 """
 
 from __future__ import annotations
@@ -56,21 +58,24 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--model", default="qwen2.5-coder-0.5b")
     parser.add_argument("--texts", type=int, default=16)
-    parser.add_argument("--tokens", type=int, default=24)
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--tokens", type=int, default=16)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--spins", default="", help="more values of GOMP_SPINCOUNT, separated by commas")
     parser.add_argument("--json", action="store_true", help="one JSON line on stdout")
     options = parser.parse_args()
     path = resolve(options.model, offline=False, progress=download_progress()).path
+    SETTINGS.update({f"spin {spin}": {"GOMP_SPINCOUNT": spin} for spin in options.spins.split(",") if spin})
+    runs = [(setting, run) for setting in SETTINGS for run in (speed, beside)] + [("default", speed)]
     ratios: dict[str, list[float]] = {}
     for number in range(options.rounds):
-        reference = 0.0
-        for setting in SETTINGS:
-            alone = speed(path, setting, options.texts, options.tokens)
-            shared = beside(path, setting, options.texts, options.tokens)
-            reference = reference or alone
-            ratios.setdefault(f"{setting}, alone", []).append(alone / reference)
-            ratios.setdefault(f"{setting}, one neighbour", []).append(shared / reference)
-            print(f"round {number + 1}, {setting}: {alone:.1f} alone, {shared:.1f} tokens/s", file=sys.stderr)
+        found: dict[str, list[float]] = {}
+        for setting, run in runs[number:] + runs[:number]:
+            name = f"{setting}, {'alone' if run is speed else 'one neighbour'}"
+            found.setdefault(name, []).append(run(path, setting, options.texts, options.tokens))
+            print(f"round {number + 1}, {name}: {found[name][-1]:.1f} tokens/s", file=sys.stderr, flush=True)
+        reference = statistics.mean(found["default, alone"])
+        for name, speeds in found.items():
+            ratios.setdefault(name, []).append(statistics.mean(speeds) / reference)
     if options.json:
         print(json.dumps({name: [round(value, 3) for value in values] for name, values in ratios.items()}))
         return
