@@ -1,14 +1,14 @@
 """What a busy neighbour costs: the engine's speed alone and beside one process that keeps a core busy.
 
     python benchmarks/neighbour.py                      default model, some 6 minutes
-    python benchmarks/neighbour.py --spins 500,20000    other lengths of the spin besides
+    python benchmarks/neighbour.py --spins 2000,10000   short spins besides
 
 llama.cpp's OpenMP threads wait at a barrier after every operation. How they wait is fixed when the library loads, so
 every setting runs in processes of its own:
 
-    ttc       as ttc sets it: a short spin (GOMP_SPINCOUNT, see ttcli/engine/library.py)
+    ttc       as ttc sets it: threads sleep at once (OMP_WAIT_POLICY, see ttcli/engine/library.py)
     default   OpenMP's own: threads spin on
-    passive   OMP_WAIT_POLICY=passive: threads sleep at once
+    spin N    they spin N times, then sleep
 
 Rounds begin with another setting each; ratios are taken inside a round, against the mean of `default` alone, which runs
 twice in it.
@@ -25,14 +25,13 @@ import sys
 from pathlib import Path
 
 from ttcli.catalog.pull import resolve
-from ttcli.engine.library import SPIN_COUNT
+from ttcli.engine.library import WAIT_POLICY
 from ttcli.terminal.download import download_progress
 
 WORKER = Path(__file__).with_name("speed.py")
 SETTINGS = {
     "default": {"GOMP_SPINCOUNT": "30000000000"},  # libgomp's own value where threads fit the cores
-    "ttc": {"GOMP_SPINCOUNT": SPIN_COUNT},
-    "passive": {"OMP_WAIT_POLICY": "passive"},
+    "ttc": {"OMP_WAIT_POLICY": WAIT_POLICY},
 }
 
 

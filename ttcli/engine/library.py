@@ -14,9 +14,10 @@ from ttcli.errors import BackendError
 
 SUPPORTED = ((0, 3, 36), (0, 4))  # struct layouts move between releases: floor included, ceiling excluded
 
-# OpenMP threads of llama.cpp spin at every barrier. Spinning for ever starves a neighbour and ourselves beside one;
-# sleeping at once costs a wake-up per barrier. A short spin is the measured compromise: benchmarks/neighbour.py.
-SPIN_COUNT = "2000"
+# OpenMP threads of llama.cpp wait at a barrier after every operation. If they spin there, a neighbour on the cores
+# makes each wait for the other's time slice; asleep, they cost a wake-up per barrier, which is little in a wide batch.
+# Measured in benchmarks/neighbour.py; whoever has set either variable keeps the choice.
+WAIT_POLICY = "passive"
 
 _LOG_WARN, _LOG_ERROR = 3, 4  # the package's own table of levels is out of date
 _log: collections.deque[str] = collections.deque(maxlen=12)  # lines at warning or error level, newest last
@@ -39,8 +40,8 @@ def library() -> Any:
 
 
 def _load() -> Any:
-    if "OMP_WAIT_POLICY" not in os.environ:
-        os.environ.setdefault("GOMP_SPINCOUNT", SPIN_COUNT)
+    if "GOMP_SPINCOUNT" not in os.environ:
+        os.environ.setdefault("OMP_WAIT_POLICY", WAIT_POLICY)
     try:
         import llama_cpp
     except (ImportError, OSError, RuntimeError) as error:
