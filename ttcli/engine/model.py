@@ -78,6 +78,12 @@ class Model:
             return "is an encoder model: it does not write text from a prompt"
         return None
 
+    def require_branching(self) -> None:
+        """Raise ModelError if a search cannot fork and prune this model's cells."""
+        reason = self.cannot_branch()
+        if reason:
+            raise ModelError(f"{self.path.name} {reason}", hint="choose a plain transformer: ttc models list")
+
     # -- facts
 
     @property

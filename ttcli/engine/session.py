@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from ttcli.engine import machine
 from ttcli.engine.library import forget_log, last_words, library
 from ttcli.engine.model import Model
-from ttcli.errors import BackendError, ModelError
+from ttcli.errors import BackendError
 
 MAX_SEQUENCES = 256  # llama.cpp's LLAMA_MAX_SEQ
 SPARE_SEQUENCES = 16  # sequence ids beyond the width: prompts, and steps that wait to be extended
@@ -102,9 +102,7 @@ class Session:
         flash_attention: bool = True,
         halted: Callable[[], bool] | None = None,
     ) -> None:
-        reason = model.cannot_branch()
-        if reason:
-            raise ModelError(f"{model.path.name} {reason}", hint="choose a plain transformer: ttc models list")
+        model.require_branching()
         self.model = model
         self.width = width
         self.threads = threads or machine.threads()

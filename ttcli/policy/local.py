@@ -54,9 +54,7 @@ class LocalPolicy:
         threads: int | None = None,
         interrupted: Callable[[], bool] | None = None,
     ) -> None:
-        reason = model.cannot_branch()
-        if reason:
-            raise ModelError(f"{model.path.name} {reason}", hint="choose a plain transformer: ttc models list")
+        model.require_branching()
         self.model = model
         self.name = name
         self.parameters = model.matmul_parameters
