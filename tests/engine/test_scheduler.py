@@ -10,7 +10,7 @@ import pytest
 from engine.conftest import WORD, MakeScheduler
 from ttcli.engine.job import Job, Until
 from ttcli.engine.model import Model
-from ttcli.engine.sampling import Sampler, generator
+from ttcli.engine.sampling import Row, Sampler, generator
 from ttcli.engine.scheduler import Scheduler
 from ttcli.engine.session import Aborted, Branch, Piece
 from ttcli.engine.template import ChatTemplate
@@ -55,24 +55,40 @@ def run_out(scheduler: Scheduler, jobs: Iterable[Job], texts: dict[Job, str]) ->
     pytest.fail("the jobs do not end")
 
 
+def watch_widths(scheduler: Scheduler) -> list[int]:
+    """Filled with the rows of each decode as it is done."""
+    seen: list[int] = []
+    decode = scheduler.session.decode
+
+    def watched(pieces: Sequence[Piece]) -> Row:
+        rows = decode(pieces)
+        seen.append(len(rows))
+        return rows
+
+    scheduler.session.decode = watched  # type: ignore[method-assign]
+    return seen
+
+
 def whole(job: Job) -> str:
     return "".join(step.text for step in job.steps)
 
 
 def test_places_are_refilled_the_moment_a_text_ends(make_dry_scheduler: MakeScheduler, prompt: list[int]) -> None:
     scheduler = make_dry_scheduler(cells=1024, width=4)
+    seen = watch_widths(scheduler)
     root = Branch(None, prompt)
     lengths = [3, 9, 5, 2, 7, 4, 8, 3, 6, 5]
     jobs = [job(root, n, length) for n, length in enumerate(lengths)]
     drain(scheduler, jobs)
     assert [each.grown for each in jobs] == lengths
-    prefill, *widths = scheduler.widths
+    prefill, *widths = seen
     assert prefill == 1
     assert sum(widths) == sum(length - 1 for length in lengths)
     while widths[-1] < 4:  # only the last texts may leave places free
         widths.pop()
     assert set(widths) == {4}
-    assert len(scheduler.widths) - 1 - len(widths) <= max(lengths)
+    assert len(seen) - 1 - len(widths) <= max(lengths)
+    assert scheduler.rows == sum(seen)
 
 
 def test_a_narrow_context_sized_for_short_texts_runs_them_all_at_once(
@@ -83,11 +99,12 @@ def test_a_narrow_context_sized_for_short_texts_runs_them_all_at_once(
     most = (scheduler.session.cells - len(prompt)) // 8
     drain(scheduler, [job(Branch(None, prompt), 0, most)])  # a root of its own: the first must not teach the rest
     scheduler = make_dry_scheduler(cells=256, width=8)
+    seen = watch_widths(scheduler)
     root = Branch(None, prompt)
     drain(scheduler, [job(root, n, most) for n in range(8)])
-    assert max(scheduler.widths) == 8
+    assert max(seen) == 8
     assert scheduler.again == 0
-    assert len(scheduler.widths) == most
+    assert len(seen) == most
 
 
 def test_a_prompt_is_decoded_once_for_all_its_texts(make_scheduler: MakeScheduler, prompt: list[int]) -> None:

@@ -39,7 +39,7 @@ class Scheduler:
         self._grown: list[Growth] = []  # not reported yet
         self._clock = 0  # steps taken
         self._expected = float(_FIRST_GUESS)  # tokens per job, learned from those that ended
-        self.widths: list[int] = []  # rows drawn from in each decode: how full the batch was
+        self.rows = 0  # drawn from, summed over the decodes: how full the batches were
         self.again = 0  # tokens decoded a second time, after an eviction
 
     # -- what the policy asks for
@@ -108,7 +108,7 @@ class Scheduler:
         pieces = self._batch()
         if pieces:
             rows = self.session.decode(pieces)
-            self.widths.append(len(rows))
+            self.rows += len(rows)
             self._draw(pieces, rows)
         grown, self._grown = self._grown, []
         return grown

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import replace
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, replace
 
 from ttcli.engine import machine
 from ttcli.engine.job import Job, Until
@@ -15,7 +16,7 @@ from ttcli.engine.session import Aborted, Branch, Session
 from ttcli.engine.template import ChatTemplate
 from ttcli.errors import ModelError, PromptTooLong
 from ttcli.policy.prompt import Prompt
-from ttcli.policy.protocol import Extend, Extension, Growth
+from ttcli.policy.protocol import Extend, Extension, Growth, Load
 from ttcli.problem import Problem
 from ttcli.tree import Ended, Prefix
 
@@ -23,6 +24,7 @@ _CELLS_PER_TEXT = 384  # of the default context: more is seldom needed, and pree
 _MEMORY_SHARE = 0.5  # of what is available that the cells may take
 
 _Jobs = dict[Job, tuple[int, Prefix, int]]  # request number, its prefix, tokens it shares
+_Times = dict[Job, float]  # seconds
 _Inbox = list[tuple[Job, str]]  # a token's text
 
 
@@ -70,7 +72,32 @@ class LocalPolicy:
         self._branches: dict[int, Branch] = {}  # of prefixes that can be extended
         self._claimed: set[int] = set()  # prefixes whose own tokens have been charged to an extension
         self._inboxes: dict[Job, _Inbox] = {}  # where the call that owns a job reads
+        self._seconds: _Times = {}  # each job's share of the decodes it grew in
+        self._unshared = 0.0  # seconds of decodes in which no text grew: the next ones pay for their prompt
+        self._usual_prompts = (0, 0)  # tokens of the longest, how many at once
         self._next_id = 0
+
+    @property
+    def recipe(self) -> Mapping[str, object]:
+        """Prompt, sampler and token limit."""
+        return {
+            "template": self.model.chat_template,
+            "prompt": asdict(self._prompt),
+            "sampler": asdict(self._sampler),
+            "max_tokens": self._max_tokens,
+        }
+
+    @property
+    def load(self) -> Load:
+        """How full its batches were, in the context now in use."""
+        return Load(self._scheduler.session.decodes, self._scheduler.rows) if self._scheduler else Load()
+
+    def expect(self, problems: Sequence[Problem]) -> None:
+        """Size the context for the longest prompt, and for as many prompts at once as could fill the batch."""
+        lengths = (len(self._template.encode(self._prompt.messages(problem))) for problem in problems)
+        fitting = [length for length in lengths if length + self._max_tokens <= self.model.context]
+        if fitting:
+            self._usual_prompts = (max(fitting), min(len(fitting), self.width))
 
     def start(self, problem: Problem) -> Prefix:
         """The root of a problem; nothing is decoded until it is extended."""
@@ -141,8 +168,11 @@ class LocalPolicy:
                     hint="give it a run of its own",
                 )
             self.close()
-        usual = prompt + self.width * min(self._max_tokens, _CELLS_PER_TEXT)
-        cells = self._cells or max(need, min(usual, self._affordable()))
+        longest, prompts = self._usual_prompts
+        longest, prompts = max(longest, prompt), max(prompts, 1)
+        need = longest + self._max_tokens
+        usual = prompts * longest + self.width * min(self._max_tokens, _CELLS_PER_TEXT)
+        cells = self._cells or min(usual, self._affordable())
         self._scheduler = Scheduler(
             Session(
                 self.model,
@@ -203,12 +233,17 @@ class LocalPolicy:
         """Let all texts grow by a token; False if that was called off."""
         if stop() or self._interrupted():
             return False
+        began = time.perf_counter()
         try:
             grown = self.scheduler.step()
         except Aborted:
             return False
+        self._unshared += time.perf_counter() - began
         for job, text in grown:
             self._inboxes[job].append((job, text))
+            self._seconds[job] = self._seconds.get(job, 0.0) + self._unshared / len(grown)
+        if grown:
+            self._unshared = 0.0
         return True
 
     def _forget(self, jobs: Iterable[Job]) -> None:
@@ -216,6 +251,7 @@ class LocalPolicy:
             self._scheduler.cancel(jobs)
         for job in jobs:
             self._inboxes.pop(job, None)
+            self._seconds.pop(job, None)
 
     def _read(self, inbox: _Inbox, jobs: _Jobs) -> list[Growth | Extension]:
         """What arrived for one call: tokens, and the extensions that are complete."""
@@ -239,4 +275,4 @@ class LocalPolicy:
         grown = replace(prefix, id=0, steps=(*prefix.steps, *job.steps), ended=job.ended)
         if job.ended is Ended.OPEN:
             grown = self._handle(grown, job.branch)
-        return Extension(number, grown, job.grown, shared)
+        return Extension(number, grown, job.grown, shared, self._seconds.pop(job, 0.0))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple, Protocol
 
@@ -35,6 +35,14 @@ class Extension(NamedTuple):
     prefix: Prefix  # the request's prefix with the new steps
     tokens: int  # sampled for it
     shared: int  # tokens of the request's prefix that were not decoded again for it
+    seconds: float = 0.0  # of the machine: the time of each decode in equal parts to the texts that grew in it
+
+
+class Load(NamedTuple):
+    """How full the batch was since the policy was made."""
+
+    decodes: int = 0
+    rows: int = 0  # texts that grew, summed over the decodes
 
 
 class Policy(Protocol):
@@ -47,8 +55,23 @@ class Policy(Protocol):
     Closing the iterator cancels what is under way.
     """
 
-    parameters: int  # that take part in a matrix product per token, for FLOPs
+    parameters: int  # that take part in a matrix product per token, for FLOPs; 0: not known
     name: str
+    width: int  # texts that grow at once at most
+
+    @property
+    def recipe(self) -> Mapping[str, object]:
+        """What besides the weights decides how its solutions are distributed, as JSON: prompt, sampler, token limit."""
+        ...
+
+    @property
+    def load(self) -> Load | None:
+        """How full its batches were; None where it cannot tell."""
+        ...
+
+    def expect(self, problems: Sequence[Problem]) -> None:
+        """Learn what will be started, to have room for the longest of them and for as many as fill the batch."""
+        ...
 
     def start(self, problem: Problem) -> Prefix:
         """The root of a problem.

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ttcli.errors import ModelError
-from ttcli.policy.protocol import Extend, Extension, Growth
+from ttcli.policy.protocol import Extend, Extension, Growth, Load
 from ttcli.problem import Problem
 from ttcli.tree import Ended, Prefix, Step
 from ttcli.verifier.protocol import StepScores
@@ -93,6 +93,21 @@ class ScriptedPolicy:
         self._interrupted = interrupted
         self._between = between  # called before each step; a demonstration sleeps in it
         self._next_id = 0
+        self._decodes = 0
+        self._rows = 0
+
+    @property
+    def recipe(self) -> Mapping[str, object]:
+        """Nothing: the script is all there is."""
+        return {}
+
+    @property
+    def load(self) -> Load:
+        """How full its batches were; each call has batches of its own."""
+        return Load(self._decodes, self._rows)
+
+    def expect(self, problems: Sequence[Problem]) -> None:
+        """Any problem finds room."""
 
     def start(self, problem: Problem) -> Prefix:
         """The root of a problem."""
@@ -117,6 +132,8 @@ class ScriptedPolicy:
             if stop() or self._interrupted():
                 yield [self._finish(number, text, cut=True) for number, text in growing.items() if text.taken]
                 return
+            self._decodes += 1
+            self._rows += len(growing)
             happened: list[Growth | Extension] = []
             for number, text in list(growing.items()):
                 happened.append(Growth(number, text.grow()))
