@@ -157,7 +157,7 @@ def test_closing_a_call_cancels_its_texts_and_frees_their_cells(make_policy: Mak
     running.close()
     assert session.cells_used == root.prompt_tokens
     assert not policy.scheduler.busy
-    assert not policy._inboxes
+    assert not policy._calls
     extensions, _ = collect(policy.extend(requests(root, 2)))
     assert len(extensions) == 2
     policy.release([root])
@@ -207,7 +207,7 @@ def test_a_stop_cuts_what_is_under_way_and_keeps_its_text(make_policy: MakePolic
     policy = make_policy()
     root = policy.start(STORY)
     stop = [False]
-    running = policy.extend(requests(root, 6), stop=lambda: stop[0])
+    running = policy.extend(requests(root, 6), stop=lambda tokens: stop[0])
     _, seen = collect(itertools.islice(running, 5))
     stop[0] = True
     extensions, _ = collect(running)
@@ -297,7 +297,7 @@ def test_an_error_in_the_middle_leaves_nothing_behind(make_policy: MakePolicy) -
         collect(policy.extend(broken()))
     policy.release([root])
     assert policy.scheduler.session.cells_used == 0
-    assert not policy._inboxes
+    assert not policy._calls
 
 
 def test_a_closed_policy_lets_go_of_a_call_under_way(make_policy: MakePolicy) -> None:
@@ -341,3 +341,26 @@ def test_two_hundred_beams_extended_and_released_at_random_end_with_no_cell_used
     assert session.sequences_free == session.sequences
     assert not policy.scheduler.busy
     assert not policy.scheduler._idle
+
+
+def test_a_call_is_asked_to_stop_before_decodes_that_others_bring_about(make_policy: MakePolicy) -> None:
+    """It learns what the decode would add to what it has seen, so that no budget is passed while others decode."""
+    policy = make_policy(max_tokens=20)
+    told: list[int] = []
+    seen = 0
+
+    def stop(tokens: int) -> bool:
+        told.append(seen + tokens)
+        return seen + tokens > 9
+
+    bounded = policy.extend(requests(policy.start(STORY), 2), stop=stop)
+    other = policy.extend(requests(policy.start(FRUIT), 2))
+    ended: list[Extension] = []
+    while (happenings := next(bounded, None)) is not None:
+        seen += sum(isinstance(each, Growth) for each in happenings)
+        ended += [each for each in happenings if isinstance(each, Extension)]
+        for _ in range(2):  # the other call decodes twice as often
+            next(other, None)
+    assert [each.prefix.ended for each in ended] == [Ended.CUT] * 2
+    assert sum(each.tokens for each in ended) == seen <= 9 < max(told)
+    assert seen >= 8

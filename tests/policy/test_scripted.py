@@ -141,7 +141,7 @@ def test_none_ends_the_call_when_nothing_is_under_way() -> None:
 def test_a_stop_cuts_what_is_under_way_and_begins_nothing_more(by: str) -> None:
     asked = 0
 
-    def after_three() -> bool:
+    def after_three(*_tokens: int) -> bool:
         nonlocal asked
         asked += 1
         return asked > 3
@@ -161,7 +161,7 @@ def test_a_stop_cuts_what_is_under_way_and_begins_nothing_more(by: str) -> None:
 
 def test_what_was_stopped_before_its_first_token_does_not_come_back() -> None:
     policy = policy_of(TEXT)
-    assert extensions(policy.extend([Extend(policy.start(PROBLEM), (0,))], stop=lambda: True)) == []
+    assert extensions(policy.extend([Extend(policy.start(PROBLEM), (0,))], stop=lambda tokens: True)) == []
 
 
 def test_closing_the_iterator_leaves_only_the_root() -> None:

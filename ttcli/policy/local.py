@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
@@ -15,6 +14,7 @@ from ttcli.engine.scheduler import Scheduler
 from ttcli.engine.session import Aborted, Branch, Session
 from ttcli.engine.template import ChatTemplate
 from ttcli.errors import ModelError, PromptTooLong
+from ttcli.policy.call import Call, Text
 from ttcli.policy.prompt import Prompt
 from ttcli.policy.protocol import Extend, Extension, Growth, Load
 from ttcli.problem import Problem
@@ -22,10 +22,6 @@ from ttcli.tree import Ended, Prefix
 
 _CELLS_PER_TEXT = 384  # of the default context: more is seldom needed, and preemption copes when it is
 _MEMORY_SHARE = 0.5  # of what is available that the cells may take
-
-_Jobs = dict[Job, tuple[int, Prefix, int]]  # request number, its prefix, tokens it shares
-_Times = dict[Job, float]  # seconds
-_Inbox = list[tuple[Job, str]]  # a token's text
 
 
 class LocalPolicy:
@@ -71,8 +67,7 @@ class LocalPolicy:
         self._scheduler: Scheduler | None = None  # made when the first prompt is known
         self._branches: dict[int, Branch] = {}  # of prefixes that can be extended
         self._claimed: set[int] = set()  # prefixes whose own tokens have been charged to an extension
-        self._inboxes: dict[Job, _Inbox] = {}  # where the call that owns a job reads
-        self._seconds: _Times = {}  # each job's share of the decodes it grew in
+        self._calls: list[Call] = []  # of `extend`, under way
         self._unshared = 0.0  # seconds of decodes in which no text grew: the next ones pay for their prompt
         self._usual_prompts = (0, 0)  # tokens of the longest, how many at once
         self._next_id = 0
@@ -114,20 +109,20 @@ class LocalPolicy:
         return self._handle(Prefix(problem, 0, prompt_tokens=len(ids)), Branch(None, ids))
 
     def extend(
-        self, requests: Iterable[Extend | None], *, stop: Callable[[], bool] = lambda: False
+        self, requests: Iterable[Extend | None], *, stop: Callable[[int], bool] = lambda _tokens: False
     ) -> Iterator[list[Growth | Extension]]:
         """Continue prefixes; see the protocol."""
-        source, numbers = iter(requests), itertools.count()
-        jobs: _Jobs = {}
-        inbox: _Inbox = []
+        call = Call(requests, stop)
+        self._calls.append(call)
         try:
-            while self._pull(source, numbers, jobs, inbox):
-                if not inbox and not self._step(stop):
-                    yield [self._cut(job, *jobs.pop(job)) for job in list(jobs) if job.grown]
+            while self._pull(call):
+                if not call.inbox and not self._step(call):
+                    yield [self._cut(job, call.texts.pop(job)) for job in list(call.texts) if job.grown]
                     return
-                yield self._read(inbox, jobs)
+                yield self._read(call)
         finally:
-            self._forget(jobs)
+            self._calls.remove(call)
+            self._forget(call.texts)
 
     def release(self, prefixes: Iterable[Prefix]) -> None:
         """Free the cells of prefixes."""
@@ -194,23 +189,18 @@ class LocalPolicy:
         self._branches[self._next_id] = branch
         return replace(prefix, id=self._next_id)
 
-    def _pull(
-        self,
-        source: Iterator[Extend | None],
-        numbers: Iterator[int],
-        jobs: _Jobs,
-        inbox: _Inbox,
-    ) -> bool:
+    def _pull(self, call: Call) -> bool:
         """Submit requests while there is room; whether anything is under way."""
         # a call that finds no place queues one request, lest it end before its turn has come
-        while not self._interrupted() and (self._scheduler is None or not jobs or self.scheduler.room > 0):
-            request = next(source, None)
+        while not (call.over or self._interrupted()) and (
+            self._scheduler is None or not call.texts or self.scheduler.room > 0
+        ):
+            request = next(call.source, None)
             if request is None:
                 break
             job, shared = self._submit(request)
-            jobs[job] = (next(numbers), request.prefix, shared)
-            self._inboxes[job] = inbox
-        return bool(jobs)
+            call.texts[job] = Text(call, next(call.numbers), request.prefix, shared)
+        return bool(call.texts)
 
     def _submit(self, request: Extend) -> tuple[Job, int]:
         prefix = request.prefix
@@ -229,9 +219,12 @@ class LocalPolicy:
         self._claimed.add(prefix.id)
         return job, branch.length - fresh
 
-    def _step(self, stop: Callable[[], bool]) -> bool:
-        """Let all texts grow by a token; False if that was called off."""
-        if stop() or self._interrupted():
+    def _step(self, asking: Call) -> bool:
+        """Let the texts of all calls grow by a token; False if that was called off, or the one asking is to stop."""
+        for call in self._calls:
+            if call.ends():
+                self.scheduler.cancel(call.texts)
+        if asking.over or self._interrupted():
             return False
         began = time.perf_counter()
         try:
@@ -239,9 +232,10 @@ class LocalPolicy:
         except Aborted:
             return False
         self._unshared += time.perf_counter() - began
-        for job, text in grown:
-            self._inboxes[job].append((job, text))
-            self._seconds[job] = self._seconds.get(job, 0.0) + self._unshared / len(grown)
+        texts = {job: text for call in self._calls for job, text in call.texts.items()}
+        for job, token in grown:
+            texts[job].call.inbox.append((job, token))
+            texts[job].seconds += self._unshared / len(grown)
         if grown:
             self._unshared = 0.0
         return True
@@ -249,30 +243,26 @@ class LocalPolicy:
     def _forget(self, jobs: Iterable[Job]) -> None:
         if self._scheduler is not None:
             self._scheduler.cancel(jobs)
-        for job in jobs:
-            self._inboxes.pop(job, None)
-            self._seconds.pop(job, None)
 
-    def _read(self, inbox: _Inbox, jobs: _Jobs) -> list[Growth | Extension]:
+    def _read(self, call: Call) -> list[Growth | Extension]:
         """What arrived for one call: tokens, and the extensions that are complete."""
         events: list[Growth | Extension] = []
-        events.extend(Growth(jobs[job][0], text) for job, text in inbox)
-        for job in dict.fromkeys(job for job, _ in inbox):  # a new text takes two tokens at once
-            if job.finished:
-                del self._inboxes[job]
-                events.append(self._extension(job, *jobs.pop(job)))
-        inbox.clear()
+        events.extend(Growth(call.texts[job].number, token) for job, token in call.inbox)
+        finished = [
+            job for job in dict.fromkeys(job for job, _ in call.inbox) if job.finished
+        ]  # a new text is in twice
+        events.extend(self._extension(job, call.texts.pop(job)) for job in finished)
+        call.inbox.clear()
         return events
 
-    def _cut(self, job: Job, number: int, prefix: Prefix, shared: int) -> Extension:
+    def _cut(self, job: Job, text: Text) -> Extension:
         self.scheduler.cancel([job])
-        self._inboxes.pop(job)
         if not job.finished:
             job.cut()
-        return self._extension(job, number, prefix, shared)
+        return self._extension(job, text)
 
-    def _extension(self, job: Job, number: int, prefix: Prefix, shared: int) -> Extension:
-        grown = replace(prefix, id=0, steps=(*prefix.steps, *job.steps), ended=job.ended)
+    def _extension(self, job: Job, text: Text) -> Extension:
+        grown = replace(text.prefix, id=0, steps=(*text.prefix.steps, *job.steps), ended=job.ended)
         if job.ended is Ended.OPEN:
             grown = self._handle(grown, job.branch)
-        return Extension(number, grown, job.grown, shared, self._seconds.pop(job, 0.0))
+        return Extension(text.number, grown, job.grown, text.shared, text.seconds)

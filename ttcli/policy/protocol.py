@@ -50,9 +50,10 @@ class Policy(Protocol):
 
     `extend` takes requests when it has a place for them; None from the iterable means "none now, ask again after the
     next token", and ends the call when nothing is under way. Each step yields what grew, possibly nothing, so that one
-    `next()` costs one decode at most and several calls can be driven in turn. When `stop`, asked before every decode,
-    or the policy's own interrupt says so, continuations under way come back cut and those not begun do not come back.
-    Closing the iterator cancels what is under way.
+    `next()` costs one decode at most and several calls can be driven in turn. `stop` is asked before every decode,
+    with the tokens that it could add at most to those yielded so far; when it, or the policy's own interrupt, says so,
+    continuations under way come back cut and those not begun do not come back. Closing the iterator cancels what is
+    under way.
     """
 
     parameters: int  # that take part in a matrix product per token, for FLOPs; 0: not known
@@ -82,7 +83,7 @@ class Policy(Protocol):
         ...
 
     def extend(
-        self, requests: Iterable[Extend | None], *, stop: Callable[[], bool] = lambda: False
+        self, requests: Iterable[Extend | None], *, stop: Callable[[int], bool] = lambda _tokens: False
     ) -> Iterator[list[Growth | Extension]]:
         """Continue prefixes, many at a time; finished ones are yielded as they finish."""
         ...

@@ -115,7 +115,7 @@ class ScriptedPolicy:
         return self._handle(Prefix(problem, 0, prompt_tokens=len(problem.text.split())))
 
     def extend(
-        self, requests: Iterable[Extend | None], *, stop: Callable[[], bool] = lambda: False
+        self, requests: Iterable[Extend | None], *, stop: Callable[[int], bool] = lambda _tokens: False
     ) -> Iterator[list[Growth | Extension]]:
         """Continue prefixes; see the protocol."""
         source, numbers = iter(requests), itertools.count()
@@ -129,7 +129,7 @@ class ScriptedPolicy:
             if not growing:
                 return
             self._between()
-            if stop() or self._interrupted():
+            if stop(len(growing)) or self._interrupted():
                 yield [self._finish(number, text, cut=True) for number, text in growing.items() if text.taken]
                 return
             self._decodes += 1

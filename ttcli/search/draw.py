@@ -50,12 +50,7 @@ def draw(
             meter.add(Cost(generations=1))
             yield Extend(root, seed=(seed, root.problem.key, index), temperature=temperature)
 
-    def over() -> bool:
-        # a text that has just begun takes two tokens at once, the first from the prompt's own row of logits
-        next_step = sum(1 if tokens else 2 for tokens in under_way.values())
-        return not meter.allows(next_step)
-
-    for happenings in policy.extend(requests(), stop=over):
+    for happenings in policy.extend(requests(), stop=lambda tokens: not meter.allows(tokens)):
         yield from map(Opened, opened)
         opened.clear()
         finished: list[tuple[Candidate, Prefix]] = []
@@ -63,7 +58,7 @@ def draw(
         for happening in happenings:
             index = first + happening.request
             if isinstance(happening, Extension):
-                del under_way[index]
+                grown += happening.tokens - under_way.pop(index)  # not all of them need have been seen to grow
                 meter.add(Cost(shared_tokens=happening.shared))
                 finished.append((_candidate(index, happening.prefix), happening.prefix))
             else:
