@@ -4,10 +4,12 @@
 TtcError
 ├── UsageError            a wrong argument, budget or setting            exit 2
 │   ├── ProblemError      no problem, an unreadable or empty one
+│   ├── DatasetError      a file of problems that cannot be used as it is
 │   └── ConfigError       a setting that does not parse
 ├── ModelError            a file that is no usable model
 │   ├── PromptTooLong     the prompt and one answer do not fit the context
 │   └── DownloadError     a model that could not be fetched or verified
+├── StoreError            the store of runs cannot be read or written
 └── BackendError          llama.cpp or a server failed while working
 ```
 """
@@ -33,6 +35,10 @@ class ProblemError(UsageError):
     """There is no problem to solve: none given, an empty one, or a file that cannot be read."""
 
 
+class DatasetError(UsageError):
+    """A file of problems that cannot be read, or has a row that cannot be used."""
+
+
 class ConfigError(UsageError):
     """A configuration file or environment variable does not parse."""
 
@@ -51,3 +57,7 @@ class DownloadError(ModelError):
 
 class BackendError(TtcError):
     """The engine or a server failed in the middle of its work."""
+
+
+class StoreError(TtcError):
+    """The store of runs cannot be opened, read or written."""

@@ -22,6 +22,10 @@ class Interrupt:
         """Stop everything so many seconds from now."""
         self._deadline = self._clock() + seconds
 
+    def lift(self) -> None:
+        """Forget the deadline; a request stays."""
+        self._deadline = None
+
     @property
     def requested(self) -> bool:
         """Whether somebody asked for the stop, rather than a deadline."""

@@ -1,4 +1,4 @@
-"""A run as one JSON object."""
+"""Runs, outcomes and events as JSON objects; their keys are stable, `version` counts their changes."""
 
 from __future__ import annotations
 
@@ -6,27 +6,45 @@ from dataclasses import asdict
 from typing import Any
 
 from ttcli import __version__
-from ttcli.events import Began, Outcome
+from ttcli.cost import Cost
+from ttcli.events import Began, Event, Outcome
 
 
 def record(began: Began, outcome: Outcome) -> dict[str, Any]:
-    """The object that `ttc solve --json` prints; its keys are stable, `version` counts their changes."""
-    leader = outcome.ballot.leader
+    """The object that `ttc solve --json` prints."""
     return {
         "version": 1,
         "ttc": __version__,
         "problem": began.problem.text,
-        "answer": outcome.answer,
-        "support": outcome.ballot.support,
         "method": began.method,
         "model": began.model,
         "verifier": began.verifier,
         "budget": str(began.budget),
         "seed": began.seed,
+        **outcome_record(outcome),
+    }
+
+
+def outcome_record(outcome: Outcome) -> dict[str, Any]:
+    """What a run came to."""
+    leader = outcome.ballot.leader
+    return {
+        "answer": outcome.answer,
+        "support": outcome.ballot.support,
         "stopped": outcome.stopped,
         "winner": leader.members[0] if leader else None,
         "votes": [asdict(vote) for vote in outcome.ballot.votes],
         "no_answer": outcome.ballot.abstained,
         "candidates": [asdict(candidate) for candidate in outcome.candidates],
-        "cost": {**asdict(outcome.cost), "tokens": outcome.cost.tokens},
+        "cost": cost_record(outcome.cost),
     }
+
+
+def cost_record(cost: Cost) -> dict[str, Any]:
+    """What was spent, with the sum of all tokens."""
+    return {**asdict(cost), "tokens": cost.tokens}
+
+
+def event_record(event: Event) -> dict[str, Any]:
+    """What happened."""
+    return {"event": type(event).__name__.lower(), **asdict(event)}

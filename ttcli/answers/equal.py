@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 import weakref
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from ttcli.answers.normal import MAX_LENGTH, Canonical, canonical, latex_of
@@ -44,7 +44,7 @@ class Checker:
         self._start_limit = start_limit
         self._failed_starts = 0  # in a row
         self._lock = threading.Lock()
-        self._memo: dict[tuple[str, str], bool] = {}
+        self._memo: dict[tuple[str, str], bool | None] = {}  # None: no reply
         self._worker: _Worker | None = None
 
     def equivalent(self, a: str, b: str) -> bool:
@@ -58,14 +58,25 @@ class Checker:
         with self._lock:
             if (first, second) not in self._memo:
                 self._memo[first, second] = self._ask(first, second)
-            return self._memo[first, second]
+            return self._memo[first, second] is True
+
+    @property
+    def verdicts(self) -> dict[tuple[str, str], bool]:
+        """The questions that took mathematics, and were answered."""
+        with self._lock:
+            return {pair: same for pair, same in self._memo.items() if same is not None}
+
+    def remember(self, verdicts: Mapping[tuple[str, str], bool]) -> None:
+        """Take over what a checker decided before: these questions are not asked again."""
+        with self._lock:
+            self._memo.update(verdicts)
 
     def close(self) -> None:
         """End the worker, if one runs; a later question starts another."""
         with self._lock:
             self._stop()
 
-    def _ask(self, a: str, b: str) -> bool:
+    def _ask(self, a: str, b: str) -> bool | None:
         try:
             worker = self._running()
             reply = worker.ask(a, b, self._limit) if worker else None
@@ -75,7 +86,7 @@ class Checker:
         if reply is None:
             self.failures += 1
             self._stop()
-        return reply is True
+        return reply
 
     def _running(self) -> _Worker | None:
         """A worker that is ready; None where none will start."""
@@ -159,12 +170,12 @@ def _worker_command(limit: float) -> tuple[str, ...]:
     return sys.executable, "-P", str(Path(__file__).with_name("worker.py")), str(limit)
 
 
-_DEFAULT = Checker()
+CHECKER = Checker()  # that all share
 
 
 def equivalent(a: str, b: str) -> bool:
     """Whether two answers are the same, by the `Checker` all share: within LIMIT, and False where that did not do."""
-    return _DEFAULT.equivalent(a, b)
+    return CHECKER.equivalent(a, b)
 
 
 def is_correct(answer: str | None, reference: str) -> bool:

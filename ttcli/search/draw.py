@@ -60,20 +60,20 @@ def draw(
             if isinstance(happening, Extension):
                 grown += happening.tokens - under_way.pop(index)  # not all of them need have been seen to grow
                 meter.add(Cost(shared_tokens=happening.shared))
-                finished.append((_candidate(index, happening.prefix), happening.prefix))
+                finished.append((candidate(index, happening.prefix), happening.prefix))
             else:
                 under_way[index] += 1
                 grown += 1
                 yield Grew(index, happening.text)
         meter.add(Cost(policy_tokens=grown, flops=2.0 * policy.parameters * grown))
-        for candidate, prefix in finished:
-            if candidate.ended is not Ended.CUT:
-                meter.finished(candidate.tokens)
-            yield Drawn(candidate)
-            drawn.append((yield from _scored(candidate, prefix, verifier, meter)))
+        for one, prefix in finished:
+            if one.ended is not Ended.CUT:
+                meter.finished(one.tokens)
+            yield Drawn(one)
+            drawn.append((yield from _scored(one, prefix, verifier, meter)))
             yield Voted(count([*before, *drawn]))
         yield Spent(meter.total())
-    return sorted(drawn, key=lambda candidate: candidate.index)
+    return sorted(drawn, key=lambda one: one.index)
 
 
 def begin(root: Prefix, policy: Policy, meter: Meter) -> None:
@@ -91,7 +91,8 @@ def conclude(candidates: Sequence[Candidate], count: Count, meter: Meter) -> Ite
     yield Solved(Outcome(answer, ballot, tuple(candidates), meter.total(), meter.stopped))
 
 
-def _candidate(index: int, prefix: Prefix) -> Candidate:
+def candidate(index: int, prefix: Prefix) -> Candidate:
+    """A solution as it takes part in the vote; one that was broken off answers only with what it had said whole."""
     answer = extract_answer(prefix.text if prefix.ended is Ended.STOP else _said_whole(prefix.text))
     return Candidate(index, prefix.text, answer, prefix.ended, prefix.tokens, prefix.logprob)
 
@@ -107,16 +108,16 @@ def _said_whole(text: str) -> str:
 
 
 def _scored(
-    candidate: Candidate, prefix: Prefix, verifier: Verifier | None, meter: Meter
+    drawn: Candidate, prefix: Prefix, verifier: Verifier | None, meter: Meter
 ) -> Generator[Event, None, Candidate]:
     """The candidate with its score; without one where it has no answer to vote for, or could not be scored."""
-    if verifier is None or candidate.answer is None:
-        return candidate
+    if verifier is None or drawn.answer is None:
+        return drawn
     try:
         opinion = verifier.score([prefix])[0]
     except (Interrupted, PromptTooLong):
-        return candidate
+        return drawn
     meter.add(Cost(verifier_tokens=opinion.tokens, flops=2.0 * verifier.parameters * opinion.tokens))
-    scored = replace(candidate, score=opinion.score, step_scores=opinion.steps)
+    scored = replace(drawn, score=opinion.score, step_scores=opinion.steps)
     yield Scored(scored)
     return scored

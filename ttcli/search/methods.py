@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Literal
 
 from ttcli.cost import Meter
 from ttcli.errors import UsageError
@@ -15,6 +16,7 @@ from ttcli.search.best_of_n import best_of_n, best_of_n_plain, greedy, majority
 from ttcli.verifier.protocol import Verifier
 
 Plain = Callable[..., Iterator[Event]]  # (problem, policy, meter, *, seed)
+Vote = Literal["majority", "weighted", "best"]
 Verified = Callable[..., Iterator[Event]]  # (problem, policy, verifier, meter, *, seed)
 
 
@@ -26,6 +28,7 @@ class Method:
     summary: str
     plain: Plain | None = None  # exactly one of the two
     verified: Verified | None = None
+    vote: Vote | None = None  # of a method that votes over the first n of independent samples, whatever n is
 
     @property
     def needs_verifier(self) -> bool:
@@ -47,9 +50,9 @@ METHODS = {
     method.name: method
     for method in (
         Method("adaptive", "majority that stops when the vote is settled", plain=adaptive),
-        Method("majority", "the most frequent answer (self-consistency)", plain=majority),
-        Method("best-of-n", "the answer with the largest sum of verifier scores", verified=best_of_n),
-        Method("best-of-n-plain", "the answer of the best-scored candidate", verified=best_of_n_plain),
+        Method("majority", "the most frequent answer (self-consistency)", plain=majority, vote="majority"),
+        Method("best-of-n", "the answer with the largest sum of verifier scores", verified=best_of_n, vote="weighted"),
+        Method("best-of-n-plain", "the answer of the best-scored candidate", verified=best_of_n_plain, vote="best"),
         Method("greedy", "one solution at temperature 0", plain=greedy),
     )
 }

@@ -1,0 +1,92 @@
+"""One SQLite file that several processes may write at once, with its failures in words."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from ttcli.bench.schema import migrate
+from ttcli.errors import StoreError
+
+_PATIENCE = 60.0  # seconds to wait for another process that writes
+_HINT = "--store FILE keeps it elsewhere"
+
+
+class Database:
+    """An open file.
+
+    Raises:
+        StoreError: it cannot be used; every method raises it where the disk or the file fails.
+    """
+
+    def __init__(self, path: Path, *, readonly: bool = False) -> None:
+        self.path = path
+        if readonly and not path.is_file():
+            raise StoreError(f"there is no store {path}", hint="ttc bench makes one")
+        with self.errors():
+            self._connection = self._open(readonly=readonly)
+
+    def close(self) -> None:
+        """Close the file."""
+        self._connection.close()
+
+    def read(self, query: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        """All rows of a query."""
+        with self.errors():
+            return self._connection.execute(query, values).fetchall()
+
+    @contextmanager
+    def write(self) -> Iterator[sqlite3.Connection]:
+        """A transaction: all of the block is kept, or nothing."""
+        with self.errors():
+            self._connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield self._connection
+                self._connection.execute("COMMIT")
+            except BaseException:
+                if self._connection.in_transaction:
+                    self._connection.execute("ROLLBACK")
+                raise
+
+    @contextmanager
+    def errors(self) -> Iterator[None]:
+        """Raise what goes wrong with the file in the block as a StoreError."""
+        try:
+            yield
+        except sqlite3.Error as error:
+            code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF  # the primary code
+            message = {
+                sqlite3.SQLITE_FULL: f"the disk is full: {self.path} cannot grow; what it holds is kept",
+                sqlite3.SQLITE_READONLY: f"{self.path} cannot be written",
+                sqlite3.SQLITE_CANTOPEN: f"{self.path} cannot be opened",
+                sqlite3.SQLITE_NOTADB: f"{self.path} is no store of ttc",
+                sqlite3.SQLITE_BUSY: f"{self.path} has been kept busy by another process for {_PATIENCE:.0f} s",
+            }.get(code, f"{self.path}: {error}")
+            hint = "free some space and run the same command again" if code == sqlite3.SQLITE_FULL else _HINT
+            raise StoreError(message, hint=hint) from error
+        except OSError as error:
+            raise StoreError(f"{self.path} cannot be used: {error.strerror or error}", hint=_HINT) from error
+
+    def _open(self, *, readonly: bool) -> sqlite3.Connection:
+        if readonly:
+            return self._open_to_read()
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        connection = sqlite3.connect(self.path, timeout=_PATIENCE, isolation_level=None)
+        connection.execute("PRAGMA foreign_keys = ON")
+        migrate(connection, str(self.path))
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = NORMAL")  # in WAL a killed process loses nothing that was committed
+        return connection
+
+    def _open_to_read(self) -> sqlite3.Connection:
+        uri = self.path.absolute().as_uri() + "?mode=ro"
+        try:
+            connection = sqlite3.connect(uri, uri=True, timeout=_PATIENCE, isolation_level=None)
+            migrate(connection, str(self.path))
+        except sqlite3.OperationalError:  # where WAL's companion files cannot be made, on a read-only disk
+            connection = sqlite3.connect(f"{uri}&immutable=1", uri=True, isolation_level=None)
+            migrate(connection, str(self.path))
+        return connection

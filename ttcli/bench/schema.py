@@ -1,0 +1,143 @@
+"""The tables of the store, version by version."""
+
+from __future__ import annotations
+
+import sqlite3
+
+from ttcli.errors import StoreError
+
+APPLICATION = 0x74746362  # "ttcb": marks a file as a store of ttc
+
+_FIRST = """
+CREATE TABLE source (            -- what draws: weights, prompt, sampler without its temperature, token limit
+    id INTEGER PRIMARY KEY,
+    key TEXT NOT NULL UNIQUE,    -- hash of the recipe
+    recipe TEXT NOT NULL         -- JSON
+) STRICT;
+CREATE TABLE problem (
+    id INTEGER PRIMARY KEY,
+    hash TEXT NOT NULL UNIQUE,   -- of the text
+    text TEXT NOT NULL
+) STRICT;
+CREATE TABLE sample (            -- an independent solution, drawn once for every method and run
+    id INTEGER PRIMARY KEY,
+    source INTEGER NOT NULL REFERENCES source (id),
+    problem INTEGER NOT NULL REFERENCES problem (id),
+    temperature REAL NOT NULL,
+    seed INTEGER NOT NULL,
+    number INTEGER NOT NULL,     -- order of drawing, from 0
+    steps TEXT NOT NULL,         -- JSON: [[text, tokens, logprob], ...]
+    answer TEXT,                 -- NULL: it gave none
+    ended TEXT NOT NULL,         -- stop or length
+    tokens INTEGER NOT NULL,
+    prompt_tokens INTEGER NOT NULL,
+    seconds REAL NOT NULL,       -- its share of the machine's time
+    drawn REAL NOT NULL,         -- when: seconds since 1970
+    UNIQUE (problem, source, temperature, seed, number)
+) STRICT;
+CREATE TABLE rating (            -- a verifier's opinion of a sample
+    sample INTEGER NOT NULL REFERENCES sample (id) ON DELETE CASCADE,
+    verifier TEXT NOT NULL,      -- its kind and, where it has a model, the hash of that
+    score REAL,                  -- in [0, 1]; NULL: it could not be scored
+    steps TEXT NOT NULL,         -- JSON: [score, ...]
+    tokens INTEGER NOT NULL,
+    seconds REAL NOT NULL,
+    PRIMARY KEY (sample, verifier)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE run (
+    id TEXT PRIMARY KEY,         -- hash of the configuration: the same command finds its run again
+    created REAL NOT NULL,
+    source INTEGER NOT NULL REFERENCES source (id),
+    config TEXT NOT NULL         -- JSON
+) STRICT;
+CREATE TABLE item (              -- a problem of a run
+    run TEXT NOT NULL REFERENCES run (id) ON DELETE CASCADE,
+    position INTEGER NOT NULL,
+    problem INTEGER NOT NULL REFERENCES problem (id),
+    name TEXT NOT NULL,          -- the data set's id
+    line INTEGER NOT NULL,
+    reference TEXT NOT NULL,
+    level TEXT,
+    subject TEXT,
+    PRIMARY KEY (run, position)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE result (            -- what a method came to on a problem
+    run TEXT NOT NULL,
+    position INTEGER NOT NULL,
+    task TEXT NOT NULL,          -- method, verifier and budget
+    outcome TEXT,                -- JSON; NULL: failed, or a vote that can be read off the samples
+    error TEXT,                  -- NULL: done
+    PRIMARY KEY (run, position, task),
+    FOREIGN KEY (run, position) REFERENCES item (run, position) ON DELETE CASCADE
+) STRICT, WITHOUT ROWID;
+CREATE TABLE event (             -- how a method that is no vote over independent samples went
+    run TEXT NOT NULL,
+    position INTEGER NOT NULL,
+    task TEXT NOT NULL,
+    number INTEGER NOT NULL,
+    event TEXT NOT NULL,         -- JSON
+    PRIMARY KEY (run, position, task, number),
+    FOREIGN KEY (run, position) REFERENCES item (run, position) ON DELETE CASCADE
+) STRICT, WITHOUT ROWID;
+CREATE TABLE load (              -- how full the batch was while the run was worked on
+    run TEXT NOT NULL REFERENCES run (id) ON DELETE CASCADE,
+    at REAL NOT NULL,            -- seconds since 1970, at the end of the stretch
+    seconds REAL NOT NULL,       -- its length
+    decodes INTEGER NOT NULL,
+    rows INTEGER NOT NULL,       -- texts that grew, summed over the decodes
+    open INTEGER NOT NULL,       -- problems in work
+    waiting INTEGER NOT NULL,    -- problems not begun
+    width INTEGER NOT NULL       -- texts that could have grown in each decode
+) STRICT;
+CREATE INDEX load_of_run ON load (run);
+CREATE TABLE verdict (           -- pairs of answers that took mathematics to compare
+    a TEXT NOT NULL,
+    b TEXT NOT NULL,
+    same INTEGER NOT NULL,
+    PRIMARY KEY (a, b)
+) STRICT, WITHOUT ROWID;
+"""
+
+MIGRATIONS = (_FIRST,)  # the n-th leads from version n to n + 1; never changed once released, only added to
+
+
+def migrate(connection: sqlite3.Connection, path: str) -> None:
+    """Bring a store to the present version, all of it or nothing.
+
+    Raises:
+        StoreError: the file is no store, or a later ttc wrote it.
+    """
+    if _version(connection, path) == len(MIGRATIONS):
+        return
+    connection.execute("BEGIN IMMEDIATE")  # another process may be about to do the same
+    try:
+        for number in range(_version(connection, path), len(MIGRATIONS)):
+            for statement in _statements(MIGRATIONS[number]):
+                connection.execute(statement)
+        connection.execute(f"PRAGMA application_id = {APPLICATION}")
+        connection.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")
+        connection.execute("COMMIT")
+    except BaseException:
+        connection.execute("ROLLBACK")
+        raise
+
+
+def _version(connection: sqlite3.Connection, path: str) -> int:
+    application, version = (
+        connection.execute(f"PRAGMA {key}").fetchone()[0] for key in ("application_id", "user_version")
+    )
+    tables = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+    if tables and application != APPLICATION:
+        raise StoreError(f"{path} is a database, but not a store of ttc", hint="--store another file")
+    if version > len(MIGRATIONS):
+        raise StoreError(
+            f"{path} was written by a later ttc (version {version} of its tables, {len(MIGRATIONS)} known here)",
+            hint="upgrade ttc, or --store another file",
+        )
+    return int(version)
+
+
+def _statements(script: str) -> list[str]:
+    """The statements of a script without comments at their ends: executescript would commit what came before."""
+    lines = (line.partition("--")[0] for line in script.splitlines())
+    return [statement for statement in "\n".join(lines).split(";") if statement.strip()]

@@ -1,0 +1,136 @@
+"""Problems interleaved in one engine: the texts of all that are open share the decodes, so the batch stays full."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+from typing import Protocol
+
+from ttcli.bench.pool import Flight, Pool, PooledPolicy, PooledVerifier
+from ttcli.bench.task import Failed, Finished, Happened, News, Record, Task, Work
+from ttcli.cost import Meter, Stopped, Unit
+from ttcli.errors import BackendError, TtcError
+from ttcli.events import Solved, Spent
+from ttcli.interrupt import Interrupt
+from ttcli.policy.protocol import Policy
+from ttcli.search.methods import METHODS
+from ttcli.verifier.protocol import Verifier
+
+ATTEMPTS = 2  # at a task, before it counts as failed
+_PATIENCE = 3  # failures of the engine or a server in a row, before the bench gives up rather than fail every problem
+
+
+class Rig(Protocol):
+    """What a bench works with: `solve.Workbench` is one."""
+
+    policy: Policy
+    interrupt: Interrupt
+
+    @property
+    def verifiers(self) -> Mapping[str, Verifier]:
+        """By what the user called them."""
+        ...
+
+
+class Bench:
+    """Works through problems.
+
+    Args:
+        temperature: of the policy's own sampler.
+        max_tokens: of one solution.
+    """
+
+    def __init__(self, rig: Rig, *, seed: int, temperature: float, max_tokens: int) -> None:
+        self._rig = rig
+        self._seed = seed
+        self._temperature = temperature
+        self._max_tokens = max_tokens
+        self._flight = Flight()
+        self._failures = 0  # in a row
+
+    def run(self, works: Iterable[Work]) -> Iterator[Record]:
+        """What comes of the works, as it comes; ends early, with nothing half-done, when the interrupt is requested.
+
+        The next problem is opened when those that are open leave places in the batch. No clock decides anything: the
+        same works give the same records.
+
+        Raises:
+            BackendError: the engine or the server failed again and again.
+        """
+        waiting, active = iter(works), deque[Iterator[Record | None]]()
+        alone = False  # a budget in seconds is for one problem at a time
+        try:
+            while not self._rig.interrupt.requested:
+                if not active or (self._flight.under_way < self._rig.policy.width and not alone):
+                    work = next(waiting, None)
+                    if work is not None:
+                        alone = any(task.budget.unit is Unit.SECONDS for task in work.tasks)
+                        active.append(self._solve(work))
+                        yield from self._turn(active, active[-1])
+                        continue
+                if not active:
+                    return
+                for problem in list(active):
+                    yield from self._turn(active, problem)
+        finally:
+            for problem in active:
+                problem.close()  # type: ignore[attr-defined]
+
+    def _turn(self, active: deque[Iterator[Record | None]], problem: Iterator[Record | None]) -> Iterator[Record]:
+        """Let one problem go on until it has had a decode, or is done."""
+        for record in problem:
+            if record is None:
+                return
+            yield record
+            if self._rig.interrupt.requested:
+                return
+        active.remove(problem)
+
+    def _solve(self, work: Work) -> Iterator[Record | None]:
+        """The tasks of a problem one after the other; None after each decode."""
+        pool = Pool.of(work.samples, work.ratings)
+        for task in work.tasks:
+            for attempt in range(1, ATTEMPTS + 1):
+                try:
+                    yield from self._attempt(work, task, pool)
+                except TtcError as error:
+                    if attempt == ATTEMPTS:
+                        self._count_failure(error)
+                        yield Failed(work.position, task, str(error))
+                else:
+                    break
+
+    def _count_failure(self, error: TtcError) -> None:
+        self._failures = self._failures + 1 if isinstance(error, BackendError) else 0
+        if self._failures >= _PATIENCE:
+            raise error
+
+    def _attempt(self, work: Work, task: Task, pool: Pool) -> Iterator[Record | None]:
+        rig, timed = self._rig, task.budget.unit is Unit.SECONDS
+        # nothing comes from the pool where the wall clock is the budget: it would come too cheap
+        policy = PooledPolicy(rig.policy, Pool() if timed else pool, self._flight, temperature=self._temperature)
+        verifier = PooledVerifier(rig.verifiers[task.verifier], pool, task.verifier) if task.verifier else None
+        meter = Meter(task.budget, max_tokens=self._max_tokens, interrupted=lambda: rig.interrupt.requested)
+        if timed:
+            rig.interrupt.after(task.budget.amount)
+        try:
+            for event in METHODS[task.method].run(work.problem, policy, verifier, meter, seed=self._seed):
+                yield from (News(work.position, each) for each in pool.news)
+                pool.news.clear()
+                if isinstance(event, Solved):
+                    if event.outcome.stopped is not Stopped.INTERRUPT:
+                        self._failures = 0
+                        seconds = policy.seconds + (verifier.seconds if verifier else 0.0)
+                        yield _finished(work, task, event, meter.seconds if timed else seconds)
+                    return
+                yield Happened(work.position, task, event)
+                if isinstance(event, Spent):
+                    yield None
+        finally:
+            rig.interrupt.lift()
+
+
+def _finished(work: Work, task: Task, event: Solved, seconds: float) -> Finished:
+    cost = replace(event.outcome.cost, seconds=seconds)
+    return Finished(work.position, task, replace(event.outcome, cost=cost))
