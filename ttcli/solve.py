@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ttcli.catalog.fingerprint import fingerprint
 from ttcli.catalog.progress import Progress
 from ttcli.catalog.pull import resolve
 from ttcli.catalog.speeds import known_width
@@ -20,6 +22,7 @@ from ttcli.problem import Problem
 from ttcli.settings import Settings
 from ttcli.verifier.confidence import Confidence
 from ttcli.verifier.protocol import Verifier
+from ttcli.verifier.spec import VerifierSpec
 
 if TYPE_CHECKING:
     from ttcli.engine.model import Model
@@ -28,68 +31,99 @@ SCRIPTED = "scripted:"  # --model scripted:FILE runs a script instead of a model
 
 
 class Workbench:
-    """A policy and its verifier, loaded and ready for problems."""
+    """A policy and verifiers, loaded and ready for problems."""
 
-    def __init__(self, settings: Settings, policy: Policy, verifier: Verifier | None, interrupt: Interrupt) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        policy: Policy,
+        verifiers: Mapping[str, Verifier],
+        interrupt: Interrupt,
+        weights: Callable[[str], str],
+    ) -> None:
         self.settings = settings
         self.policy = policy
-        self.verifier = verifier
-        self._interrupt = interrupt
+        self.verifiers = verifiers  # by what the user called them
+        self.interrupt = interrupt
+        self._weights = weights  # the hash of a model, by what the user calls it
+
+    @property
+    def recipe(self) -> dict[str, object]:
+        """All that decides how solutions are distributed, as JSON."""
+        return {"weights": self._weights(self.settings.model), **self.policy.recipe}
+
+    def verifier_key(self, name: str) -> str:
+        """What scores are filed under: equal keys, equal scores."""
+        spec = VerifierSpec.parse(name)
+        if spec.kind in {"judge", "scripted"}:
+            return f"{spec.kind}:{self._weights(spec.model or self.settings.model)}"
+        return str(spec)
 
     def solve(self, problem: Problem) -> Iterator[Event]:
         """Run the method on a problem; the last event is Solved."""
         settings = self.settings
+        verifier = self.verifiers[str(settings.verifier)] if settings.verifier else None
         if settings.budget.unit is Unit.SECONDS:
-            self._interrupt.after(settings.budget.amount)
+            self.interrupt.after(settings.budget.amount)
         meter = Meter(
-            settings.budget, max_tokens=settings.sampling.max_tokens, interrupted=lambda: self._interrupt.requested
+            settings.budget, max_tokens=settings.sampling.max_tokens, interrupted=lambda: self.interrupt.requested
         )
         yield Began(
             problem,
             settings.method.name,
             self.policy.name,
-            self.verifier.name if self.verifier else None,
+            verifier.name if verifier else None,
             settings.budget,
             settings.seed,
         )
-        yield from settings.method.run(problem, self.policy, self.verifier, meter, seed=settings.seed)
+        yield from settings.method.run(problem, self.policy, verifier, meter, seed=settings.seed)
 
 
 @contextmanager
-def workbench(settings: Settings, interrupt: Interrupt, progress: Progress) -> Iterator[Workbench]:
+def workbench(
+    settings: Settings, interrupt: Interrupt, progress: Progress, *, bench: Sequence[VerifierSpec] | None = None
+) -> Iterator[Workbench]:
     """Load the models of a run, fetching them first where they are not here; free them at the end.
+
+    `bench`: the verifiers of a bench, whose problems share the batch; None: one problem, the settings' own verifier.
 
     Raises:
         ModelError, DownloadError, BackendError: a model that cannot be had, loaded or used.
         UsageError: settings that do not go together.
     """
+    alone = [settings.verifier] if settings.verifier else []
+    specs = alone if bench is None else bench
+    at_once = int(settings.budget.amount) if bench is None and settings.budget.unit is Unit.GENERATIONS else None
     with ExitStack() as stack:
         if settings.model.startswith(SCRIPTED):
-            policy, verifier = _scripted(settings, interrupt)
+            yield _scripted(settings, specs, interrupt)
         else:
-            policy, verifier = _local(settings, interrupt, progress, stack)
-        yield Workbench(settings, policy, verifier, interrupt)
+            yield _local(settings, specs, at_once, interrupt, progress, stack)
 
 
-def _scripted(settings: Settings, interrupt: Interrupt) -> tuple[Policy, Verifier | None]:
-    script = Script.read(Path(settings.model.removeprefix(SCRIPTED)))
+def _scripted(settings: Settings, specs: Sequence[VerifierSpec], interrupt: Interrupt) -> Workbench:
+    file = Path(settings.model.removeprefix(SCRIPTED))
+    script = Script.read(file)
     policy = ScriptedPolicy(script, width=settings.machine.width or 4, interrupted=interrupt)
-    spec = settings.verifier
-    if spec is None:
-        return policy, None
-    if spec.kind == "judge":
+    if any(spec.kind == "judge" for spec in specs):
         raise UsageError("a script cannot judge", hint="--verifier scripted")
-    verifiers: dict[str, Verifier] = {
+    known: dict[str, Verifier] = {
         "scripted": ScriptedVerifier(script),
         "confidence": Confidence(),
         "weakest": Confidence(weakest=True),
     }
-    return policy, verifiers[spec.kind]
+    verifiers = {str(spec): known[spec.kind] for spec in specs}
+    return Workbench(settings, policy, verifiers, interrupt, lambda _: sha256(file.read_bytes()).hexdigest())
 
 
 def _local(
-    settings: Settings, interrupt: Interrupt, progress: Progress, stack: ExitStack
-) -> tuple[Policy, Verifier | None]:
+    settings: Settings,
+    specs: Sequence[VerifierSpec],
+    at_once: int | None,
+    interrupt: Interrupt,
+    progress: Progress,
+    stack: ExitStack,
+) -> Workbench:
     # the engine brings numpy and llama.cpp: not before they are needed
     from ttcli.engine import machine
     from ttcli.engine.sampling import Sampler
@@ -104,9 +138,8 @@ def _local(
     prompt = Prompt(system=words.system, step_separator=words.step_separator) if words else Prompt()
     threads = settings.machine.threads or machine.threads()
     width = known_width(local.path, threads) or machine.width()
-    budget = settings.budget
-    if budget.unit is Unit.GENERATIONS:
-        width = min(width, int(budget.amount))
+    if at_once is not None:
+        width = min(width, at_once)
     policy = LocalPolicy(
         model,
         name=local.entry.name if local.entry else local.path.name,
@@ -118,18 +151,17 @@ def _local(
         interrupted=interrupt,
     )
     stack.callback(policy.close)
-    verifier = _verifier(settings, model, interrupt, progress, stack)
-    return policy, verifier
+    verifiers = {str(spec): _verifier(spec, settings, model, interrupt, progress, stack) for spec in specs}
+    return Workbench(
+        settings, policy, verifiers, interrupt, lambda name: fingerprint(resolve(name, offline=True, progress=progress))
+    )
 
 
 def _verifier(
-    settings: Settings, model: Model, interrupt: Interrupt, progress: Progress, stack: ExitStack
-) -> Verifier | None:
+    spec: VerifierSpec, settings: Settings, model: Model, interrupt: Interrupt, progress: Progress, stack: ExitStack
+) -> Verifier:
     from ttcli.verifier.judge import Judge
 
-    spec = settings.verifier
-    if spec is None:
-        return None
     if spec.kind == "scripted":
         raise UsageError("the scripted verifier goes with a scripted model", hint="--verifier confidence")
     if spec.kind != "judge":

@@ -30,3 +30,9 @@ class VerifierSpec(NamedTuple):
             case ("judge", ":", model) if model:
                 return cls("judge", model)
         raise UsageError(f"there is no verifier {text!r}", hint=f"one of {KNOWN}")
+
+    def __str__(self) -> str:
+        """As the user writes it."""
+        if self.kind == "weakest":
+            return "confidence:weakest"
+        return self.kind if self.model is None else f"{self.kind}:{self.model}"

@@ -1,0 +1,50 @@
+"""Which weights a file holds: its SHA-256, reckoned once per file."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+
+from ttcli.catalog.home import home
+from ttcli.catalog.stored import LocalModel
+
+
+def fingerprint(model: LocalModel) -> str:
+    """The SHA-256 of a model: the catalog's, which was checked when it was fetched, or else that of the file."""
+    return model.entry.sha256 if model.entry else _of_file(model.path)
+
+
+def _of_file(path: Path) -> str:
+    facts = path.stat()
+    key = f"{path.absolute()}, {facts.st_size} bytes, {facts.st_mtime_ns}"
+    known = _read()
+    if key not in known:
+        with path.open("rb") as file:
+            known[key] = hashlib.file_digest(file, "sha256").hexdigest()
+        _write(known)
+    return known[key]
+
+
+def _read() -> dict[str, str]:
+    """What was reckoned before; nothing where that cannot be read: it is reckoned again."""
+    try:
+        content = json.loads(_cache().read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return {key: value for key, value in content.items() if isinstance(value, str)} if isinstance(content, dict) else {}
+
+
+def _write(known: dict[str, str]) -> None:
+    path = _cache()
+    beside = path.with_suffix(".part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        beside.write_text(json.dumps(known, indent=2), encoding="utf-8")
+        beside.replace(path)
+    except OSError:
+        return  # it only saves time
+
+
+def _cache() -> Path:
+    return home() / "fingerprints.json"
