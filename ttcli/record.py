@@ -12,16 +12,19 @@ from ttcli.events import Began, Event, Outcome
 
 def record(began: Began, outcome: Outcome) -> dict[str, Any]:
     """The object that `ttc solve --json` prints."""
+    told = outcome_record(outcome)
     return {
         "version": 1,
         "ttc": __version__,
         "problem": began.problem.text,
+        "answer": told.pop("answer"),
+        "support": told.pop("support"),
         "method": began.method,
         "model": began.model,
         "verifier": began.verifier,
         "budget": str(began.budget),
         "seed": began.seed,
-        **outcome_record(outcome),
+        **told,
     }
 
 
