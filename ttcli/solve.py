@@ -40,11 +40,13 @@ class Workbench:
         verifiers: Mapping[str, Verifier],
         interrupt: Interrupt,
         weights: Callable[[str], str],
+        measure: Callable[[], float | None] = lambda: None,
     ) -> None:
         self.settings = settings
         self.policy = policy
         self.verifiers = verifiers  # by what the user called them
         self.interrupt = interrupt
+        self.measure = measure  # tokens per second of a full batch; None where that is not known
         self._weights = weights  # the hash of a model, by what the user calls it
 
     @property
@@ -127,6 +129,7 @@ def _local(
     # the engine brings numpy and llama.cpp: not before they are needed
     from ttcli.engine import machine
     from ttcli.engine.sampling import Sampler
+    from ttcli.engine.tune import speeds
     from ttcli.policy.local import LocalPolicy
     from ttcli.policy.prompt import Prompt
 
@@ -153,7 +156,12 @@ def _local(
     stack.callback(policy.close)
     verifiers = {str(spec): _verifier(spec, settings, model, interrupt, progress, stack) for spec in specs}
     return Workbench(
-        settings, policy, verifiers, interrupt, lambda name: fingerprint(resolve(name, offline=True, progress=progress))
+        settings,
+        policy,
+        verifiers,
+        interrupt,
+        lambda name: fingerprint(resolve(name, offline=True, progress=progress)),
+        lambda: next(iter(speeds(model, widths=[policy.width], threads=threads, halted=interrupt))).tokens_per_second,
     )
 
 

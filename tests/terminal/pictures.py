@@ -11,7 +11,8 @@ from ttcli.ballot import Ballot, Vote
 from ttcli.cost import Budget, Cost, Stopped
 from ttcli.events import Began, Drawn, Event, Grew, Opened, Outcome, Scored, Solved, Spent, Voted
 from ttcli.problem import Problem
-from ttcli.terminal.live import ASCII, UNICODE, Marks, draw
+from ttcli.terminal.live import draw
+from ttcli.terminal.marks import ASCII, UNICODE, Marks
 from ttcli.terminal.state import RunState
 from ttcli.tree import Candidate, Ended
 

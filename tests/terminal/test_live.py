@@ -14,7 +14,8 @@ from ttcli.ballot import Ballot
 from ttcli.cost import Budget, Cost, Unit
 from ttcli.events import Event, Grew, Spent, Voted
 from ttcli.problem import Problem
-from ttcli.terminal.live import ASCII, FRAME, UNICODE, LiveDisplay
+from ttcli.terminal.live import FRAME, LiveDisplay
+from ttcli.terminal.marks import ASCII, UNICODE
 from ttcli.tree import Ended
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import groupby
 from typing import NamedTuple
 
@@ -78,11 +78,14 @@ class ProblemFigures:
     ratings: Mapping[str, Ratings]  # by what the user called the verifier
     settled: Mapping[str, Settled]  # by task
     failed: Mapping[str, str]  # task -> why
+    _votes: dict[Task, Figure | None] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def figure(self, task: Task) -> Figure | None:
         """A method's figure; None while it is not done. A failure counts as wrong."""
         if task.pooled:
-            drawn = self._vote(task)
+            if task not in self._votes:  # every table and group asks for it
+                self._votes[task] = self._vote(task)
+            drawn = self._votes[task]
             # a failure while many were drawn leaves the figures of fewer as they are
             return drawn or (Figure(0.0, False, Spending()) if self._failed_vote(task) else None)
         if task.key in self.failed:
@@ -122,8 +125,10 @@ class ProblemFigures:
             return None
         if task.verifier:
             samples = estimate.Samples(samples.classes, samples.correct, self.ratings[task.verifier].scores)
-        accuracy = estimate.accuracy(samples, n, rule, seed=self.config.seed)
-        return Figure(accuracy, estimate.outcome(samples, n, rule), self.spending(n, task.verifier))
+        right = estimate.outcome(samples, n, rule)
+        whole = n == len(samples)  # there is but one subset
+        accuracy = float(right) if whole else estimate.accuracy(samples, n, rule, seed=self.config.seed)
+        return Figure(accuracy, right, self.spending(n, task.verifier))
 
     def _failed_vote(self, task: Task) -> bool:
         """Whether drawing, or scoring with the task's verifier, failed."""

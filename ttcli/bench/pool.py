@@ -50,9 +50,9 @@ class Pool:
             self.ratings[new.sample, new.verifier] = new
         self.news.append(new)
 
-    def find(self, steps: tuple[Step, ...]) -> Sample | None:
-        """The sample that reads like this, if it is one."""
-        return next((each for each in self.samples.values() if each.steps == steps), None)
+    def twins(self, steps: tuple[Step, ...]) -> list[SampleKey]:
+        """The samples that read like this: short ones may be drawn more than once."""
+        return [key for key, each in self.samples.items() if each.steps == steps]
 
 
 @dataclass(slots=True)
@@ -193,16 +193,18 @@ class PooledVerifier:
         """Nothing: the verifier is somebody else's."""
 
     def _score(self, prefix: Prefix) -> StepScores:
-        sample = self._pool.find(prefix.steps)
-        rating = self._pool.ratings.get((sample.key, self._spec)) if sample else None
-        if rating is None:
+        twins = self._pool.twins(prefix.steps)
+        ratings = [self._pool.ratings.get((key, self._spec)) for key in twins]
+        known = next((rating for rating in ratings if rating), None)
+        if known is None:
             began = time.perf_counter()
             scores = self._ask(prefix)
             seconds = time.perf_counter() - began
         else:
-            scores, seconds = rating.scores, rating.seconds
-        if sample and rating is None:
-            self._pool.add(Rating(sample.key, self._spec, scores, seconds))
+            scores, seconds = known.scores, known.seconds
+        for key, rating in zip(twins, ratings, strict=True):
+            if rating is None:
+                self._pool.add(Rating(key, self._spec, scores, seconds))
         self.seconds += seconds
         if scores is None:
             raise PromptTooLong(f"the solution does not fit the context of {self.name}")

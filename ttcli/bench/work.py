@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Protocol
 
@@ -13,12 +13,16 @@ from ttcli.cost import Meter, Stopped, Unit
 from ttcli.errors import BackendError, TtcError
 from ttcli.events import Solved, Spent
 from ttcli.interrupt import Interrupt
-from ttcli.policy.protocol import Policy
+from ttcli.policy.protocol import Load, Policy
+from ttcli.problem import Problem
 from ttcli.search.methods import METHODS
 from ttcli.verifier.protocol import Verifier
 
 ATTEMPTS = 2  # at a task, before it counts as failed
 _PATIENCE = 3  # failures of the engine or a server in a row, before the bench gives up rather than fail every problem
+
+
+_Turns = Generator[Record | None, None, None]  # None: a decode has been had, now it is another problem's turn
 
 
 class Rig(Protocol):
@@ -33,7 +37,7 @@ class Rig(Protocol):
         ...
 
 
-class Bench:
+class Engine:
     """Works through problems.
 
     Args:
@@ -49,6 +53,20 @@ class Bench:
         self._flight = Flight()
         self._failures = 0  # in a row
 
+    @property
+    def width(self) -> int:
+        """Texts that grow at once at most."""
+        return self._rig.policy.width
+
+    @property
+    def load(self) -> Load | None:
+        """How full the batches were."""
+        return self._rig.policy.load
+
+    def expect(self, problems: Sequence[Problem]) -> None:
+        """Have room for the longest of these problems."""
+        self._rig.policy.expect(problems)
+
     def run(self, works: Iterable[Work]) -> Iterator[Record]:
         """What comes of the works, as it comes; ends early, with nothing half-done, when the interrupt is requested.
 
@@ -58,7 +76,7 @@ class Bench:
         Raises:
             BackendError: the engine or the server failed again and again.
         """
-        waiting, active = iter(works), deque[Iterator[Record | None]]()
+        waiting, active = iter(works), deque[_Turns]()
         alone = False  # a budget in seconds is for one problem at a time
         try:
             while not self._rig.interrupt.requested:
@@ -75,9 +93,9 @@ class Bench:
                     yield from self._turn(active, problem)
         finally:
             for problem in active:
-                problem.close()  # type: ignore[attr-defined]
+                problem.close()
 
-    def _turn(self, active: deque[Iterator[Record | None]], problem: Iterator[Record | None]) -> Iterator[Record]:
+    def _turn(self, active: deque[_Turns], problem: _Turns) -> Iterator[Record]:
         """Let one problem go on until it has had a decode, or is done."""
         for record in problem:
             if record is None:
@@ -87,7 +105,7 @@ class Bench:
                 return
         active.remove(problem)
 
-    def _solve(self, work: Work) -> Iterator[Record | None]:
+    def _solve(self, work: Work) -> _Turns:
         """The tasks of a problem one after the other; None after each decode."""
         pool = Pool.of(work.samples, work.ratings)
         for task in work.tasks:

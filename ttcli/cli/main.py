@@ -11,6 +11,7 @@ from typing import IO, Annotated, Any
 import typer
 
 from ttcli import __version__
+from ttcli.cli.bench import bench
 from ttcli.cli.config import read_config
 from ttcli.cli.models import models_app
 from ttcli.cli.solve import solve
@@ -26,6 +27,7 @@ app = typer.Typer(
     epilog='Example: ttc solve "Natalia sold 48 clips in April and half as many in May. How many in all?"',
 )
 app.command()(solve)
+app.command()(bench)
 app.add_typer(models_app, name="models")
 
 

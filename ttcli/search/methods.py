@@ -29,6 +29,7 @@ class Method:
     plain: Plain | None = None  # exactly one of the two
     verified: Verified | None = None
     vote: Vote | None = None  # of a method that votes over the first n of independent samples, whatever n is
+    generations: int | None = None  # that it draws, whatever the budget; None: as many as that allows
 
     @property
     def needs_verifier(self) -> bool:
@@ -53,6 +54,6 @@ METHODS = {
         Method("majority", "the most frequent answer (self-consistency)", plain=majority, vote="majority"),
         Method("best-of-n", "the answer with the largest sum of verifier scores", verified=best_of_n, vote="weighted"),
         Method("best-of-n-plain", "the answer of the best-scored candidate", verified=best_of_n_plain, vote="best"),
-        Method("greedy", "one solution at temperature 0", plain=greedy),
+        Method("greedy", "one solution at temperature 0", plain=greedy, generations=1),
     )
 }

@@ -5,10 +5,10 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from types import TracebackType
-from typing import NamedTuple, TextIO
+from typing import TextIO
 
 from rich.cells import cell_len
-from rich.console import Console, Group, OverflowMethod, RenderableType
+from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.table import Table
 from rich.text import Text
@@ -17,6 +17,7 @@ from rich.tree import Tree
 from ttcli.ballot import Ballot, Vote
 from ttcli.events import Event, Solved
 from ttcli.terminal import words
+from ttcli.terminal.marks import Marks, marks_for
 from ttcli.terminal.state import Growing, RunState
 from ttcli.tree import Candidate
 
@@ -26,32 +27,6 @@ _SCORE_BAR = 8
 _BESIDE = 11  # cells of a candidate's line that are neither text nor tokens
 _ANSWER = 9  # cells that an answer has at least in the table of votes: "no answer"
 _AROUND = 8  # lines that are neither candidates nor votes: heading, problem, counts of what is hidden, cost, prompt
-
-
-class Marks(NamedTuple):
-    """The signs of the tree, in a script that the terminal can show."""
-
-    grows: str
-    answered: str
-    silent: str  # ended without an answer
-    winner: str
-    full: str
-    empty: str
-    dots: str
-
-    def line(self, text: str) -> str:
-        """Text on one line, in characters that the terminal can show: an escape would be wider than was reckoned."""
-        text = words.one_line(text)
-        return text.encode("ascii", "replace").decode() if self.dots.isascii() else text
-
-    @property
-    def overflow(self) -> OverflowMethod:
-        """How a line that is too long ends."""
-        return "crop" if self.dots.isascii() else "ellipsis"
-
-
-UNICODE = Marks("◌", "●", "○", "★", "█", "░", "…")
-ASCII = Marks(".", "o", "-", "*", "#", ".", "...")
 
 
 def draw(state: RunState, *, lines: int, columns: int, marks: Marks) -> RenderableType:
@@ -179,7 +154,7 @@ class LiveDisplay:
 
     def __init__(self, stream: TextIO, clock: Callable[[], float] = time.monotonic) -> None:
         self._console = Console(file=stream, highlight=False)
-        self._marks = ASCII if self._console.options.ascii_only else UNICODE
+        self._marks = marks_for(self._console)
         self._state = RunState()
         self._live = Live(console=self._console, auto_refresh=False, vertical_overflow="crop")
         self._clock = clock

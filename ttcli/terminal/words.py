@@ -81,3 +81,11 @@ def tally(outcome: Outcome) -> str:
     if outcome.ballot.abstained:
         votes.append(f"no answer x {outcome.ballot.abstained}")
     return "; ".join(votes)
+
+
+def duration(seconds: float) -> str:
+    """A stretch of time in its two largest units."""
+    if seconds < 60:
+        return f"{seconds:.0f} s"
+    minutes, hours = round(seconds / 60), round(seconds / 60) // 60
+    return f"{hours} h {minutes % 60} min" if hours else f"{minutes} min"

@@ -1,0 +1,118 @@
+"""One sitting of a bench: what was asked for, with the models loaded and the run found or begun."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from ttcli import __version__
+from ttcli.bench.config import RunConfig, VerifierConfig
+from ttcli.bench.dataset import Row
+from ttcli.bench.figures import load_figures
+from ttcli.bench.plan import Forecast, forecast, speed
+from ttcli.bench.runner import Crew, Progress, Runner, open_tasks
+from ttcli.bench.store import Run, Store
+from ttcli.bench.task import Task
+from ttcli.bench.work import Engine
+from ttcli.catalog.progress import Progress as Download
+from ttcli.interrupt import Interrupt
+from ttcli.settings import Settings
+from ttcli.solve import Workbench, workbench
+from ttcli.verifier.spec import VerifierSpec
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What a user asked for."""
+
+    settings: Settings
+    tasks: tuple[Task, ...]
+    baseline: str  # name of a method
+    data: str  # name of the data set
+    rows: tuple[Row, ...]
+    command: tuple[str, ...]
+    retry_failed: bool = False
+
+    @property
+    def verifiers(self) -> list[VerifierSpec]:
+        """All that the tasks name."""
+        return [VerifierSpec.parse(name) for name in dict.fromkeys(task.verifier for task in self.tasks) if name]
+
+
+class Sitting:
+    """A run that is being worked on."""
+
+    def __init__(self, store: Store, run: Run, crew: Crew) -> None:
+        self.run = run
+        self._store = store
+        self._crew = crew
+
+    def go(self) -> Iterator[Progress]:
+        """Work until the run is done or interrupted; what happens, as it happens."""
+        return Runner(self._store, self.run).go(self._crew)
+
+    @property
+    def finished(self) -> bool:
+        """Whether nothing is left to do."""
+        return not any(open_tasks(each) for each in load_figures(self._store, self.run))
+
+
+@contextmanager
+def sitting(store: Store, order: Order, interrupt: Interrupt, download: Download) -> Iterator[Sitting]:
+    """Load the models, and find the run or begin it.
+
+    Raises:
+        TtcError: as `workbench` does; StoreError where another process is at work on the run.
+    """
+    settings = order.settings
+    with workbench(settings, interrupt, download, bench=order.verifiers) as rig:
+        run = store.begin(_config(order, rig), order.rows)
+        with store.working_on(run):
+            if order.retry_failed:
+                store.forget(run, failures=True)
+            sampling = settings.sampling
+            yield Sitting(
+                store,
+                run,
+                Engine(rig, seed=settings.seed, temperature=sampling.temperature, max_tokens=sampling.max_tokens),
+            )
+
+
+def foresee(store: Store, order: Order, interrupt: Interrupt, download: Download) -> tuple[Forecast, float | None]:
+    """What is left to draw of a run, and at how many tokens per second; None where that cannot be measured.
+
+    The speed is that of the last run with this model, or is measured now. Nothing stays behind in the store.
+    """
+    with workbench(order.settings, interrupt, download, bench=order.verifiers) as rig:
+        config = _config(order, rig)
+        known = config.run_id(order.rows) in {run.id for run in store.runs()}
+        run = store.begin(config, order.rows)
+        try:
+            left = forecast(load_figures(store, run), order.settings.sampling.max_tokens)
+        finally:
+            if not known:
+                store.remove(run, samples=False)
+        same = [other for other in store.runs() if other.config.source_key == config.source_key]
+        speeds = [measured for other in same if (measured := speed(store.loads(other))) is not None]
+        return left, speeds[-1] if speeds else rig.measure()
+
+
+def _config(order: Order, rig: Workbench) -> RunConfig:
+    settings = order.settings
+    return RunConfig(
+        model=rig.policy.name,
+        recipe=rig.recipe,
+        parameters=rig.policy.parameters,
+        tasks=order.tasks,
+        verifiers={
+            name: VerifierConfig(rig.verifier_key(name), verifier.parameters)
+            for name, verifier in rig.verifiers.items()
+        },
+        temperature=settings.sampling.temperature,
+        seed=settings.seed,
+        data=order.data,
+        baseline=order.baseline,
+        command=order.command,
+        ttc=__version__,
+    )

@@ -1,0 +1,214 @@
+"""`ttc bench`: methods over a data set, with figures that can be believed."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ttcli.cli import options
+from ttcli.cli.options import option
+from ttcli.cli.signals import interrupted_by_ctrl_c
+from ttcli.errors import TtcError, UsageError
+
+if TYPE_CHECKING:
+    from ttcli.bench.sitting import Order
+    from ttcli.bench.store import Store
+    from ttcli.bench.summary import Summary
+
+FAILED_UNDER = 3
+INTERRUPTED = 130
+
+
+def bench(
+    data: Annotated[
+        str, typer.Argument(metavar="FILE|-", help="JSONL, gzipped or not, with problem or question, and answer.")
+    ],
+    model: Annotated[
+        str, option("--model", "-m", env="MODEL", says="A name, a GGUF file or hf:OWNER/REPO/FILE.gguf.")
+    ] = "qwen2.5-coder-0.5b",
+    method: Annotated[
+        list[str] | None, option("--method", env=None, says="May be repeated; majority and best-of-n if left out.")
+    ] = None,
+    verifier: Annotated[
+        list[str] | None, option("--verifier", env=None, says="May be repeated; confidence if left out.")
+    ] = None,
+    budget: Annotated[str, option("--budget", "-b", env="BUDGET", says="Per problem; several: 4,16,64.")] = "16",
+    limit: Annotated[int | None, option("--limit", env=None, says="Only the first so many problems.")] = None,
+    sample: Annotated[int | None, option("--sample", env=None, says="So many problems, drawn by the seed.")] = None,
+    seed: Annotated[int, option("--seed", env="SEED", says="Same seed, same store: the same samples.")] = 0,
+    as_json: Annotated[bool, option("--json", env=None, says="A JSON line per problem, then a summary.")] = False,
+    quiet: Annotated[bool, option("--quiet", "-q", env="QUIET", says="Nothing but the tables.")] = False,
+    plot: Annotated[Path | None, option("--plot", env=None, says="Accuracy against budget, as .png or .svg.")] = None,
+    report: Annotated[Path | None, option("--report", env=None, says="All of it as one HTML page.")] = None,
+    dry_run: Annotated[bool, option("--dry-run", env=None, says="Only say what it would take.")] = False,
+    fail_under: Annotated[
+        float | None, option("--fail-under", env=None, says="Exit 3 if the first method is less accurate.", more=True)
+    ] = None,
+    baseline: Annotated[
+        str | None, option("--baseline", env=None, says="The method to compare with; majority if left out.", more=True)
+    ] = None,
+    skip_bad: Annotated[bool, option("--skip-bad", env=None, says="Leave out bad rows.", more=True)] = False,
+    retry_failed: Annotated[bool, option("--retry-failed", env=None, says="Try those again.", more=True)] = False,
+    store: options.StorePath = None,
+    temperature: options.Temperature = 0.8,
+    max_tokens: options.MaxTokens = 1024,
+    offline: options.Offline = False,
+    top_k: options.TopK = 40,
+    top_p: options.TopP = 0.95,
+    min_p: options.MinP = 0.0,
+    width: options.Width = None,
+    threads: options.Threads = None,
+    gpu_layers: options.GpuLayers = None,
+    _more: options.More = False,
+) -> int:
+    """Run methods over a data set: how accurate, at what cost, is one really better than the other.
+
+    Whatever ends it, the same command goes on where it stopped. Examples:
+
+    ttc bench gsm8k.jsonl --limit 50 --budget 4,16
+
+    ttc bench math.jsonl --method majority --method best-of-n --verifier judge --report math.html
+    """
+    from ttcli.bench.dataset import read_dataset, select
+    from ttcli.bench.plan import choose_baseline, make_tasks
+    from ttcli.bench.sitting import Order
+    from ttcli.bench.store import Store
+    from ttcli.settings import Machine, Sampling, Settings
+
+    if fail_under is not None and not 0 <= fail_under <= 1:
+        raise UsageError(f"--fail-under must be from 0 to 1, not {fail_under}", hint="--fail-under 0.6")
+    wishes = _Wishes(as_json, quiet, plot, report, fail_under)
+    tasks = make_tasks(method or (), verifier or (), budget)
+    settings = Settings(
+        model=model,
+        seed=seed,
+        offline=offline,
+        sampling=Sampling(temperature, top_k, top_p, min_p, max_tokens),
+        machine=Machine(width, threads, gpu_layers),
+    )
+    dataset = read_dataset(data, skip_bad=skip_bad)
+    rows = select(dataset.rows, limit=limit, sample=sample, seed=seed)
+    for bad in dataset.bad:
+        print(f"line {bad.line} left out: {bad.reason}", file=sys.stderr)
+    command = ("ttc", *sys.argv[1:])
+    order = Order(settings, tasks, choose_baseline(tasks, baseline), dataset.name, rows, command, retry_failed)
+    with Store(options.store_path(store)) as opened:
+        if dry_run:
+            return _dry_run(opened, order, wishes)
+        return _run(opened, order, wishes)
+
+
+@dataclass(frozen=True, slots=True)
+class _Wishes:
+    """How the outcome is to be told."""
+
+    as_json: bool
+    quiet: bool
+    plot: Path | None
+    report: Path | None
+    fail_under: float | None
+
+
+def _run(store: Store, order: Order, wishes: _Wishes) -> int:
+    """Work until all is done or somebody stops it; then tell."""
+    from ttcli.bench.plan import headline
+    from ttcli.bench.records import problem_record
+    from ttcli.bench.runner import Done
+    from ttcli.bench.sitting import sitting
+    from ttcli.bench.summary import summarise
+    from ttcli.interrupt import Interrupt
+    from ttcli.terminal.bench import BenchState, bench_display
+    from ttcli.terminal.download import download_progress
+
+    _check_outputs(wishes)
+    interrupt = Interrupt()
+    state = BenchState(len(order.rows), headline(order.tasks))
+    run = None
+    try:
+        with (
+            sitting(store, order, interrupt, download_progress(quiet=wishes.quiet)) as session,
+            interrupted_by_ctrl_c(interrupt),
+            bench_display("none" if wishes.quiet else "auto", sys.stderr, state) as screen,
+        ):
+            run = session.run
+            for progress in session.go():
+                screen.show(progress)
+                if wishes.as_json and isinstance(progress, Done):
+                    print(json.dumps(problem_record(progress.figures)), flush=True)
+            stopped = interrupt.requested and not session.finished
+    except TtcError as error:
+        if run is not None:  # what was drawn is kept
+            error.hint = f"{error.hint}; then {_resume(order)}" if error.hint else _resume(order)
+        raise
+    summary = summarise(store, run)
+    _tell(summary, store, wishes)
+    if stopped:
+        print(f"{summary.done} of {summary.problems} problems done; go on with: {_resume(order)}", file=sys.stderr)
+        return INTERRUPTED
+    accuracy = summary.headline.accuracy if summary.headline else 0.0
+    return FAILED_UNDER if wishes.fail_under is not None and accuracy < wishes.fail_under else 0
+
+
+def _tell(summary: Summary, store: Store, wishes: _Wishes) -> None:
+    """The tables, or the summary as JSON, on stdout; the pictures in their files."""
+    from ttcli.bench.records import summary_record
+    from ttcli.terminal.tables import summary_lines
+
+    if wishes.as_json:
+        print(json.dumps(summary_record(summary)))
+    else:
+        print(*summary_lines(summary), sep="\n")
+    if wishes.plot:
+        from ttcli.bench.plots import accuracy_plot
+
+        accuracy_plot([summary], wishes.plot)
+    if wishes.report:
+        from ttcli.bench.report import write_report
+
+        write_report(store, summary.run, wishes.report)
+
+
+def _dry_run(store: Store, order: Order, wishes: _Wishes) -> int:
+    """What the run would take."""
+    from ttcli.bench.sitting import foresee
+    from ttcli.interrupt import Interrupt
+    from ttcli.terminal.download import download_progress
+    from ttcli.terminal.words import counted, duration
+
+    left, speed = foresee(store, order, Interrupt(), download_progress(quiet=wishes.quiet))
+    seconds = left.tokens / speed if speed else None
+    if wishes.as_json:
+        told = {"version": 1, "type": "forecast", **left._asdict(), "tokens": left.tokens, "tokens_per_second": speed}
+        print(json.dumps({**told, "seconds": seconds}))
+        return 0
+    length = "measured" if left.measured else "a guess: none drawn yet"
+    print(f"{counted(left.problems, 'problem')}, at most {counted(left.samples, 'sample')} to draw")
+    print(f"{left.tokens:,.0f} tokens, {left.tokens_per_sample:,.0f} a sample ({length})")
+    print(
+        f"{duration(seconds)} at {speed:,.0f} tokens/s, measured here"
+        if speed and seconds is not None
+        else "no speed known"
+    )
+    return 0
+
+
+def _check_outputs(wishes: _Wishes) -> None:
+    """Complain before the work, not after it, about a picture or page that cannot be written."""
+    for path, suffixes in ((wishes.plot, (".png", ".svg")), (wishes.report, (".html", ".htm"))):
+        if path is None:
+            continue
+        if path.suffix.lower() not in suffixes:
+            raise UsageError(f"{path} must end in {' or '.join(suffixes)}", hint=f"{path.with_suffix(suffixes[0])}")
+        if not path.absolute().parent.is_dir():
+            raise UsageError(f"there is no directory {path.absolute().parent}", hint="make it first")
+
+
+def _resume(order: Order) -> str:
+    """The command that goes on, as one types it."""
+    return shlex.join(order.command)

@@ -1,0 +1,216 @@
+"""A bench as it goes: one plain line per problem, or a live panel on a terminal."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from types import TracebackType
+from typing import Literal, Protocol, TextIO
+
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from ttcli.ballot import Ballot
+from ttcli.bench.figures import ProblemFigures
+from ttcli.bench.runner import Begun, Done, Going, Progress
+from ttcli.bench.stats import wilson
+from ttcli.bench.task import Task
+from ttcli.events import Drawn, Grew, Opened, Voted
+from ttcli.terminal import words
+from ttcli.terminal.live import FRAME
+from ttcli.terminal.marks import Marks, marks_for
+
+Show = Literal["auto", "lines", "none"]
+
+
+class BenchState:
+    """What a display knows of a bench."""
+
+    def __init__(self, problems: int, headline: Task, clock: Callable[[], float] = time.monotonic) -> None:
+        self.problems = problems
+        self.headline = headline
+        self.done = 0
+        self.failed = 0
+        self.tokens = 0  # sampled in this sitting
+        self.at_work: dict[str, _AtWork] = {}  # problems by id
+        self.latest: str | None = None  # the problem that something happened on last
+        self._done_now = 0
+        self._right = 0.0
+        self._clock = clock
+        self._began: float | None = None  # with the first problem of this sitting
+
+    def take(self, progress: Progress) -> None:
+        """Let something that happened change the picture."""
+        match progress:
+            case Begun(row=row):
+                self._began = self._clock() if self._began is None else self._began
+                self.at_work[row.problem.id] = _AtWork(row.problem.id)
+            case Going(row=row, task=task, event=event):
+                problem = self.at_work.setdefault(row.problem.id, _AtWork(row.problem.id))
+                problem.task = task.key
+                self.latest = row.problem.id
+                if isinstance(event, Opened):
+                    problem.growing += 1
+                elif isinstance(event, Drawn):
+                    problem.growing = max(0, problem.growing - 1)
+                elif isinstance(event, Voted):
+                    problem.ballot = event.ballot
+                elif isinstance(event, Grew):
+                    self.tokens += 1
+            case Done(figures=figures, now=now):
+                self.at_work.pop(figures.row.problem.id, None)
+                self.done += 1
+                self._done_now += now
+                self.failed += bool(figures.failed)
+                figure = figures.figure(self.headline)
+                self._right += figure.accuracy if figure else 0.0
+
+    @property
+    def accuracy(self) -> str:
+        """The running accuracy of the headline, with its interval."""
+        if not self.done:
+            return "no problem done yet"
+        interval = wilson(min(self._right, self.done), self.done)
+        return (
+            f"{self.headline.key} {self._right / self.done:.1%} "
+            f"({interval.low:.0%} to {interval.high:.0%}) of {words.counted(self.done, 'problem')}"
+        )
+
+    @property
+    def speed(self) -> float | None:
+        """Sampled tokens per second of this sitting; None before there are any."""
+        elapsed = self._clock() - self._began if self._began is not None else 0.0
+        return self.tokens / elapsed if elapsed > 0 and self.tokens else None
+
+    @property
+    def left(self) -> float | None:
+        """Seconds until the end, by the problems of this sitting; None before one is done."""
+        if not self._done_now or self._began is None:
+            return None
+        # those at work are half done, on the average
+        equivalent = self._done_now + len(self.at_work) / 2
+        return (self._clock() - self._began) / equivalent * max(self.problems - self.done - len(self.at_work) / 2, 0)
+
+
+class _AtWork:
+    """A problem in work, on one line."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.task = ""
+        self.growing = 0
+        self.ballot = Ballot()
+
+
+class BenchDisplay(AbstractContextManager["BenchDisplay"], Protocol):
+    """Draws a bench as it goes; a context, so that the terminal is left as it was found."""
+
+    def show(self, progress: Progress) -> None:
+        """Take note of what happened, and draw it if it is time to."""
+        ...
+
+
+def bench_display(show: Show, stream: TextIO, state: BenchState) -> BenchDisplay:
+    """The display asked for; `auto` is a live panel on a terminal and plain lines elsewhere."""
+    if show == "auto" and stream.isatty():
+        return LiveBench(stream, state)
+    return BenchLines(None if show == "none" else stream, state)
+
+
+class BenchLines:
+    """One line per problem."""
+
+    def __init__(self, stream: TextIO | None, state: BenchState) -> None:
+        self._stream = stream
+        self._state = state
+
+    def __enter__(self) -> BenchLines:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        pass
+
+    def show(self, progress: Progress) -> None:
+        """Write a line for a problem that is done."""
+        self._state.take(progress)
+        if isinstance(progress, Done) and progress.now and self._stream is not None:
+            self._stream.write(f"{verdict(progress.figures, self._state)}\n")
+            self._stream.flush()
+
+
+class LiveBench(BenchLines):
+    """A panel that stays at the bottom, drawn ten times a second at most."""
+
+    def __init__(self, stream: TextIO, state: BenchState) -> None:
+        super().__init__(None, state)
+        self._console = Console(file=stream)
+        self._marks = marks_for(self._console)
+        self._live = Live(console=self._console, auto_refresh=False, transient=True)
+        self._drawn = 0.0
+
+    def __enter__(self) -> LiveBench:
+        self._live.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._live.stop()
+
+    def show(self, progress: Progress) -> None:
+        """Draw the panel, if the last time is long enough ago."""
+        super().show(progress)
+        now = time.monotonic()
+        if now - self._drawn >= FRAME:
+            self._drawn = now
+            self._live.update(panel(self._state, self._console.width, self._marks), refresh=True)
+
+
+def panel(state: BenchState, columns: int, marks: Marks) -> RenderableType:
+    """Problems done, accuracy, speed, time left, and the problem in work on one line."""
+    bar = Table.grid(padding=(0, 1))
+    bar.add_row(
+        ProgressBar(state.problems, state.done, width=max(10, min(40, columns - 30))),
+        Text(f"{state.done} of {words.counted(state.problems, 'problem')}"),
+    )
+    facts = [state.accuracy]
+    if state.failed:
+        facts.append(f"{state.failed} failed")
+    pace = []
+    if (speed := state.speed) is not None:
+        pace.append(f"{speed:,.0f} tokens/s")
+    if (left := state.left) is not None:
+        pace.append(f"{words.duration(left)} left")
+    pace.append(f"{len(state.at_work)} in work")
+    lines = [marks.line(", ".join(facts)), marks.line(", ".join(pace)), _in_work(state, marks)]
+    return Group(bar, *(Text(line, no_wrap=True, overflow=marks.overflow) for line in lines if line))
+
+
+def _in_work(state: BenchState, marks: Marks) -> str:
+    """The problem that something happened on last, with its tree in one line."""
+    problem = state.at_work.get(state.latest or "")
+    if problem is None:
+        return ""
+    ballot = problem.ballot
+    votes = "  ".join(f"{words.one_line(vote.answer)} {marks.answered * len(vote.members)}" for vote in ballot.votes)
+    silent = marks.silent * ballot.abstained
+    tree = "  ".join(filter(None, [votes, silent, marks.grows * problem.growing]))
+    return marks.line(f"{problem.name}, {problem.task}: {tree}")
+
+
+def verdict(figures: ProblemFigures, state: BenchState) -> str:
+    """A problem that is done, on one line."""
+    right = sum(figures.samples.correct) if figures.samples is not None else 0
+    figure = figures.figure(state.headline)
+    word = "failed" if figures.failed else "right" if figure and figure.right else "wrong"
+    drawn = f", {right} of {words.counted(len(figures.facts), 'sample')} right" if figures.facts else ""
+    reason = f": {next(iter(figures.failed.values()))}" if figures.failed else ""
+    return words.one_line(
+        f"{state.done}/{state.problems} {figures.row.problem.id}: {word}{reason}{drawn}; {state.accuracy}"
+    )
