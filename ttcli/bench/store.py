@@ -45,6 +45,14 @@ class LoadRow(NamedTuple):
     width: int  # texts that could have grown in each decode
 
 
+class RunProgress(NamedTuple):
+    """How far a run has come, at a glance."""
+
+    problems: int
+    begun: int  # problems with a sample or a result
+    failed: int  # problems with a task that failed
+
+
 class Result(NamedTuple):
     """What a task came to."""
 
@@ -111,6 +119,19 @@ class Store:
             many = f"{len(found)} runs begin with {prefix!r}" if found else f"there is no run {prefix!r}"
             raise StoreError(f"{many} in {self.path}", hint="ttc runs list")
         return found[0]
+
+    def progress(self, run: Run) -> RunProgress:
+        """How far a run has come."""
+        config = run.config
+        (problems, begun, failed), *_ = self._database.read(
+            "SELECT count(*), count(*) FILTER (WHERE EXISTS (SELECT 1 FROM sample WHERE sample.problem = item.problem "
+            "AND temperature = ? AND seed = ? AND source = (SELECT source FROM run WHERE id = item.run)) OR EXISTS "
+            "(SELECT 1 FROM result WHERE result.run = item.run AND result.position = item.position)), "
+            "count(*) FILTER (WHERE EXISTS (SELECT 1 FROM result WHERE result.run = item.run "
+            "AND result.position = item.position AND error IS NOT NULL)) FROM item WHERE run = ?",
+            (config.temperature, config.seed, run.id),
+        )
+        return RunProgress(problems, begun, failed)
 
     def rows(self, run: Run) -> list[Row]:
         """The problems of a run, by position."""

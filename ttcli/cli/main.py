@@ -14,6 +14,7 @@ from ttcli import __version__
 from ttcli.cli.bench import bench
 from ttcli.cli.config import read_config
 from ttcli.cli.models import models_app
+from ttcli.cli.runs import compare, report, runs_app
 from ttcli.cli.solve import solve
 from ttcli.errors import TtcError
 
@@ -28,6 +29,9 @@ app = typer.Typer(
 )
 app.command()(solve)
 app.command()(bench)
+app.command()(compare)
+app.command()(report)
+app.add_typer(runs_app, name="runs")
 app.add_typer(models_app, name="models")
 
 

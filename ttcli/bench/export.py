@@ -1,0 +1,107 @@
+"""A run as rows, one per sample and one per result of a method that is no vote over samples: JSONL, or Parquet."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from ttcli.answers import is_correct
+from ttcli.bench.figures import ProblemFigures, load_figures
+from ttcli.bench.files import writing
+from ttcli.bench.store import Run, Store
+from ttcli.errors import UsageError
+
+
+def rows(store: Store, run: Run) -> Iterator[dict[str, Any]]:
+    """All rows of a run, problem by problem."""
+    for figures in load_figures(store, run):
+        yield from _samples(store, run, figures)
+        yield from _results(figures)
+
+
+def write_parquet(store: Store, run: Run, path: Path) -> None:
+    """The same rows as one Parquet file.
+
+    Raises:
+        UsageError: pyarrow is not installed.
+        TtcError: the file cannot be written.
+    """
+    try:
+        import pyarrow
+        import pyarrow.parquet
+    except ImportError as error:
+        raise UsageError("Parquet needs the package pyarrow", hint="pip install 'ttcli[parquet]'") from error
+    with writing(path) as file:
+        pyarrow.parquet.write_table(pyarrow.Table.from_pylist([*rows(store, run)]), file)
+
+
+def write_jsonl(store: Store, run: Run, path: Path) -> None:
+    """The rows as one object per line.
+
+    Raises:
+        TtcError: the file cannot be written.
+    """
+    with writing(path) as file:
+        file.writelines(f"{to_line(row)}\n".encode() for row in rows(store, run))
+
+
+def to_line(row: dict[str, Any]) -> str:
+    """A row as a line of JSONL."""
+    return json.dumps(row, ensure_ascii=False)
+
+
+def _problem(figures: ProblemFigures) -> dict[str, Any]:
+    row = figures.row
+    return {
+        "id": row.problem.id,
+        "level": row.level,
+        "subject": row.subject,
+        "problem": row.problem.text,
+        "reference": row.problem.answer,
+    }
+
+
+def _samples(store: Store, run: Run, figures: ProblemFigures) -> Iterator[dict[str, Any]]:
+    config = run.config
+    keys = {name: verifier.key for name, verifier in config.verifiers.items()}
+    samples, ratings = store.samples(config).of(figures.row.problem.text, keys)
+    own = sorted(
+        (each for each in samples if each.key[:2] == (config.temperature, config.seed)), key=lambda each: each.key
+    )
+    scores = {(rating.sample, rating.verifier): rating.scores for rating in ratings}
+    for sample in own[: config.depth]:
+        opinions = {name: scores.get((sample.key, name)) for name in config.verifiers}
+        yield {
+            "type": "sample",
+            "run": run.id,
+            **_problem(figures),
+            "number": sample.key.number,
+            "answer": sample.answer,
+            "correct": is_correct(sample.answer, figures.row.problem.answer or ""),
+            "ended": sample.ended.value,
+            "tokens": sample.tokens,
+            "prompt_tokens": sample.prompt_tokens,
+            "seconds": sample.seconds,
+            "text": "".join(step.text for step in sample.steps),
+            "scores": {name: scored.score if scored else None for name, scored in opinions.items()},
+        }
+
+
+def _results(figures: ProblemFigures) -> Iterator[dict[str, Any]]:
+    for task in figures.config.tasks:
+        figure = None if task.pooled else figures.figure(task)
+        if figure is None:
+            continue
+        settled = figures.settled.get(task.key)
+        yield {
+            "type": "result",
+            **_problem(figures),
+            "method": task.key,
+            "answer": settled.answer if settled else None,
+            "correct": figure.right,
+            "failed": figures.failed.get(task.key),
+            "tokens": figure.spending.tokens,
+            "seconds": figure.spending.seconds,
+        }

@@ -1,0 +1,182 @@
+"""`ttc runs`: the runs of `ttc bench` that the store holds; `ttc compare` and `ttc report`."""
+
+from __future__ import annotations
+
+import json
+import sys
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from ttcli.cli import options
+from ttcli.errors import UsageError
+
+if TYPE_CHECKING:
+    from ttcli.bench.store import Run
+
+runs_app = typer.Typer(no_args_is_help=True, help="The runs of ttc bench: list, show, export and delete them.")
+
+Json = Annotated[bool, typer.Option("--json", help="JSON on stdout.")]
+Id = Annotated[str, typer.Argument(metavar="RUN", help="The first digits of a run's id, or last.")]
+
+
+@runs_app.command("list")
+def list_runs(store: options.StorePath = None, as_json: Json = False) -> None:
+    """Show all runs, oldest first.
+
+    Example: ttc runs list
+    """
+    from ttcli.bench.store import Store
+    from ttcli.terminal.tables import runs_table
+
+    with Store(options.store_path(store), readonly=True) as opened:
+        listed = [(run, opened.progress(run)) for run in opened.runs()]
+    if as_json:
+        print(json.dumps({"version": 1, "runs": [_facts(run) | progress._asdict() for run, progress in listed]}))
+    elif listed:
+        print(*runs_table(listed), sep="\n")
+    else:
+        print("no runs yet; ttc bench makes them", file=sys.stderr)
+
+
+@runs_app.command()
+def show(run: Id = "last", store: options.StorePath = None, as_json: Json = False) -> None:
+    """Show the tables of a run, from the store alone.
+
+    Example: ttc runs show last
+    """
+    from ttcli.bench.records import summary_record
+    from ttcli.bench.store import Store
+    from ttcli.bench.summary import summarise
+    from ttcli.terminal.tables import summary_lines
+
+    with Store(options.store_path(store), readonly=True) as opened:
+        summary = summarise(opened, opened.run(run))
+    if as_json:
+        print(json.dumps(summary_record(summary)))
+    else:
+        print(*summary_lines(summary), sep="\n")
+
+
+@runs_app.command()
+def rm(
+    run: Id,
+    samples: Annotated[bool, typer.Option("--samples", help="And the samples that no other run could use.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    store: options.StorePath = None,
+) -> None:
+    """Delete a run; its samples stay for other runs unless told otherwise.
+
+    Example: ttc runs rm 3dd2 --samples --yes
+    """
+    from ttcli.bench.store import Store
+
+    path = options.store_path(store)
+    with Store(path, readonly=True) as opened:
+        opened.run(run)
+    with Store(path) as opened:
+        found = opened.run(run)
+        if not yes:
+            if not sys.stdin.isatty():
+                raise UsageError("ttc runs rm asks before it deletes, and here is nobody to ask", hint="add --yes")
+            typer.confirm(f"Delete run {found.id}?", abort=True, err=True)
+        with opened.working_on(found):
+            freed = opened.remove(found, samples=samples)
+    print(f"run {found.id} deleted{f', with {freed} samples' if samples else ''}", file=sys.stderr)
+
+
+@runs_app.command()
+def export(
+    run: Id,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="A file; stdout if left out (JSONL only).")
+    ] = None,
+    form: Annotated[
+        Literal["jsonl", "parquet"] | None, typer.Option("--format", help="By the suffix of the file if left out.")
+    ] = None,
+    store: options.StorePath = None,
+) -> None:
+    """Write all samples of a run with their texts, answers and scores, one per row.
+
+    Example: ttc runs export last -o samples.parquet
+    """
+    from ttcli.bench.export import rows, to_line, write_jsonl, write_parquet
+    from ttcli.bench.store import Store
+
+    chosen = form or ("parquet" if output is not None and output.suffix == ".parquet" else "jsonl")
+    with Store(options.store_path(store), readonly=True) as opened:
+        found = opened.run(run)
+        if chosen == "parquet":
+            if output is None:
+                raise UsageError("Parquet goes into a file", hint="-o samples.parquet")
+            write_parquet(opened, found, output)
+        elif output is None:
+            for row in rows(opened, found):
+                print(to_line(row))
+        else:
+            write_jsonl(opened, found, output)
+
+
+def compare(
+    runs: Annotated[list[str], typer.Argument(metavar="RUN RUN …", help="Each is compared with the first.")],
+    store: options.StorePath = None,
+    as_json: Json = False,
+) -> None:
+    """Compare runs problem by problem: is one really better?
+
+    Example: ttc compare 3dd2 last
+    """
+    from ttcli.bench.compare import pairings
+    from ttcli.bench.figures import load_figures
+    from ttcli.bench.store import Store
+    from ttcli.terminal.tables import comparison_table
+
+    if len(runs) < 2:
+        raise UsageError("it takes two runs to compare", hint=f"ttc runs show {runs[0]} compares the methods of one")
+    with Store(options.store_path(store), readonly=True) as opened:
+        found = [opened.run(run) for run in runs]
+        figures = [load_figures(opened, run) for run in found]
+    for run, own in zip(found[1:], figures[1:], strict=True):
+        pairs = pairings(figures[0], own)
+        if not pairs:
+            raise UsageError(f"runs {found[0].id} and {run.id} have no method on a problem in common")
+        if as_json:
+            told = [pair._asdict() | {"comparison": pair.comparison._asdict()} for pair in pairs]
+            print(json.dumps({"version": 1, "first": found[0].id, "second": run.id, "pairings": told}))
+        else:
+            print(*comparison_table(pairs, _name(found[0]), _name(run)), sep="\n")
+
+
+def report(
+    run: Id = "last",
+    output: Annotated[Path, typer.Option("--output", "-o", help="The page to write.")] = Path("report.html"),
+    store: options.StorePath = None,
+) -> None:
+    """Write a run as one HTML page: tables, pictures, every problem with its candidates.
+
+    Example: ttc report last -o gsm8k.html
+    """
+    from ttcli.bench.report import write_report
+    from ttcli.bench.store import Store
+
+    with Store(options.store_path(store), readonly=True) as opened:
+        write_report(opened, opened.run(run), output)
+    print(output)
+
+
+def _facts(run: Run) -> dict[str, object]:
+    config = run.config
+    return {
+        "id": run.id,
+        "created": datetime.fromtimestamp(run.created).astimezone().isoformat(timespec="seconds"),
+        "model": config.model,
+        "data": config.data,
+        "methods": [task.key for task in config.tasks],
+        "seed": config.seed,
+    }
+
+
+def _name(run: Run) -> str:
+    return f"run {run.id}, {run.config.model}, {run.config.data}"
