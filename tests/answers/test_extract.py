@@ -98,6 +98,23 @@ def test_a_box_beats_hashes_and_hashes_beat_the_sentence() -> None:
     assert extract_answer("#### 2\nThe answer is 3") == "2"
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "The answer is the number of apples, within \\boxed{}.",
+        "The answer is to be put within \\boxed{}",
+        "The answer is: \\boxed{12",
+        "the answer is \\boxed{}\n\nand",
+    ],
+)
+def test_a_phrase_that_ends_in_an_empty_or_open_box_gives_no_answer(text: str) -> None:
+    assert extract_answer(text) is None
+
+
+def test_a_phrase_before_an_empty_box_still_counts() -> None:
+    assert extract_answer("The answer is 7. I put the answer within \\boxed{}.") == "7"
+
+
 @pytest.mark.parametrize("text", ["", "   ", "So she has 12 apples.", "x = 5", "3 + 4 = 7"])
 def test_a_number_that_comes_last_is_not_guessed(text: str) -> None:
     assert extract_answer(text) is None

@@ -81,7 +81,11 @@ def _hashed(text: str) -> Iterator[str]:
 
 
 def _said(text: str) -> Iterator[str]:
-    """What follows "answer is" or "answer:", the last one first."""
+    """What follows "answer is" or "answer:", the last one first; not a box, which is empty or open if it comes here."""
+    return (said for said in _after_phrase(text) if not _BOX.search(said))
+
+
+def _after_phrase(text: str) -> Iterator[str]:
     for sentence in reversed(deque(_SENTENCE.finditer(text), maxlen=_MAX_SENTENCES)):
         rest = _BOLD.sub("", text[sentence.end() : sentence.end() + _MAX_SENTENCE]).lstrip(" \t:")
         below = rest.lstrip()

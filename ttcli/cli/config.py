@@ -19,8 +19,8 @@ from ttcli.errors import ConfigError
 COMMANDS = ("solve",)
 KEYS = {
     "solve": (
-        "model", "verifier", "method", "budget", "temperature", "max-tokens", "seed", "show", "offline", "quiet",
-        "top-k", "top-p", "min-p", "width", "threads", "gpu-layers",
+        "model", "policy", "verifier", "method", "budget", "temperature", "max-tokens", "seed", "show", "offline",
+        "quiet", "top-k", "top-p", "min-p", "width", "threads", "gpu-layers",
     )
 }  # fmt: skip
 

@@ -21,11 +21,19 @@ if TYPE_CHECKING:
 Show = Literal["auto", "tree", "lines", "none"]
 
 
-def _option(*names: str, env: str | None, says: str, more: bool = False) -> Any:
-    """An option that a TTC_ variable can set too; `more`: only --help-more shows it."""
+def _option(*names: str, env: str | None, says: str, more: bool = False, default: str | bool = True) -> Any:
+    """An option that a TTC_ variable can set too; `more`: only --help-more shows it; `default`: as --help puts it."""
     panel = "More options" if more else None
     variable = f"TTC_{env}" if env else None
-    return typer.Option(*names, envvar=variable, show_envvar=False, help=says, hidden=more, rich_help_panel=panel)
+    return typer.Option(
+        *names,
+        envvar=variable,
+        show_envvar=False,
+        show_default=default,
+        help=says,
+        hidden=more,
+        rich_help_panel=panel,
+    )
 
 
 def _show_more(context: typer.Context, wanted: bool) -> None:
@@ -42,8 +50,18 @@ def solve(
         str | None, typer.Argument(metavar="PROBLEM|@FILE|-", help="The problem, @ and a file, or - for stdin.")
     ] = None,
     model: Annotated[
-        str, _option("--model", "-m", env="MODEL", says="A name, a GGUF file or hf:OWNER/REPO/FILE.gguf.")
-    ] = "qwen2.5-coder-0.5b",
+        str | None,
+        _option(
+            "--model",
+            "-m",
+            env="MODEL",
+            says="A name, a GGUF file or hf:OWNER/REPO/FILE.gguf.",
+            default="qwen2.5-coder-0.5b",
+        ),
+    ] = None,
+    policy: Annotated[
+        str | None, _option(env="POLICY", says="Draw from an OpenAI-compatible server: http://HOST:PORT/v1.")
+    ] = None,
     method: Annotated[
         str | None, _option(env="METHOD", says="adaptive, majority, best-of-n, best-of-n-plain or greedy.")
     ] = None,
@@ -81,12 +99,15 @@ def solve(
     ttc solve @problem.txt --method best-of-n --verifier judge --budget 8
 
     echo "What is 17 * 23?" | ttc solve --budget 30s --json
+
+    ttc solve "What is 17 * 23?" --policy http://localhost:8000/v1
     """
+    from ttcli.catalog.entry import DEFAULT_MODEL
     from ttcli.cost import Budget
     from ttcli.settings import Machine, Sampling, Settings
 
     settings = Settings(
-        model=model,
+        model=DEFAULT_MODEL if model is None and policy is None else model,
         method_name=method,
         verifier_name=verifier,
         budget=Budget.parse(budget),
@@ -94,6 +115,7 @@ def solve(
         offline=offline,
         sampling=Sampling(temperature, top_k, top_p, min_p, max_tokens),
         machine=Machine(width, threads, gpu_layers),
+        policy=policy,
     )
     began, outcome = _run(settings, _problem(problem), quiet=quiet, show="none" if quiet else show)
     return _report(began, outcome, as_json=as_json, summarise=not (quiet or as_json or show == "lines"))
