@@ -125,9 +125,12 @@ class ProblemFigures:
             return None
         if task.verifier:
             samples = estimate.Samples(samples.classes, samples.correct, self.ratings[task.verifier].scores)
-        right = estimate.outcome(samples, n, rule)
-        whole = n == len(samples)  # there is but one subset
-        accuracy = float(right) if whole else estimate.accuracy(samples, n, rule, seed=self.config.seed)
+        if n == 1:  # a vote of one is that one
+            right, accuracy = bool(samples.correct[0]), estimate.random_pick(samples)
+        else:
+            right = estimate.outcome(samples, n, rule)
+            whole = n == len(samples)  # there is but one subset
+            accuracy = float(right) if whole else estimate.accuracy(samples, n, rule, seed=self.config.seed)
         return Figure(accuracy, right, self.spending(n, task.verifier))
 
     def _failed_vote(self, task: Task) -> bool:

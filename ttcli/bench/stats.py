@@ -10,6 +10,9 @@ from numpy.typing import NDArray
 from scipy.special import bdtr, ndtri
 
 
+_AT_ONCE = 100  # resamples: the larger, the faster, and the more memory
+
+
 class Interval(NamedTuple):
     """Bounds of a confidence interval."""
 
@@ -76,7 +79,8 @@ def compare(
     differences = method - baseline
     n = len(differences)
     rng = np.random.default_rng(seed)
-    means = [differences[rng.integers(n, size=n)].mean() for _ in range(resamples)]
+    parts = [min(_AT_ONCE, resamples - drawn) for drawn in range(0, resamples, _AT_ONCE)]
+    means = np.concatenate([differences[rng.integers(n, size=(part, n))].mean(axis=1) for part in parts])
     low, high = np.quantile(means, [tail, 1 - tail])
     wins = int(np.count_nonzero(method_outcomes & ~baseline_outcomes))
     losses = int(np.count_nonzero(baseline_outcomes & ~method_outcomes))

@@ -175,7 +175,7 @@ def _groups(config: RunConfig, figures: Sequence[ProblemFigures]) -> list[Group]
     largest = {task.name: task for task in sorted(config.tasks, key=lambda task: task.budget.amount)}
     tasks = [largest[name] for name in dict.fromkeys(task.name for task in config.tasks)]
     groups = []
-    for kind, name, members in [*_labelled(figures), *_by_difficulty(figures)]:
+    for kind, name, members in [*_labelled(figures), *by_difficulty(figures)]:
         groups.append(Group(kind, name, len(members), tuple(_lines(config, members, tasks))))
     return groups
 
@@ -194,7 +194,7 @@ def _labelled(figures: Sequence[ProblemFigures]) -> list[tuple[str, str, list[Pr
     return found
 
 
-def _by_difficulty(figures: Sequence[ProblemFigures]) -> list[tuple[str, str, list[ProblemFigures]]]:
+def by_difficulty(figures: Sequence[ProblemFigures]) -> list[tuple[str, str, list[ProblemFigures]]]:
     """Five bins of equal size by the part of the samples that are right (Snell et al., s. 3.2): 1 is the easiest."""
     rated = [each for each in figures if each.samples]
     if len(rated) < 2 * DIFFICULTY_BINS:
@@ -207,7 +207,7 @@ def _by_difficulty(figures: Sequence[ProblemFigures]) -> list[tuple[str, str, li
 
 def _range(number: int, members: Sequence[ProblemFigures]) -> str:
     rates = [estimate.random_pick(each.samples) for each in members if each.samples]
-    return f"{number} ({min(rates):.0%} to {max(rates):.0%})"
+    return f"{number} ({100 * min(rates):.0f} to {100 * max(rates):.0f} %)"
 
 
 def _share(flags: Iterable[bool]) -> float:

@@ -126,16 +126,18 @@ class Engine:
 
     def _attempt(self, work: Work, task: Task, pool: Pool) -> Iterator[Record | None]:
         rig, timed = self._rig, task.budget.unit is Unit.SECONDS
-        # nothing comes from the pool where the wall clock is the budget: it would come too cheap
-        policy = PooledPolicy(rig.policy, Pool() if timed else pool, self._flight, temperature=self._temperature)
-        verifier = PooledVerifier(rig.verifiers[task.verifier], pool, task.verifier) if task.verifier else None
+        # only so many solutions are so many wherever they come from; tokens or seconds would be spent all at once
+        known = pool if task.budget.unit is Unit.GENERATIONS else Pool()
+        policy = PooledPolicy(rig.policy, known, self._flight, temperature=self._temperature)
+        verifier = PooledVerifier(rig.verifiers[task.verifier], known, task.verifier) if task.verifier else None
         meter = Meter(task.budget, max_tokens=self._max_tokens, interrupted=lambda: rig.interrupt.requested)
         if timed:
             rig.interrupt.after(task.budget.amount)
         try:
             for event in METHODS[task.method].run(work.problem, policy, verifier, meter, seed=self._seed):
-                yield from (News(work.position, each) for each in pool.news)
-                pool.news.clear()
+                if not timed:  # the few that grew there had the machine to themselves: their seconds are no usual ones
+                    yield from (News(work.position, each) for each in known.news)
+                known.news.clear()
                 if isinstance(event, Solved):
                     if event.outcome.stopped is not Stopped.INTERRUPT:
                         self._failures = 0

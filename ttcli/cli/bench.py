@@ -158,7 +158,7 @@ def _run(store: Store, order: Order, wishes: _Wishes) -> int:
 def _tell(summary: Summary, store: Store, wishes: _Wishes) -> None:
     """The tables, or the summary as JSON, on stdout; the pictures in their files."""
     from ttcli.bench.records import summary_record
-    from ttcli.terminal.tables import summary_lines
+    from ttcli.terminal.runs import summary_lines
 
     if wishes.as_json:
         print(json.dumps(summary_record(summary)))

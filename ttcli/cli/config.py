@@ -1,6 +1,7 @@
 """Settings from files: `./ttc.toml` over the user's own, both under `TTC_*` variables and flags.
 
-Keys are the long options without their dashes, at top level or in a table named after the command:
+Keys are the long options without their dashes, in a table named after the command, or at top level for all commands
+that have them:
 
     model = "qwen2.5-coder-1.5b"
     [solve]
@@ -16,13 +17,14 @@ from typing import Any
 
 from ttcli.errors import ConfigError
 
-COMMANDS = ("solve",)
+_BOTH = (
+    "model", "policy", "budget", "temperature", "max-tokens", "seed", "offline", "quiet", "top-k", "top-p", "min-p",
+    "width", "threads", "gpu-layers",
+)  # fmt: skip
 KEYS = {
-    "solve": (
-        "model", "policy", "verifier", "method", "budget", "temperature", "max-tokens", "seed", "show", "offline",
-        "quiet", "top-k", "top-p", "min-p", "width", "threads", "gpu-layers",
-    )
-}  # fmt: skip
+    "solve": (*_BOTH, "verifier", "method", "show"),
+    "bench": (*_BOTH, "limit", "sample", "baseline", "fail-under", "skip-bad", "store", "ray"),
+}
 
 
 def read_config() -> dict[str, Any]:
@@ -31,7 +33,7 @@ def read_config() -> dict[str, Any]:
     Raises:
         ConfigError: a file that cannot be read, is no TOML, or has a key that no command knows.
     """
-    merged: dict[str, dict[str, Any]] = {command: {} for command in COMMANDS}
+    merged: dict[str, dict[str, Any]] = {command: {} for command in KEYS}
     for path in (user_config(), Path("ttc.toml")):
         if path.is_file():
             for command, values in _read(path).items():
@@ -56,14 +58,16 @@ def _read(path: Path) -> dict[str, dict[str, Any]]:
         raise ConfigError(f"{path} cannot be read: {error}", hint="it must be a TOML file in UTF-8") from error
     tables = {key: value for key, value in content.items() if isinstance(value, dict)}
     general = {key: value for key, value in content.items() if key not in tables}
-    unknown = set(tables) - set(COMMANDS)
-    values = {command: general | tables.get(command, {}) for command in COMMANDS}
-    for command, settings in values.items():
-        unknown |= set(settings) - set(KEYS[command])
+    unknown = set(tables) - set(KEYS) | set(general) - {key for keys in KEYS.values() for key in keys}
+    values = {}
+    for command, keys in KEYS.items():
+        own = tables.get(command, {})
+        unknown |= set(own) - set(keys)
+        values[command] = {key: value for key, value in general.items() if key in keys} | own
     if unknown:
         raise ConfigError(
             f"{path}: nothing is called {', '.join(sorted(unknown))}",
-            hint="keys are the long options of `ttc solve --help`",
+            hint="keys are the long options of `ttc solve --help-more` and `ttc bench --help-more`",
         )
     return {
         command: {key.replace("-", "_"): str(value) if key == "budget" else value for key, value in settings.items()}

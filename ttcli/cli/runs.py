@@ -29,14 +29,14 @@ def list_runs(store: options.StorePath = None, as_json: Json = False) -> None:
     Example: ttc runs list
     """
     from ttcli.bench.store import Store
-    from ttcli.terminal.tables import runs_table
+    from ttcli.terminal.runs import runs_lines
 
     with Store(options.store_path(store), readonly=True) as opened:
         listed = [(run, opened.progress(run)) for run in opened.runs()]
     if as_json:
         print(json.dumps({"version": 1, "runs": [_facts(run) | progress._asdict() for run, progress in listed]}))
     elif listed:
-        print(*runs_table(listed), sep="\n")
+        print(*runs_lines(listed), sep="\n")
     else:
         print("no runs yet; ttc bench makes them", file=sys.stderr)
 
@@ -50,7 +50,7 @@ def show(run: Id = "last", store: options.StorePath = None, as_json: Json = Fals
     from ttcli.bench.records import summary_record
     from ttcli.bench.store import Store
     from ttcli.bench.summary import summarise
-    from ttcli.terminal.tables import summary_lines
+    from ttcli.terminal.runs import summary_lines
 
     with Store(options.store_path(store), readonly=True) as opened:
         summary = summarise(opened, opened.run(run))
@@ -131,7 +131,7 @@ def compare(
     from ttcli.bench.compare import pairings
     from ttcli.bench.figures import load_figures
     from ttcli.bench.store import Store
-    from ttcli.terminal.tables import comparison_table
+    from ttcli.terminal.runs import comparison_lines
 
     if len(runs) < 2:
         raise UsageError("it takes two runs to compare", hint=f"ttc runs show {runs[0]} compares the methods of one")
@@ -146,7 +146,7 @@ def compare(
             told = [pair._asdict() | {"comparison": pair.comparison._asdict()} for pair in pairs]
             print(json.dumps({"version": 1, "first": found[0].id, "second": run.id, "pairings": told}))
         else:
-            print(*comparison_table(pairs, _name(found[0]), _name(run)), sep="\n")
+            print(*comparison_lines(pairs, _name(found[0]), _name(run)), sep="\n")
 
 
 def report(

@@ -1,0 +1,160 @@
+"""What a bench adds to the engine's time: problems through its runner, and the same jobs fed to the scheduler.
+
+    python benchmarks/runner.py DATA.jsonl [--problems 8] [--budget 16] [--max-tokens 160] [--model NAME] [--json]
+
+    runner   problems interleaved by `ttcli.bench`: pool, votes, events, every sample written to a store on disk
+    engine   the same prompts, seeds and sampler as jobs of the bare scheduler, refilled as places fall free
+
+The two take turns, a decode of one and a decode of the other, each with its own clock, because the speed of a shared
+machine drifts by the second. Compared is the time per 1,000 sampled tokens while problems wait, in stretches of 50
+decodes each: minimum, median and maximum of the ratio.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from ttcli.bench.dataset import Row, read_dataset, select
+from ttcli.bench.plan import make_tasks
+from ttcli.bench.runner import Runner
+from ttcli.bench.sitting import Order, run_config
+from ttcli.bench.store import Store
+from ttcli.bench.work import Engine
+from ttcli.catalog.pull import resolve
+from ttcli.engine import machine
+from ttcli.engine.job import Job, Until
+from ttcli.engine.sampling import Sampler, generator
+from ttcli.engine.scheduler import Scheduler
+from ttcli.engine.session import Branch, Session
+from ttcli.engine.template import ChatTemplate
+from ttcli.interrupt import Interrupt
+from ttcli.policy.local import LocalPolicy
+from ttcli.policy.prompt import Prompt
+from ttcli.settings import Sampling, Settings
+from ttcli.solve import Workbench, workbench
+from ttcli.terminal.download import download_progress
+
+STRETCH = 50  # decodes per ratio
+
+
+def runner(store: Store, order: Order, rig: Workbench) -> Iterator[int]:
+    """Tokens of each decode."""
+    sampling = order.settings.sampling
+    crew = Engine(rig, seed=0, temperature=sampling.temperature, max_tokens=sampling.max_tokens)
+    run = store.begin(run_config(order, rig), order.rows)
+    before = 0
+    for _ in Runner(store, run).go(crew):
+        load = rig.policy.load
+        rows = load.rows if load else 0
+        if rows > before:
+            yield rows - before
+            before = rows
+
+
+def engine(policy: LocalPolicy, session: Session, rows: tuple[Row, ...], budget: int, tokens: int) -> Iterator[int]:
+    """Tokens of each decode."""
+    template, scheduler = ChatTemplate(policy.model), Scheduler(session)
+
+    def jobs() -> Iterator[Job]:
+        for row in rows:
+            root = Branch(None, template.encode(Prompt().messages(row.problem)))
+            for index in range(budget):
+                until = Until(tokens, separator="\n\n")
+                yield Job(root, Sampler(), until, generator(0, row.problem.key, index))
+
+    waiting = jobs()
+    while True:
+        while scheduler.room > 0 and (job := next(waiting, None)):
+            scheduler.submit(job)
+        if not scheduler.busy:
+            return
+        before = scheduler.rows
+        scheduler.step()
+        yield scheduler.rows - before
+
+
+class Clock:
+    """One of the ways, with what it has drawn and how long that took."""
+
+    def __init__(self, steps: Iterator[int]) -> None:
+        self._steps = steps
+        self.tokens = 0
+        self.seconds = 0.0
+
+    def turn(self) -> bool:
+        """Let it have a decode; False at its end."""
+        began = time.perf_counter()
+        tokens = next(self._steps, None)
+        self.seconds += time.perf_counter() - began
+        self.tokens += tokens or 0
+        return tokens is not None
+
+    def per_thousand(self) -> float:
+        """Seconds per 1,000 tokens since the last time it was asked."""
+        told = 1000 * self.seconds / max(self.tokens, 1)
+        self.tokens, self.seconds = 0, 0.0
+        return told
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("data")
+    parser.add_argument("--problems", type=int, default=8)
+    parser.add_argument("--budget", type=int, default=16)
+    parser.add_argument("--max-tokens", type=int, default=160)
+    parser.add_argument("--model", default="qwen2.5-coder-0.5b")
+    parser.add_argument("--json", action="store_true")
+    options = parser.parse_args()
+    rows = select(read_dataset(options.data).rows, limit=options.problems)
+    settings = Settings(model=options.model, sampling=Sampling(max_tokens=options.max_tokens))
+    tasks = make_tasks(["majority", "best-of-n"], ["confidence"], str(options.budget))
+    order = Order(settings, tasks, "majority", Path(options.data).name, rows, ())
+    resolve(options.model, offline=False, progress=download_progress())
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        Store(Path(folder) / "runs.sqlite3") as store,
+        workbench(settings, Interrupt(), download_progress(), bench=order.verifiers) as rig,
+    ):
+        policy = rig.policy
+        if not isinstance(policy, LocalPolicy):
+            raise SystemExit("this measures the engine in this process")
+        policy.expect([row.problem for row in rows])
+        policy.release([policy.start(rows[0].problem)])  # its context is made: the other gets as many cells
+        cells = policy.scheduler.session.cells
+        session = Session(policy.model, cells=cells, width=policy.width, threads=machine.threads())
+        ratios, seconds = measure(
+            Clock(runner(store, order, rig)),
+            Clock(engine(policy, session, rows, options.budget, options.max_tokens)),
+        )
+        session.close()
+    told = {
+        "model": options.model,
+        "width": policy.width,
+        "stretches": len(ratios),
+        "ratio": {"min": min(ratios), "median": statistics.median(ratios), "max": max(ratios)},
+        "seconds_per_1000_tokens": {name: statistics.median(each) for name, each in seconds.items()},
+    }
+    print(json.dumps(told) if options.json else "\n".join(f"{key}: {value}" for key, value in told.items()))
+
+
+def measure(ours: Clock, bare: Clock) -> tuple[list[float], dict[str, list[float]]]:
+    """Ratios runner / engine of seconds per token, and the seconds per 1,000 tokens of both, stretch by stretch."""
+    ratios: list[float] = []
+    seconds: dict[str, list[float]] = {"runner": [], "engine": []}
+    while True:
+        for _ in range(STRETCH):
+            if not (ours.turn() and bare.turn()):
+                return ratios, seconds
+        seconds["runner"].append(ours.per_thousand())
+        seconds["engine"].append(bare.per_thousand())
+        ratios.append(seconds["runner"][-1] / seconds["engine"][-1])
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,72 @@
+"""What `ttc bench` and `ttc runs` print on stdout: the whole of a run, and the list of runs."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import Sequence
+from datetime import datetime
+
+from rich.console import Console
+
+from ttcli.bench.compare import Pairing
+from ttcli.bench.store import Run, RunProgress
+from ttcli.bench.summary import Summary
+from ttcli.terminal import tables
+from ttcli.terminal.chart import accuracy_chart
+from ttcli.terminal.columns import Column, table
+from ttcli.terminal.marks import Marks, marks_for
+
+
+def summary_lines(summary: Summary) -> list[str]:
+    """Header, accuracy as a table and a chart, what is undecided, costs, groups."""
+    width, marks = _width(), _marks()
+    parts = (
+        tables.run_header(summary, width=width, marks=marks),
+        tables.accuracy_table(summary, width=width, marks=marks),
+        tables.undecided(summary, width=width, marks=marks),
+        accuracy_chart([summary], width=min(width, 80), marks=marks) if summary.lines else [],
+        tables.cost_tables(summary, width=width, marks=marks),
+        tables.group_tables(summary, width=width, marks=marks),
+    )
+    return _joined([part for part in parts if part])
+
+
+def runs_lines(runs: Sequence[tuple[Run, RunProgress]]) -> list[str]:
+    """A line per run."""
+    when = [datetime.fromtimestamp(run.created).astimezone().strftime("%Y-%m-%d %H:%M") for run, _ in runs]
+    columns = [
+        Column("run", [run.id for run, _ in runs], left=True),
+        Column("begun", when, left=True),
+        Column("model", [run.config.model for run, _ in runs], left=True),
+        Column("data", [run.config.data for run, _ in runs], left=True),
+        Column("problems", [f"{progress.begun:,} of {progress.problems:,}" for _, progress in runs]),
+        Column("failed", [f"{progress.failed:,}" for _, progress in runs]),
+        Column("methods", [_methods(run) for run, _ in runs], left=True),
+    ]
+    return table(columns, _width(), _marks())
+
+
+def comparison_lines(pairs: Sequence[Pairing], first: str, second: str) -> list[str]:
+    """Two runs, method by method."""
+    return tables.comparison_table(pairs, first, second, width=_width(), marks=_marks())
+
+
+def _methods(run: Run) -> str:
+    budgets: dict[str, list[str]] = {}
+    for task in run.config.tasks:
+        budgets.setdefault(task.name, []).append(str(task.budget))
+    return ", ".join(f"{name}@{'/'.join(amounts)}" for name, amounts in budgets.items())
+
+
+def _joined(parts: Sequence[list[str]]) -> list[str]:
+    """The parts with a blank line between them."""
+    return [line for part in parts for line in ("", *part)][1:]
+
+
+def _width() -> int:
+    return shutil.get_terminal_size((tables.WIDTH, 24)).columns if sys.stdout.isatty() else tables.WIDTH
+
+
+def _marks() -> Marks:
+    return marks_for(Console(file=sys.stdout))
