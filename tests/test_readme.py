@@ -41,9 +41,8 @@ def test_every_verifier_named_is_one() -> None:
 
 
 def test_every_option_named_exists() -> None:
-    known = help_of("solve", "--help-more") + "".join(
-        help_of("models", name, "--help") for name in ("pull", "rm", "tune")
-    )
+    known = help_of("solve", "--help-more") + help_of("bench", "--help-more")
+    known += "".join(help_of("models", name, "--help") for name in ("pull", "rm", "tune"))
     commands = "\n".join(
         line for line in README.splitlines() if "benchmarks/" not in line and "pip install" not in line
     )
@@ -51,9 +50,10 @@ def test_every_option_named_exists() -> None:
         assert option in known, option
 
 
-def test_every_models_command_named_exists() -> None:
-    known = help_of("models", "--help")
-    for name in set(re.findall(r"ttc models ([a-z]+)", README)):
+@pytest.mark.parametrize("group", ["models", "runs"])
+def test_every_command_named_exists(group: str) -> None:
+    known = help_of(group, "--help")
+    for name in set(re.findall(rf"ttc {group} ([a-z]+)", README)):
         assert re.search(rf"\b{name}\b", known), name
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from ttcli.catalog.entry import DEFAULT_MODEL
 from ttcli.cost import Budget
 from ttcli.errors import UsageError
+from ttcli.policy.address import Address
 from ttcli.search.methods import METHODS, Method
 from ttcli.verifier.spec import VerifierSpec
 
@@ -48,10 +49,10 @@ class Settings:
     """A run: with what, how, how much.
 
     Raises:
-        UsageError: an unknown method or verifier, a number out of range.
+        UsageError: an unknown method or verifier, a number out of range, a URL that is none.
     """
 
-    model: str = DEFAULT_MODEL
+    model: str | None = DEFAULT_MODEL  # None: the only one that the server of `policy` has
     method_name: str | None = None  # None: adaptive, or best-of-n where a verifier is named
     verifier_name: str | None = None  # None: confidence, where the method needs one
     budget: Budget = field(default_factory=lambda: Budget(16))
@@ -59,18 +60,33 @@ class Settings:
     offline: bool = False
     sampling: Sampling = field(default_factory=Sampling)
     machine: Machine = field(default_factory=Machine)
+    policy: str | None = None  # the URL of an OpenAI-compatible server; None: the engine in this process
 
     def __post_init__(self) -> None:
         if self.method_name is not None and self.method_name not in METHODS:
             raise UsageError(f"there is no method {self.method_name!r}", hint=f"one of {', '.join(METHODS)}")
         if self.seed < 0:
             raise UsageError(f"--seed must be 0 or more, not {self.seed}", hint="--seed 0")
+        if self.model is None and self.policy is None:
+            raise UsageError("there is no model", hint=f"--model {DEFAULT_MODEL}")
+        server = self.server
+        if self.offline and server is not None and not server.loopback:
+            raise UsageError(f"--offline, but {server.name} is another machine", hint="leave out --offline")
         if self.verifier_name is not None:
             VerifierSpec.parse(self.verifier_name)
             if not self.method.needs_verifier:
                 raise UsageError(
                     f"{self.method.name} scores nothing, so it has no use for a verifier", hint="--method best-of-n"
                 )
+
+    @property
+    def server(self) -> Address | None:
+        """The server asked for.
+
+        Raises:
+            UsageError: what `policy` says is no URL of a server.
+        """
+        return Address.parse(self.policy) if self.policy is not None else None
 
     @property
     def method(self) -> Method:

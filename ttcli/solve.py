@@ -8,6 +8,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ttcli.catalog.entry import DEFAULT_MODEL
 from ttcli.catalog.fingerprint import fingerprint
 from ttcli.catalog.progress import Progress
 from ttcli.catalog.pull import resolve
@@ -16,6 +17,7 @@ from ttcli.cost import Meter, Unit
 from ttcli.errors import UsageError
 from ttcli.events import Began, Event
 from ttcli.interrupt import Interrupt
+from ttcli.policy.address import Address
 from ttcli.policy.protocol import Policy
 from ttcli.policy.scripted import Script, ScriptedPolicy, ScriptedVerifier
 from ttcli.problem import Problem
@@ -26,6 +28,7 @@ from ttcli.verifier.spec import VerifierSpec
 
 if TYPE_CHECKING:
     from ttcli.engine.model import Model
+    from ttcli.engine.sampling import Sampler
 
 SCRIPTED = "scripted:"  # --model scripted:FILE runs a script instead of a model
 
@@ -39,7 +42,7 @@ class Workbench:
         policy: Policy,
         verifiers: Mapping[str, Verifier],
         interrupt: Interrupt,
-        weights: Callable[[str], str],
+        weights: Callable[[str | None], str],
         measure: Callable[[], float | None] = lambda: None,
     ) -> None:
         self.settings = settings
@@ -47,18 +50,18 @@ class Workbench:
         self.verifiers = verifiers  # by what the user called them
         self.interrupt = interrupt
         self.measure = measure  # tokens per second of a full batch; None where that is not known
-        self._weights = weights  # the hash of a model, by what the user calls it
+        self._weights = weights  # the hash of a model, by what the user calls it; None: the policy's own
 
     @property
     def recipe(self) -> dict[str, object]:
         """All that decides how solutions are distributed, as JSON."""
-        return {"weights": self._weights(self.settings.model), **self.policy.recipe}
+        return {"weights": self._weights(None), **self.policy.recipe}
 
     def verifier_key(self, name: str) -> str:
         """What scores are filed under: equal keys, equal scores."""
         spec = VerifierSpec.parse(name)
         if spec.kind in {"judge", "scripted"}:
-            return f"{spec.kind}:{self._weights(spec.model or self.settings.model)}"
+            return f"{spec.kind}:{self._weights(spec.model)}"
         return str(spec)
 
     def solve(self, problem: Problem) -> Iterator[Event]:
@@ -97,14 +100,57 @@ def workbench(
     specs = alone if bench is None else bench
     at_once = int(settings.budget.amount) if bench is None and settings.budget.unit is Unit.GENERATIONS else None
     with ExitStack() as stack:
-        if settings.model.startswith(SCRIPTED):
-            yield _scripted(settings, specs, interrupt)
+        server = settings.server
+        name = DEFAULT_MODEL if settings.model is None else settings.model
+        if server is not None:
+            yield _served(server, settings, specs, interrupt, progress, stack)
+        elif name.startswith(SCRIPTED):
+            yield _scripted(Path(name.removeprefix(SCRIPTED)), settings, specs, interrupt)
         else:
-            yield _local(settings, specs, at_once, interrupt, progress, stack)
+            yield _local(name, settings, specs, at_once, interrupt, progress, stack)
 
 
-def _scripted(settings: Settings, specs: Sequence[VerifierSpec], interrupt: Interrupt) -> Workbench:
-    file = Path(settings.model.removeprefix(SCRIPTED))
+def _served(
+    server: Address,
+    settings: Settings,
+    specs: Sequence[VerifierSpec],
+    interrupt: Interrupt,
+    progress: Progress,
+    stack: ExitStack,
+) -> Workbench:
+    # numpy and the HTTP client: not before they are needed
+    from ttcli.policy.prompt import Prompt
+    from ttcli.policy.server import WIDTH, ServerPolicy
+
+    policy = ServerPolicy(
+        server,
+        model=settings.model,
+        prompt=Prompt(),
+        sampler=_sampler(settings),
+        max_tokens=settings.sampling.max_tokens,
+        width=settings.machine.width or WIDTH,
+        notice=progress.note,
+        interrupted=interrupt,
+    )
+    stack.callback(policy.close)
+    verifiers = {str(spec): _verifier(spec, settings, None, interrupt, progress, stack) for spec in specs}
+    return Workbench(
+        settings,
+        policy,
+        verifiers,
+        interrupt,
+        lambda name: policy.name if name is None else fingerprint(resolve(name, offline=True, progress=progress)),
+    )
+
+
+def _sampler(settings: Settings) -> Sampler:
+    from ttcli.engine.sampling import Sampler
+
+    sampling = settings.sampling
+    return Sampler(sampling.temperature, sampling.top_k, sampling.top_p, sampling.min_p)
+
+
+def _scripted(file: Path, settings: Settings, specs: Sequence[VerifierSpec], interrupt: Interrupt) -> Workbench:
     script = Script.read(file)
     policy = ScriptedPolicy(script, width=settings.machine.width or 4, interrupted=interrupt)
     if any(spec.kind == "judge" for spec in specs):
@@ -119,6 +165,7 @@ def _scripted(settings: Settings, specs: Sequence[VerifierSpec], interrupt: Inte
 
 
 def _local(
+    name: str,
     settings: Settings,
     specs: Sequence[VerifierSpec],
     at_once: int | None,
@@ -128,14 +175,12 @@ def _local(
 ) -> Workbench:
     # the engine brings numpy and llama.cpp: not before they are needed
     from ttcli.engine import machine
-    from ttcli.engine.sampling import Sampler
     from ttcli.engine.tune import speeds
     from ttcli.policy.local import LocalPolicy
     from ttcli.policy.prompt import Prompt
 
-    sampling = settings.sampling
-    sampler = Sampler(sampling.temperature, sampling.top_k, sampling.top_p, sampling.min_p)
-    local = resolve(settings.model, offline=settings.offline, progress=progress)
+    sampler = _sampler(settings)
+    local = resolve(name, offline=settings.offline, progress=progress)
     model = _load(local.path, settings, stack)
     words = local.entry.template if local.entry else None
     prompt = Prompt(system=words.system, step_separator=words.step_separator) if words else Prompt()
@@ -148,7 +193,7 @@ def _local(
         name=local.entry.name if local.entry else local.path.name,
         prompt=prompt,
         sampler=sampler,
-        max_tokens=sampling.max_tokens,
+        max_tokens=settings.sampling.max_tokens,
         width=settings.machine.width or width,
         threads=threads,
         interrupted=interrupt,
@@ -160,24 +205,32 @@ def _local(
         policy,
         verifiers,
         interrupt,
-        lambda name: fingerprint(resolve(name, offline=True, progress=progress)),
+        lambda other: fingerprint(resolve(name if other is None else other, offline=True, progress=progress)),
         lambda: next(iter(speeds(model, widths=[policy.width], threads=threads, halted=interrupt))).tokens_per_second,
     )
 
 
 def _verifier(
-    spec: VerifierSpec, settings: Settings, model: Model, interrupt: Interrupt, progress: Progress, stack: ExitStack
+    spec: VerifierSpec,
+    settings: Settings,
+    model: Model | None,
+    interrupt: Interrupt,
+    progress: Progress,
+    stack: ExitStack,
 ) -> Verifier:
-    from ttcli.verifier.judge import Judge
-
+    """A verifier; `model`: the policy's own, where it runs here."""
     if spec.kind == "scripted":
         raise UsageError("the scripted verifier goes with a scripted model", hint="--verifier confidence")
     if spec.kind != "judge":
         return Confidence(weakest=spec.kind == "weakest")
+    from ttcli.verifier.judge import Judge
+
     if spec.model is not None:
         path = resolve(spec.model, offline=settings.offline, progress=progress).path
-        if path != model.path:
+        if model is None or path != model.path:
             model = _load(path, settings, stack)
+    if model is None:
+        raise UsageError("a server does not judge its own solutions", hint="--verifier judge:MODEL")
     judge = Judge(model, threads=settings.machine.threads, interrupted=interrupt)
     stack.callback(judge.close)
     return judge

@@ -24,12 +24,20 @@ class Step:
 
     text: str
     tokens: int  # sampled tokens, the end-of-turn token included
-    logprob: float  # sum over its tokens at temperature 1, full vocabulary; <= 0
+    logprob: float | None  # sum over its tokens at temperature 1, full vocabulary; <= 0; None: a server did not tell
 
     @property
-    def confidence(self) -> float:
-        """Geometric mean of the token probabilities, in [0, 1]; 1 for an empty step."""
-        return math.exp(self.logprob / self.tokens) if self.tokens else 1.0
+    def confidence(self) -> float | None:
+        """Geometric mean of the token probabilities, in [0, 1]; 1 for an empty step; None: not known."""
+        if not self.tokens:
+            return 1.0
+        return None if self.logprob is None else math.exp(self.logprob / self.tokens)
+
+    def joined(self, other: Step) -> Step:
+        """One step of this and what follows it."""
+        known = self.logprob is not None and other.logprob is not None
+        logprob = (self.logprob or 0.0) + (other.logprob or 0.0) if known else None
+        return Step(self.text + other.text, self.tokens + other.tokens, logprob)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +61,10 @@ class Prefix:
         return sum(step.tokens for step in self.steps)
 
     @property
-    def logprob(self) -> float:
-        """Sum of token log-probabilities; <= 0."""
-        return sum(step.logprob for step in self.steps)
+    def logprob(self) -> float | None:
+        """Sum of token log-probabilities; <= 0; None: that of a step is not known."""
+        known = [step.logprob for step in self.steps if step.logprob is not None]
+        return sum(known) if len(known) == len(self.steps) else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +76,6 @@ class Candidate:
     answer: str | None  # as written by the model; None: it gave no answer
     ended: Ended
     tokens: int  # sampled
-    logprob: float  # sum over tokens; <= 0
+    logprob: float | None  # sum over tokens; <= 0; None: not known
     score: float | None = None  # in [0, 1]; None: not scored
     step_scores: tuple[float, ...] = ()  # in [0, 1], one per step where the verifier gives them

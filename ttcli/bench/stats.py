@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import bdtr, ndtri
 
-
 _AT_ONCE = 100  # resamples: the larger, the faster, and the more memory
 
 

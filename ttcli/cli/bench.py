@@ -29,9 +29,8 @@ def bench(
     data: Annotated[
         str, typer.Argument(metavar="FILE|-", help="JSONL, gzipped or not, with problem or question, and answer.")
     ],
-    model: Annotated[
-        str, option("--model", "-m", env="MODEL", says="A name, a GGUF file or hf:OWNER/REPO/FILE.gguf.")
-    ] = "qwen2.5-coder-0.5b",
+    model: options.Model = None,
+    policy: options.PolicyUrl = None,
     method: Annotated[
         list[str] | None, option("--method", env=None, says="May be repeated; majority and best-of-n if left out.")
     ] = None,
@@ -86,11 +85,12 @@ def bench(
     wishes = _Wishes(as_json, quiet, plot, report, fail_under)
     tasks = make_tasks(method or (), verifier or (), budget)
     settings = Settings(
-        model=model,
+        model=options.model_name(model, policy),
         seed=seed,
         offline=offline,
         sampling=Sampling(temperature, top_k, top_p, min_p, max_tokens),
         machine=Machine(width, threads, gpu_layers),
+        policy=policy,
     )
     dataset = read_dataset(data, skip_bad=skip_bad)
     rows = select(dataset.rows, limit=limit, sample=sample, seed=seed)

@@ -9,11 +9,17 @@ import typer
 from typer.core import TyperOption
 
 
-def option(*names: str, env: str | None, says: str, more: bool = False) -> Any:
-    """An option that a TTC_ variable can set too; `more`: only --help-more shows it."""
-    panel = "More options" if more else None
-    variable = f"TTC_{env}" if env else None
-    return typer.Option(*names, envvar=variable, show_envvar=False, help=says, hidden=more, rich_help_panel=panel)
+def option(*names: str, env: str | None, says: str, more: bool = False, default: str | bool = True) -> Any:
+    """An option that a TTC_ variable can set too; `more`: only --help-more shows it; `default`: as --help puts it."""
+    return typer.Option(
+        *names,
+        envvar=f"TTC_{env}" if env else None,
+        show_envvar=False,
+        show_default=default,
+        help=says,
+        hidden=more,
+        rich_help_panel="More options" if more else None,
+    )
 
 
 def _show_more(context: typer.Context, wanted: bool) -> None:
@@ -25,6 +31,19 @@ def _show_more(context: typer.Context, wanted: bool) -> None:
         raise typer.Exit
 
 
+Model = Annotated[
+    str | None,
+    option(
+        "--model",
+        "-m",
+        env="MODEL",
+        says="A name, a GGUF file or hf:OWNER/REPO/FILE.gguf.",
+        default="qwen2.5-coder-0.5b",
+    ),
+]
+PolicyUrl = Annotated[
+    str | None, option("--policy", env="POLICY", says="Draw from an OpenAI-compatible server: http://HOST:PORT/v1.")
+]
 Temperature = Annotated[float, option("--temperature", "-t", env="TEMPERATURE", says="0: always the likeliest token.")]
 MaxTokens = Annotated[int, option("--max-tokens", env="MAX_TOKENS", says="Of one solution.")]
 Offline = Annotated[bool, option("--offline", env="OFFLINE", says="Never fetch a model.")]
@@ -34,9 +53,9 @@ MinP = Annotated[float, option(env="MIN_P", says="Relative to the likeliest; 0: 
 Width = Annotated[int | None, option(env="WIDTH", says="Texts in one batch.", more=True)]
 Threads = Annotated[int | None, option(env="THREADS", says="CPU threads.", more=True)]
 GpuLayers = Annotated[int | None, option(env="GPU_LAYERS", says="Layers on the GPU.", more=True)]
-More = Annotated[bool, typer.Option("--help-more", callback=_show_more, is_eager=True, help="The other options too.")]
+More = Annotated[bool, typer.Option("--help-more", callback=_show_more, is_eager=True, help="All options.")]
 StorePath = Annotated[
-    str | None, option("--store", env="STORE", says="The file that holds runs; its place is ttc's data directory.")
+    str | None, option("--store", env="STORE", says="The file of runs; in ttc's data directory if left out.")
 ]
 
 
@@ -45,3 +64,10 @@ def store_path(chosen: str | None) -> Path:
     from ttcli.catalog.home import home
 
     return Path(chosen).expanduser() if chosen else home() / "runs.sqlite3"
+
+
+def model_name(model: str | None, policy: str | None) -> str | None:
+    """The model asked for, or the default; None: the one that the server has."""
+    from ttcli.catalog.entry import DEFAULT_MODEL
+
+    return DEFAULT_MODEL if model is None and policy is None else model

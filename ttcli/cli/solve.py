@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
-from typer.core import TyperOption
 
+from ttcli.cli import options
+from ttcli.cli.options import option
 from ttcli.cli.signals import interrupted_by_ctrl_c
 from ttcli.errors import ProblemError
 
@@ -21,74 +22,35 @@ if TYPE_CHECKING:
 Show = Literal["auto", "tree", "lines", "none"]
 
 
-def _option(*names: str, env: str | None, says: str, more: bool = False, default: str | bool = True) -> Any:
-    """An option that a TTC_ variable can set too; `more`: only --help-more shows it; `default`: as --help puts it."""
-    panel = "More options" if more else None
-    variable = f"TTC_{env}" if env else None
-    return typer.Option(
-        *names,
-        envvar=variable,
-        show_envvar=False,
-        show_default=default,
-        help=says,
-        hidden=more,
-        rich_help_panel=panel,
-    )
-
-
-def _show_more(context: typer.Context, wanted: bool) -> None:
-    if wanted:
-        for parameter in context.command.params:
-            if isinstance(parameter, TyperOption):
-                parameter.hidden = False
-        print(context.get_help())
-        raise typer.Exit
-
-
 def solve(
     problem: Annotated[
         str | None, typer.Argument(metavar="PROBLEM|@FILE|-", help="The problem, @ and a file, or - for stdin.")
     ] = None,
-    model: Annotated[
-        str | None,
-        _option(
-            "--model",
-            "-m",
-            env="MODEL",
-            says="A name, a GGUF file or hf:OWNER/REPO/FILE.gguf.",
-            default="qwen2.5-coder-0.5b",
-        ),
-    ] = None,
-    policy: Annotated[
-        str | None, _option(env="POLICY", says="Draw from an OpenAI-compatible server: http://HOST:PORT/v1.")
-    ] = None,
+    model: options.Model = None,
+    policy: options.PolicyUrl = None,
     method: Annotated[
-        str | None, _option(env="METHOD", says="adaptive, majority, best-of-n, best-of-n-plain or greedy.")
+        str | None, option(env="METHOD", says="adaptive, majority, best-of-n, best-of-n-plain or greedy.")
     ] = None,
     verifier: Annotated[
-        str | None, _option(env="VERIFIER", says="confidence, confidence:weakest, judge or judge:MODEL.")
+        str | None, option(env="VERIFIER", says="confidence, confidence:weakest, judge or judge:MODEL.")
     ] = None,
     budget: Annotated[
-        str, _option("--budget", "-b", env="BUDGET", says="16 generations, 20000tok or 30s at most.")
+        str, option("--budget", "-b", env="BUDGET", says="16 generations, 20000tok or 30s at most.")
     ] = "16",
-    temperature: Annotated[
-        float, _option("--temperature", "-t", env="TEMPERATURE", says="0: always the likeliest token.")
-    ] = 0.8,
-    max_tokens: Annotated[int, _option(env="MAX_TOKENS", says="Of one solution.")] = 1024,
-    seed: Annotated[int, _option(env="SEED", says="Same seed, same width: same texts.")] = 0,
-    as_json: Annotated[bool, _option("--json", env=None, says="One JSON object on stdout.")] = False,
-    quiet: Annotated[bool, _option("--quiet", "-q", env="QUIET", says="Nothing but the answer.")] = False,
-    show: Annotated[Show, _option(env="SHOW", says="On stderr; auto: tree on a terminal, else lines.")] = "auto",
-    offline: Annotated[bool, _option("--offline", env="OFFLINE", says="Never fetch a model.")] = False,
-    top_k: Annotated[int, _option(env="TOP_K", says="Draw from the k likeliest tokens; 0: off.", more=True)] = 40,
-    top_p: Annotated[float, _option(env="TOP_P", says="Of this much probability; 1: off.", more=True)] = 0.95,
-    min_p: Annotated[float, _option(env="MIN_P", says="Relative to the likeliest; 0: off.", more=True)] = 0.0,
-    width: Annotated[int | None, _option(env="WIDTH", says="Texts in one batch.", more=True)] = None,
-    threads: Annotated[int | None, _option(env="THREADS", says="CPU threads.", more=True)] = None,
-    gpu_layers: Annotated[int | None, _option(env="GPU_LAYERS", says="Layers on the GPU.", more=True)] = None,
-    _more: Annotated[
-        bool, typer.Option("--help-more", callback=_show_more, is_eager=True, help="Sampler and engine options too.")
-    ] = False,
+    temperature: options.Temperature = 0.8,
+    max_tokens: options.MaxTokens = 1024,
+    seed: Annotated[int, option(env="SEED", says="Same seed, same width: same texts.")] = 0,
+    as_json: Annotated[bool, option("--json", env=None, says="One JSON object on stdout.")] = False,
+    quiet: Annotated[bool, option("--quiet", "-q", env="QUIET", says="Nothing but the answer.")] = False,
+    show: Annotated[Show, option(env="SHOW", says="On stderr; auto: tree on a terminal, else lines.")] = "auto",
+    offline: options.Offline = False,
+    top_k: options.TopK = 40,
+    top_p: options.TopP = 0.95,
+    min_p: options.MinP = 0.0,
+    width: options.Width = None,
+    threads: options.Threads = None,
+    gpu_layers: options.GpuLayers = None,
+    _more: options.More = False,
 ) -> int:
     """Solve one problem: draw many solutions at once, vote, print the answer.
 
@@ -102,12 +64,11 @@ def solve(
 
     ttc solve "What is 17 * 23?" --policy http://localhost:8000/v1
     """
-    from ttcli.catalog.entry import DEFAULT_MODEL
     from ttcli.cost import Budget
     from ttcli.settings import Machine, Sampling, Settings
 
     settings = Settings(
-        model=DEFAULT_MODEL if model is None and policy is None else model,
+        model=options.model_name(model, policy),
         method_name=method,
         verifier_name=verifier,
         budget=Budget.parse(budget),

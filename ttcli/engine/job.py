@@ -85,8 +85,7 @@ class Job:
         if self._step_tokens:
             step = Step(self._text, self._step_tokens, self._logprob)
             if self.steps and not step.text.strip():  # an end of turn right after a separator is no step of its own
-                last = self.steps.pop()
-                step = Step(last.text + step.text, last.tokens + step.tokens, last.logprob + step.logprob)
+                step = self.steps.pop().joined(step)
             self.steps.append(step)
         self._text, self._step_tokens, self._logprob = "", 0, 0.0
         self.ended = ended

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from ttcli.errors import BackendError
 from ttcli.tree import Prefix
 from ttcli.verifier.protocol import StepScores
 
@@ -19,11 +20,20 @@ class Confidence:
         self.name = "confidence:weakest" if weakest else "confidence"
 
     def score(self, prefixes: Sequence[Prefix]) -> list[StepScores]:
-        """Score by the log-probabilities that the prefixes carry."""
+        """Score by the log-probabilities that the prefixes carry.
+
+        Raises:
+            BackendError: they carry none, because the server that wrote them did not tell.
+        """
         return [self._score(prefix) for prefix in prefixes]
 
     def _score(self, prefix: Prefix) -> StepScores:
-        steps = tuple(step.confidence for step in prefix.steps)
+        steps = tuple(step.confidence for step in prefix.steps if step.confidence is not None)
+        if prefix.logprob is None or len(steps) < len(prefix.steps):
+            raise BackendError(
+                "the server gives no log-probabilities, so confidence has nothing to score by",
+                hint="--method adaptive, --verifier judge:MODEL, or a server that gives them",
+            )
         if self._weakest:
             return StepScores(min(steps, default=1.0), steps, 0)
         return StepScores(math.exp(prefix.logprob / prefix.tokens) if prefix.tokens else 1.0, steps, 0)
