@@ -26,12 +26,13 @@ from pathlib import Path
 
 from ttcli.catalog.pull import resolve
 from ttcli.engine import machine
+from ttcli.engine.branch import Branch, Piece
 from ttcli.engine.job import Job, Until
 from ttcli.engine.library import library
 from ttcli.engine.model import Model
 from ttcli.engine.sampling import Sampler, generator
 from ttcli.engine.scheduler import Scheduler
-from ttcli.engine.session import Branch, Piece, Session
+from ttcli.engine.session import Session
 from ttcli.engine.template import ChatTemplate
 from ttcli.policy.prompt import Prompt
 from ttcli.problem import Problem

@@ -28,10 +28,11 @@ from ttcli.bench.store import Store
 from ttcli.bench.work import Engine
 from ttcli.catalog.pull import resolve
 from ttcli.engine import machine
+from ttcli.engine.branch import Branch
 from ttcli.engine.job import Job, Until
 from ttcli.engine.sampling import Sampler, generator
 from ttcli.engine.scheduler import Scheduler
-from ttcli.engine.session import Branch, Session
+from ttcli.engine.session import Session
 from ttcli.engine.template import ChatTemplate
 from ttcli.interrupt import Interrupt
 from ttcli.policy.local import LocalPolicy

@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 
 from engine.conftest import WORD, MakeScheduler
+from ttcli.engine.branch import Branch, Piece
 from ttcli.engine.job import Job, Until
 from ttcli.engine.model import Model
 from ttcli.engine.sampling import Row, Sampler, generator
 from ttcli.engine.scheduler import Scheduler
-from ttcli.engine.session import Aborted, Branch, Piece
+from ttcli.engine.session import Aborted
 from ttcli.engine.template import ChatTemplate
 from ttcli.errors import PromptTooLong
 from ttcli.tree import Ended, Step

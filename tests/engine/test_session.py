@@ -9,9 +9,10 @@ import pytest
 
 from engine.conftest import MakeSession
 from ttcli.engine import library as library_module
+from ttcli.engine.branch import Branch, Piece
 from ttcli.engine.model import Model
 from ttcli.engine.sampling import Row
-from ttcli.engine.session import Aborted, Branch, Piece, Session
+from ttcli.engine.session import Aborted, Session
 from ttcli.errors import BackendError, ModelError
 
 PROMPT = "The capital of France is Paris. The capital of Germany is Berlin. The capital of Italy is"

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ttcli.engine.branch import Branch
 from ttcli.engine.sampling import Sampler
-from ttcli.engine.session import Branch
 from ttcli.tree import Ended, Step
 
 

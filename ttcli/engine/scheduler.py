@@ -9,9 +9,10 @@ from collections import deque
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from ttcli.engine.branch import Branch, Piece
 from ttcli.engine.job import Job
 from ttcli.engine.sampling import Dice, Row
-from ttcli.engine.session import Branch, Piece, Session
+from ttcli.engine.session import Session
 from ttcli.errors import BackendError, PromptTooLong
 from ttcli.tree import Ended
 

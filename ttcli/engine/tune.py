@@ -7,8 +7,9 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 from ttcli.engine import machine
+from ttcli.engine.branch import Branch, Piece
 from ttcli.engine.model import Model
-from ttcli.engine.session import Branch, Piece, Session
+from ttcli.engine.session import Session
 
 CPU_WIDTHS = (48, 32, 24, 16, 8, 4)
 GPU_WIDTHS = (192, 128, 96, 64, 32, 16)

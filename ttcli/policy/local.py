@@ -7,11 +7,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 
 from ttcli.engine import machine
+from ttcli.engine.branch import Branch
 from ttcli.engine.job import Job, Until
 from ttcli.engine.model import Model
 from ttcli.engine.sampling import Sampler, generator
 from ttcli.engine.scheduler import Scheduler
-from ttcli.engine.session import Aborted, Branch, Session
+from ttcli.engine.session import Aborted, Session
 from ttcli.engine.template import ChatTemplate
 from ttcli.errors import ModelError, PromptTooLong
 from ttcli.policy.call import Call, Text

@@ -10,10 +10,11 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from ttcli.engine.branch import Branch
 from ttcli.engine.model import Model
 from ttcli.engine.sampling import Row
 from ttcli.engine.scheduler import Scheduler
-from ttcli.engine.session import Aborted, Branch, Session
+from ttcli.engine.session import Aborted, Session
 from ttcli.engine.template import ChatTemplate
 from ttcli.errors import ModelError, PromptTooLong
 from ttcli.problem import Problem

@@ -1,0 +1,56 @@
+"""A run of tokens on top of its parent's: what a tree of texts in the KV cells is made of."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+class Branch:
+    """Tokens on top of a parent's; resident while a sequence id reaches them."""
+
+    __slots__ = ("cached", "parent", "released", "row", "seq", "standing", "start", "tokens", "used")
+
+    def __init__(self, parent: Branch | None, tokens: Iterable[int] = ()) -> None:
+        self.parent = parent
+        self.tokens = list(tokens)  # its own, without the parent's
+        self.start: int = parent.length if parent else 0  # position of its first token
+        self.cached = 0  # how many of its own tokens have cells
+        self.seq = -1  # sequence id; -1: not resident
+        self.standing = 0  # itself if resident, and the branches that stand on its cells
+        self.row: NDArray[np.float32] | None = None  # logits after its last token, once asked for
+        self.used = 0  # when it was last needed, for eviction
+        self.released = False  # nobody will build on it any more: not worth keeping
+
+    @property
+    def length(self) -> int:
+        """Tokens from the root to its end."""
+        return self.start + len(self.tokens)
+
+    @property
+    def pending(self) -> int:
+        """Own tokens that have no cell yet."""
+        return len(self.tokens) - self.cached
+
+    @property
+    def resident(self) -> bool:
+        """Whether a sequence id reaches it."""
+        return self.seq >= 0
+
+    def stands_on(self, other: Branch) -> bool:
+        """Whether the other is among its ancestors."""
+        node = self.parent
+        while node is not None and node is not other:
+            node = node.parent
+        return node is other
+
+
+class Piece(NamedTuple):
+    """Part of a batch: the next `size` pending tokens of a resident branch."""
+
+    branch: Branch
+    size: int
+    wants_row: bool  # logits after the last of them
