@@ -493,3 +493,30 @@ def test_a_cut_keeps_what_there_is() -> None:
     one.cut()
     assert [step.text for step in one.steps] == ["one\n\n", "tw"]
     assert one.ended is Ended.CUT
+
+
+def test_texts_in_streams_lie_side_by_side_in_every_decode(
+    make_dry_scheduler: MakeScheduler, prompt: list[int], essay: list[int]
+) -> None:
+    """llama.cpp computes streams in one go only where their ids follow one another."""
+    scheduler = make_dry_scheduler(cells=256, width=4, sequences=6, streams=True)
+    decode = scheduler.session.decode
+
+    def watched(pieces: Sequence[Piece]) -> Row:
+        seqs = [piece.branch.seq for piece in pieces]
+        assert seqs == sorted(seqs)
+        growing = [piece.branch.seq for piece in pieces if piece.branch in {each.branch for each in scheduler._running}]
+        assert growing == list(range(len(growing)))
+        return decode(pieces)
+
+    scheduler.session.decode = watched  # type: ignore[method-assign]
+    roots = [Branch(None, prompt), Branch(None, essay)]
+    lengths = [3, 9, 5, 2, 7, 4, 8, 3, 6, 5, 11]
+    jobs = [job(roots[n % 2], n, length) for n, length in enumerate(lengths)]
+    drain(scheduler, jobs)
+    assert [each.grown for each in jobs] == lengths
+    assert scheduler.again == 0
+    for root in roots:
+        scheduler.release(root)
+    assert scheduler.session.cells_used == 0
+    assert scheduler.session.sequences_free == scheduler.session.sequences

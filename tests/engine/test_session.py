@@ -391,3 +391,59 @@ def test_a_context_that_cannot_be_created_is_an_error_with_llama_cpps_reason(
     with pytest.raises(BackendError, match="context of 512 cells: failed to allocate buffer") as caught:
         make_session()
     assert caught.value.hint
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_streams_give_the_rows_that_a_text_alone_gives(make_session: MakeSession, prompt: list[int], seed: int) -> None:
+    """Whatever was forked, moved, detached and attached again before: a stream holds its own text and nothing else.
+
+    Another composition of the batch may shift a logit by half a unit; one token more or less shifts some by ten.
+    """
+    session = make_session(cells=64, sequences=8, streams=True, flash_attention=False)
+    alone = make_session(sequences=1, flash_attention=False)
+    rng = random.Random(seed)
+    branches: list[Branch] = []
+    for _ in range(50):
+        act = rng.choice(("fork", "fork", "grow", "grow", "detach", "attach", "gather"))
+        alive = [branch for branch in branches if branch.resident]
+        asleep = [branch for branch in branches if not branch.standing]
+        if act == "fork" and session.sequences_free:
+            branches.append(Branch(rng.choice([None, *branches]), rng.choices(prompt, k=rng.randint(1, 4))))
+            session.attach(branches[-1], aside=rng.random() < 0.3)
+        elif act == "attach" and session.sequences_free and asleep:
+            session.attach(rng.choice(asleep))
+        elif act == "detach" and alive:
+            session.detach(rng.choice(alive))
+        elif act == "gather" and alive:
+            growing = rng.sample(alive, rng.randint(1, len(alive)))
+            session.gather(growing)
+            others = [branch.seq for branch in alive if branch not in growing]
+            if len(alive) < session.sequences - len(growing):  # room enough to get out of the way
+                assert sorted(branch.seq for branch in growing) == list(range(len(growing)))
+                assert all(seq >= len(growing) for seq in others)
+        pending = [branch for branch in alive if branch.resident and branch.pending][:4]
+        if act == "grow" and pending:
+            rows = session.decode([Piece(branch, branch.pending, True) for branch in pending])
+            for branch, row in zip(pending, rows.copy(), strict=True):
+                text = resident(alone, None, tokens_of(branch))
+                np.testing.assert_allclose(row, run(alone, text)[0], atol=1.5)
+                alone.detach(text)
+    for branch in branches:
+        session.detach(branch)
+    assert session.cells_used == 0
+    assert session.sequences_free == session.sequences
+
+
+def tokens_of(branch: Branch) -> list[int]:
+    return [*(tokens_of(branch.parent) if branch.parent else []), *branch.tokens]
+
+
+def test_a_text_longer_than_its_stream_is_refused_before_llama_cpp_sees_it(
+    make_session: MakeSession, prompt: list[int]
+) -> None:
+    session = make_session(cells=64, sequences=2, streams=True, flash_attention=False)
+    assert session.longest == 256  # llama.cpp's block
+    assert session.cells == 512
+    text = resident(session, None, (prompt * 40)[:257])
+    with pytest.raises(BackendError, match="256 for a text"):
+        session.decode([Piece(text, 257, True)])

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from ttcli.engine import machine
 from ttcli.engine.model import Model
 from ttcli.engine.sampling import Sampler
 from ttcli.errors import ModelError, PromptTooLong
@@ -364,3 +365,39 @@ def test_a_call_is_asked_to_stop_before_decodes_that_others_bring_about(make_pol
     assert [each.prefix.ended for each in ended] == [Ended.CUT] * 2
     assert sum(each.tokens for each in ended) == seen <= 9 < max(told)
     assert seen >= 8
+
+
+def test_texts_have_streams_of_their_own_where_memory_allows(
+    make_policy: MakePolicy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(machine, "has_gpu", lambda: False)
+    policy = make_policy(width=4)
+    policy.start(STORY)
+    assert policy.scheduler.session.streams
+    assert policy.width == policy.scheduler.session.width == 4
+
+
+def test_texts_share_one_buffer_where_memory_is_short_or_a_gpu_has_it(
+    make_policy: MakePolicy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(machine, "has_gpu", lambda: False)
+    monkeypatch.setattr(machine, "available_memory", lambda: 600 * 23_040)
+    short = make_policy(width=32)
+    short.start(STORY)
+    assert not short.scheduler.session.streams
+    assert short.width == 32
+    monkeypatch.undo()
+    monkeypatch.setattr(machine, "has_gpu", lambda: True)
+    offloaded = make_policy(width=4)
+    offloaded.start(STORY)
+    assert not offloaded.scheduler.session.streams
+
+
+def test_as_many_texts_grow_at_once_as_have_streams(make_policy: MakePolicy, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(machine, "has_gpu", lambda: False)
+    policy = make_policy(width=32, max_tokens=200)
+    cells = 2 * 24 * (256 + 256)  # half of them may be taken
+    monkeypatch.setattr(machine, "available_memory", lambda: cells * policy.model.cell_bytes)
+    policy.start(STORY)
+    assert policy.scheduler.session.streams
+    assert 16 <= policy.width == policy.scheduler.session.width < 32

@@ -49,8 +49,13 @@ def available_memory() -> int | None:
     return int(fields["MemAvailable"].split()[0]) * 1024 if "MemAvailable" in fields else None
 
 
-def width() -> int:
-    """Texts in one batch that this machine decodes fastest, per token."""
+def has_gpu() -> bool:
+    """Whether llama.cpp was built for a GPU."""
     from ttcli.engine.library import library
 
-    return GPU_WIDTH if library().llama_supports_gpu_offload() else CPU_WIDTH
+    return bool(library().llama_supports_gpu_offload())
+
+
+def width() -> int:
+    """Texts in one batch that this machine decodes fastest, per token."""
+    return GPU_WIDTH if has_gpu() else CPU_WIDTH

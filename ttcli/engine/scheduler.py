@@ -62,10 +62,10 @@ class Scheduler:
             PromptTooLong: it could not fit even if it were alone.
         """
         need = job.parent.length + job.until.max_tokens
-        if need > self.session.cells:
+        if need > self.session.longest:
             raise PromptTooLong(
                 f"{job.parent.length} tokens of prompt and {job.until.max_tokens} of answer "
-                f"exceed the {self.session.cells} cells of the context",
+                f"exceed the {self.session.longest} cells of the context",
                 hint="lower --max-tokens",
             )
         self._waiting.append(job)
@@ -165,7 +165,8 @@ class Scheduler:
         while not self._make_room(sum(piece.size for piece in pieces)):
             self._preempt()
             pieces = self._pieces()
-        return pieces
+        self.session.gather(job.branch for job in self._running)
+        return sorted(pieces, key=lambda piece: piece.branch.seq)
 
     def _pieces(self) -> list[Piece]:
         space = self.session.batch - len(self._running)
@@ -192,7 +193,7 @@ class Scheduler:
         if not (self._make_room(self._promised + branch.length) and self._make_sequence()):
             return False
         known = len(branch.tokens)
-        self.session.attach(branch)
+        self.session.attach(branch, aside=True)
         self.again += len(branch.tokens) - known
         self._idle.add(branch)
         return True

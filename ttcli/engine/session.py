@@ -1,13 +1,16 @@
 """A llama.cpp context whose KV cells are shared down a tree of branches.
 
-A branch is a run of tokens on top of its parent's. Forking copies no cell: the child's sequence id is added to the
-parent's cells. A cell is free again when no branch that is resident stands on it.
+A branch is a run of tokens on top of its parent's. Forking decodes nothing again. In one buffer the child's sequence id
+is added to the parent's cells, and a cell is free again when no branch that is resident stands on it. With streams
+every sequence id has a buffer of its own, into which the parent's cells are copied: that takes more memory, but a
+text's attention then passes over its own cells only, not over those of all.
 """
 
 from __future__ import annotations
 
+import bisect
 import ctypes
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -31,11 +34,12 @@ class Aborted(Exception):
 
 
 class Session:
-    """One llama.cpp context: `cells` KV cells in one buffer, at most `width` rows of logits per decode.
+    """One llama.cpp context with at most `width` rows of logits per decode.
 
-    `sequences` branches may be resident at once (at most 256); each costs a row of logits in memory.
 
-    `flash_attention` is fast for many sequences, but llama.cpp's CPU kernel for small batches accumulates in 16 bits:
+
+
+    `flash_attention` saves memory traffic on a GPU. llama.cpp's CPU kernel for small batches accumulates in 16 bits:
     what is read off a single row, as a judge does, shifts with the size of the batch. Without it, it does not.
 
     `halted` is asked during every decode, about once per graph node; when it says yes, the decode raises Aborted.
@@ -52,6 +56,7 @@ class Session:
         cells: int,
         width: int,
         sequences: int | None = None,
+        streams: bool = False,
         threads: int | None = None,
         flash_attention: bool = True,
         halted: Callable[[], bool] | None = None,
@@ -65,25 +70,28 @@ class Session:
         self._ctrl_c = False  # a KeyboardInterrupt came up in the callback, which C code would swallow
         self._abort = lib.ggml_abort_callback(self._ask)
         self.sequences = min(MAX_SEQUENCES, sequences or width + SPARE_SEQUENCES)
+        self.streams = streams
         self._context = self._create(cells, flash_attention)
         self._memory = lib.llama_get_memory(self._context)
         self.batch = int(lib.llama_n_batch(self._context))
         self.cells = int(lib.llama_n_ctx(self._context))
+        self.longest = self.cells // self.sequences if streams else self.cells  # tokens of a text
         self.cells_used = 0
         self.decodes = 0  # calls that went through
         self.decoded = 0  # tokens
-        self._free = list(range(self.sequences - 1, -1, -1))
+        self._free = list(range(self.sequences))  # ascending
         self._residents: dict[int, Branch] = {}  # by sequence id
         self._arrays = _BatchArrays(lib, self.batch)
 
     def _create(self, cells: int, flash_attention: bool) -> Any:
         lib = self._lib
         params = lib.llama_context_default_params()
-        params.n_ctx = -(-cells // _CELL_BLOCK) * _CELL_BLOCK
+        params.n_ctx = -(-cells // _CELL_BLOCK) * _CELL_BLOCK * (self.sequences if self.streams else 1)
         params.n_batch = params.n_ubatch = max(BATCH, self.width)
         # llama.cpp reserves a row of logits per sequence id, and asserts that no fewer outputs are allowed
         params.n_seq_max = params.n_outputs_max = self.sequences
-        params.kv_unified = params.swa_full = True
+        params.kv_unified = not self.streams
+        params.swa_full = True
         params.flash_attn_type = (
             lib.LLAMA_FLASH_ATTN_TYPE_ENABLED if flash_attention else lib.LLAMA_FLASH_ATTN_TYPE_DISABLED
         )
@@ -125,8 +133,10 @@ class Session:
         """Sequence ids not in use."""
         return len(self._free)
 
-    def attach(self, branch: Branch) -> None:
+    def attach(self, branch: Branch, *, aside: bool = False) -> None:
         """Make a branch resident: fork the nearest ancestor that has its cells, take over the tokens in between.
+
+        `aside`: it is not going to grow with the others; see `gather`.
 
         Raises:
             BackendError: no sequence id is free, or the branch is resident or stood upon.
@@ -139,19 +149,51 @@ class Session:
             assert branch.parent is not None  # `parent` is among its ancestors
             branch.tokens[:0] = branch.parent.tokens
             branch.start, branch.parent = branch.parent.start, branch.parent.parent
-        branch.seq = self._free.pop()
+        branch.seq = self._free.pop(-1 if aside else 0)
         branch.standing = 1
         if parent is not None:
-            self._lib.llama_memory_seq_cp(self._memory, self._reaching(parent), branch.seq, -1, parent.length)
+            self._fork(self._reaching(parent), branch.seq, parent.length)
             parent.standing += 1
         self._residents[branch.seq] = branch
+
+    def gather(self, growing: Iterable[Branch]) -> None:
+        """Give branches that grow together the lowest sequence ids, and the others higher ones.
+
+        With streams llama.cpp computes a batch in one go only as far as the ids in it follow one another.
+        """
+        if not self.streams:
+            return
+        members = set(growing)
+        for branch in [each for each in self._residents.values() if each not in members and each.seq < len(members)]:
+            if self._free and self._free[-1] > branch.seq:
+                self._move(branch, self._free.pop())
+        for branch in sorted(members, key=lambda each: -each.seq):
+            if self._free and self._free[0] < branch.seq:
+                self._move(branch, self._free.pop(0))
+
+    def _move(self, branch: Branch, seq: int) -> None:
+        """Give a resident another sequence id, one that is not among the free ones any more."""
+        self._fork(branch.seq, seq, branch.start + branch.cached)
+        self._lib.llama_memory_seq_rm(self._memory, branch.seq, -1, -1)
+        bisect.insort(self._free, branch.seq)
+        del self._residents[branch.seq]
+        branch.seq = seq
+        self._residents[seq] = branch
+
+    def _fork(self, source: int, target: int, length: int) -> None:
+        """Let a sequence id that holds nothing have the first `length` cells of another."""
+        if self.streams:  # whole streams are copied: what goes beyond is taken away again
+            self._lib.llama_memory_seq_cp(self._memory, source, target, -1, -1)
+            self._lib.llama_memory_seq_rm(self._memory, target, length, -1)
+        else:
+            self._lib.llama_memory_seq_cp(self._memory, source, target, -1, length)
 
     def detach(self, branch: Branch) -> None:
         """Take a branch's sequence id away; its cells are free at once unless another branch stands on them."""
         if not branch.resident:
             return
         self._lib.llama_memory_seq_rm(self._memory, branch.seq, -1, -1)
-        self._free.append(branch.seq)
+        bisect.insort(self._free, branch.seq)
         del self._residents[branch.seq]
         branch.seq = -1
         node: Branch | None = branch
@@ -192,8 +234,9 @@ class Session:
         size, rows = sum(piece.size for piece in pieces), sum(piece.wants_row for piece in pieces)
         if not 0 < size <= self.batch or rows > self.sequences:
             raise BackendError(f"{size} tokens and {rows} rows exceed a batch of {self.batch} and {self.sequences}")
-        if size > self.cells_free:
-            raise BackendError(f"{size} tokens do not fit the {self.cells_free} free cells")
+        longest = max(piece.branch.start + piece.branch.cached + piece.size for piece in pieces)
+        if size > self.cells_free or longest > self.longest:
+            raise BackendError(f"{size} tokens do not fit {self.cells_free} free cells of {self.longest} for a text")
         if self._halted():  # only a CPU asks in the middle
             raise Aborted
         arrays = self._arrays

@@ -38,12 +38,20 @@ def speeds(
     Raises:
         Aborted: `halted` said so.
     """
-    gpu = machine.width() == machine.GPU_WIDTH
+    gpu = machine.has_gpu()
     widths = sorted(widths or (GPU_WIDTHS if gpu else CPU_WIDTHS), reverse=True)
     steps = (_STEPS + 1) * len(widths)
     most = widths[0]
+    longest = context + steps
     session = Session(
-        model, cells=most * (context + steps) + 64, width=most, sequences=most, threads=threads, halted=halted
+        model,
+        cells=most * longest + 64 if gpu else longest,
+        width=most,
+        sequences=most,
+        streams=not gpu,
+        threads=threads,
+        flash_attention=gpu,
+        halted=halted,
     )
     try:
         words = model.tokenize("The sum of these numbers is what we want to know. ", special=False)

@@ -21,8 +21,12 @@ from ttcli.policy.protocol import Extend, Extension, Growth, Load
 from ttcli.problem import Problem
 from ttcli.tree import Ended, Prefix
 
-_CELLS_PER_TEXT = 384  # of the default context: more is seldom needed, and preemption copes when it is
+_CELLS_PER_TEXT = 384  # in one buffer for all: more is seldom needed, and preemption copes when it is
+_CELL_BLOCK = 256  # llama.cpp rounds the cells of a stream up to these
+_SPARE = 4  # streams beside the texts': prompts
+_ENOUGH = 16  # texts in streams of their own are at least as fast as any number in one buffer
 _MEMORY_SHARE = 0.5  # of what is available that the cells may take
+_MODEST = 400_000_000  # bytes
 
 
 class LocalPolicy:
@@ -155,35 +159,45 @@ class LocalPolicy:
         """Have a context that holds this prompt and an answer; a small one is replaced while it holds nothing."""
         need = prompt + self._max_tokens
         if self._scheduler is not None:
-            if need <= self._scheduler.session.cells:
+            if need <= self._scheduler.session.longest:
                 return
             if self._branches or self._scheduler.busy:
                 raise PromptTooLong(
                     f"the prompt takes {prompt} tokens and the answer up to {self._max_tokens}, "
-                    f"but the context in use has {self._scheduler.session.cells} cells",
+                    f"but the context in use has {self._scheduler.session.longest} cells",
                     hint="give it a run of its own",
                 )
             self.close()
         longest, prompts = self._usual_prompts
-        longest, prompts = max(longest, prompt), max(prompts, 1)
-        need = longest + self._max_tokens
-        usual = prompts * longest + self.width * min(self._max_tokens, _CELLS_PER_TEXT)
-        cells = self._cells or min(usual, self._affordable())
-        self._scheduler = Scheduler(
-            Session(
-                self.model,
-                cells=max(cells, need),
-                width=self.width,
-                threads=self._threads,
-                halted=self._interrupted,
-            )
+        self._scheduler = Scheduler(self._session(max(longest, prompt), max(prompts, 1)))
+
+    def _session(self, prompt: int, prompts: int) -> Session:
+        """A context for so many prompts of this length: in streams on a CPU that has the memory, else in one buffer."""
+        need, affordable = prompt + self._max_tokens, self._affordable(prompts)
+        texts = affordable // (need + _CELL_BLOCK) - _SPARE
+        # a GPU's memory is not known here, and one buffer takes less of it
+        streams = self._cells is None and texts >= min(self.width, _ENOUGH) and not machine.has_gpu()
+        if streams:
+            self.width = min(self.width, texts)
+        usual = prompts * prompt + self.width * min(self._max_tokens, _CELLS_PER_TEXT)
+        return Session(
+            self.model,
+            cells=need if streams else max(need, self._cells or min(usual, affordable)),
+            width=self.width,
+            sequences=self.width + _SPARE if streams else None,
+            streams=streams,
+            threads=self._threads,
+            flash_attention=not streams,
+            halted=self._interrupted,
         )
 
-    def _affordable(self) -> int:
+    def _affordable(self, prompts: int) -> int:
+        """Cells that may be taken: for one problem a modest part of any machine, for many as much as half of it."""
         memory = machine.available_memory()
         if memory is None:
             return self.model.context * self.width
-        return int(memory * _MEMORY_SHARE / self.model.cell_bytes)
+        share = int(memory * _MEMORY_SHARE)
+        return (share if prompts > 1 else min(share, _MODEST)) // self.model.cell_bytes
 
     def _handle(self, prefix: Prefix, branch: Branch) -> Prefix:
         self._next_id += 1
