@@ -54,6 +54,20 @@ class Endless(Model):
         return False
 
 
+def context(model: Model, prompt: int, width: int, tokens: int) -> Session:
+    """A context as `LocalPolicy` would have it here: streams on a CPU, one buffer on a GPU."""
+    gpu = machine.has_gpu()
+    longest = prompt + tokens + 1
+    return Session(
+        model,
+        cells=prompt + width * (tokens + 1) + 64 if gpu else longest,
+        width=width,
+        sequences=width + 4,
+        streams=not gpu,
+        flash_attention=gpu,
+    )
+
+
 def engine(session: Session, prompt: list[int], texts: int, tokens: int) -> Iterator[int]:
     """Texts through the scheduler; yields the tokens of each step, the first of which decodes the prompt."""
     scheduler = Scheduler(session)
@@ -68,7 +82,7 @@ def engine(session: Session, prompt: list[int], texts: int, tokens: int) -> Iter
 def ceiling(session: Session, prompt: list[int], texts: int, tokens: int) -> Iterator[int]:
     """The same decodes without sampling: waves of branches that take a fixed token each time."""
     root = Branch(None, prompt)
-    session.attach(root)
+    session.attach(root, aside=True)
     session.decode([Piece(root, len(prompt), True)])
     yield 0
     for wave in range(0, texts, session.width):
@@ -158,8 +172,7 @@ def compare(path: Path, model: Model, texts: int, tokens: int, width: int, patie
     """Seconds per solution of each way in one round, which ends early after `patience` seconds."""
     prompt = ChatTemplate(model).encode(Prompt(system="You are a helpful assistant.").messages(Problem(PROBLEM)))
     width = min(width, texts)
-    cells = len(prompt) + width * (tokens + 1) + 64
-    sessions = [Session(model, cells=cells, width=width) for _ in range(2)]
+    sessions = [context(model, len(prompt), width, tokens) for _ in range(2)]
     clocks = {
         "engine": Clock(engine(sessions[0], prompt, texts, tokens)),
         "loop": Clock(loop(path, prompt, tokens)),

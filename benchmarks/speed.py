@@ -8,9 +8,8 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from engine import PROBLEM, Clock, Endless, engine
+from engine import PROBLEM, Clock, Endless, context, engine
 
-from ttcli.engine.session import Session
 from ttcli.engine.template import ChatTemplate
 from ttcli.policy.prompt import Prompt
 from ttcli.problem import Problem
@@ -20,7 +19,7 @@ def main() -> None:
     path, texts, tokens = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
     model = Endless(path)
     prompt = ChatTemplate(model).encode(Prompt().messages(Problem(PROBLEM)))
-    session = Session(model, cells=len(prompt) + texts * (tokens + 1) + 64, width=texts)
+    session = context(model, len(prompt), texts, tokens)
     clock = Clock(engine(session, prompt, texts, tokens))
     while clock.turn():
         pass
