@@ -6,19 +6,19 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from ttcli import __version__
-from ttcli.bench.config import RunConfig, VerifierConfig
+from ttcli.bench.cluster import cluster
+from ttcli.bench.config import RunConfig
 from ttcli.bench.dataset import Row
 from ttcli.bench.figures import load_figures
 from ttcli.bench.plan import Forecast, forecast, speed
 from ttcli.bench.runner import Crew, Progress, Runner, open_tasks
 from ttcli.bench.store import Run, Store
 from ttcli.bench.task import Task
-from ttcli.bench.work import Engine
+from ttcli.bench.worker import Description, describe, engine
 from ttcli.catalog.progress import Progress as Download
 from ttcli.interrupt import Interrupt
 from ttcli.settings import Settings
-from ttcli.solve import Workbench, workbench
+from ttcli.solve import workbench
 from ttcli.verifier.spec import VerifierSpec
 
 
@@ -33,6 +33,7 @@ class Order:
     rows: tuple[Row, ...]
     command: tuple[str, ...]
     retry_failed: bool = False
+    ray: str | None = None  # workers, see `connection.places`; None: the engine of this process
 
     @property
     def verifiers(self) -> list[VerifierSpec]:
@@ -60,59 +61,61 @@ class Sitting:
 
 @contextmanager
 def sitting(store: Store, order: Order, interrupt: Interrupt, download: Download) -> Iterator[Sitting]:
-    """Load the models, and find the run or begin it.
+    """Load the models, here or in the workers, and find the run or begin it.
 
     Raises:
-        TtcError: as `workbench` does; StoreError where another process is at work on the run.
+        TtcError: as `workbench` or `cluster` do; StoreError where another process is at work on the run.
     """
-    settings = order.settings
-    with workbench(settings, interrupt, download, bench=order.verifiers) as rig:
-        run = store.begin(_config(order, rig), order.rows)
+    with _crew(order, interrupt, download) as (crew, description):
+        run = store.begin(_config(order, description), order.rows)
         with store.working_on(run):
             if order.retry_failed:
                 store.forget(run, failures=True)
-            sampling = settings.sampling
-            yield Sitting(
-                store,
-                run,
-                Engine(rig, seed=settings.seed, temperature=sampling.temperature, max_tokens=sampling.max_tokens),
-            )
+            yield Sitting(store, run, crew)
+
+
+@contextmanager
+def _crew(order: Order, interrupt: Interrupt, download: Download) -> Iterator[tuple[Crew, Description]]:
+    if order.ray is not None:
+        with cluster(order.ray, order.settings, order.verifiers, interrupt, download.note) as workers:
+            yield workers, workers.description
+    else:
+        with workbench(order.settings, interrupt, download, bench=order.verifiers) as rig:
+            yield engine(rig), describe(rig)
 
 
 def foresee(store: Store, order: Order, interrupt: Interrupt, download: Download) -> tuple[Forecast, float | None]:
     """What is left to draw of a run, and at how many tokens per second; None where that cannot be measured.
 
-    The speed is that of the last run with this model, or is measured now. Nothing stays behind in the store.
+    The speed is that of the last run with this model, or is measured now, on this machine: no worker of `order.ray`
+    is asked. Nothing stays behind in the store.
     """
     with workbench(order.settings, interrupt, download, bench=order.verifiers) as rig:
-        config = _config(order, rig)
-        known = config.run_id(order.rows) in {run.id for run in store.runs()}
-        run = store.begin(config, order.rows)
+        config = _config(order, describe(rig))
+        known = next((run for run in store.runs() if run.id == config.run_id(order.rows)), None)
+        run = known or store.begin(config, order.rows)
         try:
             left = forecast(load_figures(store, run), order.settings.sampling.max_tokens)
         finally:
-            if not known:
+            if known is None:
                 store.remove(run, samples=False)
         same = [other for other in store.runs() if other.config.source_key == config.source_key]
         speeds = [measured for other in same if (measured := speed(store.loads(other))) is not None]
         return left, speeds[-1] if speeds else rig.measure()
 
 
-def _config(order: Order, rig: Workbench) -> RunConfig:
+def _config(order: Order, description: Description) -> RunConfig:
     settings = order.settings
     return RunConfig(
-        model=rig.policy.name,
-        recipe=rig.recipe,
-        parameters=rig.policy.parameters,
+        model=description.name,
+        recipe=description.recipe,
+        parameters=description.parameters,
         tasks=order.tasks,
-        verifiers={
-            name: VerifierConfig(rig.verifier_key(name), verifier.parameters)
-            for name, verifier in rig.verifiers.items()
-        },
+        verifiers=description.verifiers,
         temperature=settings.sampling.temperature,
         seed=settings.seed,
         data=order.data,
         baseline=order.baseline,
         command=order.command,
-        ttc=__version__,
+        ttc=description.ttc,
     )

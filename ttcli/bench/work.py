@@ -67,10 +67,11 @@ class Engine:
         """Have room for the longest of these problems."""
         self._rig.policy.expect(problems)
 
-    def run(self, works: Iterable[Work]) -> Iterator[Record]:
+    def run(self, works: Iterable[Work | None]) -> Iterator[Record]:
         """What comes of the works, as it comes; ends early, with nothing half-done, when the interrupt is requested.
 
-        The next problem is opened when those that are open leave places in the batch. No clock decides anything: the
+        The next problem is opened when those that are open leave places in the batch. None from the works means "none
+        now, ask again after the next turn", and ends the call when no problem is open. No clock decides anything: the
         same works give the same records.
 
         Raises:
@@ -84,16 +85,22 @@ class Engine:
                     work = next(waiting, None)
                     if work is not None:
                         alone = any(task.budget.unit is Unit.SECONDS for task in work.tasks)
+                        while alone and active and not self._rig.interrupt.requested:
+                            yield from self._round(active)
                         active.append(self._solve(work))
                         yield from self._turn(active, active[-1])
                         continue
                 if not active:
                     return
-                for problem in list(active):
-                    yield from self._turn(active, problem)
+                yield from self._round(active)
         finally:
             for problem in active:
                 problem.close()
+
+    def _round(self, active: deque[_Turns]) -> Iterator[Record]:
+        """A turn for every problem."""
+        for problem in list(active):
+            yield from self._turn(active, problem)
 
     def _turn(self, active: deque[_Turns], problem: _Turns) -> Iterator[Record]:
         """Let one problem go on until it has had a decode, or is done."""

@@ -54,6 +54,10 @@ def bench(
     ] = None,
     skip_bad: Annotated[bool, option("--skip-bad", env=None, says="Leave out bad rows.", more=True)] = False,
     retry_failed: Annotated[bool, option("--retry-failed", env=None, says="Try those again.", more=True)] = False,
+    ray: Annotated[
+        str | None,
+        option("--ray", env="RAY", says="Spread over workers: local:2, or a Ray cluster's HOST:6379.", more=True),
+    ] = None,
     store: options.StorePath = None,
     temperature: options.Temperature = 0.8,
     max_tokens: options.MaxTokens = 1024,
@@ -97,7 +101,7 @@ def bench(
     for bad in dataset.bad:
         print(f"line {bad.line} left out: {bad.reason}", file=sys.stderr)
     command = ("ttc", *sys.argv[1:])
-    order = Order(settings, tasks, choose_baseline(tasks, baseline), dataset.name, rows, command, retry_failed)
+    order = Order(settings, tasks, choose_baseline(tasks, baseline), dataset.name, rows, command, retry_failed, ray)
     with Store(options.store_path(store)) as opened:
         if dry_run:
             return _dry_run(opened, order, wishes)
