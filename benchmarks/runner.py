@@ -23,9 +23,10 @@ from pathlib import Path
 from ttcli.bench.dataset import Row, read_dataset, select
 from ttcli.bench.plan import make_tasks
 from ttcli.bench.runner import Runner
-from ttcli.bench.sitting import Order, run_config
+from ttcli.bench.sitting import Order, config_of
 from ttcli.bench.store import Store
-from ttcli.bench.work import Engine
+from ttcli.bench.worker import describe
+from ttcli.bench.worker import engine as crew_of
 from ttcli.catalog.pull import resolve
 from ttcli.engine import machine
 from ttcli.engine.branch import Branch
@@ -46,11 +47,9 @@ STRETCH = 50  # decodes per ratio
 
 def runner(store: Store, order: Order, rig: Workbench) -> Iterator[int]:
     """Tokens of each decode."""
-    sampling = order.settings.sampling
-    crew = Engine(rig, seed=0, temperature=sampling.temperature, max_tokens=sampling.max_tokens)
-    run = store.begin(run_config(order, rig), order.rows)
+    run = store.begin(config_of(order, describe(rig)), order.rows)
     before = 0
-    for _ in Runner(store, run).go(crew):
+    for _ in Runner(store, run).go(crew_of(rig)):
         load = rig.policy.load
         rows = load.rows if load else 0
         if rows > before:
@@ -127,8 +126,16 @@ def main() -> None:
             raise SystemExit("this measures the engine in this process")
         policy.expect([row.problem for row in rows])
         policy.release([policy.start(rows[0].problem)])  # its context is made: the other gets as many cells
-        cells = policy.scheduler.session.cells
-        session = Session(policy.model, cells=cells, width=policy.width, threads=machine.threads())
+        ours = policy.scheduler.session
+        session = Session(
+            policy.model,
+            cells=ours.longest if ours.streams else ours.cells,
+            width=policy.width,
+            sequences=ours.sequences,
+            streams=ours.streams,
+            flash_attention=not ours.streams,
+            threads=machine.threads(),
+        )
         ratios, seconds = measure(
             Clock(runner(store, order, rig)),
             Clock(engine(policy, session, rows, options.budget, options.max_tokens)),

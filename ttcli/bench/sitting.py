@@ -67,7 +67,7 @@ def sitting(store: Store, order: Order, interrupt: Interrupt, download: Download
         TtcError: as `workbench` or `cluster` do; StoreError where another process is at work on the run.
     """
     with _crew(order, interrupt, download) as (crew, description):
-        run = store.begin(_config(order, description), order.rows)
+        run = store.begin(config_of(order, description), order.rows)
         with store.working_on(run):
             if order.retry_failed:
                 store.forget(run, failures=True)
@@ -91,7 +91,7 @@ def foresee(store: Store, order: Order, interrupt: Interrupt, download: Download
     is asked. Nothing stays behind in the store.
     """
     with workbench(order.settings, interrupt, download, bench=order.verifiers) as rig:
-        config = _config(order, describe(rig))
+        config = config_of(order, describe(rig))
         known = next((run for run in store.runs() if run.id == config.run_id(order.rows)), None)
         run = known or store.begin(config, order.rows)
         try:
@@ -104,7 +104,8 @@ def foresee(store: Store, order: Order, interrupt: Interrupt, download: Download
         return left, speeds[-1] if speeds else rig.measure()
 
 
-def _config(order: Order, description: Description) -> RunConfig:
+def config_of(order: Order, description: Description) -> RunConfig:
+    """What the run of an order consists of."""
     settings = order.settings
     return RunConfig(
         model=description.name,
