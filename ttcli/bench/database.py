@@ -65,7 +65,7 @@ class Database:
                 sqlite3.SQLITE_NOTADB: f"{self.path} is no store of ttc",
                 sqlite3.SQLITE_BUSY: f"{self.path} has been kept busy by another process for {_PATIENCE:.0f} s",
             }.get(code, f"{self.path}: {error}")
-            hint = "free some space and run the same command again" if code == sqlite3.SQLITE_FULL else _HINT
+            hint = "free some space" if code == sqlite3.SQLITE_FULL else _HINT
             raise StoreError(message, hint=hint) from error
         except OSError as error:
             raise StoreError(f"{self.path} cannot be used: {error.strerror or error}", hint=_HINT) from error
@@ -74,19 +74,30 @@ class Database:
         if readonly:
             return self._open_to_read()
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        connection = sqlite3.connect(self.path, timeout=_PATIENCE, isolation_level=None)
-        connection.execute("PRAGMA foreign_keys = ON")
-        migrate(connection, str(self.path))
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("PRAGMA synchronous = NORMAL")  # in WAL a killed process loses nothing that was committed
+        with _opened(str(self.path)) as connection:
+            connection.execute("PRAGMA foreign_keys = ON")
+            migrate(connection, str(self.path))
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("PRAGMA synchronous = NORMAL")  # in WAL a killed process loses nothing it committed
         return connection
 
     def _open_to_read(self) -> sqlite3.Connection:
         uri = self.path.absolute().as_uri() + "?mode=ro"
         try:
-            connection = sqlite3.connect(uri, uri=True, timeout=_PATIENCE, isolation_level=None)
-            migrate(connection, str(self.path))
+            with _opened(uri, uri=True) as connection:
+                migrate(connection, str(self.path))
         except sqlite3.OperationalError:  # where WAL's companion files cannot be made, on a read-only disk
-            connection = sqlite3.connect(f"{uri}&immutable=1", uri=True, isolation_level=None)
-            migrate(connection, str(self.path))
+            with _opened(f"{uri}&immutable=1", uri=True) as connection:
+                migrate(connection, str(self.path))
         return connection
+
+
+@contextmanager
+def _opened(name: str, *, uri: bool = False) -> Iterator[sqlite3.Connection]:
+    """A connection that stays open unless the block fails."""
+    connection = sqlite3.connect(name, uri=uri, timeout=_PATIENCE, isolation_level=None)
+    try:
+        yield connection
+    except BaseException:
+        connection.close()
+        raise

@@ -60,9 +60,9 @@ class Summary:
     problems: int  # of the run
     done: int  # with all tasks done or failed
     failed: int  # with a task that failed
-    samples: int  # independent ones
-    silent: float  # part of the samples without an answer
-    truncated: float  # part of the samples that ran into the token limit
+    samples: int  # independent ones, those of problems in work included
+    silent: float  # part of the samples of problems that are done without an answer
+    truncated: float  # part of these that ran into the token limit
     lines: tuple[Line, ...]  # by method in order of the command, then COVERAGE and RANDOM; each by budget
     groups: tuple[Group, ...]
     fill: float | None  # part of the places in the batch that were taken, while problems waited; None: not known
@@ -80,19 +80,20 @@ def summarise(store: Store, run: Run) -> Summary:
 
 
 def summary_of(run: Run, figures: Sequence[ProblemFigures], loads: Sequence[LoadRow] = ()) -> Summary:
-    """All figures of a run, from those of its problems."""
+    """All figures of a run, from those of its problems that are done: samples that ended early are no fair draw."""
     config = run.config
-    facts = [each for problem in figures for each in problem.facts]
+    done = [problem for problem in figures if all(problem.figure(task) for task in config.tasks)]
+    facts = [each for problem in done for each in problem.facts]
     return Summary(
         run=run,
         problems=len(figures),
-        done=sum(all(problem.figure(task) for task in config.tasks) for problem in figures),
+        done=len(done),
         failed=sum(bool(problem.failed) for problem in figures),
-        samples=len(facts),
+        samples=sum(len(problem.facts) for problem in figures),
         silent=_share(each.answer is None for each in facts),
         truncated=_share(each.ended is Ended.LENGTH for each in facts),
-        lines=tuple(_lines(config, figures, curve_tasks(config))),
-        groups=tuple(_groups(config, figures)),
+        lines=tuple(_lines(config, done, curve_tasks(config))),
+        groups=tuple(_groups(config, done)),
         fill=fill(loads),
     )
 

@@ -27,8 +27,8 @@ def run_header(summary: Summary, *, width: int = WIDTH, marks: Marks = UNICODE) 
         "model": config.model,
         "data": f"{config.data}, {words.counted(summary.problems, 'problem')}: {', '.join(done)}",
         "drawn": f"at temperature {config.temperature:g}, seed {config.seed}",
-        "samples": f"{summary.samples:,}: {_part(summary.silent, summary.samples)} without an answer, "
-        f"{_part(summary.truncated, summary.samples)} cut at the token limit",
+        "samples": f"{summary.samples:,}: {percent(summary.silent)} without an answer, "
+        f"{percent(summary.truncated)} cut at the token limit",
         "batch": f"{summary.fill:.1%} full while problems waited".replace("%", " %") if summary.fill else "",
     }
     lines: list[str] = []
@@ -180,10 +180,6 @@ def _totals(lines: Sequence[Line], *, known: bool) -> list[Column]:
         Column("FLOPs", [short(each.flops * n) if known else "-" for each, n in paired]),
         Column("time", [words.duration(each.seconds * n) for each, n in paired]),
     ]
-
-
-def _part(share: float, of: int) -> str:
-    return f"{round(share * of):,} ({100 * share:.1f} %)"
 
 
 def _to_tell(row: Pairing) -> str:
