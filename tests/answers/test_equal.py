@@ -152,6 +152,39 @@ def test_many_threads_may_ask_at_once(fake: Fake) -> None:
     assert fake.starts == 1
 
 
+def test_verdicts_are_what_took_mathematics_and_was_answered(fake: Fake) -> None:
+    assert fake.checker.verdicts == {}
+    assert fake.checker.equivalent("0.5", r"\frac{1}{2}")
+    assert fake.checker.equivalent("x", "y")
+    assert not fake.checker.equivalent("die+1", "1")
+    assert fake.checker.verdicts == {("x", "y"): True}
+
+
+def test_what_is_remembered_is_not_asked_again(fake: Fake) -> None:
+    fake.checker.remember({("x", "y"): False, ("a", "b"): True})
+    assert not fake.checker.equivalent("y", "x")
+    assert fake.checker.equivalent("a", "b")
+    assert fake.starts == 0
+    assert fake.checker.equivalent("x", "z")
+    assert fake.checker.verdicts == {("x", "y"): False, ("a", "b"): True, ("x", "z"): True}
+
+
+def test_verdicts_remembered_by_another_checker_are_the_same_answers(fake: Fake) -> None:
+    pairs = [("x", "y"), (r"\sqrt{8}", r"2\sqrt{2}"), ("3 cm + x", "x"), (r"\text{no}+1", "n+o")]
+    replies = [fake.checker.equivalent(*pair) for pair in pairs]
+    other = Checker(["/nonexistent/program"])
+    other.remember(fake.checker.verdicts)
+    assert [other.equivalent(b, a) for a, b in pairs] == replies
+    assert other.failures == 0
+
+
+def test_a_question_that_got_no_reply_may_be_answered_by_what_is_remembered(fake: Fake) -> None:
+    assert not fake.checker.equivalent("die+1", "1")
+    fake.checker.remember({("1", "die+1"): True})
+    assert fake.checker.equivalent("die+1", "1")
+    assert fake.checker.failures == 1
+
+
 def test_long_answers_are_not_passed_on(fake: Fake) -> None:
     assert not fake.checker.equivalent("x+" * 1000, "y")
     assert fake.checker.equivalent("x+" * 1000, "x+" * 1000)

@@ -13,12 +13,23 @@ from ttcli.bench.files import writing
 from ttcli.bench.store import Run, Store
 from ttcli.errors import UsageError
 
+_COLUMNS = {  # of a Parquet file, besides the scores
+    **dict.fromkeys(("type", "run", "id", "level", "subject", "problem", "reference", "method"), "string"),
+    "number": "int64",
+    "answer": "string",
+    "correct": "bool",
+    **dict.fromkeys(("ended", "failed"), "string"),
+    **dict.fromkeys(("tokens", "prompt_tokens"), "int64"),
+    "seconds": "float64",
+    "text": "string",
+}
+
 
 def rows(store: Store, run: Run) -> Iterator[dict[str, Any]]:
     """All rows of a run, problem by problem."""
     for figures in load_figures(store, run):
         yield from _samples(store, run, figures)
-        yield from _results(figures)
+        yield from _results(run, figures)
 
 
 def write_parquet(store: Store, run: Run, path: Path) -> None:
@@ -33,8 +44,13 @@ def write_parquet(store: Store, run: Run, path: Path) -> None:
         import pyarrow.parquet
     except ImportError as error:
         raise UsageError("Parquet needs the package pyarrow", hint="pip install 'ttcli[parquet]'") from error
+    # named here: the two kinds of rows differ in their columns, and the first row does not have all of them
+    schema = [(name, pyarrow.type_for_alias(kind)) for name, kind in _COLUMNS.items()]
+    if verifiers := run.config.verifiers:  # Parquet knows no struct without a field
+        schema.append(("scores", pyarrow.struct([(name, pyarrow.float64()) for name in verifiers])))
+    table = pyarrow.Table.from_pylist([*rows(store, run)], pyarrow.schema(schema))
     with writing(path) as file:
-        pyarrow.parquet.write_table(pyarrow.Table.from_pylist([*rows(store, run)]), file)
+        pyarrow.parquet.write_table(table, file)
 
 
 def write_jsonl(store: Store, run: Run, path: Path) -> None:
@@ -67,11 +83,11 @@ def _samples(store: Store, run: Run, figures: ProblemFigures) -> Iterator[dict[s
     config = run.config
     keys = {name: verifier.key for name, verifier in config.verifiers.items()}
     samples, ratings = store.samples(config).of(figures.row.problem.text, keys)
-    own = sorted(
-        (each for each in samples if each.key[:2] == (config.temperature, config.seed)), key=lambda each: each.key
-    )
+    own = [each for each in samples if each.key[:2] == (config.temperature, config.seed)]
     scores = {(rating.sample, rating.verifier): rating.scores for rating in ratings}
-    for sample in own[: config.depth]:
+    for sample in sorted(own, key=lambda each: each.key):
+        if sample.key.number >= config.depth:
+            break
         opinions = {name: scores.get((sample.key, name)) for name in config.verifiers}
         yield {
             "type": "sample",
@@ -89,7 +105,7 @@ def _samples(store: Store, run: Run, figures: ProblemFigures) -> Iterator[dict[s
         }
 
 
-def _results(figures: ProblemFigures) -> Iterator[dict[str, Any]]:
+def _results(run: Run, figures: ProblemFigures) -> Iterator[dict[str, Any]]:
     for task in figures.config.tasks:
         figure = None if task.pooled else figures.figure(task)
         if figure is None:
@@ -97,11 +113,12 @@ def _results(figures: ProblemFigures) -> Iterator[dict[str, Any]]:
         settled = figures.settled.get(task.key)
         yield {
             "type": "result",
+            "run": run.id,
             **_problem(figures),
             "method": task.key,
             "answer": settled.answer if settled else None,
             "correct": figure.right,
             "failed": figures.failed.get(task.key),
-            "tokens": figure.spending.tokens,
+            "tokens": int(figure.spending.tokens),
             "seconds": figure.spending.seconds,
         }

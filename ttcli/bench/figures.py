@@ -141,8 +141,8 @@ class ProblemFigures:
 
 def load_figures(store: Store, run: Run, *, position: int | None = None) -> list[ProblemFigures]:
     """The problems of a run, or one of them, from the store alone."""
-    CHECKER.remember(store.verdicts.all())
-    known = CHECKER.verdicts
+    known = store.verdicts.all()  # the checker may know more: votes on the way asked it too
+    CHECKER.remember(known)
     config = run.config
     facts, scores = store.samples(config).facts(
         run.id, config.temperature, config.seed, config.depth, position=position

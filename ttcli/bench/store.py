@@ -7,6 +7,7 @@ import sqlite3
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -88,12 +89,16 @@ class Store:
     # -- runs
 
     def begin(self, config: RunConfig, rows: Sequence[Row]) -> Run:
-        """The run of a configuration over problems: a new one, or the one that was begun before."""
+        """The run of a configuration over problems: a new one, or the one begun before, with the baseline of now."""
         run_id = config.run_id(rows)
         with self._database.write() as db:
             recipe = json.dumps(config.source_recipe)
             db.execute("INSERT OR IGNORE INTO source (key, recipe) VALUES (?, ?)", (config.source_key, recipe))
-            if not db.execute("SELECT 1 FROM run WHERE id = ?", (run_id,)).fetchone():
+            found = db.execute("SELECT config FROM run WHERE id = ?", (run_id,)).fetchone()
+            if found is not None:
+                kept = replace(RunConfig.from_json(found[0]), baseline=config.baseline)
+                db.execute("UPDATE run SET config = ? WHERE id = ?", (kept.to_json(), run_id))
+            else:
                 db.execute(
                     "INSERT INTO run SELECT ?, ?, id, ? FROM source WHERE key = ?",
                     (run_id, time.time(), config.to_json(), config.source_key),
@@ -150,11 +155,11 @@ class Store:
             StoreError: another process does.
         """
         lock = FileLock(self.path.with_name(f"{self.path.name}.{run.id}.lock"))
-        try:
-            with self._database.errors():
+        with self._database.errors():
+            try:
                 lock.acquire(timeout=0)
-        except Timeout as timeout:
-            raise StoreError(f"another ttc is at work on run {run.id}", hint="wait for it, or stop it") from timeout
+            except Timeout as timeout:  # an OSError too
+                raise StoreError(f"another ttc is at work on run {run.id}", hint="wait for it, or stop it") from timeout
         try:
             yield
         finally:

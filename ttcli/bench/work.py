@@ -133,7 +133,7 @@ class Engine:
 
     def _attempt(self, work: Work, task: Task, pool: Pool) -> Iterator[Record | None]:
         rig, timed = self._rig, task.budget.unit is Unit.SECONDS
-        # only so many solutions are so many wherever they come from; tokens or seconds would be spent all at once
+        # known solutions come all at once and whole: where tokens or seconds are the budget, others would fit into it
         known = pool if task.budget.unit is Unit.GENERATIONS else Pool()
         policy = PooledPolicy(rig.policy, known, self._flight, temperature=self._temperature)
         verifier = PooledVerifier(rig.verifiers[task.verifier], known, task.verifier) if task.verifier else None

@@ -1,0 +1,99 @@
+"""Scripted policies, verifiers and engines for the tests of bench."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from ttcli.bench.task import News, Record, Task, Work
+from ttcli.bench.work import Engine
+from ttcli.cost import Budget
+from ttcli.errors import TtcError
+from ttcli.interrupt import Interrupt
+from ttcli.policy.protocol import Extend, Extension, Growth
+from ttcli.policy.scripted import Line, Script, ScriptedPolicy, ScriptedVerifier
+from ttcli.problem import Problem
+from ttcli.tree import Prefix
+from ttcli.verifier.protocol import StepScores, Verifier
+
+FOUR = Line("Two and two.\n\nIt is \\boxed{4}.", score=0.9)
+FIVE = Line("I guess \\boxed{5}", score=0.2)
+SIX = Line("Surely, \\boxed{6}", score=0.4)
+SILENT = Line("I do not know this at all.", score=0.1)
+SCRIPT = Script({"": [FOUR, FOUR, FIVE, SIX, SILENT]})
+
+
+class CountingPolicy(ScriptedPolicy):
+    """Knows what it was asked for, and fails where it is told to."""
+
+    def __init__(self, script: Script = SCRIPT, **options: object) -> None:
+        super().__init__(script, **options)  # type: ignore[arg-type]
+        self.asked: list[Extend] = []
+        self.expected: list[Problem] = []
+        self.fail: Callable[[Problem], TtcError | None] = lambda _problem: None
+
+    def expect(self, problems: Sequence[Problem]) -> None:
+        self.expected += problems
+
+    def start(self, problem: Problem) -> Prefix:
+        if error := self.fail(problem):
+            raise error
+        return super().start(problem)
+
+    def extend(
+        self, requests: Iterable[Extend | None], *, stop: Callable[[int], bool] = lambda _tokens: False
+    ) -> Iterator[list[Growth | Extension]]:
+        def counted() -> Iterator[Extend | None]:
+            for request in requests:
+                if request is not None:
+                    self.asked.append(request)
+                yield request
+
+        return super().extend(counted(), stop=stop)
+
+
+class CountingVerifier(ScriptedVerifier):
+    """Knows what it was asked about, and takes tokens for it."""
+
+    parameters = 3
+
+    def __init__(self, script: Script = SCRIPT) -> None:
+        super().__init__(script)
+        self.asked: list[str] = []
+        self.error: Exception | None = None
+
+    def score(self, prefixes: Sequence[Prefix]) -> list[StepScores]:
+        self.asked += [prefix.text for prefix in prefixes]
+        if self.error is not None:
+            raise self.error
+        return [opinion._replace(tokens=prefix.tokens + 7) for opinion, prefix in self._pairs(prefixes)]
+
+    def _pairs(self, prefixes: Sequence[Prefix]) -> list[tuple[StepScores, Prefix]]:
+        return list(zip(super().score(prefixes), prefixes, strict=True))
+
+
+@dataclass
+class ScriptedRig:
+    """What an engine works with."""
+
+    policy: CountingPolicy
+    verifiers: Mapping[str, Verifier] = field(default_factory=dict)
+    interrupt: Interrupt = field(default_factory=Interrupt)
+
+
+def make_engine(rig: ScriptedRig, *, seed: int = 0, max_tokens: int = 50) -> Engine:
+    return Engine(rig, seed=seed, temperature=0.8, max_tokens=max_tokens)
+
+
+def task(method: str, budget: str, verifier: str = "") -> Task:
+    return Task(method, verifier, Budget.parse(budget))
+
+
+def make_works(count: int, *tasks: Task) -> list[Work]:
+    return [Work(at, Problem(f"What is {at} + {at} ?", str(at), "4"), tasks) for at in range(count)]
+
+
+def told(records: Iterable[Record], kind: type) -> list[tuple[int, Any]]:
+    """What is new of one kind, with its position."""
+    return [(each.position, each.item) for each in records if isinstance(each, News) and isinstance(each.item, kind)]
