@@ -114,6 +114,7 @@ def test_ctrl_c_while_the_problem_is_typed_is_an_interrupt(clean: Path) -> None:
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a suite in the background ignores it
     )
     time.sleep(1.5)
     process.send_signal(signal.SIGINT)
