@@ -3,7 +3,7 @@
     python benchmarks/tables.py [--problems 625] [--samples 16] [--rounds 5] [--json]
 
 The samples are written through the store's own interface into a temporary file; each command is a process of its own,
-start of Python included: minimum, median and maximum of its wall clock in seconds.
+start of Python included (`compare` is given two runs of half the size): minimum, median and maximum of its wall clock in seconds.
 """
 
 from __future__ import annotations
@@ -73,11 +73,12 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "runs.sqlite3"
         with Store(path) as store:
-            first, second = (fill(store, options.problems, options.samples, name) for name in ("one", "other"))
+            whole = fill(store, options.problems, options.samples, "whole")
+            halves = [fill(store, options.problems // 2, options.samples, name) for name in ("one", "other")]
         commands = {
             "runs list": ("runs", "list"),
-            "runs show": ("runs", "show", first.id),
-            "compare": ("compare", first.id, second.id),
+            "runs show": ("runs", "show", whole.id),
+            "compare": ("compare", *(half.id for half in halves)),
         }
         told = {name: timed([*command, "--store", str(path)], options.rounds) for name, command in commands.items()}
     print(json.dumps(told) if options.json else "\n".join(f"{name}: {value}" for name, value in told.items()))

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from ttcli.answers import vote
 from ttcli.ballot import Ballot
 from ttcli.bench import estimate
-from ttcli.bench.estimate import Rule, Samples, accuracy, coverage, outcome, random_pick
+from ttcli.bench.estimate import Rule, Samples, coverage, judge, random_pick
 from ttcli.search.best_of_n import scored_by
 from ttcli.tree import Candidate, Ended
 
@@ -26,6 +26,14 @@ NAN = math.nan
 
 SCORES = st.one_of(st.sampled_from([NAN, 0.0, 0.1, 0.2, 0.3, 0.6, 1.0]), st.floats(0, 1))
 DRAWS = st.lists(st.tuples(st.integers(-1, 3), st.booleans(), SCORES), min_size=1, max_size=8)
+
+
+def accuracy(samples: Samples, n: int, rule: Rule, *, seed: int = 0) -> float:
+    return judge(samples, n, rule, seed=seed).accuracy
+
+
+def outcome(samples: Samples, n: int, rule: Rule) -> bool:
+    return judge(samples, n, rule).right
 
 
 def samples_of(draws: Sequence[tuple[int, bool, float]], *, scored: bool = True) -> Samples:
@@ -84,7 +92,7 @@ def test_few_samples_come_to_the_share_of_subsets_whose_vote_is_right(
 def test_every_random_subset_is_voted_upon_as_in_a_run(rule: Rule) -> None:
     for seed in range(4):
         samples = many(24, seed)
-        subsets = estimate._subsets(24, 9, seed)
+        subsets = estimate._subsets(24, 9, seed, estimate.SUBSETS)
         expected = [by_vote(samples, subset.tolist(), rule) for subset in subsets]
         assert estimate._right(samples, subsets, rule).tolist() == expected
 
@@ -185,8 +193,10 @@ def test_random_subsets_come_to_the_mean_over_all(rule: Rule) -> None:
 @given(st.integers(1, 40), st.data(), st.integers(0, 3))
 def test_subsets_are_in_order_of_drawing_without_repetition(total: int, data: st.DataObject, seed: int) -> None:
     n = data.draw(st.integers(1, total))
-    subsets = estimate._subsets(total, n, seed)
-    assert subsets.shape == (min(math.comb(total, n), estimate.SUBSETS), n)
+    subsets = estimate._subsets(total, n, seed, estimate.SUBSETS)
+    ways = math.comb(total, n)
+    assert subsets.shape == (ways if ways <= estimate.SUBSETS else estimate.SUBSETS + 1, n)
+    assert subsets[0].tolist() == list(range(n))
     assert np.all(np.diff(subsets, axis=1) > 0)
     assert subsets.min() >= 0
     assert subsets.max() < total
@@ -195,7 +205,7 @@ def test_subsets_are_in_order_of_drawing_without_repetition(total: int, data: st
 
 
 def test_every_sample_is_in_as_many_random_subsets() -> None:
-    times = np.bincount(estimate._subsets(32, 8, 0).ravel())
+    times = np.bincount(estimate._subsets(32, 8, 0, estimate.SUBSETS)[1:].ravel())  # the first n come first, besides
     assert set(times.tolist()) == {estimate.SUBSETS * 8 // 32}
 
 
@@ -234,3 +244,12 @@ def test_a_table_of_ten_thousand_samples_takes_no_time_to_speak_of(problems: int
             for rule in RULES:
                 accuracy(samples, n, rule)
     assert time.perf_counter() - began < 10  # seconds; a slow and busy machine may take ten times what a good one does
+
+
+def test_a_large_run_counts_fewer_subsets_of_each_problem() -> None:
+    assert [estimate.subsets_each(problems) for problems in (1, 40, 100, 625, 10_000)] == [512, 512, 400, 64, 64]
+    samples = many(24, 0)
+    few = [judge(samples, 9, "majority", seed=seed, subsets=64) for seed in range(40)]
+    assert len({each.right for each in few}) == 1
+    exact = judge(samples, 9, "majority").accuracy
+    assert np.mean([each.accuracy for each in few]) == pytest.approx(exact, abs=0.05)

@@ -11,14 +11,16 @@ import math
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import combinations
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 Rule = Literal["majority", "weighted", "best"]  # as in ttcli.answers.vote
 
-SUBSETS = 512  # counted at most: a standard error below 0.022 for one problem, 0.0022 for the mean of a hundred
+SUBSETS = 512  # of a problem, counted at most
+_IN_ALL = 40_000  # subsets of all problems of a run: a standard error of their mean below 0.0025
+_FEWEST = 64
 
 _EXACT = 2.0**32  # sums of multiples of 1 / _EXACT are exact, up to 2**21 scores in [0, 1]
 
@@ -65,8 +67,20 @@ def coverage(samples: Samples, n: int) -> float:
     return (all_subsets - math.comb(total - int(samples.correct.sum()), n)) / all_subsets
 
 
-def accuracy(samples: Samples, n: int, rule: Rule, *, seed: int = 0) -> float:
-    """The probability that the vote of n samples is right: exact where they have few subsets, an unbiased mean else.
+class Judged(NamedTuple):
+    """What the vote of n samples comes to."""
+
+    accuracy: float  # the probability that it is right, in [0, 1]
+    right: bool  # whether that of the first n is, as in a run that ended there
+
+
+def subsets_each(problems: int) -> int:
+    """How many subsets of each problem are counted at most in a run of so many."""
+    return min(SUBSETS, max(_FEWEST, _IN_ALL // max(problems, 1)))
+
+
+def judge(samples: Samples, n: int, rule: Rule, *, seed: int = 0, subsets: int = SUBSETS) -> Judged:
+    """The vote of n samples: exact where they have few subsets, an unbiased mean else.
 
     Scores count as they do in a run: the vote is over the samples that have one, and by majority where none with an
     answer has. Classes are those of all N samples.
@@ -75,17 +89,9 @@ def accuracy(samples: Samples, n: int, rule: Rule, *, seed: int = 0) -> float:
         ValueError: n outside [1, N], a negative seed.
     """
     _check(n, len(samples))
-    return float(_right(samples, _subsets(len(samples), n, seed), rule).mean())
-
-
-def outcome(samples: Samples, n: int, rule: Rule) -> bool:
-    """Whether the vote of the first n samples is right, as in a run that ended there.
-
-    Raises:
-        ValueError: n outside [1, N].
-    """
-    _check(n, len(samples))
-    return bool(_right(samples, np.arange(n)[np.newaxis], rule)[0])
+    right = _right(samples, _subsets(len(samples), n, seed, subsets), rule)
+    counted = right if len(right) <= subsets else right[1:]
+    return Judged(float(counted.mean()), bool(right[0]))
 
 
 def _check(n: int, total: int) -> None:
@@ -94,18 +100,19 @@ def _check(n: int, total: int) -> None:
 
 
 @lru_cache(maxsize=64)
-def _subsets(total: int, n: int, seed: int) -> NDArray[np.intp]:
-    """Indices (subsets, n), ascending in each: all subsets, or SUBSETS random ones, the same for every problem.
+def _subsets(total: int, n: int, seed: int, limit: int) -> NDArray[np.intp]:
+    """Indices (subsets, n), ascending in each, the first n samples first: all subsets, or besides `limit` random ones.
 
-    Random ones are cut from shuffles of all samples, so that none is left out by chance; each is still as likely as any
-    other.
+    Random ones are the same for every problem. They are cut from shuffles of all samples, so that none is left out by
+    chance; each is still as likely as any other.
     """
-    if math.comb(total, n) <= SUBSETS:
+    if math.comb(total, n) <= limit:
         return np.array(list(combinations(range(total), n)), dtype=np.intp)
     per_shuffle = total // n
-    shuffles = np.tile(np.arange(total), (math.ceil(SUBSETS / per_shuffle), 1))
+    shuffles = np.tile(np.arange(total), (math.ceil(limit / per_shuffle), 1))
     np.random.default_rng((seed, total, n)).permuted(shuffles, axis=1, out=shuffles)
-    return np.sort(shuffles[:, : per_shuffle * n].reshape(-1, n)[:SUBSETS], axis=1)
+    drawn = np.sort(shuffles[:, : per_shuffle * n].reshape(-1, n)[:limit], axis=1)
+    return np.concatenate([np.arange(n)[np.newaxis], drawn])
 
 
 def _right(samples: Samples, subsets: NDArray[np.intp], rule: Rule) -> NDArray[np.bool_]:

@@ -52,9 +52,17 @@ class Ratings:
     """A verifier's opinions of the samples; arrays have the shape (N,)."""
 
     scores: NDArray[np.float64]  # in [0, 1]; nan: not scored
-    asked: NDArray[np.bool_]  # whether it was asked for a score, be it in vain
+    samples: estimate.Samples | None  # with these scores; None: there are none
+    complete: int  # so many of the first samples it was asked for a score, be it in vain, or they had no answer
     tokens: int  # in all
     seconds: float  # in all
+
+
+class Drawn(NamedTuple):
+    """What all samples of a problem took."""
+
+    tokens: int
+    seconds: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,10 +82,12 @@ class ProblemFigures:
     row: Row
     config: RunConfig
     facts: tuple[Facts, ...]  # of its independent samples, by number; no number left out
+    drawn: Drawn  # by all of them
     samples: estimate.Samples | None  # None: there are none
     ratings: Mapping[str, Ratings]  # by what the user called the verifier
     settled: Mapping[str, Settled]  # by task
     failed: Mapping[str, str]  # task -> why
+    subsets: int  # of its samples that are counted at most, for n of them
     _votes: dict[Task, Figure | None] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def figure(self, task: Task) -> Figure | None:
@@ -98,7 +108,7 @@ class ProblemFigures:
         prompt = self.facts[0].prompt_tokens
         per_sample = n / len(self.facts)
         rated = self.ratings.get(verifier)
-        policy = per_sample * sum(each.tokens for each in self.facts)
+        policy = per_sample * self.drawn.tokens
         scoring = per_sample * rated.tokens if rated else 0.0
         parameters = self.config.verifiers[verifier].parameters if rated else 0
         return Spending(
@@ -108,15 +118,12 @@ class ProblemFigures:
             verifier_tokens=scoring,
             shared_tokens=(n - 1) * prompt,
             flops=2.0 * (self.config.parameters * (prompt + policy) + parameters * scoring),
-            seconds=per_sample * (sum(each.seconds for each in self.facts) + (rated.seconds if rated else 0.0)),
+            seconds=per_sample * (self.drawn.seconds + (rated.seconds if rated else 0.0)),
         )
 
     def rated(self, verifier: str, n: int) -> bool:
-        """Whether the verifier has scored those of the first n samples that have an answer."""
-        if not verifier:
-            return True
-        asked = self.ratings[verifier].asked
-        return all(asked[each.number] for each in self.facts[:n] if each.answer is not None)
+        """Whether the verifier was asked for a score of those of the first n samples that have an answer."""
+        return not verifier or self.ratings[verifier].complete >= n
 
     def _vote(self, task: Task) -> Figure | None:
         n = int(task.budget.amount)
@@ -124,13 +131,11 @@ class ProblemFigures:
         if samples is None or rule is None or len(samples) < n or not self.rated(task.verifier, n):
             return None
         if task.verifier:
-            samples = estimate.Samples(samples.classes, samples.correct, self.ratings[task.verifier].scores)
+            samples = self.ratings[task.verifier].samples or samples
         if n == 1:  # a vote of one is that one
-            right, accuracy = bool(samples.correct[0]), estimate.random_pick(samples)
+            accuracy, right = estimate.random_pick(samples), bool(samples.correct[0])
         else:
-            right = estimate.outcome(samples, n, rule)
-            whole = n == len(samples)  # there is but one subset
-            accuracy = float(right) if whole else estimate.accuracy(samples, n, rule, seed=self.config.seed)
+            accuracy, right = estimate.judge(samples, n, rule, seed=self.config.seed, subsets=self.subsets)
         return Figure(accuracy, right, self.spending(n, task.verifier))
 
     def _failed_vote(self, task: Task) -> bool:
@@ -154,6 +159,7 @@ def load_figures(store: Store, run: Run, *, position: int | None = None) -> list
     settled: dict[int, dict[str, Settled]] = {}
     failed: dict[int, dict[str, str]] = {}
     rows = store.rows(run)
+    subsets = estimate.subsets_each(len(rows))
     for result in store.results(run):
         if result.error is not None:
             failed.setdefault(result.position, {})[result.task] = result.error
@@ -161,7 +167,7 @@ def load_figures(store: Store, run: Run, *, position: int | None = None) -> list
             reference = rows[result.position].problem.answer or ""
             settled.setdefault(result.position, {})[result.task] = _settled(result.outcome, reference)
     figures = [
-        _figures(at, row, config, by_position.get(at, ()), by_sample, settled.get(at, {}), failed.get(at, {}))
+        _figures(at, row, config, by_position.get(at, ()), by_sample, settled.get(at, {}), failed.get(at, {}), subsets)
         for at, row in enumerate(rows)
         if position is None or at == position
     ]
@@ -179,14 +185,20 @@ def _figures(
     scores: Mapping[int, Sequence[Score]],
     settled: Mapping[str, Settled],
     failed: Mapping[str, str],
+    subsets: int,
 ) -> ProblemFigures:
     facts = _without_gaps(facts)
+    samples = _samples(facts, row.problem.answer or "") if facts else None
     ratings = {
-        name: _ratings([[each for each in scores.get(fact.id, ()) if each.verifier == verifier.key] for fact in facts])
+        name: _ratings(facts, samples, [_by(verifier.key, scores.get(fact.id, ())) for fact in facts])
         for name, verifier in config.verifiers.items()
     }
-    samples = _samples(facts, row.problem.answer or "") if facts else None
-    return ProblemFigures(position, row, config, tuple(facts), samples, ratings, settled, failed)
+    drawn = Drawn(sum(each.tokens for each in facts), sum(each.seconds for each in facts))
+    return ProblemFigures(position, row, config, tuple(facts), drawn, samples, ratings, settled, failed, subsets)
+
+
+def _by(verifier: str, scores: Sequence[Score]) -> Score | None:
+    return next((each for each in scores if each.verifier == verifier), None)
 
 
 def _without_gaps(facts: Sequence[Facts]) -> list[Facts]:
@@ -203,11 +215,13 @@ def _samples(facts: Sequence[Facts], reference: str) -> estimate.Samples:
     return estimate.Samples(classes, np.array([correct[each.answer] for each in facts]))
 
 
-def _ratings(scores: Sequence[Sequence[Score]]) -> Ratings:
-    flat = [each for found in scores for each in found]
-    asked = np.array([bool(found) for found in scores], np.bool_)
-    values = np.array([found[0].score if found else None for found in scores], np.float64)  # None becomes nan
-    return Ratings(values, asked, sum(each.tokens for each in flat), sum(each.seconds for each in flat))
+def _ratings(facts: Sequence[Facts], samples: estimate.Samples | None, scores: Sequence[Score | None]) -> Ratings:
+    given = [each for each in scores if each]
+    values = np.array([each.score if each else None for each in scores], np.float64)  # None becomes nan
+    open_ones = (at for at, each in enumerate(scores) if each is None and facts[at].answer is not None)
+    complete = next(open_ones, len(scores))
+    scored = samples and estimate.Samples(samples.classes, samples.correct, values)
+    return Ratings(values, scored, complete, sum(each.tokens for each in given), sum(each.seconds for each in given))
 
 
 def _settled(outcome: str, reference: str) -> Settled:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
+from statistics import NormalDist
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import bdtr, ndtri
 
 _AT_ONCE = 100  # resamples: the larger, the faster, and the more memory
 
@@ -89,6 +89,8 @@ def compare(
 
 def mcnemar(wins: int, losses: int) -> float:
     """p = min(1, 2 P(X <= min(wins, losses))), X ~ Binomial(wins + losses, 1/2); 1 where both are 0 (McNemar 1947)."""
+    from scipy.special import bdtr  # takes longer to load than most of what is asked of it
+
     return min(1.0, 2 * float(bdtr(min(wins, losses), wins + losses, 0.5)))
 
 
@@ -109,13 +111,13 @@ def needed(difference: float, discordant_share: float, power: float = 0.8, confi
     if d == 0:
         return None
     psi = max(discordant_share, d)
-    a = _quantile(confidence) * math.sqrt(psi) + float(ndtri(power)) * math.sqrt(psi - d * d)
+    a = _quantile(confidence) * math.sqrt(psi) + NormalDist().inv_cdf(power) * math.sqrt(psi - d * d)
     return math.ceil(((a + math.sqrt(a * a + 4 * d)) / (2 * d)) ** 2)
 
 
 def _quantile(confidence: float) -> float:
     """z of a two-sided normal interval: 1.96 for 0.95."""
-    return -float(ndtri(_tail(confidence)))
+    return -NormalDist().inv_cdf(_tail(confidence))
 
 
 def _tail(confidence: float) -> float:
