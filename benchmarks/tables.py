@@ -3,7 +3,8 @@
     python benchmarks/tables.py [--problems 625] [--samples 16] [--rounds 5] [--json]
 
 The samples are written through the store's own interface into a temporary file; each command is a process of its own,
-start of Python included (`compare` is given two runs of half the size): minimum, median and maximum of its wall clock in seconds.
+start of Python included (`compare` is given two runs of half the size): minimum, median and maximum of its seconds by
+the clock on the wall.
 """
 
 from __future__ import annotations

@@ -39,7 +39,6 @@ OUTSIDE = {  # library -> the rooms that know it
     "matplotlib": "bench",
     "pyarrow": "bench",
     "ray": "bench",
-    "scipy": "bench",
     "sqlite3": "bench",
     "httpx2": "policy",
     "math_verify": "answers",
