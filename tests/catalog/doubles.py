@@ -66,8 +66,11 @@ class _Answer(BaseHTTPRequestHandler):
     def log_message(self, *args: object) -> None:
         pass
 
+    def end_headers(self) -> None:
+        self.send_header("Connection", "close")  # said, lest the next request comes on a connection that is closing
+        super().end_headers()
+
     def do_HEAD(self) -> None:
-        self.close_connection = True
         if self.server.faults:
             self.send_error(int(self.server.faults.pop(0)))
             return
@@ -78,7 +81,6 @@ class _Answer(BaseHTTPRequestHandler):
         self.end_headers()
 
     def do_GET(self) -> None:
-        self.close_connection = True
         self.server.gets.append((self.path, self.headers["Range"]))
         self.server.tokens.append(self.headers["Authorization"])
         fault = self.server.faults.pop(0) if self.server.faults else ""
