@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from ttcli.ballot import Ballot
 from ttcli.cost import Budget, Cost, Stopped
 from ttcli.problem import Problem
-from ttcli.tree import Candidate
+from ttcli.tree import Candidate, Node
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +35,47 @@ class Grew:
 
     candidate: int
     text: str  # that became readable with it
+
+
+@dataclass(frozen=True, slots=True)
+class Forked:
+    """A step of a search tree was begun."""
+
+    node: int  # its number
+    parent: int  # the number of the step it grows from; 0: the prompt
+    rollout: bool = False  # it is drawn greedily to look ahead
+
+
+@dataclass(frozen=True, slots=True)
+class Wrote:
+    """A step of a search tree took a token."""
+
+    node: int
+    text: str  # that became readable with it
+
+
+@dataclass(frozen=True, slots=True)
+class Stepped:
+    """A step of a search tree is complete, or was cut."""
+
+    node: Node
+
+
+@dataclass(frozen=True, slots=True)
+class Valued:
+    """A verifier scored the path down to a step of a search tree."""
+
+    node: int
+    score: float  # in [0, 1]
+
+
+@dataclass(frozen=True, slots=True)
+class Selected:
+    """A round of a search is over: which steps go on, and which are given up."""
+
+    round: int  # from 1
+    kept: tuple[int, ...]  # a number as often as there will be steps from it, where the method allots them
+    pruned: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +115,7 @@ class Outcome:
     candidates: tuple[Candidate, ...]  # by index
     cost: Cost
     stopped: Stopped | None  # why it ended before its method was done; None: it was done
+    tree: tuple[Node, ...] = ()  # of a search down a tree, by number; () where candidates are drawn in one go
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,4 +125,4 @@ class Solved:
     outcome: Outcome
 
 
-Event = Began | Opened | Grew | Drawn | Scored | Voted | Spent | Solved
+Event = Began | Opened | Grew | Forked | Wrote | Stepped | Valued | Selected | Drawn | Scored | Voted | Spent | Solved

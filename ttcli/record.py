@@ -39,6 +39,7 @@ def outcome_record(outcome: Outcome) -> dict[str, Any]:
         "votes": [asdict(vote) for vote in outcome.ballot.votes],
         "no_answer": outcome.ballot.abstained,
         "candidates": [asdict(candidate) for candidate in outcome.candidates],
+        "tree": [asdict(node) for node in outcome.tree],
         "cost": cost_record(outcome.cost),
     }
 

@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
 from ttcli.problem import Problem
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 
 class Ended(StrEnum):
@@ -25,6 +31,8 @@ class Step:
     text: str
     tokens: int  # sampled tokens, the end-of-turn token included
     logprob: float | None  # sum over its tokens at temperature 1, full vocabulary; <= 0; None: a server did not tell
+    # by layer: the hidden state, float32 [n_embd], from which its last token was drawn; where the policy keeps any
+    states: Mapping[int, NDArray[np.float32]] = field(default_factory=dict, compare=False, repr=False)
 
     @property
     def confidence(self) -> float | None:
@@ -37,7 +45,7 @@ class Step:
         """One step of this and what follows it."""
         known = self.logprob is not None and other.logprob is not None
         logprob = (self.logprob or 0.0) + (other.logprob or 0.0) if known else None
-        return Step(self.text + other.text, self.tokens + other.tokens, logprob)
+        return Step(self.text + other.text, self.tokens + other.tokens, logprob, other.states)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,3 +87,19 @@ class Candidate:
     logprob: float | None  # sum over tokens; <= 0; None: not known
     score: float | None = None  # in [0, 1]; None: not scored
     step_scores: tuple[float, ...] = ()  # in [0, 1], one per step where the verifier gives them
+    node: int | None = None  # of a search tree: where it ends; None: it was drawn in one go
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A step in a search tree; the path from the prompt down to it is a prefix."""
+
+    number: int  # from 1, in the order of beginning
+    parent: int  # the number of the step it grew from; 0: the prompt
+    text: str
+    tokens: int  # sampled
+    logprob: float | None  # sum over its tokens; <= 0; None: not known
+    ended: Ended
+    score: float | None = None  # of the path down to here, in [0, 1]; None: not scored
+    pruned: bool = False  # the search gave it up
+    rollout: bool = False  # drawn greedily to look ahead

@@ -186,8 +186,9 @@ def test_a_model_that_judges_itself(ttc: Call, model: str) -> None:
 def test_a_time_budget_is_kept(ttc: Call, model: str) -> None:
     result = ttc("solve", PROBLEM, "-m", model, "--method", "majority", "-b", "1s", "--json", "-q")
     told = json.loads(result.out)
-    assert told["stopped"] == "budget"
-    assert 1 <= told["cost"]["seconds"] < 2
+    # a quick machine may be done with what fits, and begin nothing that would not
+    assert told["stopped"] == "budget" or told["cost"]["seconds"] < 1
+    assert 0 < told["cost"]["seconds"] < 2
     assert result.code in (0, 1)
 
 

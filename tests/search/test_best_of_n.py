@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 import pytest
@@ -22,12 +22,17 @@ class Fails:
 
     parameters = 3
     name = "fails"
+    partial = True
 
     def __init__(self, lines: Sequence[Line], at: int, error: Exception) -> None:
         self._verifier = ScriptedVerifier(Script({"": lines}))
         self._at = at
         self._error = error
         self.calls = 0
+        self.released: list[Prefix] = []
+
+    def price(self, prefixes: Sequence[Prefix]) -> int:
+        return 10 * len(prefixes)
 
     def score(self, prefixes: Sequence[Prefix]) -> list[StepScores]:
         self.calls += 1
@@ -35,7 +40,24 @@ class Fails:
             raise self._error
         return [StepScores(score, steps, 10) for score, steps, _ in self._verifier.score(prefixes)]
 
+    def release(self, prefixes: Iterable[Prefix]) -> None:
+        self.released.extend(prefixes)
+
     def close(self) -> None: ...
+
+
+@pytest.mark.parametrize("tokens", [1, 12, 15, 40, 100])
+def test_the_verifiers_tokens_stay_within_a_budget_of_tokens(tokens: int) -> None:
+    verifier = Fails([FOUR, FIVE], 99, Interrupted())
+    outcome = Run([FOUR, FIVE], "best-of-n", Budget(tokens, Unit.TOKENS), verifier=verifier).outcome()
+    assert outcome.cost.tokens <= max(tokens, outcome.cost.prompt_tokens)
+    assert outcome.cost.verifier_tokens == 10 * sum(each.score is not None for each in outcome.candidates)
+
+
+def test_a_verifier_is_told_when_a_problem_is_done() -> None:
+    verifier = Fails([FOUR], 99, Interrupted())
+    Run([FOUR], "best-of-n", Budget(3), verifier=verifier).outcome()
+    assert [(prefix.problem, prefix.steps) for prefix in verifier.released] == [(PROBLEM, ())]
 
 
 def test_greedy_draws_the_likeliest_solution_alone() -> None:

@@ -180,14 +180,23 @@ class PooledVerifier:
     def __init__(self, verifier: Verifier, pool: Pool, spec: str) -> None:
         self.name = verifier.name
         self.parameters = verifier.parameters
+        self.partial = verifier.partial
         self.seconds = 0.0  # of the machine, as if all had been scored for this method alone
         self._verifier = verifier
         self._pool = pool
         self._spec = spec  # what the user called it
 
+    def price(self, prefixes: Sequence[Prefix]) -> int:
+        """What the verifier would ask, for ratings that are known too: they count as if made for this method alone."""
+        return self._verifier.price(prefixes)
+
     def score(self, prefixes: Sequence[Prefix]) -> list[StepScores]:
         """One opinion per prefix, in order; see the protocol."""
         return [self._score(prefix) for prefix in prefixes]
+
+    def release(self, prefixes: Iterable[Prefix]) -> None:
+        """Tell the verifier."""
+        self._verifier.release(prefixes)
 
     def close(self) -> None:
         """Nothing: the verifier is somebody else's."""

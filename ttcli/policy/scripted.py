@@ -204,9 +204,14 @@ class ScriptedVerifier:
 
     parameters = 0
     name = "scripted"
+    partial = True
 
     def __init__(self, script: Script) -> None:
         self._script = script
+
+    def price(self, prefixes: Sequence[Prefix]) -> int:  # noqa: ARG002
+        """Nothing: it has no model."""
+        return 0
 
     def score(self, prefixes: Sequence[Prefix]) -> list[StepScores]:
         """Scores of the first line that begins with the prefix's text."""
@@ -215,6 +220,9 @@ class ScriptedVerifier:
     def _score(self, prefix: Prefix) -> StepScores:
         line = next(line for line in self._script.of(prefix.problem) if line.text.startswith(prefix.text))
         return StepScores(line.score, (line.score,) * len(prefix.steps), 0)
+
+    def release(self, prefixes: Iterable[Prefix]) -> None:
+        """Nothing is kept."""
 
     def close(self) -> None:
         """Nothing to free."""

@@ -71,4 +71,6 @@ def _independent(
         )
     finally:
         policy.release([root])
+        if verifier is not None:
+            verifier.release([root])
     yield from conclude(candidates, count, meter)

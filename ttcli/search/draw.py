@@ -113,6 +113,9 @@ def _scored(
     """The candidate with its score; without one where it has no answer to vote for, or could not be scored."""
     if verifier is None or drawn.answer is None:
         return drawn
+    price = verifier.price([prefix])
+    if price and not meter.allows(price):
+        return drawn
     try:
         opinion = verifier.score([prefix])[0]
     except (Interrupted, PromptTooLong):

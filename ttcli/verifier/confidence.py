@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from ttcli.errors import BackendError
 from ttcli.tree import Prefix
@@ -14,10 +14,15 @@ class Confidence:
     """exp of the mean token log-probability: of the solution, or of its weakest step."""
 
     parameters = 0
+    partial = True
 
     def __init__(self, *, weakest: bool = False) -> None:
         self._weakest = weakest
         self.name = "confidence:weakest" if weakest else "confidence"
+
+    def price(self, prefixes: Sequence[Prefix]) -> int:  # noqa: ARG002
+        """Nothing: it has no model."""
+        return 0
 
     def score(self, prefixes: Sequence[Prefix]) -> list[StepScores]:
         """Score by the log-probabilities that the prefixes carry.
@@ -37,6 +42,9 @@ class Confidence:
         if self._weakest:
             return StepScores(min(steps, default=1.0), steps, 0)
         return StepScores(math.exp(prefix.logprob / prefix.tokens) if prefix.tokens else 1.0, steps, 0)
+
+    def release(self, prefixes: Iterable[Prefix]) -> None:
+        """Nothing is kept."""
 
     def close(self) -> None:
         """Nothing to free."""

@@ -6,7 +6,7 @@ candidate; what all candidates of a problem have in common is decoded once.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 
@@ -38,6 +38,8 @@ class Judge:
         ModelError: the model has no chat template, cannot be branched, or has no single tokens for Yes and No.
     """
 
+    partial = False
+
     def __init__(
         self, model: Model, *, threads: int | None = None, interrupted: Callable[[], bool] | None = None
     ) -> None:
@@ -53,6 +55,10 @@ class Judge:
         self._scheduler: Scheduler | None = None
         self._head: Branch | None = None  # what all candidates of the problem at hand begin with
         self._problem: Problem | None = None
+
+    def price(self, prefixes: Sequence[Prefix]) -> int:
+        """Their tokens with those of problem and question."""
+        return sum(len(self._encode(prefix.problem, prefix.text)) for prefix in prefixes)
 
     def score(self, prefixes: Sequence[Prefix]) -> list[StepScores]:
         """Score finished candidates; each costs one prefill of its text.
@@ -79,6 +85,9 @@ class Judge:
         finally:
             scheduler.release(leaf)
         return StepScores(self._share_of_yes(row), (), scheduler.session.decoded - before)
+
+    def release(self, prefixes: Iterable[Prefix]) -> None:
+        """Of a problem's solutions only what they have in common is kept, until another problem comes."""
 
     def close(self) -> None:
         """Free the context."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple, Protocol
 
 from ttcli.tree import Prefix
@@ -21,13 +21,23 @@ class Verifier(Protocol):
 
     parameters: int  # of its own model, for FLOPs; 0 where it has none
     name: str
+    partial: bool  # whether it can score what has not come to its end
+
+    def price(self, prefixes: Sequence[Prefix]) -> int:
+        """Tokens that scoring these would put through its own model at most."""
+        ...
 
     def score(self, prefixes: Sequence[Prefix]) -> list[StepScores]:
         """One opinion per prefix, in order.
 
         Raises:
             Interrupted: the scoring was called off.
+            PromptTooLong: one of them does not fit the context of its model.
         """
+        ...
+
+    def release(self, prefixes: Iterable[Prefix]) -> None:
+        """Free what is kept for these prefixes and, under a root, for all that grew from it."""
         ...
 
     def close(self) -> None:
