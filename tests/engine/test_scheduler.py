@@ -6,10 +6,12 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from engine.conftest import WORD, MakeScheduler
 from ttcli.engine.branch import Branch, Piece
-from ttcli.engine.job import Job, Until
+from ttcli.engine.job import Job, Until, split_steps
 from ttcli.engine.model import Model
 from ttcli.engine.sampling import Row, Sampler, generator
 from ttcli.engine.scheduler import Scheduler
@@ -442,7 +444,7 @@ def test_whatever_fits_alone_ends_together_in_at_most_a_step_per_token(
 
 def taken(pieces: Sequence[bytes | None], **until: object) -> tuple[Job, list[str]]:
     one = Job(Branch(None, [1]), GREEDY, Until(**({"max_tokens": 100} | until)), generator(0))
-    return one, [one.take(n, piece, -0.5) for n, piece in enumerate(pieces)]
+    return one, [one.take(n, piece, -0.5, {}) for n, piece in enumerate(pieces)]
 
 
 def test_characters_split_over_tokens_come_out_whole() -> None:
@@ -493,6 +495,12 @@ def test_a_cut_keeps_what_there_is() -> None:
     one.cut()
     assert [step.text for step in one.steps] == ["one\n\n", "tw"]
     assert one.ended is Ended.CUT
+
+
+@given(st.text(" \na.", max_size=30))
+def test_a_text_is_split_into_the_steps_that_its_characters_would_make_as_tokens(text: str) -> None:
+    one, _ = taken([*(character.encode() for character in text), None], separator="\n\n")
+    assert split_steps(text, "\n\n") == [step.text for step in one.steps]
 
 
 def test_texts_in_streams_lie_side_by_side_in_every_decode(

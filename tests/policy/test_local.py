@@ -6,11 +6,14 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from typing import Any
 
+import numpy as np
 import pytest
 
 from ttcli.engine import machine
+from ttcli.engine.branch import Branch, Piece
 from ttcli.engine.model import Model
 from ttcli.engine.sampling import Sampler
+from ttcli.engine.session import Session
 from ttcli.errors import ModelError, PromptTooLong
 from ttcli.policy.local import LocalPolicy
 from ttcli.policy.prompt import Prompt
@@ -342,6 +345,72 @@ def test_two_hundred_beams_extended_and_released_at_random_end_with_no_cell_used
     assert session.sequences_free == session.sequences
     assert not policy.scheduler.busy
     assert not policy.scheduler._idle
+
+
+def tokens_of(branch: Branch | None) -> list[int]:
+    return [*tokens_of(branch.parent), *branch.tokens] if branch else []
+
+
+@pytest.mark.parametrize("cells", [None, 1024], ids=["streams", "one buffer"])
+def test_a_search_of_four_by_four_decodes_nothing_twice_and_forks_the_right_cells(
+    make_policy: MakePolicy, small_model: Model, monkeypatch: pytest.MonkeyPatch, cells: int | None
+) -> None:
+    monkeypatch.setattr(machine, "has_gpu", lambda: False)
+    policy = make_policy(width=16, max_tokens=60, branches=16, cells=cells, observe=(12,))
+    root = policy.start(STORY)
+    session = policy.scheduler.session
+    assert session.streams is (cells is None)
+    rng = random.Random(5)
+    kept, decoded = [root], root.prompt_tokens
+    held = [root]
+    for turn in range(6):
+        keys = [(turn, n) for n in range(16)]
+        parents = [kept[n % len(kept)] for n in range(16)]
+        drawn, _ = collect(policy.extend(Extend(p, key, "step") for p, key in zip(parents, keys, strict=True)))
+        assert len(drawn) == 16
+        decoded += sum(each.tokens - 1 for each in drawn) + (len(kept) if turn else 0)
+        live = [each.prefix for each in drawn if each.prefix.ended is Ended.OPEN]
+        kept = rng.sample(live, 4)
+        policy.release([prefix for prefix in (*held, *live) if prefix not in kept])
+        held = [*kept]
+        assert session.cells_used <= root.prompt_tokens + sum(prefix.tokens for prefix in kept)
+    assert policy.scheduler.again == 0
+    assert session.decoded == decoded
+    for prefix in kept:
+        _check_states(small_model, prefix, tokens_of(policy._branches[prefix.id]))
+    policy.release(kept)
+    assert session.cells_used == 0
+    assert session.sequences_free == session.sequences
+    assert not policy.scheduler._idle
+
+
+def test_a_text_written_elsewhere_goes_on_as_if_it_had_been_drawn_here(make_policy: MakePolicy) -> None:
+    policy = make_policy(max_tokens=12)
+    root = policy.start(STORY)
+    [drawn], _ = collect(policy.extend(requests(root, 1, until="step", steps=3, temperature=0)))
+    resumed = policy.resume(root, drawn.prefix.steps)
+    assert resumed.text == drawn.prefix.text
+    ends = [collect(policy.extend(requests(each, 1, temperature=0)))[0][0] for each in (drawn.prefix, resumed)]
+    assert ends[0].prefix.text == ends[1].prefix.text
+    assert ends[0].tokens == ends[1].tokens
+    policy.release([root, drawn.prefix, resumed])
+    assert policy.scheduler.session.cells_used == 0
+
+
+def _check_states(model: Model, prefix: Prefix, tokens: list[int]) -> None:
+    """Each step's states are those of the token before its last one in the whole text, decoded alone."""
+    session = Session(model, cells=512, width=1, sequences=1, observe=(12,), flash_attention=False)
+    try:
+        text = Branch(None, tokens)
+        session.attach(text)
+        end = prefix.prompt_tokens
+        for step in prefix.steps:
+            end += step.tokens
+            session.decode([Piece(text, end - 1 - text.cached, True)])
+            one, other = step.states[12], session.states[0][12]
+            assert one @ other / np.linalg.norm(one) / np.linalg.norm(other) > 0.999
+    finally:
+        session.close()
 
 
 def test_a_call_is_asked_to_stop_before_decodes_that_others_bring_about(make_policy: MakePolicy) -> None:

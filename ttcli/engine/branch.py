@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+States = Mapping[int, NDArray[np.float32]]  # by layer: the hidden state of a token, [n_embd]
+
 
 class Branch:
     """Tokens on top of a parent's; resident while a sequence id reaches them."""
 
-    __slots__ = ("cached", "parent", "released", "row", "seq", "standing", "start", "tokens", "used")
+    __slots__ = ("cached", "parent", "released", "row", "seq", "standing", "start", "states", "tokens", "used")
 
     def __init__(self, parent: Branch | None, tokens: Iterable[int] = ()) -> None:
         self.parent = parent
@@ -22,6 +24,7 @@ class Branch:
         self.seq = -1  # sequence id; -1: not resident
         self.standing = 0  # itself if resident, and the branches that stand on its cells
         self.row: NDArray[np.float32] | None = None  # logits after its last token, once asked for
+        self.states: States = {}  # that the row was computed from, of the layers that the session observes
         self.used = 0  # when it was last needed, for eviction
         self.released = False  # nobody will build on it any more: not worth keeping
 
@@ -39,6 +42,11 @@ class Branch:
     def resident(self) -> bool:
         """Whether a sequence id reaches it."""
         return self.seq >= 0
+
+    def forget(self) -> None:
+        """Drop the row, and the states it was computed from."""
+        self.row = None
+        self.states = {}
 
     def stands_on(self, other: Branch) -> bool:
         """Whether the other is among its ancestors."""

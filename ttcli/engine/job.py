@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ttcli.engine.branch import Branch
+from ttcli.engine.branch import Branch, States
 from ttcli.engine.sampling import Sampler
 from ttcli.tree import Ended, Step
 
@@ -27,6 +27,7 @@ class Job:
     __slots__ = (
         "_decoder",
         "_logprob",
+        "_states",
         "_step_tokens",
         "_text",
         "branch",
@@ -52,14 +53,16 @@ class Job:
         self._text = ""  # of the step in the making
         self._step_tokens = 0
         self._logprob = 0.0
+        self._states: States = {}  # that the last token was drawn from
 
-    def take(self, token: int, piece: bytes | None, logprob: float) -> str:
-        """Append a drawn token (`piece` None: it ended the turn); return the text that became readable."""
+    def take(self, token: int, piece: bytes | None, logprob: float, states: States) -> str:
+        """Append a token drawn from these states (`piece` None: it ended the turn); return the text now readable."""
         until = self.until
         self.branch.tokens.append(token)
         self.grown += 1
         self._step_tokens += 1
         self._logprob += logprob
+        self._states = states
         text = self._decoder.decode(piece or b"", final=piece is None)
         self._text += text
         if piece is None:
@@ -83,9 +86,24 @@ class Job:
         if ended is not Ended.OPEN:
             self._text += self._decoder.decode(b"", final=True)
         if self._step_tokens:
-            step = Step(self._text, self._step_tokens, self._logprob)
+            step = Step(self._text, self._step_tokens, self._logprob, self._states)
             if self.steps and not step.text.strip():  # an end of turn right after a separator is no step of its own
                 step = self.steps.pop().joined(step)
             self.steps.append(step)
         self._text, self._step_tokens, self._logprob = "", 0, 0.0
         self.ended = ended
+
+
+def split_steps(text: str, separator: str) -> list[str]:
+    """The steps of a whole solution, as a job closes them; only a token that goes on after a separator may differ."""
+    steps: list[str] = []
+    rest = text
+    while rest.strip():
+        begin = len(rest) - len(rest.lstrip())
+        at = rest.find(separator, begin)
+        end = at + len(separator) if at >= 0 else len(rest)
+        steps.append(rest[:end])
+        rest = rest[end:]
+    if rest and steps:  # white space behind the last step belongs to it
+        steps[-1] += rest
+    return steps or [text]

@@ -65,6 +65,19 @@ def _load() -> Any:
     return llama_cpp
 
 
+def tensors() -> Any:
+    """The functions of ggml on tensors, which llama.cpp's bindings leave out."""
+    llama_cpp = library()
+    from llama_cpp._ctypes_extensions import load_shared_library
+
+    ggml = load_shared_library("ggml-base", Path(llama_cpp.__file__).parent / "lib")
+    ggml.ggml_get_name.argtypes = (ctypes.c_void_p,)
+    ggml.ggml_get_name.restype = ctypes.c_char_p
+    ggml.ggml_backend_tensor_get.argtypes = (ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t, ctypes.c_size_t)
+    ggml.ggml_backend_tensor_get.restype = None
+    return ggml
+
+
 def _remember(level: int, text: bytes | None, _user_data: object) -> None:
     line = (text or b"").decode("utf-8", "replace").strip()
     if line and level in (_LOG_WARN, _LOG_ERROR):

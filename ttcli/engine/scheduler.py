@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from ttcli.engine.branch import Branch, Piece
+from ttcli.engine.branch import Branch, Piece, States
 from ttcli.engine.job import Job
 from ttcli.engine.sampling import Dice, Row
 from ttcli.engine.session import Session
@@ -71,9 +71,16 @@ class Scheduler:
         self._waiting.append(job)
 
     def fill(self, branch: Branch) -> None:
-        """Have the branch decoded to its end and its row of logits kept in `branch.row`."""
+        """Have the branch decoded to its end and its row of logits kept in `branch.row`, its states beside it.
+
+        It and all that it stands on count as used just now.
+        """
         if branch.row is None and branch not in self._filling:
             self._filling.append(branch)
+        node: Branch | None = branch
+        while node is not None:
+            self._touch(node)
+            node = node.parent
 
     def cancel(self, jobs: Iterable[Job]) -> None:
         """Stop jobs wherever they are and free their cells."""
@@ -93,7 +100,7 @@ class Scheduler:
             self._filling.remove(branch)
         branch.released = True
         if all(job.parent is not branch for job in self._waiting):
-            branch.row = None
+            branch.forget()
         self.session.detach(branch)
 
     # -- one step
@@ -128,7 +135,7 @@ class Scheduler:
                 self._touch(job.parent)
                 self._running.append(job)
                 if job.parent.row is not None and not job.grown:
-                    self._advance(job, job.parent.row)
+                    self._advance(job, job.parent.row, job.parent.states)
             else:
                 delayed.append(job)
                 break
@@ -230,7 +237,7 @@ class Scheduler:
     def _evict(self, branch: Branch) -> None:
         self.again += branch.cached
         self.session.detach(branch)
-        branch.row = None
+        branch.forget()
         self._idle.discard(branch)
 
     def _preempt(self) -> None:
@@ -246,18 +253,18 @@ class Scheduler:
     def _draw(self, pieces: list[Piece], rows: Row) -> None:
         jobs = {id(job.branch): job for job in self._running}
         flagged = (piece.branch for piece in pieces if piece.wants_row)
-        for branch, row in zip(flagged, rows, strict=True):
+        for branch, row, states in zip(flagged, rows, self.session.states, strict=True):
             job = jobs.get(id(branch))
             if job is None:
-                branch.row = row.copy()
+                branch.row, branch.states = row.copy(), states
                 self._filling.remove(branch)
             else:
-                self._advance(job, row)
+                self._advance(job, row, states)
 
-    def _advance(self, job: Job, row: Row) -> None:
+    def _advance(self, job: Job, row: Row, states: States) -> None:
         model = self.session.model
         token, logprob = self._dice.draw(row, job.sampler, job.rng)
-        text = job.take(token, None if model.ends_generation(token) else model.piece(token), logprob)
+        text = job.take(token, None if model.ends_generation(token) else model.piece(token), logprob, states)
         if job.finished:
             self._running.remove(job)
             self._expected += (job.grown - self._expected) / 8

@@ -9,7 +9,6 @@ text's attention then passes over its own cells only, not over those of all.
 from __future__ import annotations
 
 import bisect
-import ctypes
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
@@ -17,9 +16,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ttcli.engine import machine
-from ttcli.engine.branch import Branch, Piece
+from ttcli.engine.batch import BatchArrays
+from ttcli.engine.branch import Branch, Piece, States
 from ttcli.engine.library import forget_log, last_words, library
 from ttcli.engine.model import Model
+from ttcli.engine.observer import Observer
 from ttcli.errors import BackendError
 
 MAX_SEQUENCES = 256  # llama.cpp's LLAMA_MAX_SEQ
@@ -36,16 +37,15 @@ class Aborted(Exception):
 class Session:
     """One llama.cpp context with at most `width` rows of logits per decode.
 
-
-
-
     `flash_attention` saves memory traffic on a GPU. llama.cpp's CPU kernel for small batches accumulates in 16 bits:
     what is read off a single row, as a judge does, shifts with the size of the batch. Without it, it does not.
 
     `halted` is asked during every decode, about once per graph node; when it says yes, the decode raises Aborted.
 
+    `observe` names layers, from 0, the last one excepted: a decode leaves their outputs for each row in `states`.
+
     Raises:
-        ModelError: the model cannot be branched.
+        ModelError: the model cannot be branched, or has no such layers.
         BackendError: llama.cpp could not create the context (its reason is in the message).
     """
 
@@ -59,6 +59,7 @@ class Session:
         streams: bool = False,
         threads: int | None = None,
         flash_attention: bool = True,
+        observe: Sequence[int] = (),
         halted: Callable[[], bool] | None = None,
     ) -> None:
         model.require_branching()
@@ -69,6 +70,8 @@ class Session:
         self._halted = halted or (lambda: False)
         self._ctrl_c = False  # a KeyboardInterrupt came up in the callback, which C code would swallow
         self._abort = lib.ggml_abort_callback(self._ask)
+        self._observer = Observer(model, observe, self._note_ctrl_c) if observe else None
+        self.states: Sequence[States] = ()  # that the rows of the last decode were computed from, in their order
         self.sequences = min(MAX_SEQUENCES, sequences or width + SPARE_SEQUENCES)
         self.streams = streams
         self._context = self._create(cells, flash_attention)
@@ -81,7 +84,7 @@ class Session:
         self.decoded = 0  # tokens
         self._free = list(range(self.sequences))  # ascending
         self._residents: dict[int, Branch] = {}  # by sequence id
-        self._arrays = _BatchArrays(lib, self.batch)
+        self._arrays = BatchArrays(lib, self.batch)
 
     def _create(self, cells: int, flash_attention: bool) -> Any:
         lib = self._lib
@@ -97,6 +100,8 @@ class Session:
         )
         params.n_threads = params.n_threads_batch = self.threads
         params.abort_callback = self._abort
+        if self._observer:
+            params.cb_eval = self._observer.callback
         params.no_perf = True
         forget_log()
         context = lib.llama_init_from_model(self.model.handle, params)
@@ -116,10 +121,13 @@ class Session:
     def _ask(self, _data: Any) -> bool:
         """What llama.cpp calls during a decode."""
         try:
-            return self._halted()
+            return self._ctrl_c or self._halted()
         except KeyboardInterrupt:
-            self._ctrl_c = True
+            self._note_ctrl_c()
             return True
+
+    def _note_ctrl_c(self) -> None:
+        self._ctrl_c = True
 
     # -- cells
 
@@ -239,18 +247,7 @@ class Session:
             raise BackendError(f"{size} tokens do not fit {self.cells_free} free cells of {self.longest} for a text")
         if self._halted():  # only a CPU asks in the middle
             raise Aborted
-        arrays = self._arrays
-        arrays.fill(pieces)
-        forget_log()
-        code = self._lib.llama_decode(self._context, arrays.batch)
-        if code == _ABORTED and self._ctrl_c:
-            self._ctrl_c = False
-            raise KeyboardInterrupt
-        if code == _ABORTED:
-            raise Aborted
-        if code:
-            reason = "no free cell" if code == _NO_CELL else last_words() or f"code {code}"
-            raise BackendError(f"llama.cpp failed to decode {size} tokens: {reason}")
+        self._compute(pieces)
         for piece in pieces:
             piece.branch.cached += piece.size
         self.cells_used += size
@@ -261,41 +258,24 @@ class Session:
         logits = self._lib.llama_get_logits(self._context)
         return np.ctypeslib.as_array(logits, shape=(rows, self.model.vocabulary))
 
-
-class _BatchArrays:
-    """A llama_batch over numpy arrays, filled by slices rather than token by token."""
-
-    def __init__(self, lib: Any, size: int) -> None:
-        self._token = np.zeros(size, np.int32)
-        self._pos = np.zeros(size, np.int32)
-        self._counts = np.ones(size, np.int32)
-        self._seq = np.zeros(size, np.int32)
-        self._wants = np.zeros(size, np.int8)
-        # each token's list of sequence ids has one entry, which lies in _seq
-        self._seq_lists = self._seq.ctypes.data + np.arange(size, dtype=np.uintp) * self._seq.itemsize
-        self.batch = lib.llama_batch(
-            n_tokens=0,
-            token=_pointer(self._token, ctypes.c_int32),
-            embd=None,
-            pos=_pointer(self._pos, ctypes.c_int32),
-            n_seq_id=_pointer(self._counts, ctypes.c_int32),
-            seq_id=_pointer(self._seq_lists, ctypes.POINTER(ctypes.c_int32)),
-            logits=_pointer(self._wants, ctypes.c_int8),
-        )
-
-    def fill(self, pieces: Sequence[Piece]) -> None:
-        """Write the pieces one after the other."""
-        end = 0
-        for branch, count, wants_row in pieces:
-            begin, end = end, end + count
-            first = branch.start + branch.cached
-            self._token[begin:end] = branch.tokens[branch.cached : branch.cached + count]
-            self._pos[begin:end] = range(first, first + count)
-            self._seq[begin:end] = branch.seq
-            self._wants[begin:end] = 0
-            self._wants[end - 1] = wants_row
-        self.batch.n_tokens = end
-
-
-def _pointer(array: NDArray[Any], kind: Any) -> Any:
-    return ctypes.cast(array.ctypes.data, ctypes.POINTER(kind))
+    def _compute(self, pieces: Sequence[Piece]) -> None:
+        """Put a batch through llama.cpp, and leave its states; where anything fails, the cells are as before."""
+        self._arrays.fill(pieces)
+        if self._observer:
+            self._observer.expect(pieces, streams=self.streams)
+        forget_log()
+        try:
+            code = self._lib.llama_decode(self._context, self._arrays.batch)
+            if self._ctrl_c:
+                self._ctrl_c = False
+                raise KeyboardInterrupt
+            if code == _ABORTED:
+                raise Aborted
+            if code:
+                reason = "no free cell" if code == _NO_CELL else last_words() or f"code {code}"
+                raise BackendError(f"llama.cpp failed to decode {self._arrays.batch.n_tokens} tokens: {reason}")
+            self.states = self._observer.states() if self._observer else [{} for piece in pieces if piece.wants_row]
+        except BaseException:
+            for branch, _, _ in pieces:  # of a batch in parts llama.cpp keeps those that went through
+                self._lib.llama_memory_seq_rm(self._memory, branch.seq, branch.start + branch.cached, -1)
+            raise

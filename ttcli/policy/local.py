@@ -12,14 +12,14 @@ from ttcli.engine.job import Job, Until
 from ttcli.engine.model import Model
 from ttcli.engine.sampling import Sampler, generator
 from ttcli.engine.scheduler import Scheduler
-from ttcli.engine.session import Aborted, Session
+from ttcli.engine.session import SPARE_SEQUENCES, Aborted, Session
 from ttcli.engine.template import ChatTemplate
 from ttcli.errors import ModelError, PromptTooLong
 from ttcli.policy.call import Call, Text
 from ttcli.policy.prompt import Prompt
 from ttcli.policy.protocol import Extend, Extension, Growth, Load
 from ttcli.problem import Problem
-from ttcli.tree import Ended, Prefix
+from ttcli.tree import Ended, Prefix, Step
 
 _CELLS_PER_TEXT = 384  # in one buffer for all: more is seldom needed, and preemption copes when it is
 _CELL_BLOCK = 256  # llama.cpp rounds the cells of a stream up to these
@@ -38,10 +38,12 @@ class LocalPolicy:
         max_tokens: sampled tokens of one solution at most.
         width: texts that grow in one batch at most.
         cells: KV cells; None: enough for `width` usual solutions, within the memory that is free.
+        branches: prefixes that wait to be extended, beside the texts that grow, as many as a search holds at once.
+        observe: layers whose outputs the steps carry; see `Step.states`.
         interrupted: asked during every decode.
 
     Raises:
-        ModelError: the model has no chat template, or cannot be branched.
+        ModelError: the model has no chat template, cannot be branched, or has no such layers.
     """
 
     def __init__(
@@ -54,6 +56,8 @@ class LocalPolicy:
         max_tokens: int,
         width: int,
         cells: int | None = None,
+        branches: int = 0,
+        observe: Sequence[int] = (),
         threads: int | None = None,
         interrupted: Callable[[], bool] | None = None,
     ) -> None:
@@ -67,6 +71,8 @@ class LocalPolicy:
         self._sampler = sampler
         self._max_tokens = max_tokens
         self._cells = cells
+        self._held = branches
+        self._observe = tuple(observe)
         self._threads = threads
         self._interrupted = interrupted or (lambda: False)
         self._scheduler: Scheduler | None = None  # made when the first prompt is known
@@ -94,14 +100,18 @@ class LocalPolicy:
 
     def expect(self, problems: Sequence[Problem]) -> None:
         """Size the context for the longest prompt, and for as many prompts at once as could fill the batch."""
-        lengths = (len(self._template.encode(self._prompt.messages(problem))) for problem in problems)
+        lengths = (len(self.encode(problem)) for problem in problems)
         fitting = [length for length in lengths if length + self._max_tokens <= self.model.context]
         if fitting:
             self._usual_prompts = (max(fitting), min(len(fitting), self.width))
 
+    def encode(self, problem: Problem) -> list[int]:
+        """The tokens of a problem up to where its solution begins."""
+        return self._template.encode(self._prompt.messages(problem))
+
     def start(self, problem: Problem) -> Prefix:
         """The root of a problem; nothing is decoded until it is extended."""
-        ids = self._template.encode(self._prompt.messages(problem))
+        ids = self.encode(problem)
         need, context = len(ids) + self._max_tokens, self.model.context
         if need > context:
             fits = context - len(ids)
@@ -112,6 +122,14 @@ class LocalPolicy:
             )
         self._reserve(len(ids))
         return self._handle(Prefix(problem, 0, prompt_tokens=len(ids)), Branch(None, ids))
+
+    def resume(self, root: Prefix, steps: Sequence[Step]) -> Prefix:
+        """What was written elsewhere, or long ago, on a root: to be extended as if it had been drawn here.
+
+        Each step is tokenized by itself, which may differ from the tokens that were drawn.
+        """
+        tokens = [token for step in steps for token in self.model.tokenize(step.text, special=False)]
+        return self._handle(replace(root, steps=tuple(steps)), Branch(self._branches[root.id], tokens))
 
     def extend(
         self, requests: Iterable[Extend | None], *, stop: Callable[[int], bool] = lambda _tokens: False
@@ -174,20 +192,21 @@ class LocalPolicy:
     def _session(self, prompt: int, prompts: int) -> Session:
         """A context for so many prompts of this length: in streams on a CPU that has the memory, else in one buffer."""
         need, affordable = prompt + self._max_tokens, self._affordable(prompts)
-        texts = affordable // (need + _CELL_BLOCK) - _SPARE
+        texts = affordable // (need + _CELL_BLOCK) - _SPARE - self._held
         # a GPU's memory is not known here, and one buffer takes less of it
         streams = self._cells is None and texts >= min(self.width, _ENOUGH) and not machine.has_gpu()
         if streams:
             self.width = min(self.width, texts)
-        usual = prompts * prompt + self.width * min(self._max_tokens, _CELLS_PER_TEXT)
+        usual = prompts * prompt + (self.width + self._held) * min(self._max_tokens, _CELLS_PER_TEXT)
         return Session(
             self.model,
             cells=need if streams else max(need, self._cells or min(usual, affordable)),
             width=self.width,
-            sequences=self.width + _SPARE if streams else None,
+            sequences=self.width + self._held + (_SPARE if streams else SPARE_SEQUENCES),
             streams=streams,
             threads=self._threads,
             flash_attention=not streams,
+            observe=self._observe,
             halted=self._interrupted,
         )
 
@@ -224,7 +243,7 @@ class LocalPolicy:
         if request.temperature is not None:
             sampler = replace(sampler, temperature=request.temperature)
         until = Until(
-            self._max_tokens - prefix.tokens,
+            self._max_tokens - (branch.length - prefix.prompt_tokens),
             separator=self._prompt.step_separator,
             steps=request.steps if request.until == "step" else None,
         )
