@@ -125,4 +125,6 @@ class Solved:
     outcome: Outcome
 
 
+EveryToken = Grew | Wrote | Spent  # too many to be kept
+
 Event = Began | Opened | Grew | Forked | Wrote | Stepped | Valued | Selected | Drawn | Scored | Voted | Spent | Solved

@@ -208,13 +208,42 @@ def test_the_verifier_gives_a_line_and_each_of_its_steps_the_scripts_score() -> 
         assert opinion == (expected, (expected,) * len(extension.prefix.steps), 0)
 
 
+def test_a_line_may_have_a_score_for_every_step() -> None:
+    script = Script({"": [Line("a\n\nb\n\nc", scores=(0.9, 0.5, 0.1)), Line("a\n\nd", scores=(0.9, 0.3))]})
+    policy, verifier = ScriptedPolicy(script), ScriptedVerifier(script)
+    prefix = policy.start(PROBLEM)
+    found = []
+    while prefix.ended is Ended.OPEN:
+        (extension,) = extensions(policy.extend([Extend(prefix, (0,), until="step", temperature=0)]))
+        prefix = extension.prefix
+        found.append(verifier.score([prefix])[0])
+    assert found == [(0.9, (0.9,), 0), (0.5, (0.9, 0.5), 0), (0.1, (0.9, 0.5, 0.1), 0)]
+
+
+def test_the_verifier_knows_what_it_scored_and_was_not_released() -> None:
+    script = Script({"": [Line("a\n\nb"), Line("c\n\nd")]})
+    policy, verifier = ScriptedPolicy(script), ScriptedVerifier(script)
+    root = policy.start(PROBLEM)
+    other = policy.start(Problem("another"))
+    requests = [Extend(each, (seed,), until="step") for each in (root, other) for seed in range(8)]
+    steps = [extension.prefix for extension in extensions(policy.extend(requests))]
+    verifier.score(steps)
+    assert len(verifier.live) == 4
+    verifier.release([step for step in steps if step.text.startswith("a")])
+    assert verifier.live == {(PROBLEM.text, "c\n\n"), ("another", "c\n\n")}
+    verifier.release([root])
+    assert verifier.live == {("another", "c\n\n")}
+
+
 def read(path: Path, content: object) -> Script:
     path.write_text(content if isinstance(content, str) else json.dumps(content), encoding="utf-8")
     return Script.read(path)
 
 
 def test_a_script_is_read_by_problem_with_a_fallback(tmp_path: Path) -> None:
-    script = read(tmp_path / "s.json", {"": [{"text": "é", "score": 1}], PROBLEM.text: [{"text": "4", "logprob": -1}]})
+    content = {"": [{"text": "é", "score": 1}], PROBLEM.text: [{"text": "4", "logprob": -1, "scores": [0.5]}]}
+    script = read(tmp_path / "s.json", content)
+    assert script.of(PROBLEM) == [Line("4", -1, scores=(0.5,))]
     assert [line.text for line in script.of(PROBLEM)] == ["4"]
     assert [line.text for line in script.of(Problem("other"))] == ["é"]
 
@@ -232,6 +261,11 @@ BAD: Sequence[object] = [
     {"": [{"text": "a", "score": 1.5}]},
     {"": [{"text": "a", "score": "high"}]},
     {"": [{"text": "a", "logprob": 0.5}]},
+    {"": [{"text": "a", "scores": [0.5, 0.5]}]},
+    {"": [{"text": "a\n\nb", "scores": [0.5]}]},
+    {"": [{"text": "a", "scores": [1.5]}]},
+    {"": [{"text": "a", "scores": ["high"]}]},
+    {"": [{"text": "a", "scores": 0.5}]},
     {"": 3},
 ]
 

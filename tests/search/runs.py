@@ -14,7 +14,7 @@ from ttcli.events import Drawn, Event, Grew, Opened, Outcome, Scored, Solved, Sp
 from ttcli.interrupt import Interrupt
 from ttcli.policy.scripted import Line, Script, ScriptedPolicy, ScriptedVerifier
 from ttcli.problem import Problem
-from ttcli.search.methods import METHODS
+from ttcli.search.methods import parse_method
 from ttcli.tree import Candidate
 from ttcli.verifier.protocol import Verifier
 
@@ -84,7 +84,7 @@ class Run:
             self.budget, max_tokens=self.max_tokens, interrupted=lambda: self.interrupt.requested, clock=self.clock
         )
         verifier = self.verifier or ScriptedVerifier(self.script)
-        return METHODS[self.method].run(PROBLEM, self.policy, verifier, meter, seed=self.seed)
+        return parse_method(self.method).run(PROBLEM, self.policy, verifier, meter, seed=self.seed)
 
     def events(self) -> list[Event]:
         return list(self.iterate())

@@ -28,12 +28,21 @@ class Line:
     logprob: float = -0.5  # of each token (a word is one), <= 0
     score: float = 0.5  # the verifier's opinion of the whole and of each step, in [0, 1]
     length: bool = False  # it runs into the token limit instead of ending
+    scores: tuple[float, ...] | None = None  # its opinion after each step, in [0, 1]; None: `score`, whatever the step
 
     def __post_init__(self) -> None:
         if not isinstance(self.text, str):
             raise TypeError(f"a text is a string, not {self.text!r}")
         if not (self.logprob <= 0 <= self.score <= 1):
             raise ValueError(f"logprob {self.logprob} and score {self.score} must be at most 0, and from 0 to 1")
+        if self.scores is not None:
+            steps = len(_steps(self.text, self.logprob))
+            if len(self.scores) != steps or not all(0 <= score <= 1 for score in self.scores):
+                raise ValueError(f"the scores {self.scores} must be {steps}, one per step, and from 0 to 1")
+
+    def scores_after(self, steps: int) -> tuple[float, ...]:
+        """The verifier's opinions after each of the first so many steps."""
+        return (self.score,) * steps if self.scores is None else self.scores[:steps]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,14 +53,14 @@ class Script:
 
     @classmethod
     def read(cls, path: Path) -> Script:
-        """Read `{"problem text or empty": [{"text": …, "logprob": …, "score": …}, …]}`.
+        """Read `{"problem text or empty": [{"text": …, "logprob": …, "score": …, "scores": […]}, …]}`.
 
         Raises:
             ModelError: no such file, or not of this form.
         """
         try:
             content: dict[str, list[dict[str, Any]]] = json.loads(path.read_text(encoding="utf-8"))
-            return cls({problem: [Line(**line) for line in lines] for problem, lines in content.items()})
+            return cls({problem: [_line(line) for line in lines] for problem, lines in content.items()})
         except OSError as error:
             raise ModelError(f"cannot read the script {path}: {error.strerror}") from error
         except (ValueError, TypeError, AttributeError) as error:
@@ -159,7 +168,7 @@ class ScriptedPolicy:
             raise ValueError(f"prefix {prefix.id} has been released or has ended")
         lines = [line for line in self._script.of(prefix.problem) if line.text.startswith(prefix.text)]
         line = lines[0] if request.temperature == 0 else random.Random(repr(request.seed)).choice(lines)
-        steps = _steps(line)[len(prefix.steps) :] or [Step("", 1, line.logprob)]
+        steps = _steps(line.text, line.logprob)[len(prefix.steps) :] or [Step("", 1, line.logprob)]
         return _Text(prefix, line, steps[: request.steps] if request.until == "step" else steps)
 
     def _finish(self, number: int, text: _Text, *, cut: bool = False) -> Extension:
@@ -195,7 +204,7 @@ class _Text:
 
     def so_far(self) -> Prefix:
         text = "".join(self._words[: self.taken])
-        steps = (*self.prefix.steps, *_steps(replace(self._line, text=text)))
+        steps = (*self.prefix.steps, *_steps(text, self._line.logprob))
         return replace(self.prefix, id=0, steps=steps, ended=Ended.CUT)
 
 
@@ -207,6 +216,7 @@ class ScriptedVerifier:
     partial = True
 
     def __init__(self, script: Script) -> None:
+        self.live: set[tuple[str, str]] = set()  # problems and texts scored and not released: a test asserts on it
         self._script = script
 
     def price(self, prefixes: Sequence[Prefix]) -> int:  # noqa: ARG002
@@ -218,21 +228,34 @@ class ScriptedVerifier:
         return [self._score(prefix) for prefix in prefixes]
 
     def _score(self, prefix: Prefix) -> StepScores:
+        self.live.add((prefix.problem.text, prefix.text))
         line = next(line for line in self._script.of(prefix.problem) if line.text.startswith(prefix.text))
-        return StepScores(line.score, (line.score,) * len(prefix.steps), 0)
+        steps = line.scores_after(len(prefix.steps))
+        return StepScores(steps[-1] if steps else line.score, steps, 0)
 
     def release(self, prefixes: Iterable[Prefix]) -> None:
-        """Nothing is kept."""
+        """Forget prefixes, and with a root all of its problem."""
+        for prefix in prefixes:
+            if prefix.steps:
+                self.live.discard((prefix.problem.text, prefix.text))
+            else:
+                self.live = {(problem, text) for problem, text in self.live if problem != prefix.problem.text}
 
     def close(self) -> None:
         """Nothing to free."""
 
 
-def _steps(line: Line) -> list[Step]:
-    parts = line.text.split(SEPARATOR)
-    texts = [text for text in (*(part + SEPARATOR for part in parts[:-1]), parts[-1]) if text]
-    words = [(text, len(_words(text))) for text in texts or [""]]
-    return [Step(text, count, line.logprob * count) for text, count in words]
+def _line(content: dict[str, Any]) -> Line:
+    """A line as JSON has it, where a tuple is a list."""
+    scores = content.get("scores")
+    return Line(**content) if scores is None else Line(**{**content, "scores": tuple(scores)})
+
+
+def _steps(text: str, logprob: float) -> list[Step]:
+    parts = text.split(SEPARATOR)
+    texts = [part for part in (*(part + SEPARATOR for part in parts[:-1]), parts[-1]) if part]
+    words = [(part, len(_words(part))) for part in texts or [""]]
+    return [Step(part, count, logprob * count) for part, count in words]
 
 
 def _words(text: str) -> list[str]:

@@ -12,7 +12,7 @@ from ttcli.cost import Cost, Meter
 from ttcli.errors import PromptTooLong
 from ttcli.events import Drawn, Event, Grew, Opened, Outcome, Scored, Solved, Spent, Voted
 from ttcli.policy.protocol import Extend, Extension, Policy
-from ttcli.tree import Candidate, Ended, Prefix
+from ttcli.tree import Candidate, Ended, Node, Prefix
 from ttcli.verifier.protocol import Interrupted, Verifier
 
 Count = Callable[[Sequence[Candidate]], Ballot]
@@ -82,13 +82,15 @@ def begin(root: Prefix, policy: Policy, meter: Meter) -> None:
     meter.add(Cost(prompt_tokens=tokens, flops=2.0 * policy.parameters * tokens))
 
 
-def conclude(candidates: Sequence[Candidate], count: Count, meter: Meter) -> Iterator[Event]:
+def conclude(
+    candidates: Sequence[Candidate], count: Count, meter: Meter, *, tree: Sequence[Node] = ()
+) -> Iterator[Event]:
     """The last vote, and what the run came to."""
     ballot = count(candidates)
     yield Voted(ballot)
     leader = ballot.leader
     answer = leader.answer if leader else None
-    yield Solved(Outcome(answer, ballot, tuple(candidates), meter.total(), meter.stopped))
+    yield Solved(Outcome(answer, ballot, tuple(candidates), meter.total(), meter.stopped, tuple(tree)))
 
 
 def candidate(index: int, prefix: Prefix) -> Candidate:

@@ -3,48 +3,101 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cache
 from typing import Literal
 
-from ttcli.cost import Meter
+from ttcli.cost import Budget, Meter
 from ttcli.errors import UsageError
 from ttcli.events import Event
 from ttcli.policy.protocol import Policy
 from ttcli.problem import Problem
 from ttcli.search.adaptive import adaptive
+from ttcli.search.beam import beam
 from ttcli.search.best_of_n import best_of_n, best_of_n_plain, greedy, majority
+from ttcli.search.dials import Dials
+from ttcli.search.dvts import dvts
+from ttcli.search.lookahead import lookahead
+from ttcli.search.particles import particles
+from ttcli.search.rebase import rebase
 from ttcli.verifier.protocol import Verifier
 
 Plain = Callable[..., Iterator[Event]]  # (problem, policy, meter, *, seed)
 Vote = Literal["majority", "weighted", "best"]
-Verified = Callable[..., Iterator[Event]]  # (problem, policy, verifier, meter, *, seed)
+Verified = Callable[..., Iterator[Event]]  # (problem, policy, verifier, meter, *, seed, **sizes)
 
 
 @dataclass(frozen=True, slots=True)
 class Method:
     """A way to spend a budget on a problem."""
 
-    name: str
+    name: str  # with the settings that are not the usual ones
     summary: str
     plain: Plain | None = None  # exactly one of the two
     verified: Verified | None = None
     vote: Vote | None = None  # of a method that votes over the first n of independent samples, whatever n is
     generations: int | None = None  # that it draws, whatever the budget; None: as many as that allows
+    dials: Dials | None = None  # of a search down a tree; None: candidates are drawn in one go
 
     @property
     def needs_verifier(self) -> bool:
         """Whether it scores candidates."""
         return self.verified is not None
 
+    @property
+    def stepwise(self) -> bool:
+        """Whether it draws and scores step by step, down a tree."""
+        return self.dials is not None
+
+    @property
+    def _base(self) -> str:
+        return self.name.partition(":")[0]
+
+    def beams(self, budget: Budget) -> int:
+        """Prefixes that grow side by side; 0: candidates are drawn in one go.
+
+        Raises:
+            UsageError: it cannot work with this budget.
+        """
+        return int(self.dials.sizes(self._base, budget)["beams"]) if self.dials is not None else 0
+
+    def check(self, budget: Budget) -> None:
+        """Make sure that it can work with a budget.
+
+        Raises:
+            UsageError: it cannot.
+        """
+        self.beams(budget)
+
+    def check_verifier(self, name: str, *, partial: bool) -> None:
+        """Make sure that it can work with a verifier; `partial`: that scores what has not come to its end.
+
+        Raises:
+            UsageError: it cannot.
+        """
+        if self.dials is not None and not partial:
+            raise UsageError(
+                f"{self.name} asks for a score after every step, and {name} judges only finished solutions",
+                hint="--verifier confidence, or --method best-of-n",
+            )
+
     def run(
         self, problem: Problem, policy: Policy, verifier: Verifier | None, meter: Meter, *, seed: int
     ) -> Iterator[Event]:
-        """The events of a run; a method that scores nothing leaves the verifier alone."""
+        """The events of a run; a method that scores nothing leaves the verifier alone.
+
+        Raises:
+            UsageError: at once, where it cannot work with the verifier or the budget.
+        """
         if self.plain is not None:
             return self.plain(problem, policy, meter, seed=seed)
         if verifier is None or self.verified is None:
             raise UsageError(f"{self.name} needs a verifier", hint="--verifier confidence")
-        return self.verified(problem, policy, verifier, meter, seed=seed)
+        if self.dials is None:
+            return self.verified(problem, policy, verifier, meter, seed=seed)
+        self.check_verifier(verifier.name, partial=verifier.partial)
+        sizes = self.dials.sizes(self._base, meter.budget)
+        return self.verified(problem, policy, verifier, meter, seed=seed, **sizes)
 
 
 METHODS = {
@@ -55,5 +108,35 @@ METHODS = {
         Method("best-of-n", "the answer with the largest sum of verifier scores", verified=best_of_n, vote="weighted"),
         Method("best-of-n-plain", "the answer of the best-scored candidate", verified=best_of_n_plain, vote="best"),
         Method("greedy", "one solution at temperature 0", plain=greedy, generations=1),
+        Method("beam", "the best n/m prefixes go on, with m next steps each", verified=beam, dials=Dials(m=4)),
+        Method(
+            "lookahead",
+            "beam, where a step is scored k greedy steps further on",
+            verified=lookahead,
+            dials=Dials(k=1, m=4),
+        ),
+        Method("dvts", "n/m separate subtrees, each going on from its best step", verified=dvts, dials=Dials(m=4)),
+        Method("rebase", "next steps are shared out over prefixes by score", verified=rebase, dials=Dials(t=0.2)),
+        Method("particles", "prefixes are resampled by score after every step", verified=particles, dials=Dials(t=1.0)),
     )
 }
+
+
+@cache
+def parse_method(text: str) -> Method:
+    """Read `majority`, `beam`, `beam:m=sqrt`, `lookahead:k=3,m=4`; equal methods get equal names.
+
+    Raises:
+        UsageError: there is no such method, or it cannot be set so.
+    """
+    name, colon, settings = text.partition(":")
+    usual = METHODS.get(name)
+    if usual is None:
+        raise UsageError(f"there is no method {name!r}", hint=f"one of {', '.join(METHODS)}")
+    if not colon:
+        return usual
+    if usual.dials is None:
+        raise UsageError(f"{name} has nothing to set", hint=f"--method {name}")
+    dials = usual.dials.turned(name, settings)
+    changed = dials.text(usual.dials)
+    return replace(usual, name=f"{name}:{changed}" if changed else name, dials=dials)

@@ -1,0 +1,69 @@
+"""The searches on the small real model: what they hold of the engine, and what they give back."""
+
+from __future__ import annotations
+
+import pytest
+
+from search.runs import of, outcome_of
+from search.test_tree_properties import SEARCHES
+from search.trees import check_tree
+from ttcli.cost import Budget, Meter, Unit
+from ttcli.engine.model import Model
+from ttcli.engine.sampling import Sampler
+from ttcli.events import Event, Selected, Solved
+from ttcli.policy.local import LocalPolicy
+from ttcli.policy.prompt import Prompt
+from ttcli.problem import Problem
+from ttcli.search.methods import parse_method
+from ttcli.verifier.confidence import Confidence
+
+FRUIT = Problem("Name three fruits and say how they taste.")
+PROMPT = Prompt(system="", instruction="", step_separator=" ")  # a step is a word
+
+
+def policy_of(model: Model) -> LocalPolicy:
+    return LocalPolicy(model, name="small", prompt=PROMPT, sampler=Sampler(), max_tokens=10, width=4, branches=16)
+
+
+def events_of(policy: LocalPolicy, method: str, budget: Budget) -> list[Event]:
+    meter = Meter(budget, max_tokens=10)
+    return [*parse_method(method).run(FRUIT, policy, Confidence(), meter, seed=0)]
+
+
+@pytest.mark.parametrize("method", SEARCHES)
+def test_a_search_counts_each_token_once_and_leaves_the_context_as_it_found_it(small_model: Model, method: str) -> None:
+    policy = policy_of(small_model)
+    events: list[Event] = []
+    session = None
+    for event in parse_method(method).run(FRUIT, policy, Confidence(), Meter(Budget(8), max_tokens=10), seed=0):
+        session = session or policy.scheduler.session
+        if isinstance(event, Selected):
+            kept = len(set(event.kept))
+            assert len(policy._branches) <= kept * (2 if method == "lookahead" else 1)
+        if isinstance(event, Solved):
+            assert not policy._branches
+        events.append(event)
+    check_tree(events)
+    outcome = outcome_of(events)
+    assert outcome.cost.policy_tokens == sum(node.tokens for node in outcome.tree) > 0
+    assert len(of(Selected, events)) > 1
+    assert session is not None
+    # a token is decoded when another follows it, and never twice: what has grown fits beside the prompt
+    assert session.decoded <= outcome.cost.prompt_tokens + outcome.cost.policy_tokens
+    assert policy.scheduler.again == 0
+    assert not policy.scheduler.busy
+    assert (session.cells_used, session.sequences_free) == (0, session.sequences)
+    policy.close()
+
+
+@pytest.mark.parametrize("method", ["beam:n=8", "lookahead:n=4,k=2"])
+def test_a_budget_of_tokens_is_kept_to_the_last_one(small_model: Model, method: str) -> None:
+    policy = policy_of(small_model)
+    whole = outcome_of(events_of(policy, method, Budget(10**6, Unit.TOKENS)))
+    for amount in (whole.cost.tokens - 7, whole.cost.prompt_tokens + 3):
+        outcome = outcome_of(events_of(policy, method, Budget(amount, Unit.TOKENS)))
+        assert outcome.cost.tokens <= amount
+        assert outcome.stopped is not None
+        session = policy.scheduler.session
+        assert (session.cells_used, session.sequences_free) == (0, session.sequences)
+    policy.close()

@@ -1,0 +1,126 @@
+"""What may be written after the name of a search, as in `beam:m=4,n=32`, and what a budget makes of it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, replace
+from typing import Literal
+
+from ttcli.cost import Budget, Unit
+from ttcli.errors import UsageError
+
+BEAMS = 16  # where neither the budget nor `n` says how many
+_MOST = 1024  # beams: all are drawn side by side
+
+
+@dataclass(frozen=True, slots=True)
+class Dials:
+    """How a search down a tree is set; None, but for n: it has no such dial."""
+
+    k: int | None = None  # steps to look ahead, at least 1
+    m: int | Literal["sqrt"] | None = None  # steps from each prefix that is kept, at least 1; sqrt: of the beams
+    t: float | None = None  # temperature at which scores become shares, above 0
+    n: int | None = None  # beams, at least 1; None: as many as the budget says
+
+    def turned(self, name: str, settings: str) -> Dials:
+        """These with what a user wrote after the name of the method, `k=3,m=4`.
+
+        Raises:
+            UsageError: a setting that the method does not have or that is given twice, a value that cannot be.
+        """
+        form = f"{name}:{','.join(f'{key}={_EXAMPLES[key]}' for key in self._keys)}"
+        found: dict[str, int | float | str] = {}
+        for part in settings.split(","):
+            key, _, value = (word.strip() for word in part.partition("="))
+            if key not in self._keys:
+                raise UsageError(f"{name} has no setting {key!r}", hint=form)
+            if key in found:
+                raise UsageError(f"{name} is given {key} twice", hint=form)
+            read, wanted = _READ[key]
+            if (number := read(value)) is None:
+                raise UsageError(f"{key} of {name} must be {wanted}, not {value!r}", hint=form)
+            found[key] = number
+        return replace(self, **found)  # type: ignore[arg-type] # mypy does not see which key has which type
+
+    def text(self, usual: Dials) -> str:
+        """The settings that differ from the usual ones, as `turned` reads them; "" where none does."""
+        before = {**asdict(usual), "n": BEAMS}
+        changed = {key: value for key, value in asdict(self).items() if value not in (None, before[key])}
+        return ",".join(f"{key}={str(value).removesuffix('.0')}" for key, value in changed.items())
+
+    def sizes(self, name: str, budget: Budget) -> Mapping[str, int | float]:
+        """The arguments of the method: `beams`, and `expand`, `ahead` and `temperature` where it has them.
+
+        Raises:
+            UsageError: the budget is too small, cannot be divided as asked, or is at odds with `n`.
+        """
+        beams = self._beams(name, budget)
+        sizes: dict[str, int | float] = {"beams": beams}
+        if self.m is not None:
+            sizes["expand"] = nearest_root(beams) if self.m == "sqrt" else self.m
+        if self.k is not None:
+            sizes["ahead"] = self.k
+        if self.t is not None:
+            sizes["temperature"] = self.t
+        return sizes
+
+    @property
+    def _keys(self) -> list[str]:
+        return [key for key, value in asdict(self).items() if value is not None or key == "n"]
+
+    def _beams(self, name: str, budget: Budget) -> int:
+        each = 1 + (self.k or 0)  # generations that a beam counts for
+        counted = budget.unit is Unit.GENERATIONS
+        beams = int(budget.amount) // each if counted else self.n or BEAMS
+        m = self.m if isinstance(self.m, int) else 1
+        if not 1 <= beams <= _MOST or beams % m:
+            fitting = min(m * max(1, round(beams / m)), _MOST // m * m)
+            takes = f"beams in multiples of {m}" if m > 1 else "at least 1 beam"
+            if beams > _MOST:
+                takes = f"at most {_MOST} beams"
+            share = f", at {each} generations a beam" if each > 1 else ""
+            given = f"; a budget of {budget} makes {beams}{share}" if counted else f", not n={beams}"
+            wanted = f"{name}:{replace(self, n=fitting).text(Dials())}"
+            raise UsageError(
+                f"{name} takes {takes}{given}", hint=f"--budget {fitting * each}" if counted else f"--method {wanted}"
+            )
+        if counted and self.n not in (None, beams):
+            raise UsageError(
+                f"{name} has {beams} beams with a budget of {budget}, not n={self.n}",
+                hint=f"leave n out, or --budget {(self.n or 1) * each}",
+            )
+        return beams
+
+
+def nearest_root(number: int) -> int:
+    """The divisor of a number that is nearest to its square root, the smaller of two."""
+    small = [divisor for divisor in range(1, math.isqrt(number) + 1) if number % divisor == 0]
+    root = math.sqrt(number)
+    return min((*small, *(number // divisor for divisor in small)), key=lambda divisor: (abs(divisor - root), divisor))
+
+
+def _whole(text: str) -> int | None:
+    number = int(text) if text.isdecimal() and len(text) < 9 else 0
+    return number if 1 <= number <= _MOST else None
+
+
+def _whole_or_root(text: str) -> int | str | None:
+    return "sqrt" if text == "sqrt" else _whole(text)
+
+
+def _positive(text: str) -> float | None:
+    try:
+        number = float(text)
+    except ValueError:
+        return None
+    return number if 0 < number < math.inf else None
+
+
+_READ: Mapping[str, tuple[Callable[[str], int | float | str | None], str]] = {
+    "k": (_whole, f"from 1 to {_MOST}"),
+    "m": (_whole_or_root, f"from 1 to {_MOST}, or sqrt"),
+    "t": (_positive, "above 0"),
+    "n": (_whole, f"from 1 to {_MOST}"),
+}
+_EXAMPLES = {"k": 1, "m": 4, "t": 0.2, "n": BEAMS}

@@ -1,0 +1,59 @@
+"""The vote at the end of a search down a tree: over what has finished, the best by score."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+from ttcli.answers import vote
+from ttcli.ballot import Ballot
+from ttcli.events import Drawn, Event, Scored, Voted
+from ttcli.search.best_of_n import scored_by
+from ttcli.search.prefixes import Beam
+from ttcli.tree import Candidate
+
+
+class Finals:
+    """The solutions of a search, as they come."""
+
+    def __init__(self, places: int) -> None:
+        self.candidates: list[Candidate] = []
+        self._places = places  # solutions that vote at most
+
+    def take(self, beams: Sequence[Beam]) -> Iterator[Event]:
+        """Have these solutions take part, the first drawn first."""
+        for beam in sorted(beams, key=lambda each: each.node):
+            drawn = beam.as_candidate(len(self.candidates))
+            if beam.score is None:
+                self.candidates.append(drawn)
+                yield Drawn(drawn)
+            else:
+                scored = replace(drawn, score=beam.score, step_scores=beam.step_scores)
+                self.candidates.append(scored)
+                yield Drawn(drawn)
+                yield Scored(scored)
+        if beams:
+            yield Voted(self.count(self.candidates))
+
+    @property
+    def answered(self) -> bool:
+        """Whether one of them has an answer."""
+        return any(each.answer is not None for each in self.candidates)
+
+    @property
+    def beaten(self) -> list[int]:
+        """The nodes of those that do not vote because enough others are better."""
+        voting = self._voting(self.candidates)
+        return [each.node for each in self.candidates if each not in voting and each.node is not None]
+
+    def count(self, candidates: Sequence[Candidate]) -> Ballot:
+        """The weighted vote."""
+        return scored_by(vote.weighted)(self._voting(candidates))
+
+    def _voting(self, candidates: Sequence[Candidate]) -> Sequence[Candidate]:
+        """Those with an answer before those without, then by score."""
+        ranked = sorted(
+            candidates,
+            key=lambda each: (each.answer is None, each.score is None, -(each.score or 0.0), each.index),
+        )
+        return ranked[: self._places]
