@@ -1,4 +1,7 @@
-"""Runs, outcomes and events as JSON objects; their keys are stable, `version` counts their changes."""
+"""Runs, outcomes and events as JSON objects; their keys are stable, `version` counts their changes.
+
+`recorded.py` reads them back.
+"""
 
 from __future__ import annotations
 
@@ -9,12 +12,14 @@ from ttcli import __version__
 from ttcli.cost import Cost
 from ttcli.events import Began, Event, Outcome
 
+VERSION = 1
+
 
 def record(began: Began, outcome: Outcome) -> dict[str, Any]:
     """The object that `ttc solve --json` prints."""
     told = outcome_record(outcome)
     return {
-        "version": 1,
+        "version": VERSION,
         "ttc": __version__,
         "problem": began.problem.text,
         "answer": told.pop("answer"),

@@ -8,12 +8,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from terminal.forest import search
 
 from bench.browser import Page, chromium_without_window
 from bench.builder import make_rows, make_run, solution, with_text
 from ttcli.bench.report import embedded, write_report
 from ttcli.bench.store import Run, Store
+from ttcli.bench.task import Finished, Happened
 from ttcli.errors import TtcError
+from ttcli.events import Solved
 
 EVIL = (
     "</script><script>document.title = 'owned'</script><img src=x onerror=\"document.title='owned'\"> \u2028 &amp; $x$"
@@ -249,4 +252,39 @@ def test_ten_thousand_samples_open_quickly(chromium: Any, tmp_path: Path) -> Non
     timing = "const t = performance.timing; return t.domContentLoadedEventEnd - t.navigationStart"
     assert shown.browser.execute_script(timing) < 8000  # ms; about 1000 where nothing else runs
     assert "16 samples" in shown.text(shown.unfold("1"))
+    assert shown.errors() == []
+
+
+def test_a_search_unfolds_along_the_way_to_its_answer_and_stays_readable(chromium: Any, tmp_path: Path) -> None:
+    events = [*search(16, 30)]
+    run = make_run(tmp_path / "s.db", 2, others=("adaptive",), undone=(1,))
+    task = next(task for task in run.config.tasks if not task.pooled)
+    with Store(tmp_path / "s.db") as store:
+        problem = store.rows(run)[1].problem
+        for event in events[1:-1]:
+            store.write(run, problem, Happened(1, task, event))
+        last = events[-1]
+        assert isinstance(last, Solved)
+        store.write(run, problem, Finished(1, task, last.outcome))
+        write_report(store, run, tmp_path / "report.html")
+    shown = Page(chromium, (tmp_path / "report.html").as_uri(), width=360)
+    problem_entry = shown.unfold("2")
+    tree = problem_entry.find_element("css selector", ".node")
+    tree.find_element("css selector", "summary").click()
+    end = shown.within(tree, ".trunk " * 30 + "> .whole")  # opened by itself down to the last step
+    assert shown.text(end) == last.outcome.tree[last.outcome.candidates[0].node - 1].text
+    assert len(tree.find_elements("css selector", ".trunk")) == 30
+    assert all(
+        "on the way to the answer" in shown.text(each)
+        for each in tree.find_elements("css selector", ".trunk > summary")
+    )
+    pruned = next(each for each in tree.find_elements("css selector", ".pruned") if "12 pruned" in shown.text(each))
+    assert "best 0." in shown.text(pruned)
+    shown.browser.execute_script("arguments[0].querySelector('summary').click()", pruned)
+    step = shown.within(pruned, ".pruned")
+    assert len(pruned.find_elements("css selector", ".pruned")) == 12
+    assert " · score 0." in shown.text(step)
+    wide, narrow = shown.browser.execute_script("return [document.scrollingElement.scrollWidth, innerWidth]")
+    assert wide <= narrow == 360
+    assert end.rect["width"] > 200
     assert shown.errors() == []

@@ -4,12 +4,14 @@ import io
 from collections.abc import Sequence
 from dataclasses import replace
 
+from terminal.forest import FIRST_ROUND, SMALL, SMALL_EVENTS, begun, node, outcome_of, stepped
 from terminal.pictures import BEGAN, DONE, EVIL, IN_WORK, ballot, candidate, ended, growing, solved
 from ttcli.cost import Stopped
-from ttcli.events import Event
+from ttcli.events import Event, Selected, Solved
 from ttcli.problem import Problem
 from ttcli.terminal.display import display
 from ttcli.terminal.lines import LineDisplay, NoDisplay
+from ttcli.tree import Ended
 
 MAJORITY = replace(BEGAN, method="majority", verifier=None)
 
@@ -93,3 +95,32 @@ def test_auto_is_a_tree_on_a_terminal_and_lines_elsewhere() -> None:
         (display("none", Terminal()), "NoDisplay"),
     ]
     assert [type(shown).__name__ for shown, _ in pairs] == [expected for _, expected in pairs]
+
+
+def test_a_search_down_a_tree_is_a_line_for_each_round() -> None:
+    assert told(SMALL_EVENTS) == [
+        "beam, tiny, verifier prm:tiny, budget 4 generations, seed 0",
+        "round 1: 4 steps, kept 2, best 0.75, 27 tokens",
+        "round 2: 4 steps, kept 2, best 0.90, 41 tokens",
+        "candidate 1: 391 (score 0.90, 19 tokens)",
+        "candidate 2: 391 (score 0.70, 23 tokens)",
+        "votes: 391 x 2",
+        "2 of 2 candidates agree; 77 tokens, 34 tokens/s, 2.0 s",
+    ]
+
+
+def test_a_round_tells_what_looked_ahead_and_counts_a_step_that_is_kept_twice_once() -> None:
+    steps = [*stepped(node(1, 0)), *stepped(node(2, 1, tokens=1, rollout=True)), *stepped(node(3, 0))]
+    lines = told([*steps, Selected(1, (1, 1, 3), ())])
+    assert lines == ["round 1: 2 steps, 1 to look ahead, kept 2, 11 tokens"]
+
+
+def test_a_round_that_was_broken_off_is_told_without_a_choice() -> None:
+    cut = outcome_of([], SMALL[:4])
+    lines = told([*FIRST_ROUND, *stepped(node(5, 1, ended=Ended.CUT)), *begun(6, 1), Solved(cut)])
+    assert lines[1:] == [
+        "round 1: 4 steps, kept 2, best 0.75, 27 tokens",
+        "round 2: 1 step, 5 tokens",
+        "votes: none",
+        "no answer from 0 candidates; 36 tokens, 14 tokens/s, 2.0 s",
+    ]

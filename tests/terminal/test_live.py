@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
+from terminal.forest import search
 from terminal.pictures import BEGAN, DONE, EVIL, IN_WORK, ballot, candidate, ended, growing, picture, solved
 from ttcli.ballot import Ballot
 from ttcli.cost import Budget, Cost, Unit
@@ -220,7 +221,7 @@ class Clock:
 
 def test_at_most_ten_frames_are_drawn_in_a_second(screen: Screen) -> None:
     clock = Clock()
-    with LiveDisplay(screen, clock) as display:
+    with LiveDisplay(screen, clock, processor=Clock()) as display:
         display.show(BEGAN)
         for event in growing(0, "x"):
             display.show(event)
@@ -230,6 +231,25 @@ def test_at_most_ten_frames_are_drawn_in_a_second(screen: Screen) -> None:
         frames = screen.getvalue().count("judge:tiny")
     assert FRAME == 0.1
     assert 9 <= frames <= 11
+
+
+@pytest.mark.parametrize(("took", "seldom"), [(0.001, 0.1), (0.005, 0.2), (1.0, 0.5)])
+def test_what_takes_long_to_draw_is_drawn_less_often(screen: Screen, took: float, seldom: float) -> None:
+    clock, processor = Clock(), Clock()
+
+    def asked() -> float:
+        processor.now += took  # before and after each picture
+        return processor.now
+
+    with LiveDisplay(screen, clock, asked) as display:
+        display.show(BEGAN)
+        for event in growing(0, "x"):
+            display.show(event)
+        for _ in range(2000):
+            clock.now += 0.001
+            display.show(Grew(0, "word "))
+        frames = screen.getvalue().count("judge:tiny")
+    assert 2 / seldom - 1 <= frames <= 2 / seldom + 2
 
 
 def test_the_last_picture_stays_and_the_cursor_stands_below_it(screen: Screen) -> None:
@@ -318,6 +338,18 @@ def test_a_tree_in_an_ascii_locale_has_ascii_marks() -> None:
     written = stream.read()
     assert "gro?" in written
     assert "`-- - " in written
+
+
+def test_a_search_redraws_its_tree_in_place_and_leaves_the_last_picture(screen: Screen) -> None:
+    clock = Clock()
+    with LiveDisplay(screen, clock) as display:
+        for event in search(16, 6):
+            clock.now += 0.05
+            display.show(event)
+    lines = text_of(screen.show())
+    assert lines[0] == "beam, tiny, verifier prm:tiny, budget 16 generations, seed 0"
+    assert len(lines) <= 24
+    assert sum(line.startswith("★") for line in lines) == 6
 
 
 def test_an_empty_ballot_has_no_table() -> None:

@@ -48,7 +48,7 @@ def test_the_heading_names_method_model_verifier_budget_and_seed() -> None:
     ("ended", "fate"), [(Ended.STOP, ""), (Ended.OPEN, ""), (Ended.LENGTH, "token limit"), (Ended.CUT, "cut short")]
 )
 def test_only_an_unusual_end_is_worth_a_word(ended: Ended, fate: str) -> None:
-    assert words.fate(candidate(0, "4", ended=ended)) == fate
+    assert words.fate(ended) == fate
     assert words.length(candidate(0, "4", ended=ended, tokens=1)) == ", ".join(filter(None, ["1 token", fate]))
 
 

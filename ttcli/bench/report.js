@@ -99,19 +99,41 @@ function votes(task) {
   return table(["Answer", "", "Votes", ...(weighed ? ["Weight"] : []), ""], rows);
 }
 
-// A node has a name, may have a text with an answer and a score, and has children, which are nodes.
+// A node has a name, may have a text with a score and an answer, and has children, which are nodes.
 function tree(node) {
   const facts = [];
-  if ("answer" in node) {
-    facts.push(node.answer === null ? "no answer" : mark(node.right ? "r" : "w", node.answer));
-    facts.push(counted(node.tokens, "token"));
-    if (node.score !== null && node.score !== undefined) facts.push(`score ${node.score.toFixed(2)}`);
-    if (node.ended !== "stop") facts.push(`ended: ${node.ended}`);
+  if ("answer" in node) facts.push(node.answer === null ? "no answer" : mark(node.right ? "r" : "w", node.answer));
+  if ("tokens" in node) facts.push(counted(node.tokens, "token"));
+  if (node.score !== null && node.score !== undefined) facts.push(`score ${node.score.toFixed(2)}`);
+  if ("ended" in node && !["stop", "open"].includes(node.ended)) facts.push(`ended: ${node.ended}`);
+  if (node.rollout) facts.push("looks ahead");
+  if (node.pruned) facts.push("pruned");
+  if (!facts.length && node.children.length) facts.push(counted(node.children.length, "branch").replace("chs", "ches"));
+  const star = node.won ? [make("span", { "aria-hidden": true }, "★ "), make("span", { class: "unseen" }, "on the way to the answer:"), " "] : [];
+  const name = make("span", { class: "name" }, ...star, node.name);
+  const start = node.text && !("answer" in node) ? [" ", make("span", { class: "start" }, node.text.trim().slice(0, 200))] : [];
+  const summary = [name, ...facts.flatMap((fact) => [" · ", fact]), ...start];
+  const content = () => [node.text ? make("p", { class: "whole" }, node.text.trimEnd()) : null, ...branches(node.children)].filter(Boolean);
+  return folded(summary, content, { class: node.pruned ? "node pruned" : "node" });
+}
+
+// The way to the answer, or the only way on, stands unfolded straight below its parent; what was pruned is one entry.
+function branches(children) {
+  const pruned = children.filter((child) => child.pruned);
+  const going = children.filter((child) => !child.pruned);
+  const trunk = going.find((child) => child.won) || (going.length === 1 && going[0].text ? going[0] : null);
+  const parts = going.filter((child) => child !== trunk).map(tree);
+  if (pruned.length) {
+    const scores = pruned.map((child) => child.score).filter((score) => score !== null && score !== undefined);
+    const best = scores.length ? `, best ${Math.max(...scores).toFixed(2)}` : "";
+    parts.push(folded([`${pruned.length} pruned${best}`], () => pruned.map(tree), { class: "node pruned" }));
   }
-  const summary = [make("span", { class: "name" }, node.name), ...facts.flatMap((fact) => [" · ", fact])];
-  if (!facts.length && node.children.length) summary.push(` · ${counted(node.children.length, "branch").replace("chs", "ches")}`);
-  const content = () => [node.text ? make("p", { class: "whole" }, node.text) : null, ...node.children.map(tree)].filter(Boolean);
-  return folded(summary, content, { class: "node" });
+  if (trunk) {
+    parts.push(tree(trunk));
+    parts.at(-1).classList.add("trunk");
+    parts.at(-1).open = true;
+  }
+  return parts;
 }
 
 // -- samples

@@ -19,7 +19,7 @@ from ttcli.bench.figures import ProblemFigures
 from ttcli.bench.runner import Begun, Done, Going, Progress
 from ttcli.bench.stats import wilson
 from ttcli.bench.task import Task
-from ttcli.events import Drawn, Grew, Opened, Voted
+from ttcli.events import Drawn, Event, Forked, Grew, Opened, Selected, Stepped, Valued, Voted, Wrote
 from ttcli.terminal import words
 from ttcli.terminal.live import FRAME
 from ttcli.terminal.marks import Marks, marks_for
@@ -51,16 +51,11 @@ class BenchState:
                 self.at_work[row.problem.id] = _AtWork(row.problem.id)
             case Going(row=row, task=task, event=event):
                 problem = self.at_work.setdefault(row.problem.id, _AtWork(row.problem.id))
-                problem.task = task.key
+                if problem.task != task.key:
+                    problem = self.at_work[row.problem.id] = _AtWork(row.problem.id, task.key)
+                problem.take(event)
                 self.latest = row.problem.id
-                if isinstance(event, Opened):
-                    problem.growing += 1
-                elif isinstance(event, Drawn):
-                    problem.growing = max(0, problem.growing - 1)
-                elif isinstance(event, Voted):
-                    problem.ballot = event.ballot
-                elif isinstance(event, Grew):
-                    self.tokens += 1
+                self.tokens += isinstance(event, Grew | Wrote)
             case Done(figures=figures, now=now):
                 self.at_work.pop(figures.row.problem.id, None)
                 self.done += 1
@@ -99,11 +94,34 @@ class BenchState:
 class _AtWork:
     """A problem in work, on one line."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, task: str = "") -> None:
         self.name = name
-        self.task = ""
-        self.growing = 0
+        self.task = task
+        self.growing = 0  # candidates, or steps of a search
         self.ballot = Ballot()
+        self.round = 0  # of a search down a tree, that is at work; 0: candidates are drawn in one go
+        self.best: float | None = None  # score of a step in the last round that has any, in [0, 1]
+        self._scoring = False  # the round has scores
+
+    def take(self, event: Event) -> None:
+        """Let an event change the line."""
+        match event:
+            case Opened():
+                self.growing += 1
+            case Forked(node=number):
+                self.growing = 1 if number == 1 else self.growing + 1  # a second attempt begins anew
+                self.round = 1 if number == 1 else self.round
+            case Stepped():
+                self.growing = max(0, self.growing - 1)
+            case Drawn(candidate=candidate) if candidate.node is None:
+                self.growing = max(0, self.growing - 1)
+            case Valued(score=score):
+                self.best = max(score, self.best) if self._scoring and self.best is not None else score
+                self._scoring = True
+            case Selected(round=number):
+                self.round, self.growing, self._scoring = number + 1, 0, False
+            case Voted(ballot=ballot):
+                self.ballot = ballot
 
 
 class BenchDisplay(AbstractContextManager["BenchDisplay"], Protocol):
@@ -200,8 +218,19 @@ def _in_work(state: BenchState, marks: Marks) -> str:
     ballot = problem.ballot
     votes = "  ".join(f"{words.one_line(vote.answer)} {marks.answered * len(vote.members)}" for vote in ballot.votes)
     silent = marks.silent * ballot.abstained
-    tree = "  ".join(filter(None, [votes, silent, marks.grows * problem.growing]))
+    search = _search(problem) if problem.round else marks.grows * problem.growing
+    tree = "  ".join(filter(None, [votes, silent, search]))
     return marks.line(f"{problem.name}, {problem.task}: {tree}")
+
+
+def _search(problem: _AtWork) -> str:
+    """Where a search down a tree is."""
+    told = [f"round {problem.round}"]
+    if problem.growing:
+        told.append(f"{problem.growing} growing")
+    if problem.best is not None:
+        told.append(f"best {problem.best:.2f}")
+    return ", ".join(told)
 
 
 def verdict(figures: ProblemFigures, state: BenchState) -> str:

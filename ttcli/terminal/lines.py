@@ -5,9 +5,9 @@ from __future__ import annotations
 from types import TracebackType
 from typing import TextIO
 
-from ttcli.events import Began, Drawn, Event, Scored, Solved, Voted
+from ttcli.events import Began, Drawn, Event, Scored, Selected, Solved, Stepped, Valued, Voted
 from ttcli.terminal import words
-from ttcli.tree import Candidate
+from ttcli.tree import Candidate, Node
 
 
 class NoDisplay:
@@ -26,10 +26,13 @@ class NoDisplay:
 
 
 class LineDisplay(NoDisplay):
-    """One line per candidate, one for the vote and one for the cost."""
+    """One line per round of a search, one per candidate, one for the vote and one for the cost."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
+        self._steps: dict[int, Node] = {}  # of the round, by number
+        self._scores: dict[int, float] = {}  # of those
+        self._round = 0  # the last one that was told
         self._ended: dict[int, Candidate] = {}  # whose score, if it gets one, may still come
 
     def show(self, event: Event) -> None:
@@ -37,6 +40,12 @@ class LineDisplay(NoDisplay):
         match event:
             case Began():
                 self._write(words.heading(event))
+            case Stepped(node=node):
+                self._steps[node.number] = node
+            case Valued(node=number, score=score):
+                self._scores[number] = score
+            case Selected(round=number, kept=kept):
+                self._tell_round(number, len(set(kept)))
             case Drawn(candidate=candidate) | Scored(candidate=candidate):
                 self._ended[candidate.index] = candidate
             case Voted():
@@ -44,8 +53,23 @@ class LineDisplay(NoDisplay):
                     self._candidate(candidate)
                 self._ended.clear()
             case Solved(outcome=outcome):
+                if self._steps:  # the run was stopped before the round was over
+                    self._tell_round(self._round + 1, None)
                 self._write(f"votes: {words.tally(outcome) or 'none'}")
                 self._write(f"{words.support(outcome)}; {words.spending(outcome.cost)}")
+
+    def _tell_round(self, number: int, kept: int | None) -> None:
+        """`kept`: how many steps go on; None: there was no choice any more."""
+        ahead = sum(step.rollout for step in self._steps.values())
+        tokens = sum(step.tokens for step in self._steps.values())
+        told = [words.counted(len(self._steps) - ahead, "step")]
+        told += [f"{ahead} to look ahead"] if ahead else []
+        told += [f"kept {kept}"] if kept is not None else []
+        told += [f"best {max(self._scores.values()):.2f}"] if self._scores else []
+        self._write(f"round {number}: {', '.join(told)}, {words.counted(tokens, 'token')}")
+        self._round = number
+        self._steps.clear()
+        self._scores.clear()
 
     def _candidate(self, candidate: Candidate) -> None:
         score = [] if candidate.score is None else [f"score {candidate.score:.2f}"]

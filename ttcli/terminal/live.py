@@ -3,29 +3,29 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from types import TracebackType
 from typing import TextIO
 
-from rich.cells import cell_len
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 from rich.tree import Tree
 
-from ttcli.ballot import Ballot, Vote
 from ttcli.events import Event, Solved
 from ttcli.terminal import words
+from ttcli.terminal.branches import Lines, fitted
+from ttcli.terminal.fit import SCORE_BAR, bar, cut, newest
 from ttcli.terminal.marks import Marks, marks_for
 from ttcli.terminal.state import Growing, RunState
+from ttcli.terminal.votes import votes_table
 from ttcli.tree import Candidate
 
 FRAME = 0.1  # seconds between two frames at least
-_BAR = 24  # cells of the longest bar, on a terminal that has the room
-_SCORE_BAR = 8
+_SHARE = 0.025  # of a processor's time, for drawing; a picture that takes longer is drawn less often
+_LONGEST = 0.5  # seconds between two frames, whatever drawing takes
 _BESIDE = 11  # cells of a candidate's line that are neither text nor tokens
-_ANSWER = 9  # cells that an answer has at least in the table of votes: "no answer"
 _AROUND = 8  # lines that are neither candidates nor votes: heading, problem, counts of what is hidden, cost, prompt
 
 
@@ -33,21 +33,20 @@ def draw(state: RunState, *, lines: int, columns: int, marks: Marks) -> Renderab
     """The whole picture in about `lines` lines of so many columns."""
     if state.began is None:
         return Text()
-    tree = Tree(_problem(state, columns, marks), guide_style="dim")
     votes = state.ballot.votes[: max(3, lines // 3)]
     room = max(3, lines - _AROUND - len(votes))
-    for line in _candidates(state, room, columns, marks):
-        tree.add(line)
-    parts: list[RenderableType] = [Text(marks.line(words.heading(state.began)), style="bold"), tree]
+    problem = cut(Text(marks.line(state.began.problem.text)), 2 * columns, marks)
+    parts: list[RenderableType] = [Text(marks.line(words.heading(state.began)), style="bold")]
+    if state.tree:
+        parts += [problem, Lines(fitted(state.tree, room, columns, marks))]
+    else:
+        parts.append(tree := Tree(problem, guide_style="dim"))
+        for line in _candidates(state, room, columns, marks):
+            tree.add(line)
     if votes:
-        parts.append(_votes(state.ballot, votes, columns, marks))
+        parts.append(votes_table(state.ballot, votes, columns, marks))
     parts.append(Text(f"{words.used(state.cost, state.began.budget)}, {words.spending(state.cost)}", style="dim"))
     return Group(*parts)
-
-
-def _problem(state: RunState, columns: int, marks: Marks) -> Text:
-    text = marks.line(state.began.problem.text) if state.began else ""
-    return _cut(Text(text), 2 * columns, marks)
 
 
 def _candidates(state: RunState, room: int, columns: int, marks: Marks) -> Iterator[Text | Table]:
@@ -72,22 +71,10 @@ def _growing(index: int, growing: Growing, columns: int, marks: Marks) -> Table:
     line.add_row(
         Text(marks.grows, style="yellow"),
         f"{index + 1}",
-        Text(_newest(growing.tail, columns - _BESIDE - len(tokens), marks), style="dim"),
+        Text(newest(growing.tail, columns - _BESIDE - len(tokens), marks), style="dim"),
         Text(tokens, style="dim"),
     )
     return line
-
-
-def _newest(text: str, cells: int, marks: Marks) -> str:
-    """The end of a text, as much as fits."""
-    text = marks.line(text)
-    if cell_len(text) <= cells:
-        return text
-    room = max(0, cells - len(marks.dots))
-    text = text[len(text) - room :]
-    while cell_len(text) > room:  # of characters that are two cells wide
-        text = text[1:]
-    return marks.dots + text
 
 
 def _ended(candidate: Candidate, marks: Marks, *, wins: bool) -> Table:
@@ -95,7 +82,7 @@ def _ended(candidate: Candidate, marks: Marks, *, wins: bool) -> Table:
     mark = marks.winner if wins else marks.answered if answered else marks.silent
     answer = Text(marks.line(words.answer(candidate)), style="bold green" if wins else "" if answered else "dim")
     if candidate.score is not None:
-        answer.append(f"  {_bar(candidate.score, _SCORE_BAR, marks)} {candidate.score:.2f}", style="cyan")
+        answer.append(f"  {bar(candidate.score, SCORE_BAR, marks)} {candidate.score:.2f}", style="cyan")
     line = _line(marks)
     line.add_row(
         Text(mark, style="green" if answered else "red"),
@@ -115,50 +102,23 @@ def _line(marks: Marks) -> Table:
     return line
 
 
-def _votes(ballot: Ballot, votes: Sequence[Vote], columns: int, marks: Marks) -> Table:
-    widest = min(_BAR, columns // 3)
-    table = Table.grid(padding=(0, 1))
-    table.add_column(no_wrap=True, overflow=marks.overflow, max_width=max(_ANSWER, columns // 3))
-    table.add_column(no_wrap=True)
-    table.add_column(no_wrap=True)
-    heaviest = max(vote.weight for vote in votes) or 1.0
-    for rank, vote in enumerate(votes):
-        count = (
-            f"{len(vote.members)}" if vote.weight == len(vote.members) else f"{len(vote.members)}, {vote.weight:.2f}"
-        )
-        style = "bold green" if rank == 0 else ""
-        bar = marks.full * max(1, round(widest * vote.weight / heaviest))
-        table.add_row(Text(marks.line(vote.answer), style=style), Text(bar, style=style or "blue"), count)
-    hidden = len(ballot.votes) - len(votes)
-    if hidden:
-        table.add_row(Text(f"{marks.dots} and {hidden} more", style="dim"))
-    if ballot.abstained:
-        table.add_row(Text("no answer", style="dim"), "", f"{ballot.abstained}")
-    return table
-
-
-def _bar(share: float, width: int, marks: Marks) -> str:
-    full = round(width * share)
-    return marks.full * full + marks.empty * (width - full)
-
-
-def _cut(text: Text, length: int, marks: Marks) -> Text:
-    if len(text) > length:
-        text.truncate(length)
-        text.append(marks.dots)
-    return text
-
-
 class LiveDisplay:
     """Redraws the tree when something happened, ten times a second at most; the last picture stays."""
 
-    def __init__(self, stream: TextIO, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        stream: TextIO,
+        clock: Callable[[], float] = time.monotonic,
+        processor: Callable[[], float] = time.thread_time,  # seconds that drawing took of it
+    ) -> None:
         self._console = Console(file=stream, highlight=False)
         self._marks = marks_for(self._console)
         self._state = RunState()
         self._live = Live(console=self._console, auto_refresh=False, vertical_overflow="crop")
         self._clock = clock
+        self._processor = processor
         self._drawn_at = float("-inf")
+        self._pause = FRAME
 
     def __enter__(self) -> LiveDisplay:
         self._live.start()
@@ -178,9 +138,11 @@ class LiveDisplay:
         """Let an event into the picture; draw it if the last frame is old enough."""
         self._state.take(event)
         now = self._clock()
-        if now - self._drawn_at >= FRAME or isinstance(event, Solved):
+        if now - self._drawn_at >= self._pause or isinstance(event, Solved):
             self._drawn_at = now
+            began = self._processor()
             self._live.update(self._picture(), refresh=True)
+            self._pause = min(max(FRAME, (self._processor() - began) / _SHARE), _LONGEST)
 
     def _picture(self) -> RenderableType:
         return draw(self._state, lines=self._console.height, columns=self._console.width, marks=self._marks)

@@ -13,12 +13,18 @@ class Marks(NamedTuple):
     """One set of signs."""
 
     grows: str
+    step: str  # complete, and more may grow from it
+    ahead: str  # a step drawn to look ahead
+    pruned: str
     answered: str
     silent: str  # ended without an answer
     winner: str
     full: str
     empty: str
     dots: str
+    fork: str  # guides of a tree, all of one width
+    last: str
+    down: str
 
     def line(self, text: str) -> str:
         """Text on one line, in characters that the terminal can show: an escape would be wider than was reckoned."""
@@ -31,8 +37,8 @@ class Marks(NamedTuple):
         return "crop" if self.dots.isascii() else "ellipsis"
 
 
-UNICODE = Marks("◌", "●", "○", "★", "█", "░", "…")
-ASCII = Marks(".", "o", "-", "*", "#", ".", "...")
+UNICODE = Marks("◌", "•", "↷", "×", "●", "○", "★", "█", "░", "…", "├─ ", "└─ ", "│  ")
+ASCII = Marks(".", "+", "~", "x", "o", "-", "*", "#", ".", "...", "|- ", "`- ", "|  ")
 
 
 def marks_for(console: Console) -> Marks:

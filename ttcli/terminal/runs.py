@@ -20,7 +20,7 @@ from ttcli.terminal.marks import Marks, marks_for
 
 def summary_lines(summary: Summary) -> list[str]:
     """Header, accuracy as a table and a chart, what is undecided, costs, groups."""
-    width, marks = _width(), _marks()
+    width, marks = stdout_width(), stdout_marks()
     parts = (
         tables.run_header(summary, width=width, marks=marks),
         tables.accuracy_table(summary, width=width, marks=marks),
@@ -44,12 +44,12 @@ def runs_lines(runs: Sequence[tuple[Run, RunProgress]]) -> list[str]:
         Column("failed", [f"{progress.failed:,}" for _, progress in runs]),
         Column("methods", [_methods(run) for run, _ in runs], left=True),
     ]
-    return table(columns, _width(), _marks())
+    return table(columns, stdout_width(), stdout_marks())
 
 
 def comparison_lines(pairs: Sequence[Pairing], first: str, second: str) -> list[str]:
     """Two runs, method by method."""
-    return tables.comparison_table(pairs, first, second, width=_width(), marks=_marks())
+    return tables.comparison_table(pairs, first, second, width=stdout_width(), marks=stdout_marks())
 
 
 def _methods(run: Run) -> str:
@@ -64,9 +64,11 @@ def _joined(parts: Sequence[list[str]]) -> list[str]:
     return [line for part in parts for line in ("", *part)][1:]
 
 
-def _width() -> int:
+def stdout_width() -> int:
+    """Columns that tables may take."""
     return shutil.get_terminal_size((tables.WIDTH, 24)).columns if sys.stdout.isatty() else tables.WIDTH
 
 
-def _marks() -> Marks:
+def stdout_marks() -> Marks:
+    """The signs that stdout can show."""
     return marks_for(Console(file=sys.stdout))

@@ -6,10 +6,25 @@ from dataclasses import dataclass, field
 
 from ttcli.ballot import Ballot
 from ttcli.cost import Cost
-from ttcli.events import Began, Drawn, Event, Grew, Opened, Outcome, Scored, Solved, Spent, Voted
+from ttcli.events import (
+    Began,
+    Drawn,
+    Event,
+    Forked,
+    Grew,
+    Opened,
+    Outcome,
+    Scored,
+    Selected,
+    Solved,
+    Spent,
+    Stepped,
+    Valued,
+    Voted,
+    Wrote,
+)
+from ttcli.terminal.growth import TAIL, SearchTree
 from ttcli.tree import Candidate
-
-_TAIL = 400  # characters kept of a text in the making: more than any terminal shows of it
 
 
 @dataclass(slots=True)
@@ -27,6 +42,7 @@ class RunState:
     began: Began | None = None
     growing: dict[int, Growing] = field(default_factory=dict)  # by index
     drawn: dict[int, Candidate] = field(default_factory=dict)  # by index
+    tree: SearchTree = field(default_factory=SearchTree)  # empty where candidates are drawn in one go
     ballot: Ballot = field(default_factory=Ballot)
     cost: Cost = field(default_factory=Cost)
     outcome: Outcome | None = None
@@ -41,12 +57,13 @@ class RunState:
             case Grew(candidate=index, text=text):
                 growing = self.growing[index]
                 growing.tokens += 1
-                growing.tail = (growing.tail + text)[-_TAIL:]
-            case Drawn(candidate=candidate):
+                growing.tail = (growing.tail + text)[-TAIL:]
+            case Forked() | Wrote() | Stepped() | Valued() | Selected():
+                self.tree.take(event)
+            case Drawn(candidate=candidate) | Scored(candidate=candidate):
                 self.growing.pop(candidate.index, None)
                 self.drawn[candidate.index] = candidate
-            case Scored(candidate=candidate):
-                self.drawn[candidate.index] = candidate
+                self.tree.end(candidate)
             case Voted(ballot=ballot):
                 self.ballot = ballot
             case Spent(cost=cost):
@@ -54,4 +71,5 @@ class RunState:
             case Solved(outcome=outcome):
                 self.outcome = outcome
                 self.ballot, self.cost = outcome.ballot, outcome.cost
+                self.tree.settle(outcome)
                 self.growing.clear()  # begun when the run was stopped, before their first token

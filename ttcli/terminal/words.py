@@ -27,16 +27,16 @@ def counted(number: int, noun: str) -> str:
     return f"{number:,} {noun}{'s' * (number != 1)}"
 
 
-def fate(candidate: Candidate) -> str:
-    """Why a candidate ended, where that is worth saying; "" if it simply came to its end."""
-    if candidate.ended is Ended.LENGTH:
+def fate(ended: Ended) -> str:
+    """Why a text ended, where that is worth saying; "" if it simply came to its end, or can go on."""
+    if ended is Ended.LENGTH:
         return "token limit"
-    return "cut short" if candidate.ended is Ended.CUT else ""
+    return "cut short" if ended is Ended.CUT else ""
 
 
 def length(candidate: Candidate) -> str:
     """How long a candidate is, and why no longer."""
-    return ", ".join(filter(None, [counted(candidate.tokens, "token"), fate(candidate)]))
+    return ", ".join(filter(None, [counted(candidate.tokens, "token"), fate(candidate.ended)]))
 
 
 def answer(candidate: Candidate) -> str:
@@ -46,7 +46,21 @@ def answer(candidate: Candidate) -> str:
 
 def one_line(text: str) -> str:
     """Text without line breaks or control characters."""
-    return " ".join("".join(c if c.isprintable() or c.isspace() else "\ufffd" for c in text).split())
+    return " ".join(word if word.isprintable() else _printable(word) for word in text.split())
+
+
+def many_lines(text: str) -> str:
+    """Text with its line breaks and without other control characters."""
+    return "\n".join(_printable(line) for line in text.splitlines())
+
+
+def _printable(text: str) -> str:
+    return "".join(c if c.isprintable() else " " if c.isspace() else "\ufffd" for c in text)
+
+
+def given_up(count: int, best: float | None) -> str:
+    """How many steps a search pruned, and the highest score among them."""
+    return f"{count:,} pruned" + ("" if best is None else f", best {best:.2f}")
 
 
 def spending(cost: Cost) -> str:

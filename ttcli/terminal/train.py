@@ -1,0 +1,198 @@
+"""`ttc train`: how the work goes on stderr, and what came of it as tables on stdout."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+from types import TracebackType
+from typing import TextIO
+
+from ttcli.bench.numbers import bounds, p_value, percent, points, points_between, to_tell
+from ttcli.bench.runner import Progress
+from ttcli.bench.task import Task
+from ttcli.terminal import words
+from ttcli.terminal.bench import BenchDisplay, BenchState, bench_display
+from ttcli.terminal.columns import Column, fitted, table
+from ttcli.terminal.marks import UNICODE, Marks
+from ttcli.terminal.runs import stdout_marks, stdout_width
+from ttcli.terminal.tables import WIDTH
+from ttcli.train.card import Trained
+from ttcli.train.collect import Stage
+from ttcli.train.fit import FOLDS
+from ttcli.train.judgement import Judgement, Measured
+from ttcli.train.labels import Labelled
+
+_EVERY = 10.0  # seconds between two lines about the same kind of work
+
+
+class TrainDisplay:
+    """Solutions being drawn as `ttc bench` shows them; a line now and then for everything else.
+
+    Args:
+        stream: None shows nothing.
+        task: that draws the solutions.
+        problems: of the data set.
+    """
+
+    def __init__(
+        self, stream: TextIO | None, task: Task, problems: int, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._stream = stream
+        self._state = BenchState(problems, task)
+        self._clock = clock
+        self._stack = ExitStack()
+        self._bench: BenchDisplay | None = None
+        self._told = ("", 0.0)  # what a line was written about last, and when
+
+    def __enter__(self) -> TrainDisplay:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stack.close()
+
+    def show(self, progress: Progress | Stage) -> None:
+        """Take note of what happened, and tell it if it is time to."""
+        if self._stream is None:
+            return
+        if isinstance(progress, Stage):
+            self._stack.close()  # a panel and lines do not share a terminal
+            self._tell(progress, self._stream)
+            return
+        if self._bench is None:
+            self._bench = self._stack.enter_context(bench_display("auto", self._stream, self._state))
+        self._bench.show(progress)
+
+    def _tell(self, stage: Stage, stream: TextIO) -> None:
+        what, when = self._told
+        if what == stage.what and self._clock() - when < _EVERY and stage.done < stage.total:
+            return
+        self._told = stage.what, self._clock()
+        stream.write(f"{stage.what}: {stage.done:,} of {stage.total:,}\n")
+        stream.flush()
+
+
+def verifier_lines(trained: Trained, path: Path) -> list[str]:
+    """A trained head: what it was made from, what cross-validation said, what it is worth on held-out problems."""
+    width, marks = stdout_width(), stdout_marks()
+    parts = (
+        header(trained, path, marks=marks),
+        layer_table(trained, width=width, marks=marks),
+        figure_table(trained.judgement, width=width, marks=marks),
+        reliability_table(trained.judgement, width=width, marks=marks),
+        vote_table(trained.judgement, width=width, marks=marks),
+        [verdict(trained.judgement)],
+    )
+    return [line for part in parts for line in ("", *part)][1:]
+
+
+def header(trained: Trained, path: Path, *, marks: Marks = UNICODE) -> list[str]:
+    """What the head is for, where it is, and on what it stands."""
+    card = trained.head.card
+    facts = {
+        "head": f"{path}",
+        "model": f"{card['model']}, layer {trained.head.layer}, {trained.chosen.recipe}, {trained.head.aggregation}",
+        "data": card["data"]["name"] + (f", solutions of {card['solutions']['name']}" if card["solutions"] else ""),
+        "trained": _counted(trained.train),
+        "held out": _counted(trained.held_out),
+    }
+    return [f"{name:9}{marks.line(fact)}" for name, fact in facts.items()]
+
+
+def layer_table(trained: Trained, *, width: int = WIDTH, marks: Marks = UNICODE) -> list[str]:
+    """The best of every layer by cross-validation; the one that was taken is marked."""
+    tried = trained.tried
+    columns = [
+        Column("layer", [f"{trial.layer}" for trial in tried]),
+        Column("fitted", [str(trial.recipe) for trial in tried], left=True),
+        Column("score", [trial.aggregation for trial in tried], left=True),
+        Column("AUC within a problem", [f"{trial.within:.3f}" for trial in tried]),
+        Column("over all", [f"{trial.across:.3f}" for trial in tried]),
+        Column("", ["taken" if trial is trained.chosen else "" for trial in tried], left=True),
+    ]
+    return [f"cross-validation, {FOLDS} folds of the training problems", "", *table(columns, width, marks)]
+
+
+def figure_table(judgement: Judgement, *, width: int = WIDTH, marks: Marks = UNICODE) -> list[str]:
+    """How well scores rank, and how well they are calibrated."""
+    figures = {
+        "AUC within a problem": judgement.within,
+        "AUC over all solutions": judgement.across,
+        "Brier score": judgement.brier,
+        "calibration error": judgement.calibration,
+    }
+    columns = [
+        Column("held-out problems", [*figures], left=True),
+        Column("value", [_value(figure) for figure in figures.values()]),
+        Column("95 % interval", [_interval(figure) for figure in figures.values()]),
+        Column("problems", [f"{figure.problems:,}" for figure in figures.values()]),
+    ]
+    return table(columns, width, marks)
+
+
+def reliability_table(judgement: Judgement, *, width: int = WIDTH, marks: Marks = UNICODE) -> list[str]:
+    """What scores promise, and what becomes of the solutions."""
+    bins = judgement.bins
+    columns = [
+        Column("score", [f"{each.low:.1f} to {each.high:.1f}" for each in bins], left=True),
+        Column("solutions", [f"{each.solutions:,}" for each in bins]),
+        Column("mean score", [percent(each.score) for each in bins]),
+        Column("right", [percent(each.right) for each in bins]),
+    ]
+    return table(columns, width, marks)
+
+
+def vote_table(judgement: Judgement, *, width: int = WIDTH, marks: Marks = UNICODE) -> list[str]:
+    """The weighted vote against majority, for every number of samples."""
+    votes = judgement.votes
+    heads = [Column("samples", [f"{each.samples}" for each in votes])]
+    accuracies = [
+        Column("majority", [percent(each.majority) for each in votes]),
+        Column("interval", [bounds(each.majority_interval) for each in votes]),
+        Column("weighted", [percent(each.weighted) for each in votes]),
+        Column("interval", [bounds(each.weighted_interval) for each in votes]),
+        Column("any right", [percent(each.any) for each in votes]),
+    ]
+    differences = [
+        Column("difference", [points(each.comparison.difference) for each in votes]),
+        Column("interval", [points_between(each.comparison.interval) for each in votes]),
+        Column("won:lost", [f"{each.comparison.wins}:{each.comparison.losses}" for each in votes]),
+        Column("p", [p_value(each.comparison.p) for each in votes]),
+    ]
+    lines = fitted(heads, accuracies, differences, width, marks)
+    return [f"n = {words.counted(judgement.problems, 'held-out problem')}", "", *lines]
+
+
+def verdict(judgement: Judgement) -> str:
+    """Whether the head is worth its name."""
+    last = judgement.votes[-1]
+    found = last.comparison
+    size = f"{points(found.difference)} points ({points_between(found.interval)}) with {last.samples} samples"
+    if judgement.beats_majority is True:
+        return f"beats majority on held-out problems: {size}"
+    if judgement.beats_majority is False:
+        return f"does not beat majority on held-out problems: {size}"
+    number = to_tell(found, judgement.problems)
+    more = f"; about {number:,} problems would tell" if number else ""
+    return f"does not clearly beat majority on held-out problems: {size}{more}"
+
+
+def _counted(found: Labelled) -> str:
+    examples = found.examples
+    problems = words.counted(len(set(examples.problem.tolist())), "problem")
+    solutions, steps = words.counted(len(examples.problem), "solution"), words.counted(len(examples.labels), "step")
+    parts = [f"{problems}, {solutions} ({percent(float(examples.correct.mean()))} right), {steps}"]
+    parts += [f"{found.rollouts:,} rollouts"] if found.rollouts else []
+    parts += [f"left out for want of an answer: {words.counted(found.silent, 'solution')}"] if found.silent else []
+    return "; ".join(parts)
+
+
+def _value(figure: Measured) -> str:
+    return "-" if figure.value is None else f"{figure.value:.3f}"
+
+
+def _interval(figure: Measured) -> str:
+    return "-" if figure.interval is None else f"{figure.interval.low:.3f} to {figure.interval.high:.3f}"
