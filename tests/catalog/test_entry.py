@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 import tomllib
 from pathlib import Path
 
@@ -11,11 +12,13 @@ from ttcli.catalog.entry import (
     DEFAULT_MODEL,
     FileSource,
     HubSource,
+    PrmForm,
     Template,
     WheelsSource,
     catalog,
     find,
     read_entry,
+    read_form,
     toml_folder,
 )
 from ttcli.errors import ConfigError, ModelError
@@ -81,8 +84,62 @@ def test_the_catalog_holds_the_published_files() -> None:
             "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
             8192,
         ),
+        "llama3.1-8b-prm": ("Llama3.1-8B-PRM-Deepseek-Data.Q4_K_M.gguf", None, None, 131072),
+        "math-shepherd-7b": ("math-shepherd-mistral-7b-prm.Q4_K_M.gguf", None, None, 32768),
     }
-    assert {entry.licence for entry in catalog().values()} == {"Apache-2.0"}
+    assert {entry.licence for entry in catalog().values() if entry.sha256} == {"Apache-2.0"}
+
+
+def test_process_reward_models_say_how_they_are_read() -> None:
+    assert find("llama3.1-8b-prm").verifier == PrmForm("step-turn", "+", "-")
+    assert find("math-shepherd-7b").verifier == PrmForm("step-tag", "+", "-", "ки")
+    assert find(DEFAULT_MODEL).verifier is None
+    for name in ("llama3.1-8b-prm", "math-shepherd-7b"):
+        (source,) = find(name).sources
+        assert isinstance(source, HubSource)
+
+
+TAGGED = '[verifier]\nkind = "prm"\nform = "step-tag"\ngood = "+"\nbad = "-"\ntag = "ки"\n'
+
+
+def test_a_form_is_read_from_an_entry_or_from_a_file_of_its_own(tmp_path: Path) -> None:
+    form = PrmForm("step-tag", "+", "-", "ки")
+    assert read_entry(written(tmp_path, GOOD + TAGGED)).verifier == form
+    assert read_form(written(tmp_path, TAGGED)) == form
+    turns = TAGGED.replace("step-tag", "step-turn").replace('tag = "ки"\n', "")
+    assert read_form(written(tmp_path, turns)) == PrmForm("step-turn", "+", "-")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "complaint"),
+    [
+        ('kind = "prm"', 'kind = "orm"', "verifier.kind must be 'prm'"),
+        ('"step-tag"', '"tag"', "verifier.form must be 'step-tag' or 'step-turn'"),
+        ('"step-tag"', '"step-turn"', "verifier.tag is not a known key"),
+        ('tag = "ки"', "", "verifier.tag is missing"),
+        ('tag = "ки"', 'tag = " ки"', "verifier.tag must be a word without spaces"),
+        ('tag = "ки"', 'tag = ""', "verifier.tag must be a word"),
+        ('bad = "-"', 'bad = "+"', "two different words"),
+        ('bad = "-"', 'bad = ""', "two different words"),
+        ('bad = "-"', "bad = 0", "verifier.bad must be a string"),
+        ("[verifier]", "name = 1\n[verifier]", "name is not a known key"),
+    ],
+)
+def test_a_form_that_makes_no_sense_is_refused(tmp_path: Path, old: str, new: str, complaint: str) -> None:
+    assert old in TAGGED
+    with pytest.raises(ConfigError, match=re.escape(complaint)):
+        read_form(written(tmp_path, TAGGED.replace(old, new)))
+
+
+def test_size_and_hash_are_known_both_or_left_to_the_hub(tmp_path: Path) -> None:
+    unknown = re.sub(r"(?m)^(bytes|sha256) = .*\n", "", GOOD)
+    hub_alone = unknown[: unknown.index('[[source]]\nkind = "wheels"')]
+    entry = read_entry(written(tmp_path, hub_alone))
+    assert (entry.bytes, entry.sha256) == (None, None)
+    with pytest.raises(ConfigError, match="source must be one of the hub"):
+        read_entry(written(tmp_path, unknown))
+    with pytest.raises(ConfigError, match="known both, or neither"):
+        read_entry(written(tmp_path, GOOD.replace("bytes = 30\n", "")))
 
 
 def test_each_model_comes_from_the_hub_first_and_from_wheels_second() -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from ttcli.catalog import fingerprint as module
-from ttcli.catalog.entry import catalog
+from ttcli.catalog.entry import DEFAULT_MODEL, catalog
 from ttcli.catalog.fingerprint import fingerprint
 from ttcli.catalog.stored import LocalModel
 
@@ -39,9 +39,15 @@ def sha256(path: Path) -> str:
 
 
 def test_a_model_of_the_catalog_has_the_hash_it_was_checked_by(tmp_path: Path, read: list[str]) -> None:
-    entry = next(iter(catalog().values()))
+    entry = catalog()[DEFAULT_MODEL]
     assert fingerprint(LocalModel(tmp_path / "not there", entry, entry.name)) == entry.sha256
     assert read == []
+
+
+def test_a_model_of_the_catalog_without_a_hash_is_read_like_any_other(model: LocalModel, read: list[str]) -> None:
+    entry = catalog()["math-shepherd-7b"]
+    assert fingerprint(LocalModel(model.path, entry, entry.name)) == sha256(model.path)
+    assert read == [str(model.path)]
 
 
 def test_any_other_file_is_read_once(model: LocalModel, read: list[str]) -> None:

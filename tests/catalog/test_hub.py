@@ -1,12 +1,13 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from doubles import CONTENT, HUB, IMPATIENT, REVISION, Hub, Recorded, tiny
 
-from ttcli.catalog.entry import FileSource
-from ttcli.catalog.pull import pull, resolve
+from ttcli.catalog.entry import FileSource, HubSource
+from ttcli.catalog.pull import check_sha256, pull, resolve
 from ttcli.errors import DownloadError
 
 SHA = tiny().sha256
@@ -185,3 +186,46 @@ def test_what_the_hub_sends_must_be_a_gguf(hub: Hub, progress: Recorded, home: P
     with pytest.raises(DownloadError, match="it is not a GGUF file"):
         resolve("hf:o/r/f.gguf", offline=False, progress=progress, patience=IMPATIENT)
     assert not list((home / "models").rglob("*.gguf"))
+
+
+UNKNOWN = replace(tiny(HubSource("owner/repo", "tiny.gguf", "main")), bytes=None, sha256=None)
+
+
+def test_a_model_of_unknown_size_is_checked_against_what_the_hub_promises(
+    hub: Hub, progress: Recorded, home: Path
+) -> None:
+    path = pull(UNKNOWN, progress=progress, patience=IMPATIENT)
+    assert path == home / "models" / "tiny.gguf"
+    assert path.read_bytes() == CONTENT
+    assert hub.gets == [(f"/owner/repo/resolve/{REVISION}/tiny.gguf", None)]  # the commit, not the branch
+    assert progress.outcomes == [f"done: size and sha256 verified, saved as {path}"]
+    assert pull(UNKNOWN, progress=progress, patience=IMPATIENT) == path
+    assert len(hub.gets) == 1
+
+
+def test_a_model_of_unknown_size_that_is_not_what_the_hub_promises_is_refused(
+    hub: Hub, progress: Recorded, home: Path
+) -> None:
+    hub.sha256 = "0" * 64
+    with pytest.raises(DownloadError, match="wrong sha256"):
+        pull(UNKNOWN, progress=progress, patience=IMPATIENT)
+    assert not list((home / "models").glob("*.gguf"))
+
+
+def test_verify_asks_the_hub_about_a_model_of_unknown_size(hub: Hub, progress: Recorded, home: Path) -> None:
+    path = pull(UNKNOWN, progress=progress, patience=IMPATIENT)
+    path.write_bytes(CONTENT[:-1] + b"?")
+    assert pull(UNKNOWN, progress=progress, patience=IMPATIENT).read_bytes() != CONTENT
+    assert pull(UNKNOWN, progress=progress, patience=IMPATIENT, verify=True).read_bytes() == CONTENT
+    with pytest.raises(DownloadError, match="does not know the sha256") as caught:
+        check_sha256(UNKNOWN, path)
+    assert caught.value.hint == "ttc models pull tiny --verify"
+
+
+def test_a_file_of_unknown_size_is_taken_from_elsewhere_if_it_is_what_the_hub_promises(
+    hub: Hub, progress: Recorded, home: Path, tmp_path: Path
+) -> None:
+    copy = tmp_path / "copy.gguf"
+    copy.write_bytes(CONTENT)
+    assert pull(UNKNOWN, progress=progress, patience=IMPATIENT, source_file=copy).read_bytes() == CONTENT
+    assert hub.gets == []

@@ -11,9 +11,10 @@ from ttcli.engine.session import Session
 from ttcli.engine.template import ChatTemplate
 from ttcli.errors import ModelError, PromptTooLong
 from ttcli.problem import Problem
-from ttcli.tree import Prefix, Step
+from ttcli.tree import Ended, Prefix, Step
 from ttcli.verifier import judge as module
-from ttcli.verifier.judge import QUESTION, Judge, label_tokens
+from ttcli.verifier import reader
+from ttcli.verifier.judge import QUESTION, QUESTION_SO_FAR, Judge, label_tokens
 from ttcli.verifier.protocol import Interrupted
 
 PROBLEM = Problem("Tom has 2 apples and buys 3 more. How many are there?")
@@ -24,7 +25,11 @@ MakeJudge = Callable[..., Judge]
 
 
 def solved(text: str, problem: Problem = PROBLEM) -> Prefix:
-    return Prefix(problem, 1, steps=(Step(text, 1, -1.0),))
+    return Prefix(problem, 1, steps=(Step(text, 1, -1.0),), ended=Ended.STOP)
+
+
+def begun(*steps: str, problem: Problem = PROBLEM) -> Prefix:
+    return Prefix(problem, 1, steps=tuple(Step(text, 1, -1.0) for text in steps))
 
 
 @pytest.fixture
@@ -45,14 +50,14 @@ def judge(make_judge: MakeJudge) -> Judge:
     return make_judge()
 
 
-def prompt(model: Model, text: str, problem: Problem = PROBLEM) -> list[int]:
-    words = f"Problem:\n{problem.text}\n\nSolution:\n{text}\n\n{QUESTION}"
+def prompt(model: Model, text: str, problem: Problem = PROBLEM, question: str = QUESTION) -> list[int]:
+    words = f"Problem:\n{problem.text}\n\nSolution:\n{text}\n\n{question}"
     return ChatTemplate(model).encode([{"role": "user", "content": words}])
 
 
-def reference(model: Model, text: str) -> float:
+def reference(model: Model, text: str, question: str = QUESTION) -> float:
     """P(Yes) / (P(Yes) + P(No)) by a prefill of the whole prompt in a context of its own."""
-    branch = Branch(None, prompt(model, text))
+    branch = Branch(None, prompt(model, text, question=question))
     session = Session(model, cells=1024, width=1, flash_attention=False)
     try:
         session.attach(branch)
@@ -98,20 +103,78 @@ def test_what_solutions_have_in_common_is_decoded_once(judge: Judge, small_model
     assert third.tokens == len(prompt(small_model, WRONG)) - common
 
 
-def test_a_new_problem_frees_the_cells_of_the_last(judge: Judge, small_model: Model) -> None:
+STEPS = ("Tom has 2 apples.\n\n", "He buys 3 more:\n2 + 3 = 5.\n\n", "So there are \\boxed{5}.")
+
+
+def test_a_solution_so_far_is_asked_about_as_such(judge: Judge, small_model: Model) -> None:
+    for count in (1, 2, 3):
+        (opinion,) = judge.score([begun(*STEPS[:count])])
+        whole = reference(small_model, "".join(STEPS[:count]), QUESTION_SO_FAR)
+        assert opinion.score == pytest.approx(whole, abs=1e-3)
+        assert opinion.steps == ()
+    (finished,) = judge.score([solved("".join(STEPS))])
+    assert finished.score == pytest.approx(reference(small_model, "".join(STEPS)), abs=1e-3)
+
+
+def test_a_step_on_top_of_a_judged_one_costs_itself_and_the_question(judge: Judge, small_model: Model) -> None:
+    first, second, third = (judge.score([begun(*STEPS[:count])])[0].tokens for count in (1, 2, 3))
+    lengths = [len(prompt(small_model, "".join(STEPS[:count]), question=QUESTION_SO_FAR)) for count in (1, 2, 3)]
+    question = len(small_model.tokenize(QUESTION_SO_FAR, special=False)) + 12  # with the blank lines and the template
+    assert first == lengths[0]
+    assert second <= lengths[1] - lengths[0] + question
+    assert third <= lengths[2] - lengths[1] + question
+    assert judge.score([begun(*STEPS[:2])])[0].tokens == 0  # judged before
+
+
+def test_siblings_of_one_call_share_what_they_stand_on(judge: Judge, small_model: Model) -> None:
+    judge.score([begun(STEPS[0])])
+    texts = ["2 + 3 = 5.\n\n", "2 * 3 = 6.\n\n", "There are none.\n\n"]
+    fork = [begun(STEPS[0], text) for text in [*texts, texts[0]]]
+    price = judge.price(fork)
+    opinions = judge.score(fork)
+    for text, opinion in zip([*texts, texts[0]], opinions, strict=True):
+        whole = reference(small_model, STEPS[0] + text, QUESTION_SO_FAR)
+        assert opinion.score == pytest.approx(whole, abs=1e-3)
+    assert opinions[3].tokens == 0
+    assert 0 < sum(opinion.tokens for opinion in opinions) <= price
+    assert all(opinion.tokens < 60 for opinion in opinions)
+
+
+def test_a_place_that_has_lost_its_cells_is_decoded_again(judge: Judge, small_model: Model) -> None:
+    judge.score([begun(STEPS[0])])
+    place = judge._kept[PROBLEM][(STEPS[0],)]
+    judge._reader.release([place.branch])
+    (opinion,) = judge.score([begun(*STEPS[:2])])
+    assert opinion.score == pytest.approx(reference(small_model, "".join(STEPS[:2]), QUESTION_SO_FAR), abs=1e-3)
+
+
+def test_problems_in_turn_keep_their_cells_until_they_are_released(judge: Judge, small_model: Model) -> None:
     judge.score([solved(RIGHT)])
     held = cells(judge)
     (opinion,) = judge.score([solved("It is \\boxed{5}.", OTHER)])
     assert opinion.tokens == len(prompt(small_model, "It is \\boxed{5}.", OTHER))
-    assert 0 < cells(judge) < held
+    assert cells(judge) > held
     (again,) = judge.score([solved(RIGHT)])
-    assert again.tokens == len(prompt(small_model, RIGHT))
+    assert again.tokens < len(prompt(small_model, RIGHT))
+    judge.release([Prefix(PROBLEM, 0)])
+    assert 0 < cells(judge) < held
+    judge.release([Prefix(OTHER, 0)])
+    assert cells(judge) == 0
+
+
+def test_a_released_solution_so_far_frees_what_nobody_else_stands_on(judge: Judge) -> None:
+    judge.score([solved(WRONG)])
+    held = cells(judge)
+    judge.score([begun(STEPS[0])])
+    judge.score([begun(*STEPS[:2])])
+    judge.release([begun(STEPS[0])])
+    assert cells(judge) > held
+    judge.release([begun(*STEPS[:2]), begun("never seen")])
     assert cells(judge) == held
 
 
 def cells(judge: Judge) -> int:
-    assert judge._scheduler is not None
-    return judge._scheduler.session.cells_used
+    return judge._reader.cells_used
 
 
 def test_a_judged_solution_holds_no_cells(judge: Judge) -> None:
@@ -119,10 +182,7 @@ def test_a_judged_solution_holds_no_cells(judge: Judge) -> None:
     held = cells(judge)
     judge.score([solved(WRONG), solved(RIGHT * 2)])
     assert cells(judge) == held
-    scheduler, head = judge._scheduler, judge._head
-    assert scheduler is not None
-    assert head is not None
-    scheduler.release(head)
+    judge.release([Prefix(PROBLEM, 0)])
     assert cells(judge) == 0
 
 
@@ -166,7 +226,7 @@ def test_a_solution_beyond_the_context_is_said_to_be_too_long(judge: Judge, smal
 
 
 def test_a_longer_solution_than_usual_gets_a_larger_context(judge: Judge, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "_CELLS", 256)
+    monkeypatch.setattr(reader, "_TOKENS", 256)
     (small,) = judge.score([solved(WRONG)])
     (large,) = judge.score([solved(RIGHT * 14)])
     (again,) = judge.score([solved(WRONG)])
@@ -178,7 +238,7 @@ def test_a_longer_solution_than_usual_gets_a_larger_context(judge: Judge, monkey
 def test_a_closed_judge_holds_no_context_and_may_be_closed_again(judge: Judge) -> None:
     judge.score([solved(WRONG)])
     judge.close()
-    assert judge._scheduler is None
+    assert judge._reader._scheduler is None
     judge.close()
 
 

@@ -9,7 +9,7 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 from ttcli.errors import ConfigError, ModelError
 
@@ -33,7 +33,7 @@ class HubSource:
 
     repo: str  # owner/name
     file: str  # path inside the repository
-    revision: str  # a commit, so that the file never changes
+    revision: str  # a commit, so that the file never changes; a branch only where the entry knows no hash
 
     @property
     def label(self) -> str:
@@ -82,6 +82,16 @@ Source = HubSource | WheelsSource | FileSource
 
 
 @dataclass(frozen=True, slots=True)
+class PrmForm:
+    """How a process reward model wants a solution put, and which two tokens it scores a step by."""
+
+    form: Literal["step-tag", "step-turn"]  # a tag ends each step; each step is a turn of the user
+    good: str  # label of a right step
+    bad: str  # label of a wrong one
+    tag: str | None = None  # of step-tag
+
+
+@dataclass(frozen=True, slots=True)
 class Entry:
     """A model of the catalog."""
 
@@ -91,10 +101,11 @@ class Entry:
     parameters: int  # embeddings included
     context: int  # tokens the model was trained for
     file: str  # its name on this machine
-    bytes: int
-    sha256: str  # 64 hexadecimal digits, lower case
+    bytes: int | None  # None, as is the hash: not known here; what comes is checked against what the hub says of it
+    sha256: str | None  # 64 hexadecimal digits, lower case
     template: Template
-    sources: tuple[Source, ...]  # in the order they are tried
+    sources: tuple[Source, ...]  # in the order they are tried; one of the hub alone where the hash is not known
+    verifier: PrmForm | None = None  # None: it is no process reward model
 
 
 def catalog() -> dict[str, Entry]:
@@ -121,6 +132,11 @@ def toml_folder(package: Path) -> Path:
     return installed if installed.is_dir() else package.parents[1] / "models"
 
 
+def head_folder() -> Path:
+    """Where the verifier heads are that come with ttc: beside the TOMLs; it may not exist."""
+    return toml_folder(Path(__file__).parent) / "heads"
+
+
 @functools.cache
 def _catalog(folder: Path) -> tuple[tuple[str, Entry], ...]:
     entries = [read_entry(path) for path in sorted(folder.glob("*.toml"))]
@@ -129,11 +145,7 @@ def _catalog(folder: Path) -> tuple[tuple[str, Entry], ...]:
 
 def read_entry(path: Path) -> Entry:
     """The model of one TOML file; raises ConfigError that names the file and the key."""
-    try:
-        values = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise ConfigError(f"{path}: {error}") from error
-    table = _Table(str(path), "", values)
+    table = _read(path)
     table.check("version", table.number("version") == 1, "must be 1")
     entry = Entry(
         name=table.text("name"),
@@ -142,16 +154,59 @@ def read_entry(path: Path) -> Entry:
         parameters=table.positive("parameters"),
         context=table.positive("context"),
         file=table.text("file"),
-        bytes=table.positive("bytes"),
-        sha256=table.text("sha256"),
+        bytes=table.positive("bytes") if table.has("bytes") else None,
+        sha256=table.text_or("sha256", None),
         template=_template(table.table("template")),
         sources=tuple(_source(each) for each in table.tables("source")),
+        verifier=_prm_form(table.table("verifier")) if table.has("verifier") else None,
     )
     table.check("name", entry.name == path.stem, f"must be {path.stem!r}, as the file is called")
     table.check("file", re.fullmatch(r"[\w.-]+\.gguf", entry.file) is not None, "must be a plain name ending in .gguf")
-    table.check("sha256", re.fullmatch(r"[0-9a-f]{64}", entry.sha256) is not None, "must be 64 hexadecimal digits")
+    table.check(
+        "sha256", re.fullmatch(r"[0-9a-f]{64}|", entry.sha256 or "") is not None, "must be 64 hexadecimal digits"
+    )
+    known = (entry.bytes is not None, entry.sha256 is not None)
+    table.check("sha256", known[0] == known[1], "and bytes are known both, or neither")
+    alone = len(entry.sources) == 1 and isinstance(entry.sources[0], HubSource)
+    table.check("source", all(known) or alone, "must be one of the hub where bytes and sha256 are not known")
     table.close()
     return entry
+
+
+def read_form(path: Path) -> PrmForm:
+    """The form of a process reward model from a TOML with nothing but the table [verifier]; raises ConfigError."""
+    table = _read(path)
+    form = _prm_form(table.table("verifier"))
+    table.close()
+    return form
+
+
+def _read(path: Path) -> _Table:
+    try:
+        return _Table(str(path), "", tomllib.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"{path}: {error}") from error
+
+
+def _prm_form(table: _Table) -> PrmForm:
+    table.check("kind", table.text("kind") == "prm", "must be 'prm'")
+    good, bad = table.text("good"), table.text("bad")
+    form: PrmForm
+    match table.text("form"):
+        case "step-tag":
+            form = PrmForm("step-tag", good, bad, table.text("tag"))
+            table.check(
+                "tag",
+                form.tag not in (None, "") and form.tag == str(form.tag).strip(),
+                "must be a word without spaces around it",
+            )
+        case "step-turn":
+            form = PrmForm("step-turn", good, bad)
+        case _:
+            raise table.error("form", "must be 'step-tag' or 'step-turn'")
+    table.check("bad", "" not in (good, bad) and good != bad, "and good must be two different words")
+    table.close()
+    return form
 
 
 def _template(table: _Table) -> Template:
@@ -207,6 +262,9 @@ class _Table:
 
     def text_or(self, key: str, default: D) -> str | D:
         return self.text(key) if key in self._left else default
+
+    def has(self, key: str) -> bool:
+        return key in self._left
 
     def number(self, key: str) -> int:
         value = self._take(key)

@@ -12,7 +12,8 @@ from ttcli.catalog.stored import LocalModel
 
 def fingerprint(model: LocalModel) -> str:
     """The SHA-256 of a model: the catalog's, which was checked when it was fetched, or else that of the file."""
-    return model.entry.sha256 if model.entry else _of_file(model.path)
+    known = model.entry.sha256 if model.entry else None
+    return known or _of_file(model.path)
 
 
 def _of_file(path: Path) -> str:

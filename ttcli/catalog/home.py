@@ -19,3 +19,8 @@ def home() -> Path:
 def models_dir() -> Path:
     """The directory of the fetched GGUF files; it may not exist yet."""
     return home() / "models"
+
+
+def heads_dir() -> Path:
+    """The directory of the verifier heads trained here; it may not exist yet."""
+    return home() / "heads"

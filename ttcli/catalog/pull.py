@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from ttcli.catalog.disk import check_disk, locked
@@ -32,7 +33,7 @@ def resolve(
     path = path_of(what)
     match what:
         case Entry() if offline:
-            if not _is_here(_wanted(what, (), ""), verify):
+            if not _entry_is_here(what, verify):
                 raise _forbidden(what.name, path)
         case Entry():
             pull(what, progress=progress, verify=verify, patience=patience)
@@ -56,16 +57,23 @@ def pull(
     source_file: take it from this file instead of the entry's sources. verify: hash a file that is there already.
     Raises DownloadError that lists each source with its reason.
     """
+    if _entry_is_here(entry, verify):
+        return path_of(entry)
     if source_file is None:
-        wanted = _wanted(entry, entry.sources, f"ttc models pull {entry.name} --from FILE")
+        wanted = _wanted(entry, entry.sources, f"ttc models pull {entry.name} --from FILE", progress, patience)
     else:
         advice = f"to use the file as it is, without its place in the catalog: --model {source_file}"
-        wanted = _wanted(entry, (FileSource(str(source_file)),), advice)
+        wanted = _wanted(entry, (FileSource(str(source_file)),), advice, progress, patience)
     return _ensure(wanted, progress, verify, patience)
 
 
 def check_sha256(entry: Entry, path: Path) -> None:
     """Raise DownloadError unless the file is the one of the catalog, bit by bit."""
+    if entry.sha256 is None:
+        raise DownloadError(
+            f"the catalog does not know the sha256 of {entry.name}: only the hub can tell",
+            hint=f"ttc models pull {entry.name} --verify",
+        )
     got = sha256_of(path)
     if got != entry.sha256:
         raise DownloadError(
@@ -74,20 +82,33 @@ def check_sha256(entry: Entry, path: Path) -> None:
         )
 
 
-def _wanted(entry: Entry, sources: tuple[Source, ...], advice: str) -> Wanted:
-    return Wanted(entry.name, path_of(entry), entry.bytes, entry.sha256, sources, advice)
+def _wanted(entry: Entry, sources: tuple[Source, ...], advice: str, progress: Progress, patience: Patience) -> Wanted:
+    """What the catalog promises of a file, or the hub where the catalog does not know."""
+    if entry.bytes is not None:
+        return Wanted(entry.name, path_of(entry), entry.bytes, entry.sha256, sources, advice)
+    (source,) = entry.sources
+    assert isinstance(source, HubSource)  # `read_entry` sees to it
+    promised = _promised(entry.name, path_of(entry), source, advice, progress, patience)
+    return promised if sources == entry.sources else replace(promised, sources=sources)
 
 
 def _hub_wanted(file: HubFile, progress: Progress, patience: Patience) -> Wanted:
     """What the hub promises of a file that no catalog describes."""
     advice = "fetch the file yourself and give its path instead"
-    progress.note(f"asking the hub about {file.name}")
+    return _promised(file.name, file.path, file, advice, progress, patience)
+
+
+def _promised(
+    name: str, path: Path, source: HubFile | HubSource, advice: str, progress: Progress, patience: Patience
+) -> Wanted:
+    """A file with the size, hash and commit that the hub tells."""
+    progress.note(f"asking the hub about {name}")
     try:
-        facts = look_up(file.repo, file.file, file.revision, patience)
+        facts = look_up(source.repo, source.file, source.revision, patience)
     except SourceFailed as failed:
-        raise DownloadError(f"cannot fetch {file.name}: {failed}", hint=advice) from failed
-    source = HubSource(file.repo, file.file, facts.revision)
-    return Wanted(file.name, file.path, facts.bytes, facts.sha256, (source,), advice)
+        raise DownloadError(f"cannot fetch {name}: {failed}", hint=advice) from failed
+    exact = HubSource(source.repo, source.file, facts.revision)
+    return Wanted(name, path, facts.bytes, facts.sha256, (exact,), advice)
 
 
 def _forbidden(name: str, path: Path) -> DownloadError:
@@ -104,6 +125,14 @@ def _is_here(wanted: Wanted, verify: bool) -> bool:
     if not path.is_file() or path.stat().st_size != wanted.bytes:
         return False
     return not verify or wanted.sha256 is None or sha256_of(path) == wanted.sha256
+
+
+def _entry_is_here(entry: Entry, verify: bool) -> bool:
+    """The same for a model of the catalog; what only the hub can verify is not here as long as it was not asked."""
+    path = path_of(entry)
+    if entry.bytes is None:
+        return path.is_file() and not verify
+    return _is_here(Wanted(entry.name, path, entry.bytes, entry.sha256, (), ""), verify)
 
 
 def _ensure(wanted: Wanted, progress: Progress, verify: bool, patience: Patience) -> Path:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ttcli.catalog.disk import disk_errors, locked
-from ttcli.catalog.entry import Entry, catalog, find
+from ttcli.catalog.entry import Entry, PrmForm, catalog, find, read_form
 from ttcli.catalog.home import models_dir
 from ttcli.catalog.partial import leftovers
 from ttcli.catalog.progress import Progress
@@ -92,6 +92,18 @@ def local_model(what: Entry | HubFile | Path, path: Path) -> LocalModel:
             return LocalModel(path, _entry_at(path), str(path))
 
 
+def form_of(model: LocalModel) -> PrmForm | None:
+    """How a process reward model is to be read: by its entry, or by FILE.toml beside FILE.gguf; None: it is no such.
+
+    Raises:
+        ConfigError: the TOML beside it is not of that kind.
+    """
+    if model.entry is not None and model.entry.verifier is not None:
+        return model.entry.verifier
+    beside = model.path.with_suffix(".toml")
+    return read_form(beside) if beside.is_file() else None
+
+
 def installed() -> list[LocalModel]:
     """All complete models that ttc fetched: the catalog's, then those of the hub, in alphabetical order."""
     known = [
@@ -129,7 +141,8 @@ def not_installed(name: str) -> ModelError:
 
 def _complete(what: Entry | HubFile | Path, path: Path) -> bool:
     """Whether the whole file is there: a file gets its final name only then, so size is a check against meddling."""
-    return path.is_file() and (not isinstance(what, Entry) or path.stat().st_size == what.bytes)
+    size = what.bytes if isinstance(what, Entry) else None
+    return path.is_file() and (size is None or path.stat().st_size == size)
 
 
 def _entry_at(path: Path) -> Entry | None:

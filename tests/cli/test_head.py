@@ -1,0 +1,95 @@
+"""`--verifier head` on the small real model."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from verifier.heads import random_head
+
+from cli.calls import Call
+from ttcli.catalog.entry import find
+from ttcli.catalog.home import heads_dir, models_dir
+from ttcli.engine.model import Model
+from ttcli.verifier.head import write_head
+
+PROBLEM = "What is 2 + 2?"
+SHORT = ("-b", "4", "--max-tokens", "40", "--json", "-q")
+
+
+@pytest.fixture
+def catalog_model(clean: Path, small_model_path: Path) -> str:
+    """The small model by its name, in a home of its own."""
+    entry = find("smollm2-135m")
+    models_dir().mkdir(parents=True)
+    (models_dir() / entry.file).symlink_to(small_model_path)
+    return entry.name
+
+
+def put(model: Model, name: str, *, weights: str = find("smollm2-135m").sha256 or "") -> None:
+    write_head(heads_dir() / f"{name}.safetensors", random_head(model.width, layer=12, weights=weights))
+
+
+def test_a_head_of_the_policy_takes_no_tokens(here: Call, catalog_model: str, small_model: Model) -> None:
+    put(small_model, "own")
+    result = here("solve", PROBLEM, "-m", catalog_model, "--verifier", "head", *SHORT)
+    told = json.loads(result.out)
+    assert told["verifier"] == "head"
+    assert told["cost"]["verifier_tokens"] == 0
+    scored = [each for each in told["candidates"] if each["score"] is not None]
+    assert all(0 <= score <= 1 for each in scored for score in (each["score"], *each["step_scores"]))
+    assert all(each["step_scores"] for each in scored)
+
+
+def test_a_search_by_a_head_takes_no_tokens_either(here: Call, catalog_model: str, small_model: Model) -> None:
+    put(small_model, "own")
+    result = here("solve", PROBLEM, "-m", catalog_model, "--method", "beam", "--verifier", "head:own", *SHORT)
+    told = json.loads(result.out)
+    assert told["cost"]["verifier_tokens"] == 0
+    assert any(node["score"] is not None for node in told["tree"])
+
+
+def test_a_head_of_another_model_of_the_catalog_reads_with_that(
+    here: Call, clean: Path, catalog_model: str, small_model: Model, small_model_path: Path
+) -> None:
+    """A byte behind the weights makes another model of it."""
+    put(small_model, "own")
+    twin = clean / "twin.gguf"
+    shutil.copyfile(small_model_path, twin)
+    with twin.open("ab") as file:
+        file.write(b"\0")
+    result = here("solve", PROBLEM, "-m", str(twin), "--method", "beam", "--verifier", "head:own", "--offline", *SHORT)
+    told = json.loads(result.out)
+    assert told["cost"]["verifier_tokens"] > 0
+    assert any(node["score"] is not None for node in told["tree"])
+
+
+def test_a_head_for_another_model_is_refused(here: Call, catalog_model: str, small_model: Model) -> None:
+    put(small_model, "other", weights="0" * 64)
+    result = here("solve", PROBLEM, "-m", catalog_model, "--verifier", "head:other", *SHORT)
+    assert result.code == 1
+    assert "head:other is a head for small, not for smollm2-135m" in result.err
+    assert "hint:" in result.err
+
+
+def test_where_there_is_no_head_how_to_get_one_is_said(here: Call, catalog_model: str) -> None:
+    result = here("solve", PROBLEM, "-m", catalog_model, "--verifier", "head:none", *SHORT)
+    assert result.code == 1
+    assert "no verifier head 'none'" in result.err
+    assert "ttc train verifier" in result.err
+
+
+def test_info_names_the_heads_of_a_model(here: Call, catalog_model: str, small_model: Model) -> None:
+    assert json.loads(here("models", "info", catalog_model, "--json").out)["heads"] is None
+    put(small_model, "own")
+    put(small_model, "other", weights="0" * 64)
+    assert json.loads(here("models", "info", catalog_model, "--json").out)["heads"] == "head:own"
+    assert "heads             head:own" in here("models", "info", catalog_model).out
+
+
+def test_a_script_has_no_hidden_states(here: Call, script: str) -> None:
+    result = here("solve", PROBLEM, "-m", script, "--verifier", "head")
+    assert result.code == 2
+    assert "no hidden states" in result.err

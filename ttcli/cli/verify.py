@@ -1,0 +1,105 @@
+"""`ttc verify`: what a verifier says of solutions that are given."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ttcli.cli import options
+from ttcli.cli.options import option
+from ttcli.cli.signals import interrupted_by_ctrl_c
+from ttcli.errors import UsageError
+
+if TYPE_CHECKING:
+    from ttcli.verify import Verified
+
+INTERRUPTED = 130
+
+
+def verify(
+    solutions: Annotated[
+        str | None, typer.Argument(metavar="FILE|-", help="JSONL with problem or question, and solution or text.")
+    ] = None,
+    verifier: Annotated[str | None, option(env="VERIFIER", says="head, judge, prm:MODEL or command:CMD.")] = None,
+    model: options.Model = None,
+    as_json: Annotated[
+        bool, option("--json", env=None, says="A JSON line per solution, as where stdout is no terminal.")
+    ] = False,
+    skip_bad: Annotated[bool, option("--skip-bad", env=None, says="Leave out bad rows.")] = False,
+    quiet: Annotated[bool, option("--quiet", "-q", env="QUIET", says="Nothing but the scores.")] = False,
+    offline: options.Offline = False,
+    aggregate: options.Aggregate = None,
+    command_timeout: options.CommandTimeout = 30.0,
+    threads: options.Threads = None,
+    gpu_layers: options.GpuLayers = None,
+    _more: options.More = False,
+) -> int:
+    """Score the steps of given solutions.
+
+    Examples:
+
+    ttc verify solutions.jsonl --verifier judge
+
+    ttc verify --verifier prm:llama3.1-8b-prm --aggregate min < solutions.jsonl > scores.jsonl
+
+    ttc verify solutions.jsonl --verifier "command:./run_tests.sh --fast"
+    """
+    from ttcli.bench.solutions import read_solutions
+    from ttcli.interrupt import Interrupt
+    from ttcli.settings import Machine, Settings
+    from ttcli.terminal.download import download_progress
+    from ttcli.terminal.verified import print_verified, summary
+    from ttcli.verify import separator, verifying
+    from ttcli.verify import verify as verified_by
+
+    if verifier is None:
+        raise UsageError("there is no verifier", hint="--verifier judge")
+    if solutions is None and sys.stdin.isatty():
+        raise UsageError("there are no solutions to verify", hint=f"ttc verify solutions.jsonl --verifier {verifier}")
+    settings = Settings(
+        model=options.model_name(model, None),
+        verifier_name=verifier,
+        offline=offline,
+        machine=Machine(None, threads, gpu_layers),
+        aggregate=aggregate,
+        command_timeout=command_timeout,
+    )
+    given = read_solutions(solutions or "-", skip_bad=skip_bad)
+    for bad in given.bad:
+        print(f"line {bad.line} left out: {bad.reason}", file=sys.stderr)
+    interrupt = Interrupt()
+    drawn = sys.stdout.isatty() and not as_json
+    done, tokens = 0, 0
+    with verifying(settings, interrupt, download_progress(quiet=quiet)) as scorer, interrupted_by_ctrl_c(interrupt):
+        for each in verified_by(given.rows, scorer, separator(settings)):
+            if drawn:
+                print_verified(each)
+            else:
+                print(json.dumps(_record(each)), flush=True)
+            done += 1
+            tokens += each.scores.tokens if each.scores else 0
+    if done < len(given.rows):
+        return INTERRUPTED
+    if drawn and not quiet:
+        print(summary(done, tokens), file=sys.stderr)
+    return 0
+
+
+def _record(verified: Verified) -> dict[str, object]:
+    """A solution as JSON; null stands for a score that there is not."""
+    scores = verified.scores
+    known = scores.steps if scores else ()
+    steps = [
+        {"text": text, "score": known[number] if number < len(known) else None}
+        for number, text in enumerate(verified.steps)
+    ]
+    return {
+        "version": 1,
+        "id": verified.solution.id,
+        "score": scores.score if scores else None,
+        "steps": steps,
+        "tokens": scores.tokens if scores else 0,
+    }
