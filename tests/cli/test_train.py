@@ -1,0 +1,144 @@
+"""`ttc train verifier`: what it refuses, and one small head of the small real model."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from cli.calls import Call, Result
+
+ROWS = [{"question": f"What is {number} + 2?", "answer": f"#### {number + 2}"} for number in range(1, 13)]
+
+
+def write(path: Path, *rows: object) -> str:
+    path.write_text("".join(f"{json.dumps(row)}\n" for row in rows), encoding="utf-8")
+    return path.name
+
+
+@pytest.fixture
+def data(clean: Path) -> str:
+    return write(clean / "data.jsonl", *ROWS)
+
+
+def complaint(result: Result, code: int = 2) -> str:
+    """The one error of a command that said nothing else but a hint."""
+    assert (result.code, result.out) == (code, "")
+    error, hint = result.err.splitlines()
+    assert error.startswith("error: ")
+    assert hint.startswith("hint: ")
+    return error
+
+
+def test_help_begins_with_examples_and_shows_no_more_than_twelve_options(here: Call) -> None:
+    text = here("train", "verifier", "--help").out
+    assert "ttc train verifier gsm8k_train.jsonl --limit 200" in text
+    shown = [line for line in text.splitlines() if line.startswith("│ --")]
+    assert len(shown) - 2 <= 12  # but for those about help
+    assert "--temperature" not in text
+    assert "--temperature" in here("train", "verifier", "--help-more").out
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--held-out", "1"), "--held-out must be between 0 and 1, not 1"),
+        (("--held-out", "0.01"), "of 12 problems 0 would be held out"),
+        (("--limit", "5"), "of 5 problems 2 would be held out to judge the head by, and 3 are left to train on"),
+        (("--samples", "1"), "--samples must be at least 2, not 1"),
+        (("--rollouts", "-1"), "--rollouts must be at least 0, not -1"),
+        (("--seed", "-1"), "--seed must be 0 or more"),
+        (("--limit", "0"), "--limit must be at least 1"),
+        (("--max-tokens", "0"), "--max-tokens must be at least 1"),
+        (("-o", ""), "--output names nothing"),
+        (("-o", "./data.jsonl/x.safetensors"), "cannot be written"),
+        (("-o", "./"), "is a directory"),
+        (("--solutions", "none.jsonl"), "cannot read none.jsonl"),
+        (("--policy", "http://localhost:1/v1"), "a server shows no hidden states"),
+        (("--model", "scripted:script.json"), "a script shows no hidden states"),
+    ],
+)
+def test_what_cannot_be_done_is_refused_with_a_hint(here: Call, data: str, options: tuple[str, ...], said: str) -> None:
+    assert said in complaint(here("train", "verifier", data, "--quiet", *options))
+    assert not list(Path().glob("**/*.sqlite3"))
+
+
+def test_a_data_set_that_cannot_be_used_is_refused(here: Call, clean: Path) -> None:
+    assert "no answer" in complaint(here("train", "verifier", write(clean / "d.jsonl", {"problem": "What?"})))
+    assert "cannot read gone.jsonl" in complaint(here("train", "verifier", "gone.jsonl"))
+    assert "it cannot be stdin" in complaint(here("train", "verifier", "-"))
+
+
+def test_a_head_that_is_there_is_not_replaced_unasked(here: Call, data: str, clean: Path) -> None:
+    place = clean / "home" / "heads" / "mine.safetensors"
+    place.parent.mkdir(parents=True)
+    place.write_bytes(b"precious")
+    assert f"there is a head {place} already" in complaint(here("train", "verifier", data, "-o", "mine"))
+    own = here("train", "verifier", data, "-o", "mine", "--force", "--limit", "5")
+    assert "left to train on" in complaint(own)
+    assert place.read_bytes() == b"precious"
+
+
+def test_solutions_of_another_data_set_are_refused(here: Call, data: str, clean: Path) -> None:
+    file = write(clean / "s.jsonl", {"problem_index": 0, "text": "\\boxed{9}", "finish": "stop", "gold": "9"})
+    error = complaint(here("train", "verifier", data, "--solutions", file))
+    assert "line 1: the answer is 9 here and 3 in the data set" in error
+
+
+# -- on the small real model
+
+
+def test_a_head_is_trained_from_given_solutions_and_scores_new_ones(
+    ttc: Call, data: str, clean: Path, small_model_path: Path
+) -> None:
+    texts = [
+        (at, f"I add {at + 1} and 2.\n\n{way}, so it is \\boxed{{{at + 3 + off}}}.")
+        for at in range(12)
+        for way, off in (("That is a sum", 0), ("I only guess", 1), ("Adding up", 0), ("Who knows", 7))
+    ]
+    file = write(clean / "s.jsonl", *({"problem_index": at, "text": text, "finish": "stop"} for at, text in texts))
+    model = str(small_model_path)
+    command = (
+        "train",
+        "verifier",
+        data,
+        "-m",
+        model,
+        "--solutions",
+        file,
+        "-o",
+        "small",
+        "--max-tokens",
+        "60",
+        "--json",
+    )
+    first = ttc(*command)
+    assert first.code == 0, first.err
+    told = json.loads(first.out)
+    assert told["head"] == str(clean / "home" / "heads" / "small.safetensors")
+    assert told["card"]["figures"]["auc_within"]["value"] > 0.9
+    assert told["card"]["command"].startswith("ttc train verifier data.jsonl -m ")
+    assert "solutions read: 48 of 48" in first.err
+    solved = ttc(
+        *("solve", "What is 5 + 2?", "-m", model, "--method", "best-of-n", "--verifier", "head:small"),
+        *("-b", "2", "--max-tokens", "30", "--json", "-q"),
+    )
+    assert all((each["score"] is None) == (each["answer"] is None) for each in json.loads(solved.out)["candidates"])
+
+
+def test_states_are_kept_as_solutions_are_drawn(ttc: Call, data: str, small_model_path: Path, clean: Path) -> None:
+    model = ("-m", str(small_model_path))
+    sizes = ("--limit", "8", "-k", "2", "--max-tokens", "30", "--store", "s.sqlite3")
+    result = ttc("train", "verifier", data, *model, *sizes, env={"TTC_WIDTH": "4"})
+    assert result.code in (0, 2)  # so short and so few, they may teach nothing
+    assert "solutions read" not in result.err
+    connection = sqlite3.connect(clean / "s.sqlite3")
+    try:
+        query = "SELECT count(DISTINCT sample), count(DISTINCT layer), min(length(states)) FROM state"
+        assert connection.execute(query).fetchone() == (16, 6, 2 * 576)
+        odd = "SELECT count(*) FROM state JOIN sample ON sample.id = sample WHERE length(states) != ?"
+        assert connection.execute(f"{odd} * json_array_length(steps)", (2 * 576,)).fetchone() == (0,)
+    finally:
+        connection.close()

@@ -1,0 +1,96 @@
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from sklearn.metrics import roc_auc_score
+
+from train.fakes import LAYERS, SILENT, Class, make_lesson
+from train.synthetic import QUICK
+from ttcli.errors import UsageError
+from ttcli.policy.scripted import Line, Script
+from ttcli.train.card import Trained
+from ttcli.train.collect import Lesson, Stage
+from ttcli.train.fit import solution_scores
+from ttcli.train.verifier import train_verifier
+from ttcli.verifier.head import read_head
+
+
+def train(path: Path, lesson: Lesson, script: Script | None = None) -> tuple[list[Stage], Trained]:
+    room = Class(path, lesson, **({"script": script} if script else {}))
+    with room.collection() as (store, collection):
+        [*collection.go()]
+        *stages, trained = train_verifier(store, lesson, collection.run, collection.layers, recipes=QUICK)
+    assert isinstance(trained, Trained)
+    return [each for each in stages if isinstance(each, Stage)], trained
+
+
+LESSON = make_lesson(20, held_out=(0, 3, 7, 8, 11, 19))
+
+
+def test_a_head_of_the_telling_layer_comes_with_its_card(tmp_path: Path) -> None:
+    stages, trained = train(tmp_path / "s.db", LESSON)
+    assert stages == [Stage("layers tried", done, 2) for done in (1, 2)]
+    assert trained.head.layer == 4
+    trained.write(tmp_path / "heads" / "h.safetensors")
+    card = read_head(tmp_path / "heads" / "h.safetensors").card
+    assert json.loads(json.dumps(card)) == card
+    assert (card["model"], card["weights"]) == ("scripted", "f" * 64)
+    assert card["data"] == {"name": "data.jsonl", "sha256": "a" * 64}
+    assert card["solutions"] is None
+    assert card["command"] == "ttc train verifier data.jsonl"
+    assert (card["seed"], card["temperature"]) == (0, 0.8)
+    assert card["train"]["problems"] + card["held_out"]["problems"] <= 20
+    assert [each["layer"] for each in card["cross_validation"]["layers"]] == list(LAYERS)
+    assert card["chosen"] in card["cross_validation"]["layers"]
+    assert card["chosen"]["layer"] == 4
+    assert card["beats_majority"] in (True, False, "unclear")
+
+
+def test_the_figures_are_those_of_held_out_problems_alone(tmp_path: Path) -> None:
+    _, trained = train(tmp_path / "s.db", LESSON)
+    examples = trained.held_out.examples
+    assert set(examples.problem.tolist()) <= set(LESSON.held_out)
+    assert not set(trained.train.examples.problem.tolist()) & set(LESSON.held_out)
+    scores = solution_scores(trained.head.scores(examples.states[4]), examples, trained.head.aggregation)
+    figures = trained.head.card["figures"]
+    assert figures["auc_across"]["value"] == pytest.approx(roc_auc_score(examples.correct, scores))
+    assert figures["problems"] == 6
+    assert trained.head.card["held_out"]["solutions"] == len(scores)
+    votes = figures["votes"][-1]
+    assert votes["samples"] == 4
+    assert votes["comparison"]["difference"] == pytest.approx(votes["weighted"] - votes["majority"])
+
+
+def test_the_same_lesson_gives_the_same_head(tmp_path: Path) -> None:
+    (_, first), (_, again) = train(tmp_path / "a.db", LESSON), train(tmp_path / "b.db", LESSON)
+    for one, other in zip(first.head.layers, again.head.layers, strict=True):
+        assert np.array_equal(one.matrix, other.matrix)
+    assert first.head.card == again.head.card
+
+
+def test_rollouts_make_labels_soft_and_are_counted(tmp_path: Path) -> None:
+    forking = Script({"": [Line(f"One and one.\n\nSo \\boxed{{{answer}}}.") for answer in (4, 4, 5)]})
+    _, trained = train(tmp_path / "s.db", replace(LESSON, rollouts=2), forking)
+    labels = trained.train.examples.labels
+    assert ((labels > 0) & (labels < 1)).any()
+    assert set(trained.held_out.examples.labels.tolist()) <= {0.0, 1.0}
+    assert trained.head.card["train"]["rollouts"] == trained.train.rollouts > 0
+    assert trained.head.card["held_out"]["rollouts"] == 0
+
+
+def test_held_out_problems_without_an_answer_are_refused(tmp_path: Path) -> None:
+    held_out = {LESSON.rows[at].problem.text: [SILENT] for at in LESSON.held_out}
+    script = Script({**held_out, "": Class(tmp_path / "x.db", LESSON).script.lines[""]})
+    with pytest.raises(UsageError, match="no solution of the 6 held-out problems has an answer") as caught:
+        train(tmp_path / "s.db", LESSON, script)
+    assert caught.value.hint
+
+
+def test_problems_that_are_always_answered_alike_are_refused(tmp_path: Path) -> None:
+    script = Script({"": [Class(tmp_path / "x.db", LESSON).script.lines[""][0]]})
+    with pytest.raises(UsageError, match="all solutions to train on are right"):
+        train(tmp_path / "s.db", LESSON, script)

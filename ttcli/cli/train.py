@@ -1,0 +1,221 @@
+"""`ttc train`: a verifier for a model, from its own solutions of problems whose answers are known."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shlex
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, NamedTuple
+
+import typer
+
+from ttcli.cli import options
+from ttcli.cli.options import option
+from ttcli.cli.signals import interrupted_by_ctrl_c
+from ttcli.errors import TtcError, UsageError
+
+if TYPE_CHECKING:
+    from ttcli.bench.store import Run, Store
+    from ttcli.interrupt import Interrupt
+    from ttcli.terminal.train import TrainDisplay
+    from ttcli.train.card import Trained
+    from ttcli.train.collect import Lesson
+
+train_app = typer.Typer(no_args_is_help=True, help="Train a verifier for a model, from its own solutions.")
+
+INTERRUPTED = 130
+
+
+@train_app.command()
+def verifier(
+    data: Annotated[str, typer.Argument(metavar="FILE", help="JSONL, gzipped or not, with problems and answers.")],
+    model: options.Model = None,
+    samples: Annotated[int, option("--samples", "-k", env=None, says="Solutions of each problem to draw.")] = 8,
+    solutions: Annotated[
+        Path | None, option("--solutions", env=None, says="Take these, sampled elsewhere: problem_index, text, finish.")
+    ] = None,
+    rollouts: Annotated[
+        int, option("--rollouts", env=None, says="Other ends to draw of each solution, from one of its steps on.")
+    ] = 0,
+    held_out: Annotated[float, option("--held-out", env=None, says="Part of the problems to judge it by.")] = 0.3,
+    limit: Annotated[int | None, option("--limit", env=None, says="Only the first so many problems.")] = None,
+    sample: Annotated[int | None, option("--sample", env=None, says="So many problems, drawn by the seed.")] = None,
+    seed: Annotated[int, option("--seed", env="SEED", says="Same seed, same store: the same head.")] = 0,
+    output: Annotated[
+        str | None,
+        option("--output", "-o", env=None, says="A name, for head:NAME, or a path; the model's name if left out."),
+    ] = None,
+    force: Annotated[bool, option("--force", env=None, says="Replace a head that is there.")] = False,
+    as_json: Annotated[bool, option("--json", env=None, says="The head's card on stdout.")] = False,
+    quiet: Annotated[bool, option("--quiet", "-q", env="QUIET", says="Nothing but the tables.")] = False,
+    skip_bad: Annotated[bool, option("--skip-bad", env=None, says="Leave out bad rows.", more=True)] = False,
+    policy: Annotated[
+        str | None, option("--policy", env="POLICY", says="Refused: a server shows no hidden states.", more=True)
+    ] = None,
+    store: Annotated[
+        str | None,
+        option("--store", env="STORE", says="The file of samples; that of ttc bench if left out.", more=True),
+    ] = None,
+    temperature: Annotated[
+        float, option("--temperature", "-t", env="TEMPERATURE", says="Of the solutions.", more=True)
+    ] = 0.8,
+    max_tokens: Annotated[int, option("--max-tokens", env="MAX_TOKENS", says="Of one solution.", more=True)] = 1024,
+    offline: Annotated[bool, option("--offline", env="OFFLINE", says="Never fetch a model.", more=True)] = False,
+    top_k: options.TopK = 40,
+    top_p: options.TopP = 0.95,
+    min_p: options.MinP = 0.0,
+    width: options.Width = None,
+    threads: options.Threads = None,
+    gpu_layers: options.GpuLayers = None,
+    _more: options.More = False,
+) -> int:
+    """Train a small head that tells right steps from wrong ones by the model's own hidden states.
+
+    Whatever ends it, the same command goes on where it stopped. Examples:
+
+    ttc train verifier gsm8k_train.jsonl --limit 200
+
+    ttc train verifier gsm8k_train.jsonl --limit 55 --solutions rollouts.jsonl -o gsm8k
+
+    Then: ttc solve "..." --method best-of-n --verifier head:gsm8k
+    """
+    from ttcli.bench.dataset import read_dataset, select
+    from ttcli.bench.store import Store
+    from ttcli.settings import Machine, Sampling, Settings
+    from ttcli.train.collect import Lesson, Source, split
+    from ttcli.train.given import read_solutions
+
+    for name, number, least in (("--samples", samples, 2), ("--rollouts", rollouts, 0)):
+        if number < least:
+            raise UsageError(f"{name} must be at least {least}, not {number}", hint=f"{name} {max(least, 4)}")
+    if data == "-":
+        raise UsageError("the data set is to be named in the head's card, so it cannot be stdin", hint="name a file")
+    settings = Settings(
+        model=options.model_name(model, policy),
+        seed=seed,
+        offline=offline,
+        sampling=Sampling(temperature, top_k, top_p, min_p, max_tokens),
+        machine=Machine(width, threads, gpu_layers),
+        policy=policy,
+    )
+    target = _target(output, settings.model)
+    _check(target, force=force)
+    dataset = read_dataset(data, skip_bad=skip_bad)
+    for bad in dataset.bad:
+        print(f"line {bad.line} left out: {bad.reason}", file=sys.stderr)
+    rows = select(dataset.rows, limit=limit, sample=sample, seed=seed)
+    lesson = Lesson(
+        settings,
+        Source(dataset.name, hashlib.sha256(Path(data).read_bytes()).hexdigest()),
+        rows,
+        samples,
+        split(rows, held_out, seed=seed),
+        ("ttc", *sys.argv[1:]),
+        rollouts,
+        read_solutions(solutions, rows) if solutions else None,
+    )
+    with Store(options.store_path(store)) as opened:
+        return _train(opened, lesson, _Wishes(target, as_json, quiet))
+
+
+@dataclass(frozen=True, slots=True)
+class _Wishes:
+    """Where the head goes, and how all is to be told."""
+
+    target: Path
+    as_json: bool
+    quiet: bool
+
+
+def _train(store: Store, lesson: Lesson, wishes: _Wishes) -> int:
+    """Collect, fit, write, tell."""
+    from ttcli.interrupt import Interrupt
+    from ttcli.terminal.train import TrainDisplay, verifier_lines
+
+    interrupt = Interrupt()
+    resume = f"go on with: {shlex.join(lesson.command)}"
+    with TrainDisplay(None if wishes.quiet else sys.stderr, lesson.task, len(lesson.rows)) as screen:
+        collected = _collect(store, lesson, interrupt, screen, quiet=wishes.quiet)
+        try:
+            trained = _fit(store, lesson, collected, screen) if collected else None
+        except KeyboardInterrupt:
+            trained = None
+    if trained is None:
+        print(f"all that was drawn and read is kept; {resume}", file=sys.stderr)
+        return INTERRUPTED
+    trained.write(wishes.target)
+    if wishes.as_json:
+        print(json.dumps({"version": 1, "head": str(wishes.target), "card": dict(trained.head.card)}))
+    else:
+        print(*verifier_lines(trained, wishes.target), sep="\n")
+    return 0
+
+
+class _Collected(NamedTuple):
+    """Solutions with their states, in the store."""
+
+    run: Run
+    layers: tuple[int, ...]
+
+
+def _collect(
+    store: Store, lesson: Lesson, interrupt: Interrupt, screen: TrainDisplay, *, quiet: bool
+) -> _Collected | None:
+    """Have all solutions and their states in the store; None where somebody stopped that."""
+    from ttcli.terminal.download import download_progress
+    from ttcli.train.collect import collecting
+
+    begun = False
+    try:
+        with (
+            collecting(store, lesson, interrupt, download_progress(quiet=quiet)) as collection,
+            interrupted_by_ctrl_c(interrupt),
+        ):
+            begun = True
+            for progress in collection.go():
+                screen.show(progress)
+            return _Collected(collection.run, collection.layers) if collection.finished else None
+    except TtcError as error:
+        if begun:  # what was drawn is kept
+            command = shlex.join(lesson.command)
+            error.hint = f"{error.hint}; then {command}" if error.hint else command
+        raise
+
+
+def _fit(store: Store, lesson: Lesson, collected: _Collected, screen: TrainDisplay) -> Trained:
+    from ttcli.train.card import Trained
+    from ttcli.train.verifier import train_verifier
+
+    for progress in train_verifier(store, lesson, *collected):
+        if isinstance(progress, Trained):
+            return progress
+        screen.show(progress)
+    raise RuntimeError("a training came to no end")
+
+
+def _target(output: str | None, model: str | None) -> Path:
+    """The file of the head: a name is one in the folder of heads."""
+    from ttcli.catalog.home import heads_dir
+    from ttcli.heads import SUFFIX
+
+    if output == "":
+        raise UsageError("--output names nothing", hint="-o my-head")
+    chosen = output or Path(model or "").name.removesuffix(".gguf")
+    if output and ("/" in output or output.endswith(SUFFIX)):
+        return Path(output).expanduser()
+    return heads_dir() / f"{chosen}{SUFFIX}"
+
+
+def _check(target: Path, *, force: bool) -> None:
+    """Complain before the work, not after it, about a head that cannot be written."""
+    if target.is_dir():
+        raise UsageError(f"{target} is a directory", hint=f"-o {target / 'head.safetensors'}")
+    if target.exists() and not force:
+        raise UsageError(f"there is a head {target} already", hint="--force replaces it; -o NAME writes another")
+    above = next(folder for folder in target.absolute().parents if folder.exists())
+    if not above.is_dir() or not os.access(above, os.W_OK | os.X_OK):
+        raise UsageError(f"{target} cannot be written: {above} is no directory to write in", hint="-o another place")

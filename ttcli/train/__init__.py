@@ -1,0 +1,1 @@
+"""From solutions of problems to a verifier for the model that wrote them."""

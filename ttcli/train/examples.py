@@ -1,0 +1,55 @@
+"""What a head is fitted to and judged by: steps of solutions, with what came of them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Examples:
+    """Solutions that have an answer, one after the other, step by step.
+
+    Raises:
+        ValueError: shapes that do not go together.
+    """
+
+    problem: NDArray[np.intp]  # (solutions,) where its problem stands in the run; any order
+    number: NDArray[np.intp]  # (solutions,) which sample of the problem it is, from 0
+    correct: NDArray[np.bool_]  # (solutions,)
+    steps: NDArray[np.intp]  # (solutions,) how many it has, at least one
+    labels: NDArray[np.float64]  # (steps,) how often what stands so far leads to the right answer, in [0, 1]
+    states: Mapping[int, NDArray[np.floating[Any]]]  # by layer: (steps, width of the model)
+
+    def __post_init__(self) -> None:
+        solutions, steps = len(self.problem), int(self.steps.sum())
+        sizes = {len(self.number), len(self.correct), len(self.steps)}
+        if sizes != {solutions} or {len(self.labels), *map(len, self.states.values())} != {steps}:
+            raise ValueError(f"{solutions} solutions of {steps} steps do not go with {sizes} and {len(self.labels)}")
+
+    @property
+    def ends(self) -> NDArray[np.intp]:
+        """(solutions,) the first step after each."""
+        return np.cumsum(self.steps)
+
+    @property
+    def step_problem(self) -> NDArray[np.intp]:
+        """(steps,) where the problem of each step stands in the run."""
+        return np.repeat(self.problem, self.steps)
+
+    def of(self, problems: Collection[int]) -> Examples:
+        """Those of some problems."""
+        chosen = np.isin(self.problem, list(problems))
+        rows = np.repeat(chosen, self.steps)
+        return Examples(
+            self.problem[chosen],
+            self.number[chosen],
+            self.correct[chosen],
+            self.steps[chosen],
+            self.labels[rows],
+            {layer: states[rows] for layer, states in self.states.items()},
+        )

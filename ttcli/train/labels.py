@@ -1,0 +1,92 @@
+"""What every step is worth: the outcome of the solution it stands in, or the mean outcome over rollouts from it."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ttcli.answers import is_correct
+from ttcli.bench.figures import ProblemFigures
+from ttcli.bench.store import Store
+from ttcli.train.examples import Examples
+
+
+class Labelled(NamedTuple):
+    """The solutions of a run as examples."""
+
+    examples: Examples  # positions of problems are those of the run
+    silent: int  # solutions without an answer, which are not among them
+    rollouts: int  # that the labels use
+    silent_rollouts: int  # without an answer, which they do not
+
+
+class _Solution(NamedTuple):
+    position: int
+    number: int
+    sample: int  # its id in the store
+    correct: bool
+
+
+def label(store: Store, figures: Sequence[ProblemFigures], layers: Sequence[int], *, rollouts: int = 0) -> Labelled:
+    """All solutions that have an answer and states, with the states of these layers and their labels.
+
+    A step's label is the outcome of its solution, 0 or 1: one draw of what the policy makes of what stands so far.
+    Where rollouts from it are known, of which the first `rollouts` count, it is the mean outcome of these and the
+    solution itself. Solutions and rollouts without an answer say nothing.
+    """
+    answered = [
+        _Solution(each.position, fact.number, fact.id, bool(each.samples and each.samples.correct[fact.number]))
+        for each in figures
+        for fact in each.facts
+        if fact.answer is not None
+    ]
+    ids = [each.sample for each in answered]
+    states = {layer: store.states.read(ids, layer) for layer in layers}
+    solutions = [each for each in answered if all(each.sample in known for known in states.values())]
+    outcomes, silent_rollouts = _outcomes(store, figures, rollouts)
+    values = [
+        _values(each.correct, outcomes.get(each.sample, {}), len(states[layers[0]][each.sample])) for each in solutions
+    ]
+    examples = Examples(
+        problem=np.array([each.position for each in solutions], np.intp),
+        number=np.array([each.number for each in solutions], np.intp),
+        correct=np.array([each.correct for each in solutions], np.bool_),
+        steps=np.array([len(each) for each in values], np.intp),
+        labels=np.concatenate([np.empty(0), *values]),
+        states={layer: _joined([known[each.sample] for each in solutions]) for layer, known in states.items()},
+    )
+    silent = sum(fact.answer is None for each in figures for fact in each.facts)
+    used = sum(len(found) for by_step in outcomes.values() for found in by_step.values())
+    return Labelled(examples, silent, used, silent_rollouts)
+
+
+_Outcomes = dict[int, dict[int, list[bool]]]  # by sample and step
+
+
+def _outcomes(store: Store, figures: Sequence[ProblemFigures], rollouts: int) -> tuple[_Outcomes, int]:
+    """The outcomes of the rollouts that count, and how many of these have no answer."""
+    outcomes: _Outcomes = defaultdict(lambda: defaultdict(list))
+    silent = 0
+    for each in figures:
+        found = store.states.rollouts([fact.id for fact in each.facts]) if rollouts else []
+        for rollout in found:
+            if rollout.number < rollouts and rollout.answer is not None:
+                correct = is_correct(rollout.answer, each.row.problem.answer or "")
+                outcomes[rollout.sample][rollout.step].append(correct)
+        silent += sum(rollout.number < rollouts and rollout.answer is None for rollout in found)
+    return outcomes, silent
+
+
+def _values(correct: bool, outcomes: dict[int, list[bool]], steps: int) -> NDArray[np.float64]:
+    values = np.full(steps, float(correct))
+    for step, others in outcomes.items():
+        values[step] = np.mean([correct, *others])
+    return values
+
+
+def _joined(parts: Iterable[NDArray[np.floating[Any]]]) -> NDArray[np.floating[Any]]:
+    return np.concatenate([*parts] or [np.empty(0)])

@@ -1,0 +1,76 @@
+"""Monte-Carlo rollouts: what a step is worth, from other ends that the policy gives the solution (PAPER.md, s. 3)."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+from typing import NamedTuple, Protocol
+
+import numpy as np
+
+from ttcli.bench.states import Rollout
+from ttcli.policy.protocol import Extend, Extension, Policy
+from ttcli.problem import Problem
+from ttcli.search.draw import candidate
+from ttcli.tree import Ended, Prefix, Step
+
+
+class Start(NamedTuple):
+    """Where rollouts begin."""
+
+    problem: Problem
+    sample: int  # its id in the store
+    number: int  # of the sample
+    steps: tuple[Step, ...]  # that they have in common with it, at least one
+    missing: tuple[int, ...]  # numbers of the rollouts to draw
+
+
+class Resuming(Policy, Protocol):
+    """A policy that can go on from a text that it did not write, or wrote long ago."""
+
+    def resume(self, root: Prefix, steps: Sequence[Step]) -> Prefix:
+        """The prefix of these steps on a root, ready to be extended."""
+        ...
+
+
+def chosen_step(problem: Problem, number: int, steps: int, *, seed: int) -> int:
+    """The step of a sample after which rollouts begin, any but the last; the same whenever it is asked for."""
+    return int(np.random.default_rng((seed, problem.key, number)).integers(steps - 1))
+
+
+def roll_out(policy: Resuming, starts: Sequence[Start], *, seed: int) -> Iterator[Rollout]:
+    """Rollouts as they end, many at a time; those that an interrupt breaks off do not come.
+
+    Args:
+        policy: nobody else uses it meanwhile.
+        starts: those of one problem beside each other.
+        seed: of the run; a rollout draws from the generator keyed by it, the problem, the sample, the step and itself.
+    """
+    policy.close()  # its context was made for the problems that were still to be drawn: these may be longer
+    policy.expect([start.problem for start in starts])
+    asked: list[tuple[Start, int, list[Prefix]]] = []  # with all prefixes of the problem
+    open_ones: Counter[int] = Counter()  # rollouts under way or to come, by problem
+
+    def requests() -> Iterator[Extend]:
+        for problem, group in groupby(starts, key=lambda start: start.problem):
+            own = [*group]
+            open_ones[problem.key] = sum(len(start.missing) for start in own)
+            root = policy.start(problem)
+            prefixes = [root, *(policy.resume(root, start.steps) for start in own)]
+            for start, prefix in zip(own, prefixes[1:], strict=True):
+                for number in start.missing:
+                    asked.append((start, number, prefixes))
+                    yield Extend(prefix, (seed, problem.key, start.number, len(start.steps), number))
+
+    for happenings in policy.extend(requests()):
+        for each in happenings:
+            if isinstance(each, Extension):
+                start, number, prefixes = asked[each.request]
+                open_ones[start.problem.key] -= 1
+                if not open_ones[start.problem.key]:
+                    policy.release(prefixes)
+                if each.prefix.ended is not Ended.CUT:
+                    answer = candidate(number, each.prefix).answer
+                    where = (start.sample, len(start.steps) - 1, number)
+                    yield Rollout(*where, answer, each.prefix.ended, each.tokens, each.seconds)

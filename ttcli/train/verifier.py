@@ -1,0 +1,51 @@
+"""From the solutions in a store to a head with its card: label, cross-validate, fit, judge."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+from ttcli.bench.figures import load_figures
+from ttcli.bench.store import Run, Store
+from ttcli.errors import UsageError
+from ttcli.train.card import Trained, make_card
+from ttcli.train.collect import Lesson, Stage
+from ttcli.train.fit import Trial, choose, fit, solution_scores, trials
+from ttcli.train.judgement import judge
+from ttcli.train.labels import label
+from ttcli.train.recipe import RECIPES, Recipe
+
+
+def train_verifier(
+    store: Store, lesson: Lesson, run: Run, layers: Sequence[int], *, recipes: Sequence[Recipe] = RECIPES
+) -> Iterator[Stage | Trained]:
+    """How the fitting goes, and at last what came of it.
+
+    Raises:
+        UsageError: the solutions do not suffice to train on, or to judge by.
+    """
+    seed, figures = lesson.settings.seed, load_figures(store, run)
+    train = label(store, [figures[at] for at in lesson.training], layers, rollouts=lesson.rollouts)
+    held_out = label(store, [figures[at] for at in sorted(lesson.held_out)], layers)
+    if not len(held_out.examples.problem):
+        raise UsageError(
+            f"no solution of the {len(lesson.held_out)} held-out problems has an answer to judge the head by",
+            hint="more problems, or a larger --max-tokens",
+        )
+    found: list[Trial] = []
+    tried: list[Trial] = []
+    for of_layer in trials(train.examples, seed=seed, recipes=recipes):
+        found += of_layer
+        tried.append(choose(of_layer))
+        yield Stage("layers tried", len(tried), len(layers))
+    chosen = choose(found)
+    head = fit(train.examples, chosen, {"model": run.config.model, "weights": run.config.recipe["weights"]}, seed=seed)
+    scores = head.scores(held_out.examples.states[head.layer])
+    judgement = judge(
+        held_out.examples,
+        solution_scores(scores, held_out.examples, head.aggregation),
+        {each.position: each.samples for each in figures if each.position in lesson.held_out and each.samples},
+        seed=seed,
+    )
+    trained = Trained(head, chosen, tuple(tried), train, held_out, judgement)
+    yield replace(trained, head=replace(head, card=make_card(lesson, run, trained)))
