@@ -18,14 +18,45 @@ ROOMS: dict[str, set[str]] = {
     "catalog": set(),
     "engine": set(),
     "policy": {"engine", "verifier"},  # the scripted pair lives in one file
-    "verifier": {"engine"},
+    "verifier": {"answers", "engine"},
     "search": {"answers", "policy", "verifier"},
+    "allocate": {"answers", "catalog", "policy", "search", "verifier"},
     "settings": {"catalog", "policy", "search", "verifier"},
     "record": set(),
-    "solve": {"catalog", "engine", "policy", "search", "settings", "verifier"},
-    "bench": {"answers", "catalog", "engine", "policy", "record", "search", "settings", "solve", "verifier"},
-    "terminal": {"bench", "catalog"},
-    "cli": {"bench", "catalog", "engine", "record", "search", "settings", "solve", "terminal"},
+    "recorded": {"record"},
+    "heads": {"catalog", "verifier"},
+    "verifiers": {"catalog", "engine", "heads", "policy", "settings", "verifier"},
+    "verify": {"bench", "catalog", "engine", "settings", "verifier", "verifiers"},
+    "solve": {"catalog", "engine", "heads", "policy", "search", "settings", "verifier", "verifiers"},
+    "bench": {
+        "answers",
+        "catalog",
+        "engine",
+        "policy",
+        "record",
+        "recorded",
+        "search",
+        "settings",
+        "solve",
+        "verifier",
+    },
+    "train": {"answers", "bench", "catalog", "engine", "policy", "search", "settings", "solve", "verifier"},
+    "terminal": {"bench", "catalog", "recorded", "train", "verify"},
+    "cli": {
+        "bench",
+        "catalog",
+        "engine",
+        "heads",
+        "record",
+        "recorded",
+        "search",
+        "settings",
+        "solve",
+        "terminal",
+        "train",
+        "verifiers",
+        "verify",
+    },
     "__main__": {"cli"},
 }
 # inside the vocabulary: each on those before it
@@ -44,6 +75,7 @@ OUTSIDE = {  # library -> the rooms that know it
     "math_verify": "answers",
     "sympy": "answers",
     "safetensors": "verifier",
+    "sklearn": "allocate train",
 }
 
 FILES = sorted(ROOT.rglob("*.py"))
@@ -86,10 +118,10 @@ def test_a_file_imports_only_from_below(path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", FILES, ids=name)
-def test_a_library_is_known_in_one_room_alone(path: Path) -> None:
+def test_a_library_is_known_in_its_rooms_alone(path: Path) -> None:
     for full in imported(path):
         library = full.split(".")[0]
-        assert OUTSIDE.get(library, room(path)) == room(path), f"{library} in {name(path)}"
+        assert room(path) in OUTSIDE.get(library, room(path)).split(), f"{library} in {name(path)}"
 
 
 def test_the_rules_name_every_room_and_go_one_way() -> None:

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from ttcli.catalog.entry import catalog
+from ttcli.cost import Budget
 from ttcli.errors import UsageError
 from ttcli.settings import MAX_WIDTH, Machine, Sampling, Settings
 
@@ -38,7 +39,13 @@ def test_a_verifier_is_refused_where_nothing_is_scored(method: str) -> None:
     [
         ({"method_name": "beams"}, "there is no method 'beams'"),
         ({"method_name": ""}, "there is no method ''"),
+        ({"method_name": "beam:q=1"}, "beam has no setting 'q'"),
+        ({"method_name": "beam", "budget": Budget(10)}, "beam takes beams in multiples of 4"),
+        ({"method_name": "lookahead:k=3", "budget": Budget(3)}, "a budget of 3 makes 0"),
         ({"verifier_name": "prm"}, "there is no verifier 'prm'"),
+        ({"method_name": "beam", "verifier_name": "command:true"}, "command:true judges only finished solutions"),
+        ({"command_timeout": 0.0}, "--command-timeout must be a positive number"),
+        ({"command_timeout": float("nan")}, "--command-timeout must be a positive number"),
         ({"seed": -1}, "--seed must be 0 or more"),
     ],
 )

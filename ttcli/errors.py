@@ -11,6 +11,7 @@ TtcError
 │   └── DownloadError     a model that could not be fetched or verified
 ├── StoreError            the store of runs cannot be read or written
 └── BackendError          llama.cpp or a server failed while working
+    └── VerifierError     a check of the user's did what no check does
 ```
 """
 
@@ -57,6 +58,10 @@ class DownloadError(ModelError):
 
 class BackendError(TtcError):
     """The engine or a server failed in the middle of its work."""
+
+
+class VerifierError(BackendError):
+    """A program that is to check solutions took too long, or ended otherwise than a check does."""
 
 
 class StoreError(TtcError):

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 
 from ttcli.catalog.entry import DEFAULT_MODEL
 from ttcli.cost import Budget
 from ttcli.errors import UsageError
 from ttcli.policy.address import Address
-from ttcli.search.methods import METHODS, Method
+from ttcli.search.methods import Method, parse_method
+from ttcli.verifier.aggregate import Aggregation
 from ttcli.verifier.spec import VerifierSpec
 
 MAX_WIDTH = 240  # llama.cpp knows 256 sequences, and prompts take some
@@ -61,10 +63,11 @@ class Settings:
     sampling: Sampling = field(default_factory=Sampling)
     machine: Machine = field(default_factory=Machine)
     policy: str | None = None  # the URL of an OpenAI-compatible server; None: the engine in this process
+    aggregate: Aggregation | None = None  # from scores of steps to that of the whole; None: as the verifier does it
+    command_timeout: float = 30.0  # seconds that a verifying command may take for a solution
 
     def __post_init__(self) -> None:
-        if self.method_name is not None and self.method_name not in METHODS:
-            raise UsageError(f"there is no method {self.method_name!r}", hint=f"one of {', '.join(METHODS)}")
+        self.method.check(self.budget)
         if self.seed < 0:
             raise UsageError(f"--seed must be 0 or more, not {self.seed}", hint="--seed 0")
         if self.model is None and self.policy is None:
@@ -72,12 +75,16 @@ class Settings:
         server = self.server
         if self.offline and server is not None and not server.loopback:
             raise UsageError(f"--offline, but {server.name} is another machine", hint="leave out --offline")
+        if not 0 < self.command_timeout < math.inf:
+            hint = "--command-timeout 30"
+            raise UsageError(f"--command-timeout must be a positive number, not {self.command_timeout:g}", hint=hint)
         if self.verifier_name is not None:
-            VerifierSpec.parse(self.verifier_name)
+            spec = VerifierSpec.parse(self.verifier_name)
             if not self.method.needs_verifier:
                 raise UsageError(
                     f"{self.method.name} scores nothing, so it has no use for a verifier", hint="--method best-of-n"
                 )
+            self.method.check_verifier(str(spec), partial=spec.partial)
 
     @property
     def server(self) -> Address | None:
@@ -90,9 +97,13 @@ class Settings:
 
     @property
     def method(self) -> Method:
-        """The method asked for, or the default."""
+        """The method asked for, or the default.
+
+        Raises:
+            UsageError: there is none of this name, or it cannot be set so.
+        """
         default = "adaptive" if self.verifier_name is None else "best-of-n"
-        return METHODS[self.method_name or default]
+        return parse_method(default if self.method_name is None else self.method_name)
 
     @property
     def verifier(self) -> VerifierSpec | None:

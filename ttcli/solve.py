@@ -13,24 +13,29 @@ from ttcli.catalog.fingerprint import fingerprint
 from ttcli.catalog.progress import Progress
 from ttcli.catalog.pull import resolve
 from ttcli.catalog.speeds import known_width
+from ttcli.catalog.stored import LocalModel
 from ttcli.cost import Meter, Unit
 from ttcli.errors import UsageError
 from ttcli.events import Began, Event
+from ttcli.heads import find_head
 from ttcli.interrupt import Interrupt
 from ttcli.policy.address import Address
 from ttcli.policy.protocol import Policy
 from ttcli.policy.scripted import Script, ScriptedPolicy, ScriptedVerifier
 from ttcli.problem import Problem
 from ttcli.settings import Settings
+from ttcli.verifier.aggregate import Aggregated
 from ttcli.verifier.confidence import Confidence
 from ttcli.verifier.protocol import Verifier
 from ttcli.verifier.spec import VerifierSpec
+from ttcli.verifiers import Workshop, check, prompt_of, score_key
 
 if TYPE_CHECKING:
-    from ttcli.engine.model import Model
     from ttcli.engine.sampling import Sampler
 
 SCRIPTED = "scripted:"  # --model scripted:FILE runs a script instead of a model
+
+_HELD = 2  # prefixes that a search holds for each of its beams: the step it grows from, and what it looks ahead by
 
 
 class Workbench:
@@ -47,7 +52,9 @@ class Workbench:
     ) -> None:
         self.settings = settings
         self.policy = policy
-        self.verifiers = verifiers  # by what the user called them
+        how = settings.aggregate
+        # by what the user called them
+        self.verifiers = {name: Aggregated(each, how) if how else each for name, each in verifiers.items()}
         self.interrupt = interrupt
         self.measure = measure  # tokens per second of a full batch; None where that is not known
         self._weights = weights  # the hash of a model, by what the user calls it; None: the policy's own
@@ -59,13 +66,14 @@ class Workbench:
 
     def verifier_key(self, name: str) -> str:
         """What scores are filed under: equal keys, equal scores."""
-        spec = VerifierSpec.parse(name)
-        if spec.kind in {"judge", "scripted"}:
-            return f"{spec.kind}:{self._weights(spec.model)}"
-        return str(spec)
+        return score_key(VerifierSpec.parse(name), self.settings, self._weights)
 
     def solve(self, problem: Problem) -> Iterator[Event]:
-        """Run the method on a problem; the last event is Solved."""
+        """Run the method on a problem; the last event is Solved.
+
+        Raises:
+            UsageError: before the first event, where the method cannot work with the verifier.
+        """
         settings = self.settings
         verifier = self.verifiers[str(settings.verifier)] if settings.verifier else None
         if settings.budget.unit is Unit.SECONDS:
@@ -73,6 +81,7 @@ class Workbench:
         meter = Meter(
             settings.budget, max_tokens=settings.sampling.max_tokens, interrupted=lambda: self.interrupt.requested
         )
+        events = settings.method.run(problem, self.policy, verifier, meter, seed=settings.seed)
         yield Began(
             problem,
             settings.method.name,
@@ -81,16 +90,25 @@ class Workbench:
             settings.budget,
             settings.seed,
         )
-        yield from settings.method.run(problem, self.policy, verifier, meter, seed=settings.seed)
+        yield from events
 
 
 @contextmanager
 def workbench(
-    settings: Settings, interrupt: Interrupt, progress: Progress, *, bench: Sequence[VerifierSpec] | None = None
+    settings: Settings,
+    interrupt: Interrupt,
+    progress: Progress,
+    *,
+    bench: Sequence[VerifierSpec] | None = None,
+    beams: int = 0,
+    observe: Callable[[int], Sequence[int]] = lambda _layers: (),
 ) -> Iterator[Workbench]:
     """Load the models of a run, fetching them first where they are not here; free them at the end.
 
     `bench`: the verifiers of a bench, whose problems share the batch; None: one problem, the settings' own verifier.
+    `beams`: of a bench: prefixes that a search of it has side by side; 0: it draws candidates in one go.
+    `observe`: told how many layers the model has, says whose outputs the steps are to carry besides those that heads
+    read; a server's steps carry none.
 
     Raises:
         ModelError, DownloadError, BackendError: a model that cannot be had, loaded or used.
@@ -98,6 +116,7 @@ def workbench(
     """
     alone = [settings.verifier] if settings.verifier else []
     specs = alone if bench is None else bench
+    check(specs, settings)
     at_once = int(settings.budget.amount) if bench is None and settings.budget.unit is Unit.GENERATIONS else None
     with ExitStack() as stack:
         server = settings.server
@@ -105,9 +124,11 @@ def workbench(
         if server is not None:
             yield _served(server, settings, specs, interrupt, progress, stack)
         elif name.startswith(SCRIPTED):
-            yield _scripted(Path(name.removeprefix(SCRIPTED)), settings, specs, interrupt)
+            file = Path(name.removeprefix(SCRIPTED))
+            yield _scripted(file, settings, specs, interrupt, Workshop(settings, interrupt, progress, stack))
         else:
-            yield _local(name, settings, specs, at_once, interrupt, progress, stack)
+            beams = beams if bench is not None else settings.method.beams(settings.budget)
+            yield _local(name, settings, specs, at_once, beams, observe, interrupt, progress, stack)
 
 
 def _served(
@@ -133,7 +154,8 @@ def _served(
         interrupted=interrupt,
     )
     stack.callback(policy.close)
-    verifiers = {str(spec): _verifier(spec, settings, None, interrupt, progress, stack) for spec in specs}
+    workshop = Workshop(settings, interrupt, progress, stack)
+    verifiers = {str(spec): workshop.make(spec) for spec in specs}
     return Workbench(
         settings,
         policy,
@@ -150,18 +172,28 @@ def _sampler(settings: Settings) -> Sampler:
     return Sampler(sampling.temperature, sampling.top_k, sampling.top_p, sampling.min_p)
 
 
-def _scripted(file: Path, settings: Settings, specs: Sequence[VerifierSpec], interrupt: Interrupt) -> Workbench:
+def _scripted(
+    file: Path, settings: Settings, specs: Sequence[VerifierSpec], interrupt: Interrupt, workshop: Workshop
+) -> Workbench:
     script = Script.read(file)
     policy = ScriptedPolicy(script, width=settings.machine.width or 4, interrupted=interrupt)
     if any(spec.kind == "judge" for spec in specs):
         raise UsageError("a script cannot judge", hint="--verifier scripted")
+    if any(spec.kind == "head" for spec in specs):
+        raise UsageError("a script has no hidden states", hint="--verifier scripted")
     known: dict[str, Verifier] = {
         "scripted": ScriptedVerifier(script),
         "confidence": Confidence(),
         "weakest": Confidence(weakest=True),
     }
-    verifiers = {str(spec): known[spec.kind] for spec in specs}
-    return Workbench(settings, policy, verifiers, interrupt, lambda _: sha256(file.read_bytes()).hexdigest())
+    verifiers = {str(spec): known[spec.kind] if spec.kind in known else workshop.make(spec) for spec in specs}
+    return Workbench(
+        settings,
+        policy,
+        verifiers,
+        interrupt,
+        lambda name: sha256(file.read_bytes()).hexdigest() if name is None else fingerprint(workshop.resolve(name)),
+    )
 
 
 def _local(
@@ -169,6 +201,8 @@ def _local(
     settings: Settings,
     specs: Sequence[VerifierSpec],
     at_once: int | None,
+    beams: int,
+    observe: Callable[[int], Sequence[int]],
     interrupt: Interrupt,
     progress: Progress,
     stack: ExitStack,
@@ -177,29 +211,30 @@ def _local(
     from ttcli.engine import machine
     from ttcli.engine.tune import speeds
     from ttcli.policy.local import LocalPolicy
-    from ttcli.policy.prompt import Prompt
 
     sampler = _sampler(settings)
-    local = resolve(name, offline=settings.offline, progress=progress)
-    model = _load(local.path, settings, stack)
-    words = local.entry.template if local.entry else None
-    prompt = Prompt(system=words.system, step_separator=words.step_separator) if words else Prompt()
+    workshop = Workshop(settings, interrupt, progress, stack)
+    local = workshop.resolve(name)
+    model = workshop.load(local.path)
     threads = settings.machine.threads or machine.threads()
     width = known_width(local.path, threads) or machine.width()
     if at_once is not None:
         width = min(width, at_once)
+    width = settings.machine.width or width
     policy = LocalPolicy(
         model,
         name=local.entry.name if local.entry else local.path.name,
-        prompt=prompt,
+        prompt=prompt_of(local),
         sampler=sampler,
         max_tokens=settings.sampling.max_tokens,
-        width=settings.machine.width or width,
+        width=width,
+        branches=_HELD * max(beams, width) if beams else 0,
+        observe=sorted({*observe(model.layers), *_read_by_heads(specs, local)}),
         threads=threads,
         interrupted=interrupt,
     )
     stack.callback(policy.close)
-    verifiers = {str(spec): _verifier(spec, settings, model, interrupt, progress, stack) for spec in specs}
+    verifiers = {str(spec): workshop.make(spec, (local, model)) for spec in specs}
     return Workbench(
         settings,
         policy,
@@ -210,35 +245,9 @@ def _local(
     )
 
 
-def _verifier(
-    spec: VerifierSpec,
-    settings: Settings,
-    model: Model | None,
-    interrupt: Interrupt,
-    progress: Progress,
-    stack: ExitStack,
-) -> Verifier:
-    """A verifier; `model`: the policy's own, where it runs here."""
-    if spec.kind == "scripted":
-        raise UsageError("the scripted verifier goes with a scripted model", hint="--verifier confidence")
-    if spec.kind != "judge":
-        return Confidence(weakest=spec.kind == "weakest")
-    from ttcli.verifier.judge import Judge
-
-    if spec.model is not None:
-        path = resolve(spec.model, offline=settings.offline, progress=progress).path
-        if model is None or path != model.path:
-            model = _load(path, settings, stack)
-    if model is None:
-        raise UsageError("a server does not judge its own solutions", hint="--verifier judge:MODEL")
-    judge = Judge(model, threads=settings.machine.threads, interrupted=interrupt)
-    stack.callback(judge.close)
-    return judge
-
-
-def _load(path: Path, settings: Settings, stack: ExitStack) -> Model:
-    from ttcli.engine.model import Model
-
-    model = Model(path, gpu_layers=settings.machine.gpu_layers)
-    stack.callback(model.close)
-    return model
+def _read_by_heads(specs: Sequence[VerifierSpec], local: LocalModel) -> list[int]:
+    """The layers of a model that the heads among some verifiers read."""
+    asked = [spec for spec in specs if spec.kind == "head"]
+    weights = fingerprint(local) if asked else None
+    heads = [find_head(spec.model, weights).head for spec in asked]
+    return [head.layer for head in heads if head.weights == weights]

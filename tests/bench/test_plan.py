@@ -42,6 +42,15 @@ def test_what_is_asked_for_twice_runs_once() -> None:
     assert keys(["best-of-n"], ["judge", "judge"], "4") == ["best-of-n[judge]@4"]
 
 
+def test_a_search_is_named_by_what_is_unusual_about_it() -> None:
+    assert keys(["beam:m=4", "beam", "beam:m=sqrt"], ["confidence"], "4,16") == [
+        "beam[confidence]@4",
+        "beam[confidence]@16",
+        "beam:m=sqrt[confidence]@4",
+        "beam:m=sqrt[confidence]@16",
+    ]
+
+
 @pytest.mark.parametrize("budgets", ["100tok,200tok", "0.5s,2s"])
 def test_budgets_may_be_of_tokens_or_seconds(budgets: str) -> None:
     assert keys(["majority"], [], budgets) == [f"majority@{each}" for each in budgets.split(",")]
@@ -51,6 +60,16 @@ def test_budgets_may_be_of_tokens_or_seconds(budgets: str) -> None:
     ("methods", "verifiers", "budgets", "message", "hint"),
     [
         (["beams"], [], "4", "there is no method 'beams'", "adaptive, majority"),
+        (["beam:q=1"], [], "4", "beam has no setting 'q'", "beam:m=4,n=16"),
+        (
+            ["majority", "beam"],
+            [],
+            "16,10",
+            "beam takes beams in multiples of 4; a budget of 10 makes 10",
+            "--budget 8",
+        ),
+        (["lookahead"], [], "8,4", "a budget of 4 makes 2, at 2 generations a beam", "--budget 8"),
+        (["beam:n=8"], [], "8,16", "beam has 16 beams with a budget of 16, not n=8", "leave n out, or --budget 8"),
         (["majority"], ["judge"], "4", "majority scores nothing", "--method best-of-n"),
         ([], ["prm"], "4", "there is no verifier 'prm'", "confidence"),
         ([], [], "4,30s", "'4,30s' mixes them", "--budget 4,16,64"),

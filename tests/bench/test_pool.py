@@ -1,12 +1,13 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from bench.scripts import FIVE, FOUR, SCRIPT, SILENT, CountingPolicy, CountingVerifier
+from bench.scripts import FIVE, FOUR, SCRIPT, SILENT, SIX, CountingPolicy, CountingVerifier
 from ttcli.bench.pool import Flight, Pool, PooledPolicy, PooledVerifier, Rating
 from ttcli.bench.sample import Sample, SampleKey
 from ttcli.cost import Budget, Cost, Meter
@@ -17,6 +18,7 @@ from ttcli.policy.scripted import Line, Script
 from ttcli.problem import Problem
 from ttcli.search.methods import METHODS
 from ttcli.tree import Ended, Prefix
+from ttcli.verifier.protocol import StepScores
 
 PROBLEM = Problem("What is 2 + 2 ?")
 PROMPT = 6  # its tokens
@@ -406,6 +408,34 @@ def test_a_solution_too_long_for_the_verifier_is_kept_as_such_and_not_asked_abou
     (rating,) = pool.news
     assert isinstance(rating, Rating)
     assert rating.scores is None
+
+
+def test_what_the_pool_has_not_is_asked_for_together() -> None:
+    calls: list[int] = []
+
+    class Calls(CountingVerifier):
+        def score(self, prefixes: Sequence[Prefix]) -> list[StepScores]:
+            calls.append(len(prefixes))
+            return super().score(prefixes)
+
+    pool, verifier = known(sample(0), sample(1, FIVE)), Calls()
+    known_one = on_root(sample(0))
+    PooledVerifier(verifier, pool, "scripted").score([known_one])
+    others = [on_root(sample(1, FIVE)), known_one, on_root(sample(7, SIX))]
+    opinions = PooledVerifier(verifier, pool, "scripted").score(others)
+    assert calls == [1, 2]
+    assert [opinion.score for opinion in opinions] == [0.2, 0.9, 0.4]
+    assert {key.number for key, _ in pool.ratings} == {0, 1}
+
+
+def test_of_several_prefixes_of_which_one_is_too_long_none_is_rated() -> None:
+    pool, verifier = known(sample(0), sample(1, FIVE)), CountingVerifier()
+    verifier.error = PromptTooLong("too long")
+    pooled = PooledVerifier(verifier, pool, "scripted")
+    with pytest.raises(PromptTooLong, match="too long"):
+        pooled.score([on_root(sample(0)), on_root(sample(1, FIVE))])
+    assert pool.news == []
+    assert pooled.seconds > 0
 
 
 def test_a_method_votes_without_what_is_too_long() -> None:

@@ -10,7 +10,9 @@ import pytest
 from bench.builder import Made, make_rows, make_run
 from bench.scripts import CountingPolicy, CountingVerifier, ScriptedRig, make_engine, task
 from ttcli.bench.config import RunConfig, VerifierConfig
+from ttcli.bench.details import problem_records
 from ttcli.bench.figures import load_figures
+from ttcli.bench.records import problem_record, summary_record
 from ttcli.bench.runner import Begun, Done, Going, Progress, Runner, open_tasks
 from ttcli.bench.sample import Sample
 from ttcli.bench.store import Run, Store
@@ -125,6 +127,31 @@ def test_all_that_is_told_is_in_the_store_already(store: Store) -> None:
             at = progress.figures.position
             assert load_figures(store, run, position=at)[0].facts == progress.figures.facts
             assert open_of(store, run)[at] == []
+
+
+def test_a_search_is_kept_with_its_events_and_outcome_for_each_budget(store: Store) -> None:
+    tasks = (MAJORITY, task("beam:m=2", "4", "scripted"), task("beam:m=2", "8", "scripted"))
+    run = begin(store, *tasks)
+    work(store, run)
+    summary = summarise(store, run)
+    lines = {line.key: line for line in summary.lines}
+    for beam in tasks[1:]:
+        line = lines[beam.key]
+        assert (line.problems, line.spending.generations) == (6, beam.budget.amount)
+        assert line.spending.verifier_tokens > 0
+        assert (line.against is None) == (beam.budget.amount == 8)  # the baseline has no such budget
+    assert summary_record(summary)["lines"][-1]
+    (figures,) = load_figures(store, run, position=2)
+    assert set(problem_record(figures)["results"]) == {each.key for each in tasks}
+    for beam in tasks[1:]:
+        events = [json.loads(event) for event in store.events(run, 2, beam)]
+        kinds = [event["event"] for event in events]
+        assert {"forked", "stepped", "valued", "selected", "drawn", "scored", "voted"} == set(kinds)
+        (result,) = [each for each in store.results(run) if (each.position, each.task) == (2, beam.key)]
+        tree = json.loads(result.outcome or "{}")["tree"]
+        assert [node["number"] for node in tree] == [event["node"] for event in events if event["event"] == "forked"]
+    details = dict(problem_records(store, run, [figures]))
+    assert [each["key"] for each in details[2]["tasks"]] == [each.key for each in tasks]
 
 
 def test_a_run_that_is_done_is_told_from_the_store_and_nothing_is_drawn(store: Store) -> None:

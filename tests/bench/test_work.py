@@ -29,7 +29,7 @@ from ttcli.bench.sample import Sample
 from ttcli.bench.task import Failed, Finished, Happened, News, Record, Task, Work
 from ttcli.bench.work import ATTEMPTS, Engine
 from ttcli.cost import Budget, Cost, Unit
-from ttcli.errors import BackendError, PromptTooLong
+from ttcli.errors import BackendError, PromptTooLong, UsageError
 from ttcli.events import Drawn, Outcome, Spent
 from ttcli.interrupt import Interrupt
 from ttcli.policy.scripted import Line, Script
@@ -297,6 +297,64 @@ def test_a_budget_of_seconds_takes_nothing_from_the_pool() -> None:
     assert isinstance(verifier, CountingVerifier)
     assert verifier.asked
     assert told(records, Sample) == []
+
+
+# -- searches down a tree
+
+TREE = Script(
+    {
+        "": [
+            Line("Two and two.\n\nThat is 4.\n\nIt is \\boxed{4}.", scores=(0.6, 0.8, 0.9)),
+            Line("Two and two.\n\nThat is 5.\n\nIt is \\boxed{5}.", scores=(0.6, 0.2, 0.2)),
+            Line("I guess.\n\nIt is \\boxed{6}.", scores=(0.3, 0.3)),
+        ]
+    }
+)
+SEARCHES = [task("beam", "8", "scripted"), task("lookahead", "8", "scripted"), task("rebase:t=0.1", "6", "scripted")]
+
+
+def test_searches_are_tasks_like_others_and_leave_the_pool_alone() -> None:
+    rig = make_rig(TREE)
+    records = run(make_works(3, MAJORITY, SCORED, *SEARCHES), rig)
+    assert of(Failed, records) == []
+    assert len(of(Finished, records)) == 3 * 5
+    assert len(told(records, Sample)) == 3 * 4
+    found = outcomes(records)
+    for (at, key), outcome in found.items():
+        assert bool(outcome.tree) == (key.partition("@")[0] not in ("majority", "best-of-n[scripted]"))
+        assert at < 3
+        if outcome.tree:
+            assert outcome.answer == "4"
+            assert outcome.cost.policy_tokens == sum(node.tokens for node in outcome.tree)
+            assert outcome.cost.verifier_tokens > 0
+    assert not rig.policy.live
+    verifier = rig.verifiers["scripted"]
+    assert isinstance(verifier, CountingVerifier)
+    assert not verifier.live
+
+
+def test_neither_the_pool_nor_the_neighbours_change_what_a_search_comes_to() -> None:
+    alone = outcomes(run(make_works(4, SEARCHES[0]), make_rig(TREE, width=1)))
+    together = outcomes(run(make_works(4, MAJORITY, SCORED, *SEARCHES), make_rig(TREE, width=9)))
+    assert {key: outcome for key, outcome in together.items() if key[1] == SEARCHES[0].key} == alone
+
+
+def test_problems_take_turns_in_a_search_too() -> None:
+    order = [
+        record.position
+        for record in make_engine(make_rig(TREE, width=40)).run(make_works(3, SEARCHES[0]))
+        if isinstance(record, Happened) and isinstance(record.event, Spent)
+    ]
+    assert order[:6] == [0, 1, 2, 0, 1, 2]
+
+
+def test_a_verifier_that_a_search_cannot_work_with_ends_the_bench() -> None:
+    rig = make_rig(TREE)
+    verifier = rig.verifiers["scripted"]
+    verifier.partial = False
+    with pytest.raises(UsageError, match="beam asks for a score after every step, and scripted judges only finished"):
+        run(make_works(3, SEARCHES[0]), rig)
+    assert not rig.policy.live
 
 
 # -- failures

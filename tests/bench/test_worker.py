@@ -17,13 +17,14 @@ from ttcli.bench.task import Finished, Happened, News, Task, Work
 from ttcli.bench.worker import Description, Message, Note, Over, Taken, Worker, _Notes
 from ttcli.cost import Budget
 from ttcli.errors import BackendError, DatasetError, ModelError, TtcError
-from ttcli.events import Drawn, Grew, Spent, Voted
+from ttcli.events import Drawn, Grew, Selected, Spent, Stepped, Voted, Wrote
 from ttcli.problem import Problem
 from ttcli.settings import Settings
 from ttcli.verifier.spec import VerifierSpec
 
 MAJORITY = Task("majority", "", Budget(4))
 ADAPTIVE = Task("adaptive", "", Budget(4))
+BEAM = Task("beam", "confidence", Budget(4))
 PROBLEMS = [Problem(f"What is {n} + {4 - n}?", str(n), "4") for n in range(4)]
 
 
@@ -85,13 +86,15 @@ def test_a_worker_takes_problems_as_they_come_and_rests_between_them(
 
 
 def test_events_of_every_token_stay_where_they_are(settings: Settings) -> None:
-    worker = Worker(settings, [])
+    worker = Worker(settings, [VerifierSpec.parse("confidence")])
     with living(worker):
         worker.expect(PROBLEMS)
-        worker.submit(Work(0, PROBLEMS[0], (MAJORITY, ADAPTIVE)))
-        events = [each.event for each in told(worker, 2) if isinstance(each, Happened)]
+        worker.submit(Work(0, PROBLEMS[0], (MAJORITY, ADAPTIVE, BEAM)))
+        events = [each.event for each in told(worker, 3) if isinstance(each, Happened)]
     assert any(isinstance(event, Drawn) for event in events)
-    assert not any(isinstance(event, Grew | Spent) for event in events)
+    assert any(isinstance(event, Stepped) for event in events)
+    assert any(isinstance(event, Selected) for event in events)
+    assert not any(isinstance(event, Grew | Wrote | Spent) for event in events)
 
 
 def test_events_that_the_store_keeps_come_with_the_end_of_their_task(settings: Settings) -> None:

@@ -43,6 +43,7 @@ def described(monkeypatch: pytest.MonkeyPatch) -> None:
     module = ModuleType("ttcli.engine.model")
     module.describe = lambda path: {"architecture": "llama", "layers": 30}  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "ttcli.engine.model", module)
+    monkeypatch.setattr("ttcli.verifiers.uses", lambda local: {"judge": "yes"})
 
 
 def run(*arguments: str, fails: type[TtcError] | None = None) -> tuple[str, str]:
@@ -58,10 +59,12 @@ def run(*arguments: str, fails: type[TtcError] | None = None) -> tuple[str, str]
 def test_list_shows_all_models_in_columns_and_marks_the_default() -> None:
     out, err = run("list")
     assert out.splitlines() == [
-        "name                parameters      size  licence     installed",
-        "qwen2.5-coder-0.5b       494 M  491.4 MB  Apache-2.0  no         default",
-        "qwen2.5-coder-1.5b     1,544 M    1.1 GB  Apache-2.0  no",
-        "smollm2-135m             135 M   98.4 MB  Apache-2.0  no",
+        "name                parameters      size  licence               installed",
+        "llama3.1-8b-prm        8,030 M         -  LicenseRef-Llama-3.1  no",
+        "math-shepherd-7b       7,242 M         -  NOASSERTION           no",
+        "qwen2.5-coder-0.5b       494 M  491.4 MB  Apache-2.0            no         default",
+        "qwen2.5-coder-1.5b     1,544 M    1.1 GB  Apache-2.0            no",
+        "smollm2-135m             135 M   98.4 MB  Apache-2.0            no",
     ]
     assert err == ""
 
@@ -130,7 +133,7 @@ def test_info_as_json_is_one_object(tiny: Entry, home: Path) -> None:
     run("pull", "tiny")
     facts = json.loads(run("info", "tiny", "--json")[0])
     assert (facts["version"], facts["name"], facts["template"]) == (1, "tiny", "gguf")
-    assert facts["header"] == {"architecture": "llama", "layers": 30}
+    assert facts["header"] == {"architecture": "llama", "layers": 30, "judge": "yes"}
     facts = json.loads(run("info", str(home / "source.gguf"), "--json")[0])
     assert facts["bytes"] == len(CONTENT)
     assert "licence" not in facts

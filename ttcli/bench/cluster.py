@@ -38,17 +38,20 @@ def cluster(
     verifiers: Sequence[VerifierSpec],
     interrupt: Interrupt,
     notice: Callable[[str], None],
+    *,
+    beams: int = 0,
 ) -> Iterator[Cluster]:
     """Workers on the Ray cluster at an address, loaded and alike; see `places` for what an address means.
 
     `notice`: hears what is worth a line, such as the death of a worker.
+    `beams`: see `workbench`.
 
     Raises:
         UsageError, BackendError: as `places`; workers that are not alike; no worker could start.
         TtcError: as `workbench` does, in a worker.
     """
     with places(address, threads=settings.machine.threads) as found:
-        crew = Cluster(found, settings, verifiers, interrupt, notice)
+        crew = Cluster(found, settings, verifiers, interrupt, notice, beams)
         try:
             crew.wait()
             yield crew
@@ -66,10 +69,11 @@ class Cluster:
         verifiers: Sequence[VerifierSpec],
         interrupt: Interrupt,
         notice: Callable[[str], None],
+        beams: int,
     ) -> None:
         self._interrupt = interrupt
         self._notice = notice
-        self._hands = [_employ(place, settings, verifiers) for place in found]
+        self._hands = [_employ(place, settings, verifiers, beams) for place in found]
         self._asked = {hand.actor.take.remote(): hand for hand in self._hands}
         self._returned: deque[Work] = deque()  # from workers that died
         self._descriptions: list[Description] = []
@@ -242,12 +246,12 @@ class Cluster:
         self._notice(f"{reason}; {others} its problems")
 
 
-def _employ(place: Place, settings: Settings, verifiers: Sequence[VerifierSpec]) -> Hand:
+def _employ(place: Place, settings: Settings, verifiers: Sequence[VerifierSpec], beams: int) -> Hand:
     import ray
 
     settings = replace(settings, machine=replace(settings.machine, threads=place.threads))
     options = {**place.options, "max_concurrency": _THREADS}
-    actor = ray.remote(Worker).options(**options).remote(settings, tuple(verifiers))
+    actor = ray.remote(Worker).options(**options).remote(settings, tuple(verifiers), beams)
     return Hand(place.name, actor, actor.live.remote())
 
 

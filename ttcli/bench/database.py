@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from ttcli.bench.schema import migrate
+from ttcli.bench.schema import check, migrate
 from ttcli.errors import StoreError
 
 _PATIENCE = 60.0  # seconds to wait for another process that writes
@@ -85,10 +85,10 @@ class Database:
         uri = self.path.absolute().as_uri() + "?mode=ro"
         try:
             with _opened(uri, uri=True) as connection:
-                migrate(connection, str(self.path))
+                check(connection, str(self.path))
         except sqlite3.OperationalError:  # where WAL's companion files cannot be made, on a read-only disk
             with _opened(f"{uri}&immutable=1", uri=True) as connection:
-                migrate(connection, str(self.path))
+                check(connection, str(self.path))
         return connection
 
 

@@ -71,11 +71,11 @@ def read_dataset(source: str, *, skip_bad: bool = False, stdin: BinaryIO | None 
     rows: list[Row] = []
     bad: list[BadRow] = []
     first_line: dict[tuple[str, str], int] = {}  # of an id or a text
-    for line, text in _lines(_content(source, stdin), where):
+    for line, text in read_lines(source, stdin):
         try:
             row = _row(line, text)
             _claim(row, first_line)
-        except _BadRowError as error:
+        except BadRowError as error:
             if not skip_bad:
                 hint = "--skip-bad goes on without such rows"
                 raise DatasetError(f"{where}, line {line}: {error}", hint=hint) from error
@@ -86,6 +86,24 @@ def read_dataset(source: str, *, skip_bad: bool = False, stdin: BinaryIO | None 
         reason = f"has no usable row; line {bad[0].line}: {bad[0].reason}" if bad else "is empty"
         raise DatasetError(f"{where} {reason}", hint=_FORMAT)
     return Dataset("stdin" if source == "-" else Path(source).name, tuple(rows), tuple(bad))
+
+
+def read_lines(source: str, stdin: BinaryIO | None = None) -> Iterator[tuple[int, str]]:
+    """Lines of a file, or of stdin for "-", that are not blank, with their numbers; gzip is recognised.
+
+    Only a line feed ends a line, as in JSON lines.
+
+    Raises:
+        DatasetError: a file that cannot be read, or is no text.
+    """
+    where = "stdin" if source == "-" else source
+    for number, line in enumerate(_content(source, stdin).removeprefix(codecs.BOM_UTF8).split(b"\n"), 1):
+        try:
+            text = line.decode()
+        except UnicodeDecodeError as error:
+            raise DatasetError(f"{where}, line {number}: not UTF-8 text", hint=_FORMAT) from error
+        if text.strip():
+            yield number, text
 
 
 def select(
@@ -114,8 +132,8 @@ def _lot(problem: Problem, seed: int) -> bytes:
     return hashlib.blake2b(f"{seed} {problem.key}".encode(), digest_size=16).digest()
 
 
-class _BadRowError(Exception):
-    """Why a row cannot be used."""
+class BadRowError(Exception):
+    """Why a row cannot be used; for a reader of rows to catch."""
 
 
 def _content(source: str, stdin: BinaryIO | None) -> bytes:
@@ -135,23 +153,12 @@ def _content(source: str, stdin: BinaryIO | None) -> bytes:
         raise DatasetError(f"{where} is broken gzip: {error}", hint="fetch the file again") from error
 
 
-def _lines(content: bytes, where: str) -> Iterator[tuple[int, str]]:
-    """Lines that are not blank, with their numbers; only a line feed ends a line, as in JSON lines."""
-    for number, line in enumerate(content.removeprefix(codecs.BOM_UTF8).split(b"\n"), 1):
-        try:
-            text = line.decode()
-        except UnicodeDecodeError as error:
-            raise DatasetError(f"{where}, line {number}: not UTF-8 text", hint=_FORMAT) from error
-        if text.strip():
-            yield number, text
-
-
 def _row(line: int, text: str) -> Row:
-    fields = _fields(text)
-    names = (_text(fields, name) for name in ("id", "unique_id", "unique-id"))
+    fields = fields_of(text)
+    names = (text_of(fields, name) for name in ("id", "unique_id", "unique-id"))
     name = next((name for name in names if name is not None), str(line))
     return Row(
-        Problem(_question(fields), name, _reference(fields)),
+        Problem(question_of(fields), name, _reference(fields)),
         line,
         level=_remark(fields, "level"),
         subject=_remark(fields, "subject") or _remark(fields, "type"),
@@ -163,40 +170,42 @@ def _claim(row: Row, first_line: dict[tuple[str, str], int]) -> None:
     claims = {("id", row.problem.id): f"the id {row.problem.id!r}", ("text", row.problem.text): "the same problem"}
     for claim, what in claims.items():
         if claim in first_line:
-            raise _BadRowError(f"{what} stands in line {first_line[claim]} already")
+            raise BadRowError(f"{what} stands in line {first_line[claim]} already")
     first_line.update(dict.fromkeys(claims, row.line))
 
 
-def _fields(text: str) -> Mapping[str, object]:
+def fields_of(text: str) -> Mapping[str, object]:
+    """A row's fields; raises BadRowError where the line holds none."""
     try:
         fields = json.loads(text)
     except json.JSONDecodeError as error:
-        raise _BadRowError(f"not JSON: {error.msg} at column {error.colno}") from error
+        raise BadRowError(f"not JSON: {error.msg} at column {error.colno}") from error
     except (ValueError, RecursionError) as error:  # a number of thousands of digits, brackets in thousands of brackets
-        raise _BadRowError(f"not JSON that can be read: {error}") from error
+        raise BadRowError(f"not JSON that can be read: {error}") from error
     if not isinstance(fields, dict):
-        raise _BadRowError("not a JSON object")
+        raise BadRowError("not a JSON object")
     return fields
 
 
-def _question(fields: Mapping[str, object]) -> str:
+def question_of(fields: Mapping[str, object]) -> str:
+    """The problem of a row; raises BadRowError where it has none."""
     for name in ("problem", "question"):
-        if isinstance(fields.get(name), str) and (text := _text(fields, name)):
+        if isinstance(fields.get(name), str) and (text := text_of(fields, name)):
             return text
-    raise _BadRowError("no problem: `problem` or `question` must hold text")
+    raise BadRowError("no problem: `problem` or `question` must hold text")
 
 
 def _reference(fields: Mapping[str, object]) -> str:
-    answer, solution = _text(fields, "answer"), _text(fields, "solution")
+    answer, solution = text_of(fields, "answer"), text_of(fields, "solution")
     if answer is not None and not _MARKED.search(answer):
         return answer
     for worked in (answer, solution):
         if worked is not None and _MARKED.search(worked) and (found := extract_answer(worked)):
             return found
-    raise _BadRowError(r"no answer: `answer` must hold it, or `solution` with \boxed{...} or ####")
+    raise BadRowError(r"no answer: `answer` must hold it, or `solution` with \boxed{...} or ####")
 
 
-def _text(fields: Mapping[str, object], name: str) -> str | None:
+def text_of(fields: Mapping[str, object], name: str) -> str | None:
     """A field as text without white space around it; None where it is missing, null or blank."""
     value = fields.get(name)
     if value is None:
@@ -206,17 +215,17 @@ def _text(fields: Mapping[str, object], name: str) -> str | None:
     elif isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
         text = str(int(value)) if abs(value) < _PLAIN and value == int(value) else repr(value)
     else:
-        raise _BadRowError(f"`{name}` is neither text nor a number")
+        raise BadRowError(f"`{name}` is neither text nor a number")
     try:
         text.encode()
     except UnicodeEncodeError as error:
-        raise _BadRowError(f"`{name}` holds half of a surrogate pair, which is no text") from error
+        raise BadRowError(f"`{name}` holds half of a surrogate pair, which is no text") from error
     return text or None
 
 
 def _remark(fields: Mapping[str, object], name: str) -> str | None:
     """A field that no run depends on: what is no text is left out."""
     try:
-        return _text(fields, name)
-    except _BadRowError:
+        return text_of(fields, name)
+    except BadRowError:
         return None

@@ -16,11 +16,11 @@ from ttcli.bench.store import Result, Run, Store
 from ttcli.bench.summary import by_difficulty
 from ttcli.bench.task import Task
 from ttcli.search.best_of_n import scored_by
-from ttcli.search.methods import METHODS
+from ttcli.search.methods import parse_method
 from ttcli.tree import Candidate
 
 Count = Callable[[Sequence[Candidate]], Ballot]
-_COUNTS: dict[str, Count] = {"majority": majority, "weighted": scored_by(weighted), "best": scored_by(best)}
+COUNTS: dict[str, Count] = {"majority": majority, "weighted": scored_by(weighted), "best": scored_by(best)}
 
 
 def index_record(run: Run, figures: Sequence[ProblemFigures]) -> dict[str, Any]:
@@ -116,7 +116,7 @@ def _task(
     figure = problem.figure(task)
     told["spent"] = figure.spending._asdict() if figure else {}
     if task.pooled:
-        count = _COUNTS[METHODS[task.method].vote or "majority"]
+        count = COUNTS[parse_method(task.method).vote or "majority"]
         ballot = count(candidates[task.verifier][: int(task.budget.amount)])
         votes = [(vote.answer, vote.weight, len(vote.members)) for vote in ballot.votes]
         told |= _vote(votes, ballot.abstained, reference)

@@ -18,7 +18,7 @@ from ttcli.bench.dataset import Row
 from ttcli.bench.samples import Facts, Score
 from ttcli.bench.store import Run, Store
 from ttcli.bench.task import Task
-from ttcli.search.methods import METHODS
+from ttcli.search.methods import parse_method
 from ttcli.tree import Candidate, Ended
 
 
@@ -127,7 +127,7 @@ class ProblemFigures:
 
     def _vote(self, task: Task) -> Figure | None:
         n = int(task.budget.amount)
-        samples, rule = self.samples, METHODS[task.method].vote
+        samples, rule = self.samples, parse_method(task.method).vote
         if samples is None or rule is None or len(samples) < n or not self.rated(task.verifier, n):
             return None
         if task.verifier:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -11,7 +12,7 @@ from ttcli.bench.store import LoadRow
 from ttcli.bench.task import Task
 from ttcli.cost import Budget, Unit
 from ttcli.errors import UsageError
-from ttcli.search.methods import METHODS
+from ttcli.search.methods import parse_method
 from ttcli.verifier.spec import VerifierSpec
 
 DEFAULT_METHODS = ("majority", "best-of-n")
@@ -24,16 +25,20 @@ def make_tasks(methods: Sequence[str], verifiers: Sequence[str], budgets: str) -
     """Every method with every budget, and with every verifier where it scores.
 
     Raises:
-        UsageError: an unknown method, verifier or budget, a verifier that nothing uses, budgets in several units.
+        UsageError: an unknown method, verifier or budget, a verifier that nothing uses, budgets in several units, or
+            one that a method cannot work with.
     """
     amounts = [Budget.parse(part) for part in budgets.split(",")]
     if len({budget.unit for budget in amounts}) > 1:
         raise UsageError(f"budgets of one kind make a curve, {budgets!r} mixes them", hint="--budget 4,16,64")
-    for name in methods:
-        if name not in METHODS:
-            raise UsageError(f"there is no method {name!r}", hint=f"one of {', '.join(METHODS)}")
-    chosen = [METHODS[name] for name in methods or DEFAULT_METHODS]
-    specs = [str(VerifierSpec.parse(name)) for name in verifiers]
+    chosen = [parse_method(name) for name in methods or DEFAULT_METHODS]
+    for method in chosen:
+        for budget in amounts:
+            method.check(budget)
+    parsed = [VerifierSpec.parse(name) for name in verifiers]
+    for method, spec in itertools.product(chosen, parsed):
+        method.check_verifier(str(spec), partial=spec.partial)
+    specs = [str(spec) for spec in parsed]
     if specs and not any(method.needs_verifier for method in chosen):
         raise UsageError(f"{chosen[0].name} scores nothing, so it has no use for a verifier", hint="--method best-of-n")
     tasks = [

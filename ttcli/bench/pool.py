@@ -191,8 +191,21 @@ class PooledVerifier:
         return self._verifier.price(prefixes)
 
     def score(self, prefixes: Sequence[Prefix]) -> list[StepScores]:
-        """One opinion per prefix, in order; see the protocol."""
-        return [self._score(prefix) for prefix in prefixes]
+        """One opinion per prefix, in order; see the protocol. Those that the pool has not are asked for together."""
+        twins = [self._pool.twins(prefix.steps) for prefix in prefixes]
+        known = [self._known(keys) for keys in twins]
+        asked = iter(self._ask([prefix for prefix, rating in zip(prefixes, known, strict=True) if rating is None]))
+        scores = []
+        for keys, rating in zip(twins, known, strict=True):
+            opinion, seconds = next(asked) if rating is None else (rating.scores, rating.seconds)
+            self.seconds += seconds
+            for key in keys:
+                if (key, self._spec) not in self._pool.ratings:
+                    self._pool.add(Rating(key, self._spec, opinion, seconds))
+            if opinion is None:
+                raise PromptTooLong(f"the solution does not fit the context of {self.name}")
+            scores.append(opinion)
+        return scores
 
     def release(self, prefixes: Iterable[Prefix]) -> None:
         """Tell the verifier."""
@@ -201,29 +214,24 @@ class PooledVerifier:
     def close(self) -> None:
         """Nothing: the verifier is somebody else's."""
 
-    def _score(self, prefix: Prefix) -> StepScores:
-        twins = self._pool.twins(prefix.steps)
-        ratings = [self._pool.ratings.get((key, self._spec)) for key in twins]
-        known = next((rating for rating in ratings if rating), None)
-        if known is None:
-            began = time.perf_counter()
-            scores = self._ask(prefix)
-            seconds = time.perf_counter() - began
-        else:
-            scores, seconds = known.scores, known.seconds
-        for key, rating in zip(twins, ratings, strict=True):
-            if rating is None:
-                self._pool.add(Rating(key, self._spec, scores, seconds))
-        self.seconds += seconds
-        if scores is None:
-            raise PromptTooLong(f"the solution does not fit the context of {self.name}")
-        return scores
+    def _known(self, keys: Sequence[SampleKey]) -> Rating | None:
+        ratings = (self._pool.ratings.get((key, self._spec)) for key in keys)
+        return next((rating for rating in ratings if rating), None)
 
-    def _ask(self, prefix: Prefix) -> StepScores | None:
+    def _ask(self, prefixes: Sequence[Prefix]) -> list[tuple[StepScores | None, float]]:
+        """The verifier's opinions, and the seconds of each in equal parts; None: it is too long."""
+        if not prefixes:
+            return []
+        began = time.perf_counter()
         try:
-            return self._verifier.score([prefix])[0]
+            opinions: Sequence[StepScores | None] = self._verifier.score(prefixes)
         except PromptTooLong:
-            return None
+            if len(prefixes) > 1:  # who asked finds out which it is, one by one
+                self.seconds += time.perf_counter() - began
+                raise
+            opinions = [None]
+        share = (time.perf_counter() - began) / len(prefixes)
+        return [(opinion, share) for opinion in opinions]
 
 
 def _taken(items: list[Extension]) -> list[Growth | Extension]:

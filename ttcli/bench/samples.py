@@ -6,12 +6,13 @@ import hashlib
 import json
 import sqlite3
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import NamedTuple
 
 from ttcli.bench.database import Database
 from ttcli.bench.pool import Rating
 from ttcli.bench.sample import Sample, SampleKey
+from ttcli.bench.states import insert_states, stacked
 from ttcli.tree import Ended, Step
 from ttcli.verifier.protocol import StepScores
 
@@ -70,12 +71,19 @@ class Samples:
         ]
         return [*samples.values()], ratings
 
+    def steps(self, ids: Collection[int]) -> dict[int, tuple[Step, ...]]:
+        """The steps of samples, by their ids in the store."""
+        found = self._database.read(
+            "SELECT id, steps FROM sample WHERE id IN (SELECT value FROM json_each(?))", (json.dumps([*ids]),)
+        )
+        return {row: _steps(steps) for row, steps in found}
+
     def add(self, problem: str, sample: Sample) -> None:
-        """Keep a sample; one that is there already stays as it is."""
+        """Keep a sample, and the hidden states that its steps carry; one that is there already stays as it is."""
         key = sample.key
         steps = json.dumps([[step.text, step.tokens, step.logprob] for step in sample.steps])
         with self._database.write() as db:
-            db.execute(
+            added = db.execute(
                 "INSERT OR IGNORE INTO sample (source, problem, temperature, seed, number, steps, answer, ended, "
                 "tokens, prompt_tokens, seconds, drawn) SELECT source.id, problem.id, ?, ?, ?, ?, ?, ?, ?, ?, ?, ? "
                 "FROM source, problem WHERE source.key = ? AND problem.hash = ?",
@@ -91,6 +99,8 @@ class Samples:
                     ),
                 ),
             )
+            if added.rowcount and added.lastrowid is not None:
+                insert_states(db, added.lastrowid, stacked([step.states for step in sample.steps]))
 
     def rate(self, problem: str, rating: Rating, verifier_key: str) -> None:
         """Keep a rating; one that is there already stays as it is."""

@@ -98,7 +98,26 @@ CREATE TABLE verdict (           -- pairs of answers that took mathematics to co
 ) STRICT, WITHOUT ROWID;
 """
 
-MIGRATIONS = (_FIRST,)  # the n-th leads from version n to n + 1; never changed once released, only added to
+_SECOND = """
+CREATE TABLE state (             -- what the model had in mind at the ends of a sample's steps
+    sample INTEGER NOT NULL REFERENCES sample (id) ON DELETE CASCADE,
+    layer INTEGER NOT NULL,      -- its output, from 0
+    states BLOB NOT NULL,        -- little-endian float16 [steps, width of the model]
+    PRIMARY KEY (sample, layer)
+) STRICT;
+CREATE TABLE rollout (           -- another end of a sample, from one of its steps on
+    sample INTEGER NOT NULL REFERENCES sample (id) ON DELETE CASCADE,
+    step INTEGER NOT NULL,       -- the last one that it has in common with the sample, from 0
+    number INTEGER NOT NULL,     -- order of drawing, from 0
+    answer TEXT,                 -- NULL: it gave none
+    ended TEXT NOT NULL,         -- stop or length
+    tokens INTEGER NOT NULL,     -- sampled for it
+    seconds REAL NOT NULL,       -- its share of the machine's time
+    PRIMARY KEY (sample, step, number)
+) STRICT, WITHOUT ROWID;
+"""
+
+MIGRATIONS = (_FIRST, _SECOND)  # the n-th leads from version n to n + 1; never changed once released, only added to
 
 
 def migrate(connection: sqlite3.Connection, path: str) -> None:
@@ -120,6 +139,16 @@ def migrate(connection: sqlite3.Connection, path: str) -> None:
     except BaseException:
         connection.execute("ROLLBACK")
         raise
+
+
+def check(connection: sqlite3.Connection, path: str) -> None:
+    """Make sure that a store can be read: later versions only have more tables, so an older one is read as it is.
+
+    Raises:
+        StoreError: the file is no store, or a later ttc wrote it.
+    """
+    if not _version(connection, path):
+        raise StoreError(f"{path} is no store of ttc: it is empty", hint="--store another file")
 
 
 def _version(connection: sqlite3.Connection, path: str) -> int:

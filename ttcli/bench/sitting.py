@@ -17,6 +17,7 @@ from ttcli.bench.task import Task
 from ttcli.bench.worker import Description, describe, engine
 from ttcli.catalog.progress import Progress as Download
 from ttcli.interrupt import Interrupt
+from ttcli.search.methods import parse_method
 from ttcli.settings import Settings
 from ttcli.solve import workbench
 from ttcli.verifier.spec import VerifierSpec
@@ -39,6 +40,11 @@ class Order:
     def verifiers(self) -> list[VerifierSpec]:
         """All that the tasks name."""
         return [VerifierSpec.parse(name) for name in dict.fromkeys(task.verifier for task in self.tasks) if name]
+
+    @property
+    def beams(self) -> int:
+        """Prefixes that the widest of its searches has side by side; 0: none goes down a tree."""
+        return max((parse_method(task.method).beams(task.budget) for task in self.tasks), default=0)
 
 
 class Sitting:
@@ -77,10 +83,12 @@ def sitting(store: Store, order: Order, interrupt: Interrupt, download: Download
 @contextmanager
 def _crew(order: Order, interrupt: Interrupt, download: Download) -> Iterator[tuple[Crew, Description]]:
     if order.ray is not None:
-        with cluster(order.ray, order.settings, order.verifiers, interrupt, download.note) as workers:
+        with cluster(
+            order.ray, order.settings, order.verifiers, interrupt, download.note, beams=order.beams
+        ) as workers:
             yield workers, workers.description
     else:
-        with workbench(order.settings, interrupt, download, bench=order.verifiers) as rig:
+        with workbench(order.settings, interrupt, download, bench=order.verifiers, beams=order.beams) as rig:
             yield engine(rig), describe(rig)
 
 
@@ -90,7 +98,7 @@ def foresee(store: Store, order: Order, interrupt: Interrupt, download: Download
     The speed is that of the last run with this model, or is measured now, on this machine: no worker of `order.ray`
     is asked. Nothing stays behind in the store.
     """
-    with workbench(order.settings, interrupt, download, bench=order.verifiers) as rig:
+    with workbench(order.settings, interrupt, download, bench=order.verifiers, beams=order.beams) as rig:
         config = config_of(order, describe(rig))
         known = next((run for run in store.runs() if run.id == config.run_id(order.rows)), None)
         run = known or store.begin(config, order.rows)

@@ -19,9 +19,10 @@ from ttcli.bench.dataset import Row
 from ttcli.bench.pool import Rating
 from ttcli.bench.sample import Sample
 from ttcli.bench.samples import Samples, Verdicts, problem_id
+from ttcli.bench.states import States
 from ttcli.bench.task import Failed, Finished, Happened, News, Record, Task
 from ttcli.errors import StoreError
-from ttcli.events import Grew, Spent
+from ttcli.events import EveryToken
 from ttcli.problem import Problem
 from ttcli.record import event_record, outcome_record
 
@@ -75,6 +76,7 @@ class Store:
         self.path = path
         self.readonly = readonly
         self.verdicts = Verdicts(self._database)
+        self.states = States(self._database)
 
     def __enter__(self) -> Store:
         return self
@@ -190,7 +192,7 @@ class Store:
                 key = run.config.verifiers[rating.verifier].key
                 self.samples(run.config).rate(problem.text, rating, key)
             case Happened(event=event):
-                if not record.task.pooled and not isinstance(event, Grew | Spent):
+                if not record.task.pooled and not isinstance(event, EveryToken):
                     self._insert_event(run, record)
             case Finished():
                 outcome = None if record.task.pooled else json.dumps(outcome_record(record.outcome))

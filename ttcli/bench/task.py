@@ -10,7 +10,7 @@ from ttcli.bench.sample import Sample
 from ttcli.cost import Budget, Unit
 from ttcli.events import Event, Outcome
 from ttcli.problem import Problem
-from ttcli.search.methods import METHODS
+from ttcli.search.methods import parse_method
 
 
 class Task(NamedTuple):
@@ -33,7 +33,7 @@ class Task(NamedTuple):
     @property
     def pooled(self) -> bool:
         """Whether its result is a vote over so many independent samples, and can be read off the pool."""
-        return METHODS[self.method].vote is not None and self.budget.unit is Unit.GENERATIONS
+        return parse_method(self.method).vote is not None and self.budget.unit is Unit.GENERATIONS
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,12 +10,12 @@ from typing import Protocol
 from ttcli.bench.pool import Flight, Pool, PooledPolicy, PooledVerifier
 from ttcli.bench.task import Failed, Finished, Happened, News, Record, Task, Work
 from ttcli.cost import Meter, Stopped, Unit
-from ttcli.errors import BackendError, TtcError
+from ttcli.errors import BackendError, TtcError, UsageError
 from ttcli.events import Solved, Spent
 from ttcli.interrupt import Interrupt
 from ttcli.policy.protocol import Load, Policy
 from ttcli.problem import Problem
-from ttcli.search.methods import METHODS
+from ttcli.search.methods import parse_method
 from ttcli.verifier.protocol import Verifier
 
 ATTEMPTS = 2  # at a task, before it counts as failed
@@ -76,6 +76,7 @@ class Engine:
 
         Raises:
             BackendError: the engine or the server failed again and again.
+            UsageError: a method cannot work with its verifier.
         """
         waiting, active = iter(works), deque[_Turns]()
         alone = False  # a budget in seconds is for one problem at a time
@@ -119,6 +120,8 @@ class Engine:
             for attempt in range(1, ATTEMPTS + 1):
                 try:
                     yield from self._attempt(work, task, pool)
+                except UsageError:
+                    raise  # it would be the same with every problem
                 except TtcError as error:
                     if attempt == ATTEMPTS:
                         self._count_failure(error)
@@ -133,15 +136,17 @@ class Engine:
 
     def _attempt(self, work: Work, task: Task, pool: Pool) -> Iterator[Record | None]:
         rig, timed = self._rig, task.budget.unit is Unit.SECONDS
-        # known solutions come all at once and whole: where tokens or seconds are the budget, others would fit into it
-        known = pool if task.budget.unit is Unit.GENERATIONS else Pool()
+        method = parse_method(task.method)
+        # known solutions come all at once and whole: where tokens or seconds are the budget, others would fit into it,
+        # and what grows step by step is no sample, even if it reads like one
+        known = pool if task.budget.unit is Unit.GENERATIONS and not method.stepwise else Pool()
         policy = PooledPolicy(rig.policy, known, self._flight, temperature=self._temperature)
         verifier = PooledVerifier(rig.verifiers[task.verifier], known, task.verifier) if task.verifier else None
         meter = Meter(task.budget, max_tokens=self._max_tokens, interrupted=lambda: rig.interrupt.requested)
         if timed:
             rig.interrupt.after(task.budget.amount)
         try:
-            for event in METHODS[task.method].run(work.problem, policy, verifier, meter, seed=self._seed):
+            for event in method.run(work.problem, policy, verifier, meter, seed=self._seed):
                 if not timed:  # the few that grew there had the machine to themselves: their seconds are no usual ones
                     yield from (News(work.position, each) for each in known.news)
                 known.news.clear()

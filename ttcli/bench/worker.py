@@ -18,7 +18,7 @@ from ttcli.bench.config import VerifierConfig
 from ttcli.bench.task import Failed, Finished, Happened, Record, Work
 from ttcli.bench.work import Engine
 from ttcli.catalog.progress import size_text
-from ttcli.events import Grew, Spent
+from ttcli.events import EveryToken
 from ttcli.interrupt import Interrupt
 from ttcli.policy.protocol import Load
 from ttcli.problem import Problem
@@ -85,9 +85,10 @@ def engine(rig: Workbench) -> Engine:
 class Worker:
     """Runs an engine; `live` in one thread, the other methods in others."""
 
-    def __init__(self, settings: Settings, verifiers: Sequence[VerifierSpec]) -> None:
+    def __init__(self, settings: Settings, verifiers: Sequence[VerifierSpec], beams: int = 0) -> None:
         self._settings = settings
         self._verifiers = verifiers
+        self._beams = beams
         self._interrupt = Interrupt()
         self._expected: SimpleQueue[Sequence[Problem]] = SimpleQueue()
         self._inbox: SimpleQueue[Work | None] = SimpleQueue()  # None: look whether to stop
@@ -106,7 +107,8 @@ class Worker:
             TtcError: as `workbench` and `Engine.run` do.
         """
         try:
-            with workbench(self._settings, self._interrupt, _Notes(self._outbox.put), bench=self._verifiers) as rig:
+            notes = _Notes(self._outbox.put)
+            with workbench(self._settings, self._interrupt, notes, bench=self._verifiers, beams=self._beams) as rig:
                 self._outbox.put(describe(rig))
                 self._work(engine(rig))
         finally:
@@ -161,7 +163,7 @@ class Worker:
         task, and only its events count.
         """
         if isinstance(record, Happened):
-            if isinstance(record.event, Grew | Spent):
+            if isinstance(record.event, EveryToken):
                 return
             if not record.task.pooled:
                 self._held[record.position].append(record)

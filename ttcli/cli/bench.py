@@ -68,6 +68,8 @@ def bench(
     width: options.Width = None,
     threads: options.Threads = None,
     gpu_layers: options.GpuLayers = None,
+    aggregate: options.Aggregate = None,
+    command_timeout: options.CommandTimeout = 30.0,
     _more: options.More = False,
 ) -> int:
     """Run methods over a data set: how accurate, at what cost, is one really better than the other.
@@ -95,6 +97,8 @@ def bench(
         sampling=Sampling(temperature, top_k, top_p, min_p, max_tokens),
         machine=Machine(width, threads, gpu_layers),
         policy=policy,
+        aggregate=aggregate,
+        command_timeout=command_timeout,
     )
     dataset = read_dataset(data, skip_bad=skip_bad)
     rows = select(dataset.rows, limit=limit, sample=sample, seed=seed)

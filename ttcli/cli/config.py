@@ -19,10 +19,21 @@ from ttcli.errors import ConfigError
 
 _BOTH = (
     "model", "policy", "budget", "temperature", "max-tokens", "seed", "offline", "quiet", "top-k", "top-p", "min-p",
-    "width", "threads", "gpu-layers",
+    "width", "threads", "gpu-layers", "aggregate", "command-timeout",
 )  # fmt: skip
 KEYS = {
     "solve": (*_BOTH, "verifier", "method", "show"),
+    "verify": (
+        "model",
+        "verifier",
+        "aggregate",
+        "command-timeout",
+        "offline",
+        "quiet",
+        "threads",
+        "gpu-layers",
+        "skip-bad",
+    ),
     "bench": (*_BOTH, "limit", "sample", "baseline", "fail-under", "skip-bad", "store", "ray"),
 }
 

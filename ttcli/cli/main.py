@@ -15,7 +15,10 @@ from ttcli.cli.bench import bench
 from ttcli.cli.config import read_config
 from ttcli.cli.models import models_app
 from ttcli.cli.runs import compare, report, runs_app
+from ttcli.cli.show import show
 from ttcli.cli.solve import solve
+from ttcli.cli.train import train_app
+from ttcli.cli.verify import verify
 from ttcli.errors import TtcError
 
 INTERRUPTED = 130
@@ -29,9 +32,12 @@ app = typer.Typer(
 )
 app.command()(solve)
 app.command()(bench)
+app.command()(verify)
+app.command()(show)
 app.command()(compare)
 app.command()(report)
 app.add_typer(runs_app, name="runs")
+app.add_typer(train_app, name="train")
 app.add_typer(models_app, name="models")
 
 

@@ -204,15 +204,26 @@ def _info_facts(model: str, entry: Entry | None, local: LocalModel | None) -> di
         facts["sources"] = [source.label for source in entry.sources]
     elif local is not None:
         facts["bytes"] = local.path.stat().st_size
-    facts["header"] = None if local is None else _header(local.path)
+    facts["heads"] = None if local is None else _heads(local)
+    facts["header"] = None if local is None else _header(local)
     return facts
 
 
-def _header(path: Path) -> dict[str, str | int]:
-    """What the GGUF says of itself."""
-    from ttcli.engine.model import describe
+def _heads(local: LocalModel) -> str | None:
+    """The verifier heads for this model, as --verifier takes them; None: there are none."""
+    from ttcli.catalog.fingerprint import fingerprint
+    from ttcli.heads import head_files, heads_for
 
-    return describe(path)
+    found = heads_for(fingerprint(local)) if head_files() else []
+    return ", ".join(f"head:{each.name}" for each in found) or None
+
+
+def _header(local: LocalModel) -> dict[str, str | int]:
+    """What the GGUF says of itself, and what it can be as a verifier."""
+    from ttcli.engine.model import describe
+    from ttcli.verifiers import uses
+
+    return {**describe(local.path), **uses(local)}
 
 
 def _row(facts: dict[str, object], default: str) -> tuple[str, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 from typer.core import TyperOption
@@ -53,6 +53,13 @@ MinP = Annotated[float, option(env="MIN_P", says="Relative to the likeliest; 0: 
 Width = Annotated[int | None, option(env="WIDTH", says="Texts in one batch.", more=True)]
 Threads = Annotated[int | None, option(env="THREADS", says="CPU threads.", more=True)]
 GpuLayers = Annotated[int | None, option(env="GPU_LAYERS", says="Layers on the GPU.", more=True)]
+Aggregate = Annotated[
+    Literal["last", "min", "mean", "prod"] | None,
+    option(env="AGGREGATE", says="Score of a solution from its steps'; left out: the verifier's own way.", more=True),
+]
+CommandTimeout = Annotated[
+    float, option(env="COMMAND_TIMEOUT", says="Seconds for one solution, of --verifier command:CMD.", more=True)
+]
 More = Annotated[bool, typer.Option("--help-more", callback=_show_more, is_eager=True, help="All options.")]
 StorePath = Annotated[
     str | None, option("--store", env="STORE", says="The file of runs; in ttc's data directory if left out.")

@@ -29,10 +29,10 @@ def solve(
     model: options.Model = None,
     policy: options.PolicyUrl = None,
     method: Annotated[
-        str | None, option(env="METHOD", says="adaptive, majority, best-of-n, best-of-n-plain or greedy.")
+        str | None, option(env="METHOD", says="adaptive, majority, best-of-n, or a search such as beam:m=4.")
     ] = None,
     verifier: Annotated[
-        str | None, option(env="VERIFIER", says="confidence, confidence:weakest, judge or judge:MODEL.")
+        str | None, option(env="VERIFIER", says="confidence, head, judge, prm:MODEL or command:CMD.")
     ] = None,
     budget: Annotated[
         str, option("--budget", "-b", env="BUDGET", says="16 generations, 20000tok or 30s at most.")
@@ -50,6 +50,8 @@ def solve(
     width: options.Width = None,
     threads: options.Threads = None,
     gpu_layers: options.GpuLayers = None,
+    aggregate: options.Aggregate = None,
+    command_timeout: options.CommandTimeout = 30.0,
     _more: options.More = False,
 ) -> int:
     """Solve one problem: draw many solutions at once, vote, print the answer.
@@ -77,6 +79,8 @@ def solve(
         sampling=Sampling(temperature, top_k, top_p, min_p, max_tokens),
         machine=Machine(width, threads, gpu_layers),
         policy=policy,
+        aggregate=aggregate,
+        command_timeout=command_timeout,
     )
     began, outcome = _run(settings, _problem(problem), quiet=quiet, show="none" if quiet else show)
     return _report(began, outcome, as_json=as_json, summarise=not (quiet or as_json or show == "lines"))
