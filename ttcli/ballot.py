@@ -12,7 +12,7 @@ class Vote:
 
     answer: str  # as its first drawn member wrote it
     members: tuple[int, ...]  # indices of candidates, ascending
-    weight: float  # what it is ranked by: number of members, sum of their scores, or the highest of them
+    weight: float  # what it is ranked by: members, sum of their scores, the highest of them, or the chains it won
     best: float | None  # highest score of a member, in [0, 1]; None where none is scored
 
 

@@ -152,8 +152,11 @@ class Meter:
             self._exhausted = True
         return self.stopped is None
 
-    def admits(self, under_way: Sequence[int]) -> bool:
-        """Whether to begin another candidate beside those under way (their tokens so far)."""
+    def admits(self, under_way: Sequence[int], *, prompt: int = 0) -> bool:
+        """Whether to begin another candidate beside those under way (their tokens so far).
+
+        `prompt`: tokens to decode before its first, where they have not been counted as spent.
+        """
         if self.stopped:
             return False
         budget = self.budget
@@ -164,10 +167,10 @@ class Meter:
         expected = min(self._max_tokens, _HEADROOM * self._longest) if self._longest else self._max_tokens
         if budget.unit is Unit.TOKENS:
             outstanding = sum(max(expected - tokens, 0) for tokens in under_way)
-            return self.spent.tokens + outstanding + expected <= budget.amount
+            return self.spent.tokens + outstanding + prompt + expected <= budget.amount
         if self._drawing_since is None or self._drawn < _RATE_TOKENS * len(under_way):
             return False
         elapsed = self._clock() - self._drawing_since
         # the pessimistic case: a further text takes its share from the others
         rate = self._drawn / max(elapsed, 1e-6) / (len(under_way) + 1)
-        return rate * (budget.amount - self.seconds) >= expected
+        return rate * (budget.amount - self.seconds) >= prompt + expected

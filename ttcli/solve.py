@@ -49,6 +49,7 @@ class Workbench:
         interrupt: Interrupt,
         weights: Callable[[str | None], str],
         measure: Callable[[], float | None] = lambda: None,
+        layers: Sequence[int] = (),
     ) -> None:
         self.settings = settings
         self.policy = policy
@@ -57,6 +58,7 @@ class Workbench:
         self.verifiers = {name: Aggregated(each, how) if how else each for name, each in verifiers.items()}
         self.interrupt = interrupt
         self.measure = measure  # tokens per second of a full batch; None where that is not known
+        self.layers = tuple(layers)  # of the policy's model: those whose hidden states its heads read
         self._weights = weights  # the hash of a model, by what the user calls it; None: the policy's own
 
     @property
@@ -100,13 +102,13 @@ def workbench(
     progress: Progress,
     *,
     bench: Sequence[VerifierSpec] | None = None,
-    beams: int = 0,
+    demand: Demand = NO_DEMAND,
     observe: Callable[[int], Sequence[int]] = lambda _layers: (),
 ) -> Iterator[Workbench]:
     """Load the models of a run, fetching them first where they are not here; free them at the end.
 
     `bench`: the verifiers of a bench, whose problems share the batch; None: one problem, the settings' own verifier.
-    `beams`: of a bench: prefixes that a search of it has side by side; 0: it draws candidates in one go.
+    `demand`: of a bench: what its methods hold in the policy's context.
     `observe`: told how many layers the model has, says whose outputs the steps are to carry besides those that heads
     read; a server's steps carry none.
 
@@ -127,8 +129,8 @@ def workbench(
             file = Path(name.removeprefix(SCRIPTED))
             yield _scripted(file, settings, specs, interrupt, Workshop(settings, interrupt, progress, stack))
         else:
-            beams = beams if bench is not None else settings.method.beams(settings.budget)
-            yield _local(name, settings, specs, at_once, beams, observe, interrupt, progress, stack)
+            demand = demand if bench is not None else settings.method.demand(settings.budget)
+            yield _local(name, settings, specs, at_once, demand, observe, interrupt, progress, stack)
 
 
 def _served(
@@ -201,7 +203,7 @@ def _local(
     settings: Settings,
     specs: Sequence[VerifierSpec],
     at_once: int | None,
-    beams: int,
+    demand: Demand,
     observe: Callable[[int], Sequence[int]],
     interrupt: Interrupt,
     progress: Progress,
@@ -221,6 +223,7 @@ def _local(
     if at_once is not None:
         width = min(width, at_once)
     width = settings.machine.width or width
+    layers = _read_by_heads(specs, local)
     policy = LocalPolicy(
         model,
         name=local.entry.name if local.entry else local.path.name,
@@ -228,8 +231,10 @@ def _local(
         sampler=sampler,
         max_tokens=settings.sampling.max_tokens,
         width=width,
-        branches=_HELD * max(beams, width) if beams else 0,
-        observe=sorted({*observe(model.layers), *_read_by_heads(specs, local)}),
+        branches=_HELD * max(demand.beams, width) if demand.beams else 0,
+        attempts=demand.attempts,
+        reviser=reviser,
+        observe=sorted({*observe(model.layers), *layers}),
         threads=threads,
         interrupted=interrupt,
     )
@@ -242,6 +247,7 @@ def _local(
         interrupt,
         lambda other: fingerprint(resolve(name if other is None else other, offline=True, progress=progress)),
         lambda: next(iter(speeds(model, widths=[policy.width], threads=threads, halted=interrupt))).tokens_per_second,
+        layers,
     )
 
 
@@ -250,4 +256,4 @@ def _read_by_heads(specs: Sequence[VerifierSpec], local: LocalModel) -> list[int
     asked = [spec for spec in specs if spec.kind == "head"]
     weights = fingerprint(local) if asked else None
     heads = [find_head(spec.model, weights).head for spec in asked]
-    return [head.layer for head in heads if head.weights == weights]
+    return sorted({head.layer for head in heads if head.weights == weights})

@@ -57,6 +57,8 @@ class Prefix:
     prompt_tokens: int = 0  # before the first sampled token
     steps: tuple[Step, ...] = ()
     ended: Ended = Ended.OPEN
+    attempts: tuple[str, ...] = ()  # earlier solutions that the prompt shows, the oldest first; (): it is no revision
+    known_tokens: int = 0  # of the prompt of a revision: decoded before, for what it goes on from
 
     @property
     def text(self) -> str:
@@ -88,6 +90,8 @@ class Candidate:
     score: float | None = None  # in [0, 1]; None: not scored
     step_scores: tuple[float, ...] = ()  # in [0, 1], one per step where the verifier gives them
     node: int | None = None  # of a search tree: where it ends; None: it was drawn in one go
+    chain: int | None = None  # of revisions, from 0; None: it belongs to none
+    attempt: int | None = None  # its place in the chain, from 0; None: as above
 
 
 @dataclass(frozen=True, slots=True)

@@ -215,7 +215,9 @@ def score_key(spec: VerifierSpec, settings: Settings, weights: Callable[[str | N
 
 def prompt_of(local: LocalModel) -> Prompt:
     """How a model is asked."""
-    from ttcli.policy.prompt import Prompt
+    from ttcli.policy.prompt import REVISE, Prompt
 
     words = local.entry.template if local.entry else None
-    return Prompt(system=words.system, step_separator=words.step_separator) if words else Prompt()
+    if words is None:
+        return Prompt()
+    return Prompt(system=words.system, step_separator=words.step_separator, revise=words.revise or REVISE)

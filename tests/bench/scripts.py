@@ -36,10 +36,10 @@ class CountingPolicy(ScriptedPolicy):
     def expect(self, problems: Sequence[Problem]) -> None:
         self.expected += problems
 
-    def start(self, problem: Problem) -> Prefix:
+    def start(self, problem: Problem, *, attempts: Sequence[str] = ()) -> Prefix:
         if error := self.fail(problem):
             raise error
-        return super().start(problem)
+        return super().start(problem, attempts=attempts)
 
     def extend(
         self, requests: Iterable[Extend | None], *, stop: Callable[[int], bool] = lambda _tokens: False
@@ -80,6 +80,7 @@ class ScriptedRig:
     policy: CountingPolicy
     verifiers: Mapping[str, Verifier] = field(default_factory=dict)
     interrupt: Interrupt = field(default_factory=Interrupt)
+    layers: Sequence[int] = ()
 
 
 def make_engine(rig: ScriptedRig, *, seed: int = 0, max_tokens: int = 50) -> Engine:

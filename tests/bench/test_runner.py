@@ -4,8 +4,12 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
+import numpy as np
 import pytest
+from verifier.heads import random_head
 
 from bench.builder import Made, make_rows, make_run
 from bench.scripts import CountingPolicy, CountingVerifier, ScriptedRig, make_engine, task
@@ -18,8 +22,10 @@ from ttcli.bench.sample import Sample
 from ttcli.bench.store import Run, Store
 from ttcli.bench.summary import summarise
 from ttcli.bench.task import Finished, Task, Work
+from ttcli.engine.model import Model
 from ttcli.errors import BackendError, PromptTooLong, StoreError
 from ttcli.problem import Problem
+from ttcli.verifier.head_verifier import HeadVerifier
 
 ROWS = make_rows(6)
 MAJORITY = task("majority", "4")
@@ -345,3 +351,63 @@ def test_events_of_a_task_that_was_broken_off_are_written_anew(store: Store) -> 
     opened = [event["candidate"] for event in events if event["event"] == "opened"]
     assert opened == [event["candidate"] for event in broken_off if event["event"] == "opened"]
     assert opened == list(range(len(opened)))
+
+
+# -- heads on samples of the store
+
+HEAD = random_head(8, layer=3)
+HEADED = task("best-of-n", "4", "head")
+
+
+def headed_rig(*layers: int) -> ScriptedRig:
+    """With a head on a model that cannot read anything."""
+    model = SimpleNamespace(
+        layers=30, width=8, matmul_parameters=3, path=Path("m.gguf"), require_branching=lambda: None
+    )
+
+    def encode(problem: Problem) -> list[int]:
+        raise AssertionError(f"{problem.text} was to be read")
+
+    verifier = HeadVerifier(HEAD, "head", cast(Model, model), encode, carried=True)
+    return ScriptedRig(CountingPolicy(), {"head": verifier}, layers=layers)
+
+
+def begin_headed(store: Store) -> Run:
+    """A run whose samples were drawn before, and whose states were read."""
+    run = begin(store, MAJORITY)
+    work(store, run)
+    for each in load_figures(store, run):
+        texts = store.samples(run.config).steps([fact.id for fact in each.facts])
+        for row, steps in texts.items():
+            rng = np.random.default_rng(row)
+            store.states.add(row, {layer: rng.normal(size=(len(steps), 8)).astype(np.float32) for layer in (2, 3)})
+    return store.begin(replace(config(HEADED), verifiers={"head": VerifierConfig("head:x", 3)}), ROWS)
+
+
+def test_a_head_scores_samples_of_the_store_by_their_states_and_reads_nothing(store: Store) -> None:
+    run = begin_headed(store)
+    work(store, run, headed_rig(3))
+    assert open_of(store, run) == [[]] * 6
+    for each in load_figures(store, run):
+        samples, ratings = store.samples(run.config).of(each.row.problem.text, {"head": "head:x"})
+        texts = {sample.key: sample.steps for sample in samples}
+        states = store.states.read([fact.id for fact in each.facts], 3)
+        ids = {fact.number: fact.id for fact in each.facts}
+        # a text that was drawn more than once is scored once, by the states of any of its samples
+        expected = {
+            steps: [HEAD.scores(states[ids[key.number]]) for key, other in texts.items() if other == steps]
+            for steps in texts.values()
+        }
+        assert len(ratings) == sum(sample.answer is not None for sample in samples) > 0
+        for rating in ratings:
+            assert rating.scores is not None
+            assert rating.scores.tokens == 0
+            assert any(rating.scores.steps == pytest.approx(one, abs=1e-3) for one in expected[texts[rating.sample]])
+
+
+def test_states_are_looked_up_for_a_crew_that_has_a_use_for_them_alone(store: Store) -> None:
+    run = begin_headed(store)
+    with pytest.raises(AssertionError, match="was to be read"):
+        work(store, run, headed_rig())
+    with pytest.raises(AssertionError, match="was to be read"):
+        work(store, run, headed_rig(2))

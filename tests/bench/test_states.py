@@ -79,6 +79,25 @@ def test_steps_of_samples_come_back_without_their_states(tmp_path: Path) -> None
     assert not any(step.states for step in found[ids[0]])
 
 
+def test_samples_come_with_the_states_that_are_asked_for_and_kept(tmp_path: Path) -> None:
+    seen, blind, half = sample(0), sample(1, carries=False), sample(2, carries=False, steps=2)
+    problem = ROWS[0].problem.text
+    with Store(tmp_path / "s.db") as store:
+        _, ids = write(store, seen, blind, half)
+        store.states.add(ids[2], {3: np.full((2, 8), 2.0, np.float32)})
+        plain, _ = store.samples(CONFIG).of(problem, {})
+        found, _ = store.samples(CONFIG).of(problem, {}, LAYERS)
+        third, _ = store.samples(CONFIG).of(problem, {}, [11, 7])
+    assert found == plain == third == [seen, blind, half]
+    assert not any(step.states for each in plain for step in each.steps)
+    assert [[set(step.states) for step in each.steps] for each in found] == [[set(LAYERS)] * 3, [set()] * 3, [{3}] * 2]
+    assert [[set(step.states) for step in each.steps] for each in third] == [[{11}] * 3, [set()] * 3, [set()] * 2]
+    for step, made in zip(found[0].steps, seen.steps, strict=True):
+        for layer in LAYERS:
+            assert step.states[layer].dtype == np.float32
+            assert step.states[layer] == pytest.approx(made.states[layer], rel=1e-3, abs=1e-4)
+
+
 def test_what_half_precision_cannot_hold_is_kept_as_its_largest(tmp_path: Path) -> None:
     with Store(tmp_path / "s.db") as store:
         _, ids = write(store, sample(0, carries=False))

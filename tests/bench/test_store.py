@@ -471,7 +471,8 @@ def test_a_store_of_a_later_version_is_left_alone(path: Path) -> None:
     connection.close()
     for readonly in (False, True):
         error = complaint(path, readonly=readonly)
-        assert f"was written by a later ttc (version 99 of its tables, {len(schema.MIGRATIONS)} known here)" in str(error)
+        known = len(schema.MIGRATIONS)
+        assert f"was written by a later ttc (version 99 of its tables, {known} known here)" in str(error)
         assert "upgrade ttc" in (error.hint or "")
     assert count(path, "run") == 1
 

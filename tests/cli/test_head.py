@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import sqlite3
 from pathlib import Path
 
 import pytest
@@ -28,8 +29,8 @@ def catalog_model(clean: Path, small_model_path: Path) -> str:
     return entry.name
 
 
-def put(model: Model, name: str, *, weights: str = find("smollm2-135m").sha256 or "") -> None:
-    write_head(heads_dir() / f"{name}.safetensors", random_head(model.width, layer=12, weights=weights))
+def put(model: Model, name: str, *, weights: str = find("smollm2-135m").sha256 or "", seed: int = 1) -> None:
+    write_head(heads_dir() / f"{name}.safetensors", random_head(model.width, layer=12, weights=weights, seed=seed))
 
 
 def test_a_head_of_the_policy_takes_no_tokens(here: Call, catalog_model: str, small_model: Model) -> None:
@@ -49,6 +50,40 @@ def test_a_search_by_a_head_takes_no_tokens_either(here: Call, catalog_model: st
     told = json.loads(result.out)
     assert told["cost"]["verifier_tokens"] == 0
     assert any(node["score"] is not None for node in told["tree"])
+
+
+def test_a_bench_scores_stored_samples_by_the_states_that_were_kept_with_them(
+    here: Call, clean: Path, catalog_model: str, small_model: Model
+) -> None:
+    rows = [{"question": f"What is {n} + 2?", "answer": f"#### {n + 2}"} for n in (1, 2)]
+    (clean / "data.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in rows), encoding="utf-8")
+    for seed, name in enumerate(("first", "second", "third")):
+        put(small_model, name, seed=seed)
+
+    def tokens(head: str) -> float:
+        asked = (
+            "-m",
+            catalog_model,
+            "--method",
+            "best-of-n",
+            "--verifier",
+            f"head:{head}",
+            "--store",
+            "s.sqlite3",
+            *SHORT,
+        )
+        summary = json.loads(here("bench", "data.jsonl", *asked).out.splitlines()[-1])
+        assert summary["no_answer"] < summary["samples"] == 8
+        [line] = [each for each in summary["lines"] if each["method"].startswith("best-of-n[")]
+        return float(line["verifier_tokens"])
+
+    assert tokens("first") == 0  # drawn with their states
+    assert tokens("second") == 0  # found with them
+    connection = sqlite3.connect(clean / "s.sqlite3")
+    connection.execute("DELETE FROM state")
+    connection.commit()
+    connection.close()
+    assert tokens("third") > 0
 
 
 def test_a_head_of_another_model_of_the_catalog_reads_with_that(

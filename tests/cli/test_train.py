@@ -87,18 +87,29 @@ def test_solutions_of_another_data_set_are_refused(here: Call, data: str, clean:
     assert "line 1: the answer is 9 here and 3 in the data set" in error
 
 
+def test_solutions_of_other_problems_are_refused(here: Call, data: str, clean: Path, small_model_path: Path) -> None:
+    file = write(clean / "s.jsonl", {"problem_index": 11, "text": "\\boxed{14}"})
+    command = ("train", "verifier", data, "-m", str(small_model_path), "--solutions", file, "--limit", "8")
+    assert "s.jsonl has no solution of these 8 problems" in complaint(here(*command, "-q"))
+
+
 # -- on the small real model
+
+
+def write_solutions(path: Path, *, problems: int) -> str:
+    """Four of each of the first problems: the two that do not guess are right."""
+    texts = [
+        (at, f"I add {at + 1} and 2.\n\n{way}, so it is \\boxed{{{at + 3 + off}}}.")
+        for at in range(problems)
+        for way, off in (("That is a sum", 0), ("I only guess", 1), ("Adding up", 0), ("Who knows", 7))
+    ]
+    return write(path, *({"problem_index": at, "text": text, "finish": "stop"} for at, text in texts))
 
 
 def test_a_head_is_trained_from_given_solutions_and_scores_new_ones(
     ttc: Call, data: str, clean: Path, small_model_path: Path
 ) -> None:
-    texts = [
-        (at, f"I add {at + 1} and 2.\n\n{way}, so it is \\boxed{{{at + 3 + off}}}.")
-        for at in range(12)
-        for way, off in (("That is a sum", 0), ("I only guess", 1), ("Adding up", 0), ("Who knows", 7))
-    ]
-    file = write(clean / "s.jsonl", *({"problem_index": at, "text": text, "finish": "stop"} for at, text in texts))
+    file = write_solutions(clean / "s.jsonl", problems=12)
     model = str(small_model_path)
     command = (
         "train",
@@ -126,6 +137,28 @@ def test_a_head_is_trained_from_given_solutions_and_scores_new_ones(
         *("-b", "2", "--max-tokens", "30", "--json", "-q"),
     )
     assert all((each["score"] is None) == (each["answer"] is None) for each in json.loads(solved.out)["candidates"])
+
+
+def test_what_a_file_does_not_have_is_drawn_once(ttc: Call, data: str, clean: Path, small_model_path: Path) -> None:
+    file = write_solutions(clean / "s.jsonl", problems=9)
+    command = ("train", "verifier", data, "-m", str(small_model_path), "--solutions", file, "-k", "2")
+    command = (*command, "--max-tokens", "30", "--store", "s.sqlite3", "-o", "h", "--force", "--json")
+    first = ttc(*command)
+    assert first.code == 0, first.err
+    assert "3/3 " in first.err
+    assert "solutions read: 36 of 36" in first.err
+    card = json.loads(first.out)["card"]
+    counts = [card[part] for part in ("train", "held_out")]
+    assert sum(each["given"] for each in counts) == 36
+    assert sum(each["drawn"] + each["left_out_without_answer"] for each in counts) == 6
+    connection = sqlite3.connect(clean / "s.sqlite3")
+    try:
+        assert connection.execute("SELECT count(*) FROM sample GROUP BY source ORDER BY 1").fetchall() == [(6,), (36,)]
+    finally:
+        connection.close()
+    again = ttc(*command)
+    assert "solutions read" not in again.err
+    assert {**json.loads(again.out)["card"], "date": ""} == {**card, "date": ""}
 
 
 def test_states_are_kept_as_solutions_are_drawn(ttc: Call, data: str, small_model_path: Path, clean: Path) -> None:

@@ -528,3 +528,25 @@ def test_texts_in_streams_lie_side_by_side_in_every_decode(
         scheduler.release(root)
     assert scheduler.session.cells_used == 0
     assert scheduler.session.sequences_free == scheduler.session.sequences
+
+
+def test_what_was_filled_upon_is_not_the_first_to_be_evicted(
+    make_dry_scheduler: MakeScheduler, prompt: list[int]
+) -> None:
+    scheduler = make_dry_scheduler(cells=512, width=2, sequences=3)
+
+    def filled(parent: Branch | None) -> Branch:
+        branch = Branch(parent, prompt)
+        scheduler.fill(branch)
+        while branch.row is None:
+            scheduler.step()
+        return branch
+
+    oldest, newer = filled(None), filled(None)
+    scheduler.release(filled(oldest))
+    filled(None)
+    assert oldest.standing
+    assert newer.standing
+    filled(None)
+    assert oldest.standing
+    assert not newer.standing

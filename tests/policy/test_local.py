@@ -176,7 +176,7 @@ def test_a_step_whose_call_was_closed_before_it_was_read_frees_its_cells(make_po
     for _ in first:  # takes the other's steps along
         pass
     second.close()
-    policy.release([root, *(Prefix(STORY, number) for number in list(policy._branches))])
+    policy.release([root, *(Prefix(STORY, number) for number in list(policy._plain.branches))])
     assert policy.scheduler.session.cells_used == 0
     assert not policy.scheduler._idle
 
@@ -339,7 +339,7 @@ def test_two_hundred_beams_extended_and_released_at_random_end_with_no_cell_used
             policy.release(beams)
             beams = []
     policy.release(beams)
-    policy.release([Prefix(STORY, number) for number in list(policy._branches)])  # read by nobody: cut short
+    policy.release([Prefix(STORY, number) for number in list(policy._plain.branches)])  # read by nobody: cut short
     session = policy.scheduler.session
     assert session.cells_used == 0
     assert session.sequences_free == session.sequences
@@ -377,7 +377,7 @@ def test_a_search_of_four_by_four_decodes_nothing_twice_and_forks_the_right_cell
     assert policy.scheduler.again == 0
     assert session.decoded == decoded
     for prefix in kept:
-        _check_states(small_model, prefix, tokens_of(policy._branches[prefix.id]))
+        _check_states(small_model, prefix, tokens_of(policy._plain.branches[prefix.id]))
     policy.release(kept)
     assert session.cells_used == 0
     assert session.sequences_free == session.sequences

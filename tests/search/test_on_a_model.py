@@ -39,9 +39,9 @@ def test_a_search_counts_each_token_once_and_leaves_the_context_as_it_found_it(s
         session = session or policy.scheduler.session
         if isinstance(event, Selected):
             kept = len(set(event.kept))
-            assert len(policy._branches) <= kept * (2 if method == "lookahead" else 1)
+            assert len(policy._plain.branches) <= kept * (2 if method == "lookahead" else 1)
         if isinstance(event, Solved):
-            assert not policy._branches
+            assert not policy._plain.branches
         events.append(event)
     check_tree(events)
     outcome = outcome_of(events)

@@ -1,10 +1,11 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from train.fakes import Class, make_lesson
+from train.fakes import RIGHT, WRONG, Class, given, make_lesson
 from train.synthetic import QUICK
 
 from ttcli.bench.stats import Comparison, Interval
@@ -21,6 +22,7 @@ from ttcli.terminal.train import (
 from ttcli.train.card import Trained
 from ttcli.train.collect import Stage
 from ttcli.train.judgement import Bin, Judgement, Measured, Votes
+from ttcli.train.lesson import Lesson
 from ttcli.train.verifier import train_verifier
 
 WIDE = Interval(0.1, 0.3)
@@ -40,13 +42,17 @@ def judgement(difference: float = 0.04, interval: Interval = SMALL) -> Judgement
     return Judgement(60, 1212, 0.3, FIGURE, nothing, FIGURE, FIGURE, bins, (votes(difference, interval),))
 
 
-@pytest.fixture(scope="module")
-def trained(tmp_path_factory: pytest.TempPathFactory) -> Trained:
-    with Class(tmp_path_factory.mktemp("lesson") / "s.db", LESSON).collection() as (store, collection):
+def train(path: Path, lesson: Lesson) -> Trained:
+    with Class(path, lesson).collection() as (store, collection):
         [*collection.go()]
-        *_, found = train_verifier(store, LESSON, collection.run, collection.layers, recipes=QUICK)
+        *_, found = train_verifier(store, lesson, collection.parts, collection.layers, recipes=QUICK)
     assert isinstance(found, Trained)
     return found
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Trained:
+    return train(tmp_path_factory.mktemp("lesson") / "s.db", LESSON)
 
 
 def test_the_header_says_what_the_head_is_and_on_what_it_stands(trained: Trained) -> None:
@@ -57,6 +63,15 @@ def test_the_header_says_what_the_head_is_and_on_what_it_stands(trained: Trained
     assert lines[2] == "data     data.jsonl"
     assert "left out for want of an answer" in lines[3]
     assert all("problem" in line and "solution" in line and "step" in line for line in lines[3:])
+
+
+@pytest.mark.parametrize("given_ones", [2, 20])
+def test_the_header_says_how_many_solutions_a_file_had_and_how_many_were_drawn(tmp_path: Path, given_ones: int) -> None:
+    lesson = replace(LESSON, solutions=given({at: [RIGHT, WRONG] for at in range(given_ones)}))
+    found = train(tmp_path / "s.db", lesson)
+    total = len(found.train.examples.problem) + len(found.held_out.examples.problem)
+    rest = f", {total - 4} drawn" if given_ones == 2 else ""
+    assert header(found, Path("h"))[2] == f"data     data.jsonl, {2 * given_ones} solutions of rollouts.jsonl{rest}"
 
 
 def test_every_layer_has_a_line_and_one_was_taken(trained: Trained) -> None:

@@ -19,8 +19,11 @@ from ttcli.policy.scripted import Line, Script, ScriptedPolicy
 from ttcli.problem import Problem
 from ttcli.settings import Sampling, Settings
 from ttcli.solve import Workbench
-from ttcli.train.collect import Collection, Hands, Lesson, Source, config_of
-from ttcli.tree import Prefix, Step
+from ttcli.train.collect import Collection, Hands
+from ttcli.train.given import Given, Solutions
+from ttcli.train.lesson import Lesson, Source
+from ttcli.train.parts import begin
+from ttcli.tree import Ended, Prefix, Step
 from ttcli.verifier.protocol import Interrupted
 from ttcli.verifier.states import Reading
 
@@ -35,6 +38,13 @@ def make_rows(count: int) -> tuple[Row, ...]:
     return tuple(
         Row(Problem(f"What is 2 + 2 on day {at} ?", str(at + 1), "4"), at + 1, None, None) for at in range(count)
     )
+
+
+def given(solutions: Mapping[int, Sequence[Line]]) -> Solutions:
+    """A file of solutions, by the position of their problem."""
+    each = [Given(at + 1, line.text, Ended.STOP) for at, lines in solutions.items() for line in lines]
+    content = "".join(f"{one.line} {one.text}" for one in each)
+    return Solutions("rollouts.jsonl", hashlib.sha256(content.encode()).hexdigest(), tuple(each))
 
 
 def made_up(problem: Problem, text: str, layer: int) -> np.ndarray:
@@ -128,9 +138,8 @@ class Class:
     def collection(self) -> Iterator[tuple[Store, Collection]]:
         rig = Workbench(self.lesson.settings, self.policy, {}, self.interrupt, lambda _name: "f" * 64)
         with Store(self.path) as store:
-            run = store.begin(config_of(self.lesson, describe(rig)), self.lesson.rows)
-            hands = Hands(self.policy, self.reader, lambda text: len(text.split()))
-            yield store, Collection(store, self.lesson, run, rig, hands)
+            parts = begin(store, self.lesson, describe(rig), lambda text: len(text.split()))
+            yield store, Collection(store, self.lesson, parts, rig, Hands(self.policy, self.reader))
 
 
 def make_lesson(problems: int = 4, *, held_out: Iterable[int] = (0,), **options: object) -> Lesson:

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import hashlib
 import sqlite3
 from collections import Counter
 from pathlib import Path
@@ -8,15 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from train.fakes import LAYERS, RIGHT, SILENT, WRONG, Class, made_up, make_lesson, make_rows
-from ttcli.bench.dataset import select
-from ttcli.bench.figures import load_figures
+from train.fakes import LAYERS, RIGHT, WRONG, Class, made_up, make_lesson, make_rows
 from ttcli.bench.runner import Done
-from ttcli.errors import UsageError
 from ttcli.interrupt import Interrupt
-from ttcli.train.collect import Collection, Stage, candidate_layers, split
-from ttcli.train.given import Given, Solutions
-from ttcli.tree import Ended
+from ttcli.train.collect import Collection, Stage, candidate_layers
+from ttcli.train.parts import figures_of
 
 
 def collect(room: Class) -> list[object]:
@@ -77,9 +72,9 @@ def test_states_are_those_of_the_steps_in_their_order(tmp_path: Path) -> None:
     room = Class(tmp_path / "s.db", make_lesson())
     with room.collection() as (store, collection):
         [*collection.go()]
-        figures = load_figures(store, collection.run)[1]
+        figures = figures_of(store, collection.parts)[1]
         ids = [fact.id for fact in figures.facts]
-        texts = store.samples(collection.run.config).steps(ids)
+        texts = store.samples(figures.config).steps(ids)
         found = store.states.read(ids, 4)
         for each in ids:
             expected = [made_up(figures.row.problem, step.text, 4) for step in texts[each]]
@@ -138,85 +133,7 @@ def test_more_rollouts_draw_only_what_is_missing(tmp_path: Path) -> None:
     assert len(more.policy.asked) == 2 * len(before)
 
 
-# -- solutions of a file
-
-
-def given(*texts: str) -> Solutions:
-    each = tuple(Given(line, text, Ended.STOP) for line, text in enumerate(texts, 1))
-    return Solutions("rollouts.jsonl", hashlib.sha256("".join(texts).encode()).hexdigest(), (*each, each[0]))
-
-
-def test_solutions_of_a_file_are_kept_read_and_nothing_is_drawn(tmp_path: Path) -> None:
-    solutions = given(RIGHT.text, WRONG.text, SILENT.text, RIGHT.text)
-    room = Class(tmp_path / "s.db", make_lesson(solutions=solutions))
-    collect(room)
-    assert not room.policy.asked
-    kept = contents(room.path)
-    rows = make_rows(4)
-    assert Counter((each[0], each[3]) for each in kept["sample"]) == {
-        (rows[0].problem.text, "4"): 2,
-        (rows[1].problem.text, "5"): 1,
-        (rows[2].problem.text, None): 1,
-        (rows[3].problem.text, "4"): 1,
-    }
-    assert [step.text for step in room.reader.asked[0].steps] == [
-        "One and one.\n\n",
-        "That makes two.\n\n",
-        "So \\boxed{4}.",
-    ]
-    assert room.reader.asked[0].ended is Ended.STOP
-    collect(room)
-    assert contents(room.path) == kept
-
-
-def test_solutions_of_a_file_are_none_of_those_that_were_drawn(tmp_path: Path) -> None:
-    drawn, other = make_lesson(), make_lesson(solutions=given(WRONG.text))
-    collect(Class(tmp_path / "s.db", drawn))
-    collect(Class(tmp_path / "s.db", other))
-    with Class(tmp_path / "s.db", other).collection() as (store, collection):
-        assert len(store.runs()) == 2
-        figures = load_figures(store, collection.run)
-        assert [[fact.answer for fact in each.facts] for each in figures] == [["5", "5"], [], [], []]
-
-
-# -- what is held out, and what is looked at
-
-
-@pytest.mark.parametrize(("problems", "part", "expected"), [(10, 0.3, 3), (10, 0.04, 0), (20, 0.5, 10), (7, 0.3, 2)])
-def test_about_the_part_asked_for_is_held_out(problems: int, part: float, expected: int) -> None:
-    rows = make_rows(problems)
-    if expected:
-        assert len(split(rows, part, seed=0)) == expected
-        assert split(rows, part, seed=0) == split(rows, part, seed=0)
-    else:
-        with pytest.raises(UsageError, match="of 10 problems 0 would be held out"):
-            split(rows, part, seed=0)
-
-
-def test_the_seed_decides_what_is_held_out() -> None:
-    assert len({split(make_rows(30), 0.3, seed=seed) for seed in range(8)}) > 4
-
-
-def test_problems_held_out_of_a_sample_are_held_out_of_a_larger_one() -> None:
-    rows = make_rows(60)
-    names = []
-    for size in (20, 40, 60):
-        chosen = select(rows, sample=size, seed=3)
-        names.append({chosen[at].problem.text for at in split(chosen, 0.3, seed=3)})
-    assert names[0] < names[1] < names[2]
-
-
-@pytest.mark.parametrize("part", [0.0, 1.0, -0.1, 3.0, float("nan")])
-def test_a_part_that_is_none_is_refused(part: float) -> None:
-    with pytest.raises(UsageError, match="--held-out must be between 0 and 1"):
-        split(make_rows(10), part, seed=0)
-
-
-@pytest.mark.parametrize(("problems", "part"), [(10, 0.6), (6, 0.3), (1, 0.3), (4, 0.5)])
-def test_too_few_problems_to_train_on_are_refused_before_anything_is_drawn(problems: int, part: float) -> None:
-    with pytest.raises(UsageError, match="left to train on") as caught:
-        split(make_rows(problems), part, seed=0)
-    assert caught.value.hint
+# -- what is looked at
 
 
 @pytest.mark.parametrize("layers", range(2, 100))

@@ -8,13 +8,14 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from train.fakes import LAYERS, SILENT, Class, make_lesson
+from train.fakes import LAYERS, RIGHT, SILENT, WRONG, Class, given, make_lesson
 from train.synthetic import QUICK
 from ttcli.errors import UsageError
 from ttcli.policy.scripted import Line, Script
 from ttcli.train.card import Trained
-from ttcli.train.collect import Lesson, Stage
+from ttcli.train.collect import Stage
 from ttcli.train.fit import solution_scores
+from ttcli.train.lesson import Lesson
 from ttcli.train.verifier import train_verifier
 from ttcli.verifier.head import read_head
 
@@ -23,7 +24,7 @@ def train(path: Path, lesson: Lesson, script: Script | None = None) -> tuple[lis
     room = Class(path, lesson, **({"script": script} if script else {}))
     with room.collection() as (store, collection):
         [*collection.go()]
-        *stages, trained = train_verifier(store, lesson, collection.run, collection.layers, recipes=QUICK)
+        *stages, trained = train_verifier(store, lesson, collection.parts, collection.layers, recipes=QUICK)
     assert isinstance(trained, Trained)
     return [each for each in stages if isinstance(each, Stage)], trained
 
@@ -63,6 +64,27 @@ def test_the_figures_are_those_of_held_out_problems_alone(tmp_path: Path) -> Non
     votes = figures["votes"][-1]
     assert votes["samples"] == 4
     assert votes["comparison"]["difference"] == pytest.approx(votes["weighted"] - votes["majority"])
+
+
+def test_a_head_is_trained_and_judged_on_given_and_drawn_solutions_and_says_how_many_these_were(tmp_path: Path) -> None:
+    solutions = given({at: [RIGHT, WRONG, RIGHT, WRONG, SILENT] for at in range(2, 10)})
+    lesson = replace(LESSON, solutions=solutions)
+    _, trained = train(tmp_path / "s.db", lesson)
+    _, plain = train(tmp_path / "plain.db", LESSON)
+    card = trained.head.card
+    assert card["solutions"] == {"name": "rollouts.jsonl", "sha256": solutions.sha256}
+    for part, found, without in (("train", trained.train, plain.train), ("held_out", trained.held_out, plain.held_out)):
+        held_out = part == "held_out"
+        own = [at for at in range(2, 10) if (at in lesson.held_out) == held_out]
+        drawn = [at for at in without.examples.problem.tolist() if at not in own]
+        assert (card[part]["given"], card[part]["drawn"]) == (4 * len(own), len(drawn))
+        assert card[part]["solutions"] == 4 * len(own) + len(drawn)
+        assert found.examples.problem.tolist() == sorted(found.examples.problem.tolist())
+        for at in own:
+            assert found.examples.of([at]).correct.tolist() == [True, False, True, False]
+        assert np.array_equal(found.examples.of(drawn).states[4], without.examples.of(drawn).states[4])
+    assert (plain.head.card["train"]["given"], plain.head.card["held_out"]["given"]) == (0, 0)
+    assert trained.judgement.problems == 6
 
 
 def test_the_same_lesson_gives_the_same_head(tmp_path: Path) -> None:

@@ -247,8 +247,7 @@ def test_a_head_that_cannot_be_for_this_model_is_refused(
     assert caught.value.hint
 
 
-def test_a_sample_from_the_store_is_scored_by_prefill(make_verifier: Make, drawn: list[Prefix]) -> None:
-    """A bench's samples come back without states."""
+def test_a_sample_whose_states_were_not_kept_is_scored_by_prefill(make_verifier: Make, drawn: list[Prefix]) -> None:
     stored = bare(drawn[0])
     key = SampleKey(0.8, 0, 0)
     pool = Pool.of([Sample(key, stored.steps, stored.ended, None, 20, 0.1)], [])

@@ -2,7 +2,7 @@
 
 from ttcli.answers.equal import CHECKER, Checker, equivalent, is_correct
 from ttcli.answers.extract import extract_answer
-from ttcli.answers.vote import best, majority, weighted
+from ttcli.answers.vote import best, hierarchical, majority, weighted
 
 __all__ = [
     "CHECKER",
@@ -10,6 +10,7 @@ __all__ = [
     "best",
     "equivalent",
     "extract_answer",
+    "hierarchical",
     "is_correct",
     "majority",
     "weighted",

@@ -1,8 +1,8 @@
 """Votes over candidates: equal answers join into classes, ranked by their size, their summed or their best score.
 
 Majority is self-consistency (Wang et al., 2023); weighted and best are best-of-N weighted and standard best-of-N with a
-verifier (Snell et al., 2024, s. 5.1). The order in which candidates are passed makes no difference: ties break by first
-drawn.
+verifier (Snell et al., 2024, s. 5.1); hierarchical is theirs for chains of revisions (s. 6.1). The order in which
+candidates are passed makes no difference: ties break by first drawn.
 """
 
 from __future__ import annotations
@@ -22,31 +22,61 @@ Equivalence = Callable[[str, str], bool]
 
 def majority(candidates: Sequence[Candidate], same: Equivalence = equivalent) -> Ballot:
     """Rank answers by how many candidates gave them."""
-    return _ballot(candidates, same, lambda members: float(len(members)))
+    return _ballot(candidates, same, lambda classes: [float(len(members)) for members in classes])
 
 
 def weighted(candidates: Sequence[Candidate], same: Equivalence = equivalent) -> Ballot:
     """Rank answers by the summed scores of the candidates that gave them; ValueError where one of these has none."""
-    return _ballot(candidates, same, lambda members: math.fsum(_scores(members)))
+    return _ballot(candidates, same, lambda classes: [math.fsum(_scores(members)) for members in classes])
 
 
 def best(candidates: Sequence[Candidate], same: Equivalence = equivalent) -> Ballot:
     """Rank answers by the highest score of a candidate that gave them; ValueError where one of these has no score."""
-    return _ballot(candidates, same, lambda members: max(_scores(members)))
+    return _ballot(candidates, same, lambda classes: [max(_scores(members)) for members in classes])
+
+
+def hierarchical(candidates: Sequence[Candidate], same: Equivalence = equivalent) -> Ballot:
+    """Rank answers by the chains of revisions that they win: each chain has one vote, as heavy as its best solution.
+
+    Inside a chain the answer with the largest sum of scores wins, and the highest score that it got there is what the
+    chain adds to that answer's weight. A candidate of no chain is a chain by itself. ValueError where one that gave an
+    answer has no score.
+    """
+
+    return _ballot(candidates, same, _won_by_chains)
+
+
+def _won_by_chains(classes: Sequence[Sequence[Candidate]]) -> list[float]:
+    chains: dict[tuple[str, int], dict[int, list[Candidate]]] = {}  # chain -> class -> members, first drawn first
+    for number, members in enumerate(classes):
+        for member in members:
+            key = ("alone", member.index) if member.chain is None else ("chain", member.chain)
+            chains.setdefault(key, {}).setdefault(number, []).append(member)
+    won: list[list[float]] = [[] for _ in classes]
+    for votes in chains.values():
+        sums = {number: (-math.fsum(_scores(members)), members[0].index) for number, members in votes.items()}
+        winner = min(sums, key=lambda number: sums[number])
+        won[winner].append(max(_scores(votes[winner])))
+    return [math.fsum(weights) for weights in won]
 
 
 def _ballot(
-    candidates: Sequence[Candidate], same: Equivalence, weigh: Callable[[Sequence[Candidate]], float]
+    candidates: Sequence[Candidate],
+    same: Equivalence,
+    weigh: Callable[[Sequence[Sequence[Candidate]]], Sequence[float]],
 ) -> Ballot:
+    """The ballot with the weights that `weigh` gives to the classes of equal answers."""
     voters = _voters(candidates)
+    classes = _classes(voters, same)
+    weights = weigh([[voter.candidate for voter in members] for members in classes])
     votes = [
         Vote(
             answer=members[0].answer,
             members=tuple(voter.candidate.index for voter in members),
-            weight=weigh([voter.candidate for voter in members]),
+            weight=weight,
             best=max((v.candidate.score for v in members if v.candidate.score is not None), default=None),
         )
-        for members in _classes(voters, same)
+        for members, weight in zip(classes, weights, strict=True)
     ]
     votes.sort(key=lambda vote: (-vote.weight, vote.members[0]))
     return Ballot(tuple(votes), abstained=len(candidates) - len(voters))

@@ -39,19 +39,19 @@ def cluster(
     interrupt: Interrupt,
     notice: Callable[[str], None],
     *,
-    beams: int = 0,
+    demand: Demand = NO_DEMAND,
 ) -> Iterator[Cluster]:
     """Workers on the Ray cluster at an address, loaded and alike; see `places` for what an address means.
 
     `notice`: hears what is worth a line, such as the death of a worker.
-    `beams`: see `workbench`.
+    `demand`: see `workbench`.
 
     Raises:
         UsageError, BackendError: as `places`; workers that are not alike; no worker could start.
         TtcError: as `workbench` does, in a worker.
     """
     with places(address, threads=settings.machine.threads) as found:
-        crew = Cluster(found, settings, verifiers, interrupt, notice, beams)
+        crew = Cluster(found, settings, verifiers, interrupt, notice, demand)
         try:
             crew.wait()
             yield crew
@@ -69,11 +69,11 @@ class Cluster:
         verifiers: Sequence[VerifierSpec],
         interrupt: Interrupt,
         notice: Callable[[str], None],
-        beams: int,
+        demand: Demand,
     ) -> None:
         self._interrupt = interrupt
         self._notice = notice
-        self._hands = [_employ(place, settings, verifiers, beams) for place in found]
+        self._hands = [_employ(place, settings, verifiers, demand) for place in found]
         self._asked = {hand.actor.take.remote(): hand for hand in self._hands}
         self._returned: deque[Work] = deque()  # from workers that died
         self._descriptions: list[Description] = []
@@ -94,6 +94,11 @@ class Cluster:
     def load(self) -> Load:
         """How full the batches were, as if all workers decoded together; stays at nothing where they cannot tell."""
         return Load(self._room // self.width, self._rows)
+
+    @property
+    def layers(self) -> tuple[int, ...]:
+        """Whose hidden states the verifiers of the workers read off the steps of samples."""
+        return self._descriptions[0].layers
 
     @property
     def pids(self) -> dict[str, int]:
@@ -246,12 +251,12 @@ class Cluster:
         self._notice(f"{reason}; {others} its problems")
 
 
-def _employ(place: Place, settings: Settings, verifiers: Sequence[VerifierSpec], beams: int) -> Hand:
+def _employ(place: Place, settings: Settings, verifiers: Sequence[VerifierSpec], demand: Demand) -> Hand:
     import ray
 
     settings = replace(settings, machine=replace(settings.machine, threads=place.threads))
     options = {**place.options, "max_concurrency": _THREADS}
-    actor = ray.remote(Worker).options(**options).remote(settings, tuple(verifiers), beams)
+    actor = ray.remote(Worker).options(**options).remote(settings, tuple(verifiers), demand)
     return Hand(place.name, actor, actor.live.remote())
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+from ttcli.bench.candidates import first_candidates
 from ttcli.bench.details import COUNTS
 from ttcli.bench.figures import Figure, ProblemFigures, load_figures
 from ttcli.bench.store import Run, Store
@@ -11,10 +12,8 @@ from ttcli.bench.task import Task
 from ttcli.cost import Cost
 from ttcli.errors import StoreError, UsageError
 from ttcli.events import Began, Event, Forked, Opened, Outcome
-from ttcli.problem import Problem
 from ttcli.recorded import Recorded, read_event, read_outcome, retell
 from ttcli.search.methods import parse_method
-from ttcli.tree import Candidate, Prefix
 
 
 def find_task(run: Run, wanted: str | None) -> Task:
@@ -91,27 +90,8 @@ def _last_attempt(events: list[Event]) -> list[Event]:
 
 def _vote(store: Store, run: Run, figures: ProblemFigures, task: Task, figure: Figure) -> Outcome:
     """The vote over the first samples."""
-    config, problem = run.config, figures.row.problem
-    keys = {task.verifier: config.verifiers[task.verifier].key} if task.verifier else {}
-    samples, ratings = store.samples(config).of(problem.text, keys)
-    wanted = {(config.temperature, config.seed, number) for number in range(int(task.budget.amount))}
-    opinions = {rating.sample: rating.scores for rating in ratings}
-    candidates = []
-    for sample in sorted((each for each in samples if each.key in wanted), key=lambda each: each.key.number):
-        opinion = opinions.get(sample.key)
-        prefix = sample.on(Prefix(Problem(problem.text), 0))
-        candidates.append(
-            Candidate(
-                index=sample.key.number,
-                text=prefix.text,
-                answer=sample.answer,
-                ended=sample.ended,
-                tokens=sample.tokens,
-                logprob=prefix.logprob,
-                score=opinion.score if opinion else None,
-                step_scores=tuple(opinion.steps) if opinion else (),
-            )
-        )
+    text, n = figures.row.problem.text, int(task.budget.amount)
+    candidates = first_candidates(store, run.config, text, task.verifier, n)
     ballot = COUNTS[parse_method(task.method).vote or "majority"](candidates)
     spent = figure.spending
     cost = Cost(

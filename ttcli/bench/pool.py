@@ -83,6 +83,11 @@ class PooledPolicy:
         return self._policy.recipe
 
     @property
+    def revisions(self) -> Mapping[str, object]:
+        """The policy's own."""
+        return self._policy.revisions
+
+    @property
     def load(self) -> Load | None:
         """The policy's own."""
         return self._policy.load
@@ -91,10 +96,11 @@ class PooledPolicy:
         """Tell the policy."""
         self._policy.expect(problems)
 
-    def start(self, problem: Problem) -> Prefix:
-        """The root of a problem."""
-        root = self._policy.start(problem)
-        self._roots.add(root.id)
+    def start(self, problem: Problem, *, attempts: Sequence[str] = ()) -> Prefix:
+        """The root of a problem, or of a revision, which is no independent sample."""
+        root = self._policy.start(problem, attempts=attempts)
+        if not root.attempts:
+            self._roots.add(root.id)
         return root
 
     def extend(

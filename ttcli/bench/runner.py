@@ -54,6 +54,11 @@ class Crew(Protocol):
         """How full the batches were so far; None where it cannot tell."""
         ...
 
+    @property
+    def layers(self) -> Sequence[int]:
+        """Whose hidden states it has a use for in samples that are known: those that heads read in the policy."""
+        ...
+
     def expect(self, problems: Sequence[Problem]) -> None:
         """Learn what will come."""
         ...
@@ -85,7 +90,8 @@ class Runner:
         if waiting:
             crew.expect([each.row.problem for each in waiting])
             gauge = _Gauge(self._store, self._run, crew)
-            yield from self._work(figures, crew.run(self._hand_out(waiting, gauge)), gauge)
+            works = self._hand_out(waiting, gauge, crew.layers)
+            yield from self._work(figures, crew.run(works), gauge)
 
     def _work(self, figures: Sequence[ProblemFigures], records: Iterator[Record], gauge: _Gauge) -> Iterator[Progress]:
         left = {each.position: set(open_tasks(each)) for each in figures}
@@ -104,11 +110,11 @@ class Runner:
                     yield Done(load_figures(self._store, self._run, position=record.position)[0], now=True)
         gauge.close()
 
-    def _hand_out(self, waiting: Sequence[ProblemFigures], gauge: _Gauge) -> Iterator[Work]:
+    def _hand_out(self, waiting: Sequence[ProblemFigures], gauge: _Gauge, layers: Sequence[int]) -> Iterator[Work]:
         config = self._run.config
         keys = {name: each.key for name, each in config.verifiers.items()}
         for number, each in enumerate(waiting):
-            samples, ratings = self._store.samples(config).of(each.row.problem.text, keys)
+            samples, ratings = self._store.samples(config).of(each.row.problem.text, keys, layers)
             self._opened.append(each.row)
             gauge.open += 1
             gauge.waiting = len(waiting) - number

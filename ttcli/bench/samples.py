@@ -6,13 +6,16 @@ import hashlib
 import json
 import sqlite3
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
 
 from ttcli.bench.database import Database
 from ttcli.bench.pool import Rating
 from ttcli.bench.sample import Sample, SampleKey
-from ttcli.bench.states import insert_states, stacked
+from ttcli.bench.states import States, insert_states, stacked
 from ttcli.tree import Ended, Step
 from ttcli.verifier.protocol import StepScores
 
@@ -47,15 +50,21 @@ class Samples:
         self._database = database
         self._source_key = source_key
 
-    def of(self, problem: str, keys: Mapping[str, str]) -> tuple[list[Sample], list[Rating]]:
-        """All samples of a problem's text, and their ratings under these verifier keys, by what the user calls them."""
+    def of(
+        self, problem: str, keys: Mapping[str, str], layers: Iterable[int] = ()
+    ) -> tuple[list[Sample], list[Rating]]:
+        """All samples of a problem's text, and their ratings under these verifier keys, by what the user calls them.
+
+        Steps carry the states of `layers`, as far as these are kept.
+        """
         found = self._database.read(
             "SELECT sample.id, temperature, seed, number, steps, ended, answer, prompt_tokens, seconds "
             f"FROM sample {_OF_PROBLEM}",
             (_hash(problem), self._source_key),
         )
+        states = States(self._database).by_step([row for row, *_ in found], layers)
         samples = {
-            row: Sample(SampleKey(temperature, seed, number), _steps(steps), Ended(ended), *rest)
+            row: Sample(SampleKey(temperature, seed, number), _steps(steps, states.get(row)), Ended(ended), *rest)
             for row, temperature, seed, number, steps, ended, *rest in found
         }
         names = {key: name for name, key in keys.items()}
@@ -172,8 +181,11 @@ def _hash(text: str) -> str:
     return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
 
 
-def _steps(text: str) -> tuple[Step, ...]:
-    return tuple(Step(*step) for step in json.loads(text))
+def _steps(text: str, states: Sequence[Mapping[int, NDArray[np.float32]]] | None = None) -> tuple[Step, ...]:
+    steps = json.loads(text)
+    carried: Sequence[Mapping[int, NDArray[np.float32]]] = [{} for _ in steps] if states is None else states
+    pairs = zip(steps, carried, strict=True)
+    return tuple(Step(written, tokens, logprob, own) for (written, tokens, logprob), own in pairs)
 
 
 def _opinion(score: float | None, steps: str, tokens: int) -> StepScores | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ from ttcli.bench.task import Task
 from ttcli.bench.worker import Description, describe, engine
 from ttcli.catalog.progress import Progress as Download
 from ttcli.interrupt import Interrupt
-from ttcli.search.methods import parse_method
+from ttcli.search.methods import Demand, parse_method
 from ttcli.settings import Settings
 from ttcli.solve import workbench
 from ttcli.verifier.spec import VerifierSpec
@@ -42,9 +43,10 @@ class Order:
         return [VerifierSpec.parse(name) for name in dict.fromkeys(task.verifier for task in self.tasks) if name]
 
     @property
-    def beams(self) -> int:
-        """Prefixes that the widest of its searches has side by side; 0: none goes down a tree."""
-        return max((parse_method(task.method).beams(task.budget) for task in self.tasks), default=0)
+    def demand(self) -> Demand:
+        """What its methods hold in the policy's context at most."""
+        demands = (parse_method(task.method).demand(task.budget) for task in self.tasks)
+        return functools.reduce(Demand.joined, demands, Demand())
 
 
 class Sitting:
@@ -84,11 +86,11 @@ def sitting(store: Store, order: Order, interrupt: Interrupt, download: Download
 def _crew(order: Order, interrupt: Interrupt, download: Download) -> Iterator[tuple[Crew, Description]]:
     if order.ray is not None:
         with cluster(
-            order.ray, order.settings, order.verifiers, interrupt, download.note, beams=order.beams
+            order.ray, order.settings, order.verifiers, interrupt, download.note, demand=order.demand
         ) as workers:
             yield workers, workers.description
     else:
-        with workbench(order.settings, interrupt, download, bench=order.verifiers, beams=order.beams) as rig:
+        with workbench(order.settings, interrupt, download, bench=order.verifiers, demand=order.demand) as rig:
             yield engine(rig), describe(rig)
 
 
@@ -98,7 +100,7 @@ def foresee(store: Store, order: Order, interrupt: Interrupt, download: Download
     The speed is that of the last run with this model, or is measured now, on this machine: no worker of `order.ray`
     is asked. Nothing stays behind in the store.
     """
-    with workbench(order.settings, interrupt, download, bench=order.verifiers, beams=order.beams) as rig:
+    with workbench(order.settings, interrupt, download, bench=order.verifiers, demand=order.demand) as rig:
         config = config_of(order, describe(rig))
         known = next((run for run in store.runs() if run.id == config.run_id(order.rows)), None)
         run = known or store.begin(config, order.rows)

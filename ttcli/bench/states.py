@@ -56,6 +56,18 @@ class States:
         )
         return {sample: np.frombuffer(blob, "<f2").reshape(steps, -1) for sample, blob, steps in found}
 
+    def by_step(
+        self, samples: Collection[int], layers: Iterable[int]
+    ) -> dict[int, list[dict[int, NDArray[np.float32]]]]:
+        """What each step of a sample carries of these layers, as `Step.states`; without samples that have none."""
+        found: dict[int, list[dict[int, NDArray[np.float32]]]] = {}
+        for layer in layers:
+            for sample, states in self.read(samples, layer).items():
+                steps = found.setdefault(sample, [{} for _ in states])
+                for step, state in zip(steps, states.astype(np.float32), strict=True):
+                    step[layer] = state
+        return found
+
     def add_rollout(self, rollout: Rollout) -> None:
         """Keep a rollout; one that is there already stays as it is."""
         with self._database.write() as db:

@@ -32,6 +32,11 @@ class Rig(Protocol):
     interrupt: Interrupt
 
     @property
+    def layers(self) -> Sequence[int]:
+        """Of the policy's model: those whose hidden states the verifiers read."""
+        ...
+
+    @property
     def verifiers(self) -> Mapping[str, Verifier]:
         """By what the user called them."""
         ...
@@ -62,6 +67,11 @@ class Engine:
     def load(self) -> Load | None:
         """How full the batches were."""
         return self._rig.policy.load
+
+    @property
+    def layers(self) -> Sequence[int]:
+        """Whose hidden states its verifiers read off the steps of samples."""
+        return self._rig.layers
 
     def expect(self, problems: Sequence[Problem]) -> None:
         """Have room for the longest of these problems."""

@@ -39,6 +39,7 @@ class Description:
     verifiers: Mapping[str, VerifierConfig]  # by what the user called them
     width: int
     ttc: str  # version
+    layers: tuple[int, ...] = ()  # whose hidden states its verifiers read off the steps of samples
 
 
 class Note(NamedTuple):
@@ -72,7 +73,10 @@ def describe(rig: Workbench) -> Description:
     verifiers = {
         name: VerifierConfig(rig.verifier_key(name), verifier.parameters) for name, verifier in rig.verifiers.items()
     }
-    return Description(rig.policy.name, rig.recipe, rig.policy.parameters, verifiers, rig.policy.width, ttc=__version__)
+    policy = rig.policy
+    return Description(
+        policy.name, rig.recipe, policy.parameters, verifiers, policy.width, ttc=__version__, layers=rig.layers
+    )
 
 
 def engine(rig: Workbench) -> Engine:
@@ -85,10 +89,10 @@ def engine(rig: Workbench) -> Engine:
 class Worker:
     """Runs an engine; `live` in one thread, the other methods in others."""
 
-    def __init__(self, settings: Settings, verifiers: Sequence[VerifierSpec], beams: int = 0) -> None:
+    def __init__(self, settings: Settings, verifiers: Sequence[VerifierSpec], demand: Demand = NO_DEMAND) -> None:
         self._settings = settings
         self._verifiers = verifiers
-        self._beams = beams
+        self._demand = demand
         self._interrupt = Interrupt()
         self._expected: SimpleQueue[Sequence[Problem]] = SimpleQueue()
         self._inbox: SimpleQueue[Work | None] = SimpleQueue()  # None: look whether to stop
@@ -108,7 +112,7 @@ class Worker:
         """
         try:
             notes = _Notes(self._outbox.put)
-            with workbench(self._settings, self._interrupt, notes, bench=self._verifiers, beams=self._beams) as rig:
+            with workbench(self._settings, self._interrupt, notes, bench=self._verifiers, demand=self._demand) as rig:
                 self._outbox.put(describe(rig))
                 self._work(engine(rig))
         finally:

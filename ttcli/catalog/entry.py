@@ -5,17 +5,14 @@ from __future__ import annotations
 import difflib
 import functools
 import re
-import tomllib
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Literal
 
-from ttcli.errors import ConfigError, ModelError
+from ttcli.catalog.table import Table, read_table
+from ttcli.errors import ModelError
 
 DEFAULT_MODEL = "qwen2.5-coder-0.5b"
-
-D = TypeVar("D")
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +22,7 @@ class Template:
     rule: str = "gguf"  # the GGUF's own chat template, the only rule so far
     system: str | None = None  # None: no system message of ours
     step_separator: str = "\n\n"
+    revise: str | None = None  # what is said to a solution, to have another one; None: the usual words
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +143,7 @@ def _catalog(folder: Path) -> tuple[tuple[str, Entry], ...]:
 
 def read_entry(path: Path) -> Entry:
     """The model of one TOML file; raises ConfigError that names the file and the key."""
-    table = _read(path)
+    table = read_table(path)
     table.check("version", table.number("version") == 1, "must be 1")
     entry = Entry(
         name=table.text("name"),
@@ -175,20 +173,13 @@ def read_entry(path: Path) -> Entry:
 
 def read_form(path: Path) -> PrmForm:
     """The form of a process reward model from a TOML with nothing but the table [verifier]; raises ConfigError."""
-    table = _read(path)
+    table = read_table(path)
     form = _prm_form(table.table("verifier"))
     table.close()
     return form
 
 
-def _read(path: Path) -> _Table:
-    try:
-        return _Table(str(path), "", tomllib.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError) as error:
-        raise ConfigError(f"{path}: {error}") from error
-
-
-def _prm_form(table: _Table) -> PrmForm:
+def _prm_form(table: Table) -> PrmForm:
     table.check("kind", table.text("kind") == "prm", "must be 'prm'")
     good, bad = table.text("good"), table.text("bad")
     form: PrmForm
@@ -209,20 +200,22 @@ def _prm_form(table: _Table) -> PrmForm:
     return form
 
 
-def _template(table: _Table) -> Template:
+def _template(table: Table) -> Template:
     default = Template()
     template = Template(
         rule=table.text("rule"),
         system=table.text_or("system", default.system),
         step_separator=table.text_or("step_separator", default.step_separator),
+        revise=table.text_or("revise", default.revise),
     )
     table.check("rule", template.rule == "gguf", "must be 'gguf'")
     table.check("step_separator", template.step_separator != "", "must not be empty")
+    table.check("revise", template.revise is None or template.revise.strip() != "", "must not be empty")
     table.close()
     return template
 
 
-def _source(table: _Table) -> Source:
+def _source(table: Table) -> Source:
     source: Source
     match table.text("kind"):
         case "hub":
@@ -237,73 +230,3 @@ def _source(table: _Table) -> Source:
             raise table.error("kind", "must be 'hub', 'wheels' or 'file'")
     table.close()
     return source
-
-
-class _Table:
-    """A TOML table that is read key by key; a key left over at the end is a mistake."""
-
-    def __init__(self, file: str, place: str, values: Mapping[str, object]) -> None:
-        self._file = file
-        self._place = place  # "" or e.g. "template."
-        self._left = dict(values)
-
-    def error(self, key: str, complaint: str) -> ConfigError:
-        return ConfigError(f"{self._file}: {self._place}{key} {complaint}")
-
-    def check(self, key: str, holds: bool, complaint: str) -> None:
-        if not holds:
-            raise self.error(key, complaint)
-
-    def text(self, key: str) -> str:
-        value = self._take(key)
-        if not isinstance(value, str):
-            raise self.error(key, f"must be a string, not {value!r}")
-        return value
-
-    def text_or(self, key: str, default: D) -> str | D:
-        return self.text(key) if key in self._left else default
-
-    def has(self, key: str) -> bool:
-        return key in self._left
-
-    def number(self, key: str) -> int:
-        value = self._take(key)
-        if type(value) is not int:  # a bool is an int to isinstance
-            raise self.error(key, f"must be a whole number, not {value!r}")
-        return value
-
-    def positive(self, key: str) -> int:
-        value = self.number(key)
-        self.check(key, value > 0, f"must be positive, not {value}")
-        return value
-
-    def pattern(self, key: str) -> str:
-        value = self.text(key)
-        try:
-            value.format(part=1)
-        except (LookupError, ValueError, AttributeError) as error:
-            raise self.error(key, f"may hold {{part}} or {{part:02}} and no other placeholder: {value!r}") from error
-        return value
-
-    def table(self, key: str) -> _Table:
-        return self._nested(key, self._take(key), key)
-
-    def tables(self, key: str) -> list[_Table]:
-        value = self._take(key)
-        if not isinstance(value, list) or not value:
-            raise self.error(key, f"must be one or more [[{key}]] tables")
-        return [self._nested(key, each, f"{key}[{number}]") for number, each in enumerate(value, start=1)]
-
-    def close(self) -> None:
-        for key in self._left:
-            raise self.error(key, "is not a known key")
-
-    def _take(self, key: str) -> object:
-        if key not in self._left:
-            raise self.error(key, "is missing")
-        return self._left.pop(key)
-
-    def _nested(self, key: str, value: object, place: str) -> _Table:
-        if not isinstance(value, dict):
-            raise self.error(key, f"must be a table, not {value!r}")
-        return _Table(self._file, f"{self._place}{place}.", value)

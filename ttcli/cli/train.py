@@ -19,11 +19,12 @@ from ttcli.cli.signals import interrupted_by_ctrl_c
 from ttcli.errors import TtcError, UsageError
 
 if TYPE_CHECKING:
-    from ttcli.bench.store import Run, Store
+    from ttcli.bench.store import Store
     from ttcli.interrupt import Interrupt
     from ttcli.terminal.train import TrainDisplay
     from ttcli.train.card import Trained
-    from ttcli.train.collect import Lesson
+    from ttcli.train.lesson import Lesson
+    from ttcli.train.parts import Part
 
 train_app = typer.Typer(no_args_is_help=True, help="Train a verifier for a model, from its own solutions.")
 
@@ -36,7 +37,8 @@ def verifier(
     model: options.Model = None,
     samples: Annotated[int, option("--samples", "-k", env=None, says="Solutions of each problem to draw.")] = 8,
     solutions: Annotated[
-        Path | None, option("--solutions", env=None, says="Take these, sampled elsewhere: problem_index, text, finish.")
+        Path | None,
+        option("--solutions", env=None, says="Take these where there are any: problem_index, text, finish."),
     ] = None,
     rollouts: Annotated[
         int, option("--rollouts", env=None, says="Other ends to draw of each solution, from one of its steps on.")
@@ -79,15 +81,15 @@ def verifier(
 
     ttc train verifier gsm8k_train.jsonl --limit 200
 
-    ttc train verifier gsm8k_train.jsonl --limit 55 --solutions rollouts.jsonl -o gsm8k
+    ttc train verifier gsm8k_train.jsonl --limit 162 --solutions rollouts.jsonl -o gsm8k
 
     Then: ttc solve "..." --method best-of-n --verifier head:gsm8k
     """
     from ttcli.bench.dataset import read_dataset, select
     from ttcli.bench.store import Store
     from ttcli.settings import Machine, Sampling, Settings
-    from ttcli.train.collect import Lesson, Source, split
     from ttcli.train.given import read_solutions
+    from ttcli.train.lesson import Lesson, Source, split
 
     for name, number, least in (("--samples", samples, 2), ("--rollouts", rollouts, 0)):
         if number < least:
@@ -138,7 +140,8 @@ def _train(store: Store, lesson: Lesson, wishes: _Wishes) -> int:
 
     interrupt = Interrupt()
     resume = f"go on with: {shlex.join(lesson.command)}"
-    with TrainDisplay(None if wishes.quiet else sys.stderr, lesson.task, len(lesson.rows)) as screen:
+    to_draw = len(lesson.rows) - len(lesson.given)
+    with TrainDisplay(None if wishes.quiet else sys.stderr, lesson.task, to_draw) as screen:
         collected = _collect(store, lesson, interrupt, screen, quiet=wishes.quiet)
         try:
             trained = _fit(store, lesson, collected, screen) if collected else None
@@ -158,7 +161,7 @@ def _train(store: Store, lesson: Lesson, wishes: _Wishes) -> int:
 class _Collected(NamedTuple):
     """Solutions with their states, in the store."""
 
-    run: Run
+    parts: tuple[Part, ...]
     layers: tuple[int, ...]
 
 
@@ -178,7 +181,7 @@ def _collect(
             begun = True
             for progress in collection.go():
                 screen.show(progress)
-            return _Collected(collection.run, collection.layers) if collection.finished else None
+            return _Collected(collection.parts, collection.layers) if collection.finished else None
     except TtcError as error:
         if begun:  # what was drawn is kept
             command = shlex.join(lesson.command)

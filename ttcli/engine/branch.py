@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import takewhile
 from typing import NamedTuple
 
 import numpy as np
@@ -43,6 +44,11 @@ class Branch:
         """Whether a sequence id reaches it."""
         return self.seq >= 0
 
+    @property
+    def lineage(self) -> list[Branch]:
+        """The branches from the root down to it."""
+        return [*(self.parent.lineage if self.parent else ()), self]
+
     def forget(self) -> None:
         """Drop the row, and the states it was computed from."""
         self.row = None
@@ -54,6 +60,34 @@ class Branch:
         while node is not None and node is not other:
             node = node.parent
         return node is other
+
+
+class Beginning(NamedTuple):
+    """Where a text can stand on cells that are there."""
+
+    branch: Branch | None  # None: on none
+    length: int  # tokens of the text that have cells down to there; of the branch's own perhaps only the first
+
+
+def beginning(ids: Sequence[int], growing: Iterable[Branch], finished: Iterable[Branch]) -> Beginning:
+    """The branch whose cells hold the most of the beginning of a text, of whose tokens at least one is left to decode.
+
+    Of those that still grow all tokens must be in it; a finished one may be cut back to those that are.
+    """
+    candidates = [_beginning(ids, branch, whole=True) for branch in growing]
+    candidates += [_beginning(ids, branch, whole=branch.standing != 1) for branch in finished]
+    return max(candidates, key=lambda each: each.length, default=Beginning(None, 0))
+
+
+def _beginning(ids: Sequence[int], branch: Branch, *, whole: bool) -> Beginning:
+    found, length = None, 0
+    for node in branch.lineage:
+        pairs = zip(node.tokens[: node.cached], ids[length:-1], strict=False)
+        same = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
+        if same < len(node.tokens) and (whole or node is not branch or not same):
+            break
+        found, length = node, length + same
+    return Beginning(found, length)
 
 
 class Piece(NamedTuple):

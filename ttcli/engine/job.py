@@ -33,6 +33,7 @@ class Job:
         "branch",
         "ended",
         "grown",
+        "keep",
         "parent",
         "rng",
         "sampler",
@@ -40,7 +41,10 @@ class Job:
         "until",
     )
 
-    def __init__(self, parent: Branch, sampler: Sampler, until: Until, rng: np.random.Generator) -> None:
+    def __init__(
+        self, parent: Branch, sampler: Sampler, until: Until, rng: np.random.Generator, *, keep: bool = False
+    ) -> None:
+        self.keep = keep  # its cells, when it has come to its end
         self.parent = parent
         self.branch = Branch(parent)
         self.sampler = sampler

@@ -193,11 +193,12 @@ class Scheduler:
         """Whether a branch to be filled is resident, with cells for all of it promised."""
         if branch.resident:
             return True
+        base, need = self.session.base(branch), self.session.missing(branch)
         # a fill that crowds out a text under way would be evicted for that text, and filled, and evicted ...
         growth = sum(self._outlook(job, _LITTLE_MORE) for job in self._running)
-        if self._running and branch.length + growth > self._unclaimed():
+        if self._running and need + growth > self._unclaimed(base):
             return False
-        if not (self._make_room(self._promised + branch.length) and self._make_sequence()):
+        if not (self._make_room(self._promised + need, keep=base) and self._make_sequence(base)):
             return False
         known = len(branch.tokens)
         self.session.attach(branch, aside=True)
@@ -268,7 +269,7 @@ class Scheduler:
         if job.finished:
             self._running.remove(job)
             self._expected += (job.grown - self._expected) / 8
-            if job.ended is Ended.OPEN:
+            if job.ended is Ended.OPEN or job.keep:
                 self._idle.add(job.branch)
                 self._touch(job.branch)
             else:

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ttcli.engine import machine
+from ttcli.engine.adapter import Adapter
 from ttcli.engine.batch import BatchArrays
 from ttcli.engine.branch import Branch, Piece, States
 from ttcli.engine.library import forget_log, last_words, library
@@ -42,6 +43,8 @@ class Session:
 
     `halted` is asked during every decode, about once per graph node; when it says yes, the decode raises Aborted.
 
+    `adapter` changes the weights, for this context alone.
+
     `observe` names layers, from 0, the last one excepted: a decode leaves their outputs for each row in `states`.
 
     Raises:
@@ -59,6 +62,7 @@ class Session:
         streams: bool = False,
         threads: int | None = None,
         flash_attention: bool = True,
+        adapter: Adapter | None = None,
         observe: Sequence[int] = (),
         halted: Callable[[], bool] | None = None,
     ) -> None:
@@ -75,6 +79,8 @@ class Session:
         self.sequences = min(MAX_SEQUENCES, sequences or width + SPARE_SEQUENCES)
         self.streams = streams
         self._context = self._create(cells, flash_attention)
+        if adapter is not None:
+            adapter.put_on(self._context)
         self._memory = lib.llama_get_memory(self._context)
         self.batch = int(lib.llama_n_batch(self._context))
         self.cells = int(lib.llama_n_ctx(self._context))
@@ -152,7 +158,7 @@ class Session:
         if not self._free or branch.standing:
             reason = "it has cells already" if branch.standing else f"all {self.sequences} sequence ids are in use"
             raise BackendError(f"a branch cannot be made resident: {reason}")
-        parent = self._base(branch)
+        parent = self.base(branch)
         while branch.parent is not parent:
             assert branch.parent is not None  # `parent` is among its ancestors
             branch.tokens[:0] = branch.parent.tokens
@@ -196,6 +202,14 @@ class Session:
         else:
             self._lib.llama_memory_seq_cp(self._memory, source, target, -1, length)
 
+    def shorten(self, branch: Branch, size: int) -> None:
+        """Leave a resident branch that nobody stands on its first `size` tokens, all of which have cells."""
+        self._lib.llama_memory_seq_rm(self._memory, branch.seq, branch.start + size, -1)
+        self.cells_used -= branch.cached - size
+        branch.cached = size
+        del branch.tokens[size:]
+        branch.forget()
+
     def detach(self, branch: Branch) -> None:
         """Take a branch's sequence id away; its cells are free at once unless another branch stands on them."""
         if not branch.resident:
@@ -215,10 +229,10 @@ class Session:
 
     def missing(self, branch: Branch) -> int:
         """Tokens to decode if a branch that is not resident were made so."""
-        base = self._base(branch)
+        base = self.base(branch)
         return branch.length - (base.length if base else 0)
 
-    def _base(self, branch: Branch) -> Branch | None:
+    def base(self, branch: Branch) -> Branch | None:
         """The nearest ancestor that has all its cells, as one has while anybody stands on it, resident or not."""
         parent = branch.parent
         while parent is not None and (not parent.standing or parent.pending):

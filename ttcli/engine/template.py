@@ -60,7 +60,7 @@ class ChatTemplate:
         """The chat as spans of template text and message text.
 
         Raises:
-            ModelError: the template fails, or what it makes does not hold every message of the user.
+            ModelError: the template fails, or what it makes does not hold every message but the system's.
         """
         marked = [{**message, "content": f"{_FENCE}{number}{_FENCE}"} for number, message in enumerate(messages)]
         try:
@@ -74,10 +74,10 @@ class ChatTemplate:
             raise ModelError(f"the chat template of {self._model.path.name} fails: {error}") from error
         # every odd part is a message's number; templates commonly strip the content, so we do
         parts = rendered.split(_FENCE)
-        numbers = {str(number) for number, message in enumerate(messages) if message["role"] == "user"}
+        numbers = {str(number) for number, message in enumerate(messages) if message["role"] != "system"}
         if not numbers <= set(parts[1::2]) <= {str(number) for number in range(len(messages))}:
             raise ModelError(
-                f"the chat template of {self._model.path.name} drops or alters what the user says",
+                f"the chat template of {self._model.path.name} drops or alters what was said",
                 hint="choose another model: ttc models list",
             )
         spans = [

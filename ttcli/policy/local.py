@@ -5,28 +5,25 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
+from functools import partial
 
-from ttcli.engine import machine
+from ttcli.engine.adapter import Adapter
 from ttcli.engine.branch import Branch
 from ttcli.engine.job import Job, Until
 from ttcli.engine.model import Model
 from ttcli.engine.sampling import Sampler, generator
 from ttcli.engine.scheduler import Scheduler
-from ttcli.engine.session import SPARE_SEQUENCES, Aborted, Session
+from ttcli.engine.session import Aborted
 from ttcli.engine.template import ChatTemplate
-from ttcli.errors import ModelError, PromptTooLong
+from ttcli.errors import PromptTooLong
 from ttcli.policy.call import Call, Text
+from ttcli.policy.context import Context
 from ttcli.policy.prompt import Prompt
 from ttcli.policy.protocol import Extend, Extension, Growth, Load
 from ttcli.problem import Problem
 from ttcli.tree import Ended, Prefix, Step
 
-_CELLS_PER_TEXT = 384  # in one buffer for all: more is seldom needed, and preemption copes when it is
-_CELL_BLOCK = 256  # llama.cpp rounds the cells of a stream up to these
-_SPARE = 4  # streams beside the texts': prompts
-_ENOUGH = 16  # texts in streams of their own are at least as fast as any number in one buffer
-_MEMORY_SHARE = 0.5  # of what is available that the cells may take
-_MODEST = 400_000_000  # bytes
+_NOTHING = Problem("")
 
 
 class LocalPolicy:
@@ -39,6 +36,8 @@ class LocalPolicy:
         width: texts that grow in one batch at most.
         cells: KV cells; None: enough for `width` usual solutions, within the memory that is free.
         branches: prefixes that wait to be extended, beside the texts that grow, as many as a search holds at once.
+        attempts: earlier solutions that the prompt of a revision shows at most; 0: there will be no revisions.
+        reviser: draws the revisions, on the same weights, in a context of its own; None: the model itself draws them.
         observe: layers whose outputs the steps carry; see `Step.states`.
         interrupted: asked during every decode.
 
@@ -57,6 +56,8 @@ class LocalPolicy:
         width: int,
         cells: int | None = None,
         branches: int = 0,
+        attempts: int = 0,
+        reviser: Adapter | None = None,
         observe: Sequence[int] = (),
         threads: int | None = None,
         interrupted: Callable[[], bool] | None = None,
@@ -70,17 +71,27 @@ class LocalPolicy:
         self._prompt = prompt
         self._sampler = sampler
         self._max_tokens = max_tokens
-        self._cells = cells
-        self._held = branches
-        self._observe = tuple(observe)
-        self._threads = threads
         self._interrupted = interrupted or (lambda: False)
-        self._scheduler: Scheduler | None = None  # made when the first prompt is known
-        self._branches: dict[int, Branch] = {}  # of prefixes that can be extended
+        turn = len(self.encode(_NOTHING, ("",))) - len(self.encode(_NOTHING)) if attempts else 0
+        make = partial(
+            Context,
+            model,
+            name,
+            max_tokens=max_tokens,
+            width=width,
+            cells=cells,
+            held=branches,
+            turn=turn,
+            observe=tuple(observe),
+            threads=threads,
+            interrupted=self._interrupted,
+        )
+        self._plain = make(attempts=0 if reviser else attempts, adapter=None)
+        self._revising = make(attempts=attempts, adapter=reviser) if reviser else self._plain
+        self._contexts = list(dict.fromkeys((self._plain, self._revising)))
         self._claimed: set[int] = set()  # prefixes whose own tokens have been charged to an extension
         self._calls: list[Call] = []  # of `extend`, under way
         self._unshared = 0.0  # seconds of decodes in which no text grew: the next ones pay for their prompt
-        self._usual_prompts = (0, 0)  # tokens of the longest, how many at once
         self._next_id = 0
 
     @property
@@ -88,30 +99,38 @@ class LocalPolicy:
         """Prompt, sampler and token limit."""
         return {
             "template": self.model.chat_template,
-            "prompt": asdict(self._prompt),
+            "prompt": dict(self._prompt.recipe),
             "sampler": asdict(self._sampler),
             "max_tokens": self._max_tokens,
         }
 
     @property
+    def revisions(self) -> Mapping[str, object]:
+        """The words that ask for them."""
+        return {"revise": self._prompt.revise}
+
+    @property
     def load(self) -> Load:
-        """How full its batches were, in the context now in use."""
-        return Load(self._scheduler.session.decodes, self._scheduler.rows) if self._scheduler else Load()
+        """How full its batches were, in the contexts now in use."""
+        loads = [context.load for context in self._contexts]
+        return Load(sum(load.decodes for load in loads), sum(load.rows for load in loads))
 
     def expect(self, problems: Sequence[Problem]) -> None:
         """Size the context for the longest prompt, and for as many prompts at once as could fill the batch."""
-        lengths = (len(self.encode(problem)) for problem in problems)
-        fitting = [length for length in lengths if length + self._max_tokens <= self.model.context]
-        if fitting:
-            self._usual_prompts = (max(fitting), min(len(fitting), self.width))
+        lengths = [len(self.encode(problem)) for problem in problems]
+        for context in self._contexts:
+            context.expect(lengths)
 
-    def encode(self, problem: Problem) -> list[int]:
-        """The tokens of a problem up to where its solution begins."""
-        return self._template.encode(self._prompt.messages(problem))
+    def encode(self, problem: Problem, attempts: Sequence[str] = ()) -> list[int]:
+        """The tokens of a problem, and of attempts at it, up to where a solution begins."""
+        return self._template.encode(self._prompt.messages(problem, attempts))
 
-    def start(self, problem: Problem) -> Prefix:
-        """The root of a problem; nothing is decoded until it is extended."""
-        ids = self.encode(problem)
+    def start(self, problem: Problem, *, attempts: Sequence[str] = ()) -> Prefix:
+        """The root of a problem, or of a revision; nothing is decoded until it is extended."""
+        shown, ids = tuple(attempts), self.encode(problem, attempts)
+        while shown and len(ids) + self._max_tokens > self._revising.longest:
+            shown = shown[1:]
+            ids = self.encode(problem, shown)
         need, context = len(ids) + self._max_tokens, self.model.context
         if need > context:
             fits = context - len(ids)
@@ -120,8 +139,10 @@ class LocalPolicy:
                 f"but {self.name} has a context of {context}",
                 hint=f"--max-tokens {fits}" if fits > 0 else "shorten it, or choose a model with a longer context",
             )
-        self._reserve(len(ids))
-        return self._handle(Prefix(problem, 0, prompt_tokens=len(ids)), Branch(None, ids))
+        branch, known = self._revising.revision(ids) if shown else (self._plain.root(ids), 0)
+        self.width = self._plain.width
+        root = Prefix(problem, 0, prompt_tokens=len(ids), attempts=shown, known_tokens=known)
+        return self._handle(root, branch)
 
     def resume(self, root: Prefix, steps: Sequence[Step]) -> Prefix:
         """What was written elsewhere, or long ago, on a root: to be extended as if it had been drawn here.
@@ -129,7 +150,8 @@ class LocalPolicy:
         Each step is tokenized by itself, which may differ from the tokens that were drawn.
         """
         tokens = [token for step in steps for token in self.model.tokenize(step.text, special=False)]
-        return self._handle(replace(root, steps=tuple(steps)), Branch(self._branches[root.id], tokens))
+        branch = Branch(self._context(root).branches[root.id], tokens)
+        return self._handle(replace(root, steps=tuple(steps)), branch)
 
     def extend(
         self, requests: Iterable[Extend | None], *, stop: Callable[[int], bool] = lambda _tokens: False
@@ -145,89 +167,44 @@ class LocalPolicy:
                 yield self._read(call)
         finally:
             self._calls.remove(call)
-            self._forget(call.texts)
+            for job, text in call.texts.items():
+                self._context(text.prefix).cancel([job])
 
     def release(self, prefixes: Iterable[Prefix]) -> None:
         """Free the cells of prefixes."""
         for prefix in prefixes:
-            branch = self._branches.pop(prefix.id, None)
-            if branch is not None:
-                self.scheduler.release(branch)
+            self._context(prefix).release(prefix.id)
             self._claimed.discard(prefix.id)
 
     def close(self) -> None:
-        """Free the context."""
-        if self._scheduler is not None:
-            self._scheduler.session.close()
-            self._scheduler = None
-            self._branches.clear()
+        """Free the contexts."""
+        for context in self._contexts:
+            context.close()
 
     @property
     def scheduler(self) -> Scheduler:
-        """The scheduler, for its statistics.
+        """The scheduler of all that is no work of a reviser, for its statistics.
 
         Raises:
             ModelError: nothing has been started.
         """
-        if self._scheduler is None:
-            raise ModelError(f"{self.name} has not been given a problem")
-        return self._scheduler
+        return self._plain.scheduler
 
-    def _reserve(self, prompt: int) -> None:
-        """Have a context that holds this prompt and an answer; a small one is replaced while it holds nothing."""
-        need = prompt + self._max_tokens
-        if self._scheduler is not None:
-            if need <= self._scheduler.session.longest:
-                return
-            if self._branches or self._scheduler.busy:
-                raise PromptTooLong(
-                    f"the prompt takes {prompt} tokens and the answer up to {self._max_tokens}, "
-                    f"but the context in use has {self._scheduler.session.longest} cells",
-                    hint="give it a run of its own",
-                )
-            self.close()
-        longest, prompts = self._usual_prompts
-        self._scheduler = Scheduler(self._session(max(longest, prompt), max(prompts, 1)))
-
-    def _session(self, prompt: int, prompts: int) -> Session:
-        """A context for so many prompts of this length: in streams on a CPU that has the memory, else in one buffer."""
-        need, affordable = prompt + self._max_tokens, self._affordable(prompts)
-        texts = affordable // (need + _CELL_BLOCK) - _SPARE - self._held
-        # a GPU's memory is not known here, and one buffer takes less of it
-        streams = self._cells is None and texts >= min(self.width, _ENOUGH) and not machine.has_gpu()
-        if streams:
-            self.width = min(self.width, texts)
-        usual = prompts * prompt + (self.width + self._held) * min(self._max_tokens, _CELLS_PER_TEXT)
-        return Session(
-            self.model,
-            cells=need if streams else max(need, self._cells or min(usual, affordable)),
-            width=self.width,
-            sequences=self.width + self._held + (_SPARE if streams else SPARE_SEQUENCES),
-            streams=streams,
-            threads=self._threads,
-            flash_attention=not streams,
-            observe=self._observe,
-            halted=self._interrupted,
-        )
-
-    def _affordable(self, prompts: int) -> int:
-        """Cells that may be taken: for one problem a modest part of any machine, for many as much as half of it."""
-        memory = machine.available_memory()
-        if memory is None:
-            return self.model.context * self.width
-        share = int(memory * _MEMORY_SHARE)
-        return (share if prompts > 1 else min(share, _MODEST)) // self.model.cell_bytes
+    def _context(self, prefix: Prefix) -> Context:
+        return self._revising if prefix.attempts else self._plain
 
     def _handle(self, prefix: Prefix, branch: Branch) -> Prefix:
         self._next_id += 1
-        self._branches[self._next_id] = branch
+        context = self._context(prefix)
+        kept = context.branches if prefix.ended is Ended.OPEN else context.finished
+        kept[self._next_id] = branch
         return replace(prefix, id=self._next_id)
 
     def _pull(self, call: Call) -> bool:
         """Submit requests while there is room; whether anything is under way."""
         # a call that finds no place queues one request, lest it end before its turn has come
         while not (call.over or self._interrupted()) and (
-            self._scheduler is None or not call.texts or self.scheduler.room > 0
+            not call.texts or all(context.room > 0 for context in self._contexts)
         ):
             request = next(call.source, None)
             if request is None:
@@ -238,7 +215,8 @@ class LocalPolicy:
 
     def _submit(self, request: Extend) -> tuple[Job, int]:
         prefix = request.prefix
-        branch = self._branches[prefix.id]
+        context = self._context(prefix)
+        branch = context.branches[prefix.id]
         sampler = self._sampler
         if request.temperature is not None:
             sampler = replace(sampler, temperature=request.temperature)
@@ -247,8 +225,8 @@ class LocalPolicy:
             separator=self._prompt.step_separator,
             steps=request.steps if request.until == "step" else None,
         )
-        job = Job(branch, sampler, until, generator(*request.seed))
-        self.scheduler.submit(job)
+        job = Job(branch, sampler, until, generator(*request.seed), keep=request.keep)
+        context.scheduler.submit(job)
         fresh = 0 if prefix.id in self._claimed else branch.pending
         self._claimed.add(prefix.id)
         return job, branch.length - fresh
@@ -261,10 +239,12 @@ class LocalPolicy:
         if asking.over or self._interrupted():
             return False
         began = time.perf_counter()
+        grown, halted = [], False
         try:
-            grown = self.scheduler.step()
+            for context in self._contexts:
+                grown += context.step()
         except Aborted:
-            return False
+            halted = True  # what another context has drawn before counts
         self._unshared += time.perf_counter() - began
         texts = {job: text for call in self._calls for job, text in call.texts.items()}
         for job, token in grown:
@@ -272,11 +252,7 @@ class LocalPolicy:
             texts[job].seconds += self._unshared / len(grown)
         if grown:
             self._unshared = 0.0
-        return True
-
-    def _forget(self, jobs: Iterable[Job]) -> None:
-        if self._scheduler is not None:
-            self._scheduler.cancel(jobs)
+        return not halted
 
     def _read(self, call: Call) -> list[Growth | Extension]:
         """What arrived for one call: tokens, and the extensions that are complete."""
@@ -290,13 +266,13 @@ class LocalPolicy:
         return events
 
     def _cut(self, job: Job, text: Text) -> Extension:
-        self.scheduler.cancel([job])
+        self._context(text.prefix).cancel([job])
         if not job.finished:
             job.cut()
         return self._extension(job, text)
 
     def _extension(self, job: Job, text: Text) -> Extension:
         grown = replace(text.prefix, id=0, steps=(*text.prefix.steps, *job.steps), ended=job.ended)
-        if job.ended is Ended.OPEN:
+        if job.ended is Ended.OPEN or (job.keep and job.ended is not Ended.CUT):
             grown = self._handle(grown, job.branch)
         return Extension(text.number, grown, job.grown, text.shared, text.seconds)

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from ttcli.problem import Problem
 
 INSTRUCTION = "Please reason step by step, and put your final answer within \\boxed{}."
+REVISE = (
+    "This solution may be wrong. Look for its first mistake, and then write the corrected solution in full, "
+    "step by step, with the final answer within \\boxed{}."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,8 +21,17 @@ class Prompt:
     system: str | None = None  # None: whatever the model's template says by itself
     instruction: str = INSTRUCTION
     step_separator: str = "\n\n"
+    revise: str = REVISE  # what is said to a solution, to have another one
 
-    def messages(self, problem: Problem) -> list[dict[str, str]]:
-        """The chat that asks for a solution."""
+    @property
+    def recipe(self) -> Mapping[str, object]:
+        """What of it has a part in a solution that is no revision."""
+        return {"system": self.system, "instruction": self.instruction, "step_separator": self.step_separator}
+
+    def messages(self, problem: Problem, attempts: Sequence[str] = ()) -> list[dict[str, str]]:
+        """The chat that asks for a solution, or for another one after these attempts."""
         system = [{"role": "system", "content": self.system}] if self.system is not None else []
-        return [*system, {"role": "user", "content": f"{problem.text}\n{self.instruction}"}]
+        chat = [*system, {"role": "user", "content": f"{problem.text}\n{self.instruction}"}]
+        for attempt in attempts:
+            chat += [{"role": "assistant", "content": attempt}, {"role": "user", "content": self.revise}]
+        return chat

@@ -19,6 +19,7 @@ class Extend:
     until: Literal["step", "answer"] = "answer"
     steps: int = 1  # with until="step": how many
     temperature: float | None = None  # None: the policy's own; 0: greedy
+    keep: bool = False  # where it comes to its end: have a revision go on from what was computed, until released
 
 
 class Growth(NamedTuple):
@@ -66,6 +67,11 @@ class Policy(Protocol):
         ...
 
     @property
+    def revisions(self) -> Mapping[str, object]:
+        """What besides the recipe decides how revisions are distributed, as JSON: the words that ask for them."""
+        ...
+
+    @property
     def load(self) -> Load | None:
         """How full its batches were; None where it cannot tell."""
         ...
@@ -74,11 +80,14 @@ class Policy(Protocol):
         """Learn what will be started, to have room for the longest of them and for as many as fill the batch."""
         ...
 
-    def start(self, problem: Problem) -> Prefix:
-        """The root of a problem.
+    def start(self, problem: Problem, *, attempts: Sequence[str] = ()) -> Prefix:
+        """The root of a problem; with attempts, the oldest first, that of a revision of the last of them.
+
+        What was computed for earlier solutions that are kept, or for other roots, is not computed again where the
+        tokens are the same. The oldest attempts are left out where all do not fit; the root says which are in.
 
         Raises:
-            PromptTooLong: the prompt and one answer do not fit the model's context.
+            PromptTooLong: the prompt without attempts and one answer do not fit the model's context.
         """
         ...
 

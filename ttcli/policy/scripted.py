@@ -29,6 +29,7 @@ class Line:
     score: float = 0.5  # the verifier's opinion of the whole and of each step, in [0, 1]
     length: bool = False  # it runs into the token limit instead of ending
     scores: tuple[float, ...] | None = None  # its opinion after each step, in [0, 1]; None: `score`, whatever the step
+    after: str | None = None  # it revises an attempt with this in it; None: it revises nothing, or what has no other
 
     def __post_init__(self) -> None:
         if not isinstance(self.text, str):
@@ -53,7 +54,7 @@ class Script:
 
     @classmethod
     def read(cls, path: Path) -> Script:
-        """Read `{"problem text or empty": [{"text": …, "logprob": …, "score": …, "scores": […]}, …]}`.
+        """Read `{"problem text or empty": [{"text": …, "logprob": …, "score": …, "scores": […], "after": …}, …]}`.
 
         Raises:
             ModelError: no such file, or not of this form.
@@ -77,12 +78,26 @@ class Script:
             raise ModelError(f"the script has no solution of {problem.text!r}")
         return lines
 
+    def drawn(self, problem: Problem, attempts: Sequence[str]) -> Sequence[Line]:
+        """The solutions that can be drawn for a problem, or as a revision of the last of these attempts.
+
+        Raises:
+            ModelError: the script has none.
+        """
+        lines = self.of(problem)
+        answers = [line for line in lines if attempts and line.after is not None and line.after in attempts[-1]]
+        found = answers or [line for line in lines if line.after is None]
+        if not found:
+            raise ModelError(f"the script has no solution of {problem.text!r} that is no revision")
+        return found
+
 
 class ScriptedPolicy:
     """Draws whole solutions from the script by the request's seed, and gives them out a word at a time.
 
     A prefix goes on with a solution that begins as it does. Texts grow `width` at a time, all by one word per step, as
-    a real batch does. `interrupted` is asked before every step.
+    a real batch does. `interrupted` is asked before every step. A revision goes on from an attempt that was kept, and
+    else from the problem alone; a request for one takes a word.
     """
 
     parameters = 1
@@ -99,6 +114,7 @@ class ScriptedPolicy:
         self.width = width
         self.live: set[int] = set()  # ids of prefixes not released: a test asserts that none is left
         self._script = script
+        self._kept: dict[int, tuple[str, ...]] = {}  # by id of a finished solution: the attempts before it, and it
         self._interrupted = interrupted
         self._between = between  # called before each step; a demonstration sleeps in it
         self._next_id = 0
@@ -111,6 +127,11 @@ class ScriptedPolicy:
         return {}
 
     @property
+    def revisions(self) -> Mapping[str, object]:
+        """Nothing, likewise."""
+        return {}
+
+    @property
     def load(self) -> Load:
         """How full its batches were; each call has batches of its own."""
         return Load(self._decodes, self._rows)
@@ -118,10 +139,14 @@ class ScriptedPolicy:
     def expect(self, problems: Sequence[Problem]) -> None:
         """Any problem finds room."""
 
-    def start(self, problem: Problem) -> Prefix:
-        """The root of a problem."""
-        self._script.of(problem)
-        return self._handle(Prefix(problem, 0, prompt_tokens=len(problem.text.split())))
+    def start(self, problem: Problem, *, attempts: Sequence[str] = ()) -> Prefix:
+        """The root of a problem, or of a revision."""
+        shown = tuple(attempts)
+        self._script.drawn(problem, shown)
+        words = len(problem.text.split())
+        prompt = words + sum(len(_words(attempt)) + 1 for attempt in shown)
+        known = 0 if not shown else prompt - 1 if shown in self._kept.values() else words
+        return self._handle(Prefix(problem, 0, prompt_tokens=prompt, attempts=shown, known_tokens=known))
 
     def extend(
         self, requests: Iterable[Extend | None], *, stop: Callable[[int], bool] = lambda _tokens: False
@@ -152,7 +177,9 @@ class ScriptedPolicy:
 
     def release(self, prefixes: Iterable[Prefix]) -> None:
         """Forget prefixes."""
-        self.live.difference_update(prefix.id for prefix in prefixes)
+        for prefix in prefixes:
+            self.live.discard(prefix.id)
+            self._kept.pop(prefix.id, None)
 
     def close(self) -> None:
         """Nothing to free."""
@@ -166,23 +193,29 @@ class ScriptedPolicy:
         prefix = request.prefix
         if prefix.id not in self.live:
             raise ValueError(f"prefix {prefix.id} has been released or has ended")
-        lines = [line for line in self._script.of(prefix.problem) if line.text.startswith(prefix.text)]
+        known = self._script.drawn(prefix.problem, prefix.attempts)
+        lines = [line for line in known if line.text.startswith(prefix.text)]
         line = lines[0] if request.temperature == 0 else random.Random(repr(request.seed)).choice(lines)
         steps = _steps(line.text, line.logprob)[len(prefix.steps) :] or [Step("", 1, line.logprob)]
-        return _Text(prefix, line, steps[: request.steps] if request.until == "step" else steps)
+        wanted = steps[: request.steps] if request.until == "step" else steps
+        return _Text(prefix, line, wanted, keep=request.keep)
 
     def _finish(self, number: int, text: _Text, *, cut: bool = False) -> Extension:
         prefix = text.so_far() if cut else text.whole()
-        if prefix.ended is Ended.OPEN:
+        if prefix.ended is Ended.OPEN or (text.keep and not cut):
             prefix = self._handle(prefix)
-        return Extension(number, prefix, text.taken, text.prefix.prompt_tokens + text.prefix.tokens)
+            if prefix.ended is not Ended.OPEN:
+                self._kept[prefix.id] = (*prefix.attempts, prefix.text)
+        known = text.prefix.known_tokens if prefix.attempts else text.prefix.prompt_tokens
+        return Extension(number, prefix, text.taken, known + text.prefix.tokens)
 
 
 class _Text:
     """A continuation in the making."""
 
-    def __init__(self, prefix: Prefix, line: Line, steps: Sequence[Step]) -> None:
+    def __init__(self, prefix: Prefix, line: Line, steps: Sequence[Step], *, keep: bool) -> None:
         self.prefix = prefix
+        self.keep = keep
         self.taken = 0  # words
         self._line = line
         self._steps = steps

@@ -102,10 +102,15 @@ class ServerPolicy:
         return {
             "server": self._address.url,
             "model": self.name,
-            "prompt": asdict(self._prompt),
+            "prompt": dict(self._prompt.recipe),
             "sampler": asdict(self._sampler),
             "max_tokens": self._max_tokens,
         }
+
+    @property
+    def revisions(self) -> Mapping[str, object]:
+        """The words that ask for them."""
+        return {"revise": self._prompt.revise}
 
     @property
     def load(self) -> None:
@@ -115,9 +120,13 @@ class ServerPolicy:
     def expect(self, problems: Sequence[Problem]) -> None:
         """Any problem finds room, as far as is known here."""
 
-    def start(self, problem: Problem) -> Prefix:
-        """The root of a problem; nothing is sent until it is extended, and its prompt's tokens are not known."""
-        return Prefix(problem, self._desk.new_id())
+    def start(self, problem: Problem, *, attempts: Sequence[str] = ()) -> Prefix:
+        """The root of a problem, or of a revision.
+
+        Nothing is sent until it is extended. The tokens of its prompt are not known here, so no attempt is left out;
+        what the server does not compute again it says itself.
+        """
+        return Prefix(problem, self._desk.new_id(), attempts=tuple(attempts))
 
     def extend(
         self, requests: Iterable[Extend | None], *, stop: Callable[[int], bool] = lambda _tokens: False

@@ -175,7 +175,7 @@ class Writer:
             sampler = replace(sampler, temperature=request.temperature)
         body = self._dialect.body(
             self._model,
-            self._messages(request.prefix.problem, request.prefix.text + first.draft.kept),
+            self._messages(request.prefix.problem, request.prefix.text + first.draft.kept, request.prefix.attempts),
             sampler,
             max_tokens=max(1, self._left(first)),
             seed=seed_of(*request.seed, first.requests),
@@ -186,9 +186,9 @@ class Writer:
             body["n"] = len(texts)
         return body
 
-    def _messages(self, problem: Problem, answer: str) -> list[dict[str, str]]:
+    def _messages(self, problem: Problem, answer: str, attempts: Sequence[str] = ()) -> list[dict[str, str]]:
         partial_answer = [{"role": "assistant", "content": answer}] if answer else []
-        return [*self._prompt.messages(problem), *partial_answer]
+        return [*self._prompt.messages(problem, attempts), *partial_answer]
 
     async def _require_continuation(self, problem: Problem) -> None:
         """Find out, once, whether the server goes on with a partial answer: it costs two requests of one token.

@@ -5,13 +5,41 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
-from typing import Literal
+from typing import Any, Literal, NamedTuple
 
 from ttcli.cost import Budget, Unit
 from ttcli.errors import UsageError
 
 BEAMS = 16  # where neither the budget nor `n` says how many
 _MOST = 1024  # beams: all are drawn side by side
+
+
+class Setting(NamedTuple):
+    """A setting that a user may write."""
+
+    read: Callable[[str], Any]  # None: the text is none
+    wanted: str  # what it must be
+    example: str
+
+
+def read_settings(name: str, settings: str, known: Mapping[str, Setting]) -> dict[str, Any]:
+    """What a user wrote after the name of a method, `k=3,m=4`, by key.
+
+    Raises:
+        UsageError: a setting that the method does not have or that is given twice, a value that cannot be.
+    """
+    form = f"{name}:{','.join(f'{key}={setting.example}' for key, setting in known.items())}"
+    found: dict[str, Any] = {}
+    for part in settings.split(","):
+        key, _, value = (word.strip() for word in part.partition("="))
+        if key not in known:
+            raise UsageError(f"{name} has no setting {key!r}", hint=form)
+        if key in found:
+            raise UsageError(f"{name} is given {key} twice", hint=form)
+        if (read := known[key].read(value)) is None:
+            raise UsageError(f"{key} of {name} must be {known[key].wanted}, not {value!r}", hint=form)
+        found[key] = read
+    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,19 +57,8 @@ class Dials:
         Raises:
             UsageError: a setting that the method does not have or that is given twice, a value that cannot be.
         """
-        form = f"{name}:{','.join(f'{key}={_EXAMPLES[key]}' for key in self._keys)}"
-        found: dict[str, int | float | str] = {}
-        for part in settings.split(","):
-            key, _, value = (word.strip() for word in part.partition("="))
-            if key not in self._keys:
-                raise UsageError(f"{name} has no setting {key!r}", hint=form)
-            if key in found:
-                raise UsageError(f"{name} is given {key} twice", hint=form)
-            read, wanted = _READ[key]
-            if (number := read(value)) is None:
-                raise UsageError(f"{key} of {name} must be {wanted}, not {value!r}", hint=form)
-            found[key] = number
-        return replace(self, **found)  # type: ignore[arg-type] # mypy does not see which key has which type
+        found = read_settings(name, settings, {key: _SETTINGS[key] for key in self._keys})
+        return replace(self, **found)
 
     def text(self, usual: Dials) -> str:
         """The settings that differ from the usual ones, as `turned` reads them; "" where none does."""
@@ -64,6 +81,15 @@ class Dials:
         if self.t is not None:
             sizes["temperature"] = self.t
         return sizes
+
+    def beside(self, name: str, budget: Budget) -> int:
+        """Prefixes that grow side by side; raises as `sizes` does."""
+        return int(self.sizes(name, budget)["beams"])
+
+    @property
+    def stepwise(self) -> bool:
+        """Whether it is about a search that draws and scores step by step."""
+        return True
 
     @property
     def _keys(self) -> list[str]:
@@ -100,13 +126,14 @@ def nearest_root(number: int) -> int:
     return min((*small, *(number // divisor for divisor in small)), key=lambda divisor: (abs(divisor - root), divisor))
 
 
-def _whole(text: str) -> int | None:
+def whole(text: str) -> int | None:
+    """A count of at least 1; None where the text is none."""
     number = int(text) if text.isdecimal() and len(text) < 9 else 0
     return number if 1 <= number <= _MOST else None
 
 
 def _whole_or_root(text: str) -> int | str | None:
-    return "sqrt" if text == "sqrt" else _whole(text)
+    return "sqrt" if text == "sqrt" else whole(text)
 
 
 def _positive(text: str) -> float | None:
@@ -117,10 +144,9 @@ def _positive(text: str) -> float | None:
     return number if 0 < number < math.inf else None
 
 
-_READ: Mapping[str, tuple[Callable[[str], int | float | str | None], str]] = {
-    "k": (_whole, f"from 1 to {_MOST}"),
-    "m": (_whole_or_root, f"from 1 to {_MOST}, or sqrt"),
-    "t": (_positive, "above 0"),
-    "n": (_whole, f"from 1 to {_MOST}"),
+_SETTINGS: Mapping[str, Setting] = {
+    "k": Setting(whole, f"from 1 to {_MOST}", "1"),
+    "m": Setting(_whole_or_root, f"from 1 to {_MOST}, or sqrt", "4"),
+    "t": Setting(_positive, "above 0", "0.2"),
+    "n": Setting(whole, f"from 1 to {_MOST}", f"{BEAMS}"),
 }
-_EXAMPLES = {"k": 1, "m": 4, "t": 0.2, "n": BEAMS}

@@ -1,10 +1,10 @@
-"""Independent candidates of one problem, as many as asked for and as the budget allows."""
+"""Candidates of one problem, as many as asked for and as the budget allows."""
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Generator, Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 
 from ttcli.answers.extract import extract_answer
 from ttcli.ballot import Ballot
@@ -16,6 +16,17 @@ from ttcli.tree import Candidate, Ended, Node, Prefix
 from ttcli.verifier.protocol import Interrupted, Verifier
 
 Count = Callable[[Sequence[Candidate]], Ballot]
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """A candidate to be begun."""
+
+    index: int
+    prefix: Prefix  # it grows from
+    chain: int | None = None  # see Candidate
+    attempt: int | None = None
+    keep: bool = False  # see Extend
 
 
 def draw(
@@ -30,25 +41,69 @@ def draw(
     temperature: float | None = None,
     verifier: Verifier | None = None,
 ) -> Generator[Event, None, list[Candidate]]:
-    """Draw candidates to their answers, after those drawn `before`; return the new ones by index.
+    """Draw independent candidates to their answers, after those drawn `before`; return the new ones by index.
 
     Ends after `limit` candidates, or when the meter admits no more. Candidate i draws from the generator keyed by
     (seed, problem, i), whatever else is going on. Each is scored by the verifier, if there is one, and voted upon as it
     finishes.
     """
-    first = len(before)
-    under_way: dict[int, int] = {}  # index -> tokens
+    under_way: dict[int, int] = {}
+
+    def starts() -> Iterator[Start | None]:
+        first = len(before)
+        for index in itertools.count(first) if limit is None else range(first, first + limit):
+            while not meter.admits(list(under_way.values())):
+                yield None
+            yield Start(index, root)
+
+    return (
+        yield from grow(
+            starts(),
+            under_way,
+            policy,
+            meter,
+            count=count,
+            seed=seed,
+            before=before,
+            temperature=temperature,
+            verifier=verifier,
+        )
+    )
+
+
+def grow(
+    starts: Iterable[Start | None],
+    under_way: dict[int, int],
+    policy: Policy,
+    meter: Meter,
+    *,
+    count: Count,
+    seed: int,
+    before: Sequence[Candidate],
+    temperature: float | None = None,
+    verifier: Verifier | None = None,
+    ended: Callable[[Start, Prefix], None] = lambda _start, _prefix: None,
+) -> Generator[Event, None, list[Candidate]]:
+    """Draw the candidates of these starts, of which None means "none now"; return them by index.
+
+    `under_way` is kept up to date for whoever decides on the next start: tokens of those that grow, by index. `ended`
+    is told of each before the next start is asked for.
+    """
+    begun: list[Start] = []  # by number of their requests
     opened: list[int] = []
     drawn: list[Candidate] = []
 
     def requests() -> Iterator[Extend | None]:
-        for index in itertools.count(first) if limit is None else range(first, first + limit):
-            while not meter.admits(list(under_way.values())):
+        for start in starts:
+            if start is None:
                 yield None
-            under_way[index] = 0
-            opened.append(index)
+                continue
+            under_way[start.index] = 0
+            begun.append(start)
+            opened.append(start.index)
             meter.add(Cost(generations=1))
-            yield Extend(root, seed=(seed, root.problem.key, index), temperature=temperature)
+            key = (seed, start.prefix.problem.key, start.index)
+            yield Extend(start.prefix, seed=key, temperature=temperature, keep=start.keep)
 
     for happenings in policy.extend(requests(), stop=lambda tokens: not meter.allows(tokens)):
         yield from map(Opened, opened)
@@ -56,15 +111,17 @@ def draw(
         finished: list[tuple[Candidate, Prefix]] = []
         grown = 0
         for happening in happenings:
-            index = first + happening.request
+            start = begun[happening.request]
             if isinstance(happening, Extension):
-                grown += happening.tokens - under_way.pop(index)  # not all of them need have been seen to grow
+                grown += happening.tokens - under_way.pop(start.index)  # not all of them need have been seen to grow
                 meter.add(Cost(shared_tokens=happening.shared))
-                finished.append((candidate(index, happening.prefix), happening.prefix))
+                ended(start, happening.prefix)
+                new = candidate(start.index, happening.prefix)
+                finished.append((replace(new, chain=start.chain, attempt=start.attempt), happening.prefix))
             else:
-                under_way[index] += 1
+                under_way[start.index] += 1
                 grown += 1
-                yield Grew(index, happening.text)
+                yield Grew(start.index, happening.text)
         meter.add(Cost(policy_tokens=grown, flops=2.0 * policy.parameters * grown))
         for one, prefix in finished:
             if one.ended is not Ended.CUT:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
-from typing import TextIO
+from typing import Any, TextIO
 
 from ttcli.bench.numbers import bounds, p_value, percent, points, points_between, to_tell
 from ttcli.bench.runner import Progress
@@ -33,7 +33,7 @@ class TrainDisplay:
     Args:
         stream: None shows nothing.
         task: that draws the solutions.
-        problems: of the data set.
+        problems: whose solutions are drawn.
     """
 
     def __init__(
@@ -95,7 +95,7 @@ def header(trained: Trained, path: Path, *, marks: Marks = UNICODE) -> list[str]
     facts = {
         "head": f"{path}",
         "model": f"{card['model']}, layer {trained.head.layer}, {trained.chosen.recipe}, {trained.head.aggregation}",
-        "data": card["data"]["name"] + (f", solutions of {card['solutions']['name']}" if card["solutions"] else ""),
+        "data": _origin(card),
         "trained": _counted(trained.train),
         "held out": _counted(trained.held_out),
     }
@@ -178,6 +178,16 @@ def verdict(judgement: Judgement) -> str:
     number = to_tell(found, judgement.problems)
     more = f"; about {number:,} problems would tell" if number else ""
     return f"does not clearly beat majority on held-out problems: {size}{more}"
+
+
+def _origin(card: Mapping[str, Any]) -> str:
+    """The data set and, where a file had some of the solutions, how many these are."""
+    name = str(card["data"]["name"])
+    if card["solutions"] is None:
+        return name
+    given, drawn = (card["train"][origin] + card["held_out"][origin] for origin in ("given", "drawn"))
+    others = f", {drawn:,} drawn" if drawn else ""
+    return f"{name}, {words.counted(given, 'solution')} of {card['solutions']['name']}{others}"
 
 
 def _counted(found: Labelled) -> str:

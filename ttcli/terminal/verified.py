@@ -34,6 +34,7 @@ def _print_step(step: str, score: Text, console: Console, marks: Marks) -> None:
     lines = [marks.line(line) for line in step.strip().splitlines()] or [""]
     wrapped = [part for line in lines for part in Text(line).wrap(console, max(20, console.width - len(_MARGIN)))]
     for number, line in enumerate(wrapped):
+        line.rstrip()
         beside = Text().append_text(score) if number == 0 else Text()  # the style of the score is not that of the step
         beside.pad_right(len(_MARGIN) - beside.cell_len)
         console.print(beside.append_text(line), soft_wrap=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -10,11 +11,11 @@ from typing import Any
 
 import numpy as np
 
-from ttcli.bench.store import Run
-from ttcli.train.collect import Lesson
+from ttcli.bench.config import RunConfig
 from ttcli.train.fit import FOLDS, Trial
 from ttcli.train.judgement import Judgement, Measured, Votes
 from ttcli.train.labels import Labelled
+from ttcli.train.lesson import Lesson
 from ttcli.verifier.head import Head, write_head
 
 
@@ -38,12 +39,12 @@ class Trained:
         write_head(path, self.head)
 
 
-def make_card(lesson: Lesson, run: Run, trained: Trained) -> dict[str, Any]:
+def make_card(lesson: Lesson, config: RunConfig, trained: Trained) -> dict[str, Any]:
     """What the head was made from and how, what cross-validation said, and what it is worth on held-out problems.
 
     Intervals are pairs of bounds, of 95 %; shares and AUCs are in [0, 1].
     """
-    config, solutions = run.config, lesson.solutions
+    solutions, given = lesson.solutions, lesson.given
     return {
         "version": 1,
         "model": config.model,
@@ -51,8 +52,8 @@ def make_card(lesson: Lesson, run: Run, trained: Trained) -> dict[str, Any]:
         "data": {"name": lesson.data.name, "sha256": lesson.data.sha256},
         "solutions": {"name": solutions.name, "sha256": solutions.sha256} if solutions else None,
         "temperature": config.temperature,
-        "train": _counted(trained.train),
-        "held_out": _counted(trained.held_out),
+        "train": _counted(trained.train, given),
+        "held_out": _counted(trained.held_out, given),
         "cross_validation": {"folds": FOLDS, "layers": [_trial(trial) for trial in trained.tried]},
         "chosen": _trial(trained.chosen),
         "figures": _figures(trained.judgement),
@@ -64,11 +65,14 @@ def make_card(lesson: Lesson, run: Run, trained: Trained) -> dict[str, Any]:
     }
 
 
-def _counted(found: Labelled) -> dict[str, Any]:
+def _counted(found: Labelled, given: Collection[int]) -> dict[str, Any]:
     examples = found.examples
+    own = int(np.isin(examples.problem, [*given]).sum())
     return {
         "problems": len(np.unique(examples.problem)),
         "solutions": len(examples.problem),
+        "given": own,
+        "drawn": len(examples.problem) - own,
         "steps": len(examples.labels),
         "right": float(examples.correct.mean()),
         "left_out_without_answer": found.silent,

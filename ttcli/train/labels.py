@@ -16,9 +16,9 @@ from ttcli.train.examples import Examples
 
 
 class Labelled(NamedTuple):
-    """The solutions of a run as examples."""
+    """Solutions as examples."""
 
-    examples: Examples  # positions of problems are those of the run
+    examples: Examples  # positions of problems are those of the figures
     silent: int  # solutions without an answer, which are not among them
     rollouts: int  # that the labels use
     silent_rollouts: int  # without an answer, which they do not

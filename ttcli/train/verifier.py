@@ -5,26 +5,28 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from ttcli.bench.figures import load_figures
-from ttcli.bench.store import Run, Store
+from ttcli.bench.store import Store
 from ttcli.errors import UsageError
 from ttcli.train.card import Trained, make_card
-from ttcli.train.collect import Lesson, Stage
+from ttcli.train.collect import Stage
 from ttcli.train.fit import Trial, choose, fit, solution_scores, trials
 from ttcli.train.judgement import judge
 from ttcli.train.labels import label
+from ttcli.train.lesson import Lesson
+from ttcli.train.parts import Part, figures_of
 from ttcli.train.recipe import RECIPES, Recipe
 
 
 def train_verifier(
-    store: Store, lesson: Lesson, run: Run, layers: Sequence[int], *, recipes: Sequence[Recipe] = RECIPES
+    store: Store, lesson: Lesson, parts: Sequence[Part], layers: Sequence[int], *, recipes: Sequence[Recipe] = RECIPES
 ) -> Iterator[Stage | Trained]:
     """How the fitting goes, and at last what came of it.
 
     Raises:
         UsageError: the solutions do not suffice to train on, or to judge by.
     """
-    seed, figures = lesson.settings.seed, load_figures(store, run)
+    seed, figures = lesson.settings.seed, figures_of(store, parts)
+    config = parts[0].run.config  # in its model and its seed it is like the others
     train = label(store, [figures[at] for at in lesson.training], layers, rollouts=lesson.rollouts)
     held_out = label(store, [figures[at] for at in sorted(lesson.held_out)], layers)
     if not len(held_out.examples.problem):
@@ -39,7 +41,7 @@ def train_verifier(
         tried.append(choose(of_layer))
         yield Stage("layers tried", len(tried), len(layers))
     chosen = choose(found)
-    head = fit(train.examples, chosen, {"model": run.config.model, "weights": run.config.recipe["weights"]}, seed=seed)
+    head = fit(train.examples, chosen, {"model": config.model, "weights": config.recipe["weights"]}, seed=seed)
     scores = head.scores(held_out.examples.states[head.layer])
     judgement = judge(
         held_out.examples,
@@ -48,4 +50,4 @@ def train_verifier(
         seed=seed,
     )
     trained = Trained(head, chosen, tuple(tried), train, held_out, judgement)
-    yield replace(trained, head=replace(head, card=make_card(lesson, run, trained)))
+    yield replace(trained, head=replace(head, card=make_card(lesson, config, trained)))

@@ -1,7 +1,7 @@
 """A trained head as a verifier: it reads the hidden states that the policy's own decodes leave, and so costs nothing.
 
-Solutions that carry none, because they come from a store, a file, a server or another model, are read by a prefill in a
-context of the verifier's own; see `states`.
+Solutions that carry none, because they come from a file, a server or another model, or from a store that has none of
+them, are read by a prefill in a context of the verifier's own; see `states`.
 """
 
 from __future__ import annotations
@@ -84,9 +84,12 @@ class HeadVerifier:
         self._reader.close()
 
     def _own(self, prefix: Prefix) -> Reading | None:
-        """What a prefix carries; None: not the states of the head's model, or not those of every step."""
+        """What a prefix carries; None: not the states of the head's model, or not those of every step.
+
+        Those of a revision were computed with other solutions in view, which the head has not been trained on.
+        """
         states = tuple(step.states for step in prefix.steps)
-        carries = self._carried and all(self._head.layer in each for each in states)
+        carries = self._carried and not prefix.attempts and all(self._head.layer in each for each in states)
         return Reading(states, 0) if carries else None
 
     def _opinion(self, reading: Reading) -> StepScores:
