@@ -120,6 +120,12 @@ class Meter:
         """Wall-clock seconds since the run began."""
         return self._clock() - self._begin
 
+    def part(self, budget: Budget) -> Meter:
+        """A meter of its own for a part of the run, which begins now and ends with the run at the latest."""
+        part = Meter(budget, max_tokens=self._max_tokens, interrupted=self._interrupted, clock=self._clock)
+        part.finished(self._longest)
+        return part
+
     def add(self, cost: Cost) -> None:
         """Count a cost (its seconds are ignored: the meter has its own clock)."""
         self.spent += cost

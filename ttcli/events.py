@@ -107,6 +107,19 @@ class Spent:
 
 
 @dataclass(frozen=True, slots=True)
+class Chose:
+    """The first samples have told how hard the problem is, and so how the rest of the budget is spent."""
+
+    difficulty: float  # the chance that one sample is right, in (0, 1)
+    bin: int  # of the profile, from 1, the easiest
+    bins: int  # that the profile has
+    method: str
+    expected: float | None  # accuracy on such problems, in [0, 1]; None: not known
+    gain: float  # in accuracy over the simple way, as far as it is believed; 0: nothing is shown to be better
+    baseline: str  # the simple way
+
+
+@dataclass(frozen=True, slots=True)
 class Outcome:
     """What a run came to."""
 
@@ -116,6 +129,7 @@ class Outcome:
     cost: Cost
     stopped: Stopped | None  # why it ended before its method was done; None: it was done
     tree: tuple[Node, ...] = ()  # of a search down a tree, by number; () where candidates are drawn in one go
+    chose: Chose | None = None  # None: the method was the same from the beginning
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,4 +141,19 @@ class Solved:
 
 EveryToken = Grew | Wrote | Spent  # too many to be kept
 
-Event = Began | Opened | Grew | Forked | Wrote | Stepped | Valued | Selected | Drawn | Scored | Voted | Spent | Solved
+Event = (
+    Began
+    | Opened
+    | Grew
+    | Forked
+    | Wrote
+    | Stepped
+    | Valued
+    | Selected
+    | Chose
+    | Drawn
+    | Scored
+    | Voted
+    | Spent
+    | Solved
+)

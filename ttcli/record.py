@@ -45,6 +45,7 @@ def outcome_record(outcome: Outcome) -> dict[str, Any]:
         "no_answer": outcome.ballot.abstained,
         "candidates": [asdict(candidate) for candidate in outcome.candidates],
         "tree": [asdict(node) for node in outcome.tree],
+        "chose": asdict(outcome.chose) if outcome.chose else None,
         "cost": cost_record(outcome.cost),
     }
 

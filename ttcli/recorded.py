@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import MISSING, fields, is_dataclass, replace
@@ -14,6 +15,7 @@ from ttcli.cost import Budget, Cost
 from ttcli.errors import UsageError
 from ttcli.events import (
     Began,
+    Chose,
     Drawn,
     Event,
     Forked,
@@ -33,7 +35,8 @@ from ttcli.tree import Node
 
 _NAMES = {int: "whole number", float: "number", str: "text", bool: "truth value"}
 _TICK = 0.1  # seconds
-_EVENTS = {kind.__name__.lower(): kind for kind in (Opened, Forked, Stepped, Valued, Selected, Drawn, Scored, Voted)}
+_KINDS = (Opened, Forked, Stepped, Valued, Selected, Chose, Drawn, Scored, Voted)
+_EVENTS = {kind.__name__.lower(): kind for kind in _KINDS}
 
 
 class Recorded(NamedTuple):
@@ -125,6 +128,7 @@ def read_outcome(content: Mapping[str, Any]) -> Outcome:
             "cost": content["cost"],
             "stopped": content["stopped"],
             "tree": content.get("tree", []),
+            "chose": content.get("chose"),
         },
     )
     _check(outcome)
@@ -144,6 +148,8 @@ def read_event(content: Mapping[str, Any]) -> Event:
 
 def retell(outcome: Outcome) -> Iterator[Event]:
     """How a run went, as far as its outcome tells: round by round, then the candidates one after the other."""
+    if outcome.chose:
+        yield outcome.chose
     grown = {node.parent for node in outcome.tree} | {each.node for each in outcome.candidates}
     for number, nodes in enumerate(_rounds(outcome.tree), 1):
         for node in nodes:
@@ -172,12 +178,16 @@ def _rounds(tree: Sequence[Node]) -> list[list[Node]]:
 
 
 def as_tree(outcome: Outcome) -> Outcome:
-    """The outcome of a search down a tree as it is; of independent candidates with each as a step under the prompt."""
-    if outcome.tree:
-        return outcome
-    numbered = [replace(each, node=each.index + 1) for each in outcome.candidates]
-    tree = [Node(each.index + 1, 0, each.text, each.tokens, each.logprob, each.ended, each.score) for each in numbered]
-    return replace(outcome, candidates=tuple(numbered), tree=tuple(tree))
+    """The outcome with every candidate at the end of a path: those drawn in one go are steps under the prompt."""
+    first = max((node.number for node in outcome.tree), default=0) + 1
+    numbers = itertools.count(first)
+    placed = [replace(each, node=next(numbers)) if each.node is None else each for each in outcome.candidates]
+    own = [
+        Node(each.node, 0, each.text, each.tokens, each.logprob, each.ended, each.score)
+        for each in placed
+        if each.node is not None and each.node >= first
+    ]
+    return replace(outcome, candidates=tuple(placed), tree=(*outcome.tree, *own))
 
 
 def _check(outcome: Outcome) -> None:

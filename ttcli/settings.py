@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from ttcli.catalog.entry import DEFAULT_MODEL
 from ttcli.cost import Budget
 from ttcli.errors import UsageError
 from ttcli.policy.address import Address
-from ttcli.search.methods import Method, parse_method
+from ttcli.search.methods import Demand, Method, parse_method
 from ttcli.verifier.aggregate import Aggregation
 from ttcli.verifier.spec import VerifierSpec
+
+if TYPE_CHECKING:
+    from ttcli.allocate.profile import Profile
 
 MAX_WIDTH = 240  # llama.cpp knows 256 sequences, and prompts take some
 
@@ -55,16 +59,18 @@ class Settings:
     """
 
     model: str | None = DEFAULT_MODEL  # None: the only one that the server of `policy` has
-    method_name: str | None = None  # None: adaptive, or best-of-n where a verifier is named
+    method_name: str | None = None  # None: auto, or best-of-n where a verifier is named
     verifier_name: str | None = None  # None: confidence, where the method needs one
     budget: Budget = field(default_factory=lambda: Budget(16))
     seed: int = 0  # 0 or more
     offline: bool = False
     sampling: Sampling = field(default_factory=Sampling)
     machine: Machine = field(default_factory=Machine)
+    reviser: str | None = None  # a LoRA adapter that draws the revisions; None: the model itself does
     policy: str | None = None  # the URL of an OpenAI-compatible server; None: the engine in this process
     aggregate: Aggregation | None = None  # from scores of steps to that of the whole; None: as the verifier does it
     command_timeout: float = 30.0  # seconds that a verifying command may take for a solution
+    profile: Profile | None = None  # that auto goes by; None: there is none
 
     def __post_init__(self) -> None:
         self.method.check(self.budget)
@@ -75,12 +81,15 @@ class Settings:
         server = self.server
         if self.offline and server is not None and not server.loopback:
             raise UsageError(f"--offline, but {server.name} is another machine", hint="leave out --offline")
+        if self.reviser is not None and server is not None:
+            hint = "leave out --policy, or --reviser"
+            raise UsageError(f"--reviser changes a model that runs here, and {server.name} has its own", hint=hint)
         if not 0 < self.command_timeout < math.inf:
             hint = "--command-timeout 30"
             raise UsageError(f"--command-timeout must be a positive number, not {self.command_timeout:g}", hint=hint)
         if self.verifier_name is not None:
             spec = VerifierSpec.parse(self.verifier_name)
-            if not self.method.needs_verifier:
+            if not self.method.takes_verifier:
                 raise UsageError(
                     f"{self.method.name} scores nothing, so it has no use for a verifier", hint="--method best-of-n"
                 )
@@ -102,12 +111,23 @@ class Settings:
         Raises:
             UsageError: there is none of this name, or it cannot be set so.
         """
-        default = "adaptive" if self.verifier_name is None else "best-of-n"
+        default = "auto" if self.verifier_name is None else "best-of-n"
         return parse_method(default if self.method_name is None else self.method_name)
+
+    def demand(self, method: Method, budget: Budget) -> Demand:
+        """What a method holds in the policy's context; auto, as much as any way in its profile."""
+        if method.advised is None or self.profile is None:
+            return method.demand(budget)
+        from ttcli.allocate.adviser import demand  # numpy: not before it is needed
+
+        return demand(self.profile)
 
     @property
     def verifier(self) -> VerifierSpec | None:
-        """The verifier asked for, or the default of a method that needs one."""
-        if not self.method.needs_verifier:
+        """The verifier asked for, or the default of a method that needs one; of an advised one, the profile's."""
+        method = self.method
+        if method.advised is not None:
+            return VerifierSpec.parse(self.profile.verifier) if self.profile and self.profile.verifier else None
+        if not method.takes_verifier or (self.verifier_name is None and not method.needs_verifier):
             return None
         return VerifierSpec.parse(self.verifier_name or "confidence")

@@ -23,6 +23,8 @@ from ttcli.policy.address import Address
 from ttcli.policy.protocol import Policy
 from ttcli.policy.scripted import Script, ScriptedPolicy, ScriptedVerifier
 from ttcli.problem import Problem
+from ttcli.search.auto import Adviser
+from ttcli.search.methods import NO_DEMAND, Demand
 from ttcli.settings import Settings
 from ttcli.verifier.aggregate import Aggregated
 from ttcli.verifier.confidence import Confidence
@@ -50,6 +52,7 @@ class Workbench:
         weights: Callable[[str | None], str],
         measure: Callable[[], float | None] = lambda: None,
         layers: Sequence[int] = (),
+        reviser: str | None = None,
     ) -> None:
         self.settings = settings
         self.policy = policy
@@ -59,12 +62,27 @@ class Workbench:
         self.interrupt = interrupt
         self.measure = measure  # tokens per second of a full batch; None where that is not known
         self.layers = tuple(layers)  # of the policy's model: those whose hidden states its heads read
+        self._reviser = reviser  # the hash of the adapter that draws revisions; None: there is none
         self._weights = weights  # the hash of a model, by what the user calls it; None: the policy's own
 
     @property
     def recipe(self) -> dict[str, object]:
         """All that decides how solutions are distributed, as JSON."""
         return {"weights": self._weights(None), **self.policy.recipe}
+
+    @property
+    def revisions(self) -> dict[str, object]:
+        """All that decides besides how revisions are distributed, as JSON."""
+        return {"reviser": self._reviser, **self.policy.revisions}
+
+    @property
+    def adviser(self) -> Adviser | None:
+        """What auto asks; None where there is no profile."""
+        if self.settings.profile is None:
+            return None
+        from ttcli.allocate.adviser import ProfileAdviser  # numpy: not before it is needed
+
+        return ProfileAdviser(self.settings.profile)
 
     def verifier_key(self, name: str) -> str:
         """What scores are filed under: equal keys, equal scores."""
@@ -83,7 +101,7 @@ class Workbench:
         meter = Meter(
             settings.budget, max_tokens=settings.sampling.max_tokens, interrupted=lambda: self.interrupt.requested
         )
-        events = settings.method.run(problem, self.policy, verifier, meter, seed=settings.seed)
+        events = settings.method.run(problem, self.policy, verifier, meter, seed=settings.seed, adviser=self.adviser)
         yield Began(
             problem,
             settings.method.name,
@@ -116,6 +134,9 @@ def workbench(
         ModelError, DownloadError, BackendError: a model that cannot be had, loaded or used.
         UsageError: settings that do not go together.
     """
+    demand = settings.demand(settings.method, settings.budget) if bench is None else demand
+    if settings.reviser is not None and not demand.attempts:
+        raise UsageError("nothing is revised here, so there is nothing to do for a reviser", hint="--method revise")
     alone = [settings.verifier] if settings.verifier else []
     specs = alone if bench is None else bench
     check(specs, settings)
@@ -129,7 +150,6 @@ def workbench(
             file = Path(name.removeprefix(SCRIPTED))
             yield _scripted(file, settings, specs, interrupt, Workshop(settings, interrupt, progress, stack))
         else:
-            demand = demand if bench is not None else settings.method.demand(settings.budget)
             yield _local(name, settings, specs, at_once, demand, observe, interrupt, progress, stack)
 
 
@@ -179,6 +199,8 @@ def _scripted(
 ) -> Workbench:
     script = Script.read(file)
     policy = ScriptedPolicy(script, width=settings.machine.width or 4, interrupted=interrupt)
+    if settings.reviser is not None:
+        raise UsageError("a script has no weights for --reviser to change", hint="leave it out")
     if any(spec.kind == "judge" for spec in specs):
         raise UsageError("a script cannot judge", hint="--verifier scripted")
     if any(spec.kind == "head" for spec in specs):
@@ -211,6 +233,7 @@ def _local(
 ) -> Workbench:
     # the engine brings numpy and llama.cpp: not before they are needed
     from ttcli.engine import machine
+    from ttcli.engine.adapter import Adapter
     from ttcli.engine.tune import speeds
     from ttcli.policy.local import LocalPolicy
 
@@ -224,6 +247,7 @@ def _local(
         width = min(width, at_once)
     width = settings.machine.width or width
     layers = _read_by_heads(specs, local)
+    adapter = workshop.resolve(settings.reviser) if settings.reviser is not None else None
     policy = LocalPolicy(
         model,
         name=local.entry.name if local.entry else local.path.name,
@@ -233,7 +257,7 @@ def _local(
         width=width,
         branches=_HELD * max(demand.beams, width) if demand.beams else 0,
         attempts=demand.attempts,
-        reviser=reviser,
+        reviser=Adapter(model, adapter.path) if adapter else None,
         observe=sorted({*observe(model.layers), *layers}),
         threads=threads,
         interrupted=interrupt,
@@ -248,6 +272,7 @@ def _local(
         lambda other: fingerprint(resolve(name if other is None else other, offline=True, progress=progress)),
         lambda: next(iter(speeds(model, widths=[policy.width], threads=threads, halted=interrupt))).tokens_per_second,
         layers,
+        fingerprint(adapter) if adapter else None,
     )
 
 

@@ -12,7 +12,7 @@ from ttcli.allocate.evidence import Bounds
 from ttcli.allocate.logistic import Logistic, Term
 from ttcli.allocate.marginal import Gains
 from ttcli.allocate.optimal import Choice
-from ttcli.allocate.profile import Made, Profile, fitting, parse, profiles, read_profile, render, write_profile
+from ttcli.allocate.profile import Made, Profile, parse, profiles, read_profile, render, write_profile
 from ttcli.errors import ConfigError
 
 numbers = st.floats(allow_nan=False, allow_infinity=False)
@@ -108,8 +108,8 @@ def test_profiles_are_kept_listed_and_matched(tmp_path: Path, monkeypatch: pytes
         assert read_profile(path) == each
     assert path == tmp_path / "profiles" / "new.toml"
     assert profiles() == [old, new, other]
-    assert fitting(profiles(), "ab12", "cd34") == new
-    assert fitting(profiles(), "ab12", "") is None
+    assert [each.name for each in profiles() if each.fits("ab12", "cd34")] == ["dev", "new"]
+    assert not any(each.fits("ab12", "") for each in profiles())
 
 
 def test_a_profile_takes_the_place_of_one_with_its_name(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from ttcli.interrupt import Interrupt
 from ttcli.policy.protocol import Extend, Extension, Growth
 from ttcli.policy.scripted import Line, Script, ScriptedPolicy, ScriptedVerifier
 from ttcli.problem import Problem
+from ttcli.search.auto import Adviser
 from ttcli.tree import Prefix
 from ttcli.verifier.protocol import StepScores, Verifier
 
@@ -81,6 +82,7 @@ class ScriptedRig:
     verifiers: Mapping[str, Verifier] = field(default_factory=dict)
     interrupt: Interrupt = field(default_factory=Interrupt)
     layers: Sequence[int] = ()
+    adviser: Adviser | None = None
 
 
 def make_engine(rig: ScriptedRig, *, seed: int = 0, max_tokens: int = 50) -> Engine:

@@ -79,12 +79,14 @@ class Run:
         if self.steps == self.interrupt_at:
             self.interrupt.request()
 
-    def iterate(self) -> Iterator[Event]:
-        meter = Meter(
+    def meter(self) -> Meter:
+        return Meter(
             self.budget, max_tokens=self.max_tokens, interrupted=lambda: self.interrupt.requested, clock=self.clock
         )
+
+    def iterate(self) -> Iterator[Event]:
         verifier = self.verifier or ScriptedVerifier(self.script)
-        return parse_method(self.method).run(PROBLEM, self.policy, verifier, meter, seed=self.seed)
+        return parse_method(self.method).run(PROBLEM, self.policy, verifier, self.meter(), seed=self.seed)
 
     def events(self) -> list[Event]:
         return list(self.iterate())

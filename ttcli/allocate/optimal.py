@@ -120,7 +120,8 @@ def pick(
 ) -> list[Pick]:
     """The best way for each bin at the budget of this number, from the problems in `learn` alone."""
     baseline = outcomes.strategies.index(outcomes.baseline)
-    others = [number for number in range(len(outcomes.strategies)) if number != baseline]
+    measured = ~np.isnan(outcomes.right[:, :, budget]).all(axis=0)
+    others = [number for number in np.flatnonzero(measured).tolist() if number != baseline]
     simple = outcomes.right[:, baseline, budget]
     picks = [Pick(baseline, Gain(0.0, 0.0, 0), Bounds(0.0, 0.0), 1.0) for _ in range(count)]
     for strategy in others:

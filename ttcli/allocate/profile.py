@@ -16,7 +16,7 @@ from ttcli.allocate.logistic import Logistic, Term
 from ttcli.allocate.marginal import Gains
 from ttcli.allocate.optimal import Choice, chosen
 from ttcli.allocate.table import Table
-from ttcli.catalog.home import home
+from ttcli.catalog.home import profiles_dir
 from ttcli.errors import ConfigError
 
 VERSION = 1
@@ -65,11 +65,6 @@ class Profile:
         return chosen(self.choices, int(self.bins.of(np.array([chance]))[0]), budget)
 
 
-def profiles_dir() -> Path:
-    """Where profiles are kept; it may not exist yet."""
-    return home() / "profiles"
-
-
 def profiles(folder: Path | None = None) -> list[Profile]:
     """All of them, by name.
 
@@ -77,12 +72,6 @@ def profiles(folder: Path | None = None) -> list[Profile]:
         ConfigError: one cannot be read.
     """
     return [read_profile(path) for path in sorted((folder or profiles_dir()).glob("*.toml"))]
-
-
-def fitting(known: Sequence[Profile], model_hash: str, verifier_hash: str) -> Profile | None:
-    """The latest that was made with these; None: there is none."""
-    found = [each for each in known if each.fits(model_hash, verifier_hash)]
-    return max(found, key=lambda each: each.made.when, default=None)
 
 
 def write_profile(profile: Profile, folder: Path | None = None) -> Path:

@@ -22,6 +22,7 @@ from ttcli.errors import BackendError, TtcError, UsageError
 from ttcli.interrupt import Interrupt
 from ttcli.policy.protocol import Load
 from ttcli.problem import Problem
+from ttcli.search.methods import NO_DEMAND, Demand
 from ttcli.settings import Settings
 from ttcli.verifier.spec import VerifierSpec
 

@@ -36,6 +36,8 @@ class RunConfig:
     baseline: str  # name of the method that the others are compared with
     command: tuple[str, ...]  # that makes the run, and resumes it
     ttc: str  # version
+    revisions: Mapping[str, Any] | None = None  # what besides decides how they are distributed; None: it has none
+    profile: str | None = None  # hash of what auto goes by; None: nothing
 
     @property
     def source_recipe(self) -> dict[str, Any]:
@@ -57,8 +59,10 @@ class RunConfig:
 
     def run_id(self, rows: Iterable[Row]) -> str:
         """Eight hexadecimal digits that the same configuration and problems always get."""
+        besides = {"revisions": self.revisions, "profile": self.profile}
         return digest(
             {
+                **{key: value for key, value in besides.items() if value is not None},
                 "source": self.source_key,
                 "tasks": [task.key for task in self.tasks],
                 "verifiers": {name: each.key for name, each in self.verifiers.items()},
@@ -84,6 +88,8 @@ class RunConfig:
                 "baseline": self.baseline,
                 "command": self.command,
                 "ttc": self.ttc,
+                "revisions": self.revisions,
+                "profile": self.profile,
             }
         )
 

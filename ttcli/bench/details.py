@@ -3,24 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from ttcli.answers import best, is_correct, majority, weighted
-from ttcli.ballot import Ballot
+from ttcli.answers import is_correct
 from ttcli.bench.figures import ProblemFigures
 from ttcli.bench.replay import replay
 from ttcli.bench.sample import SampleKey
 from ttcli.bench.store import Result, Run, Store
 from ttcli.bench.summary import by_difficulty
 from ttcli.bench.task import Task
-from ttcli.search.best_of_n import scored_by
+from ttcli.search.best_of_n import COUNTS
 from ttcli.search.methods import parse_method
 from ttcli.tree import Candidate
-
-Count = Callable[[Sequence[Candidate]], Ballot]
-COUNTS: dict[str, Count] = {"majority": majority, "weighted": scored_by(weighted), "best": scored_by(best)}
 
 
 def index_record(run: Run, figures: Sequence[ProblemFigures]) -> dict[str, Any]:

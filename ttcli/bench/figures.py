@@ -15,6 +15,7 @@ from ttcli.answers import CHECKER, is_correct, majority
 from ttcli.bench import estimate
 from ttcli.bench.config import RunConfig
 from ttcli.bench.dataset import Row
+from ttcli.bench.revisions import Attempt, attempts_of
 from ttcli.bench.samples import Facts, Score
 from ttcli.bench.store import Run, Store
 from ttcli.bench.task import Task
@@ -72,6 +73,7 @@ class Settled:
     answer: str | None
     right: bool
     spending: Spending
+    attempts: tuple[Attempt, ...] = ()  # of its chains of revisions; (): it revises nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,4 +229,5 @@ def _ratings(facts: Sequence[Facts], samples: estimate.Samples | None, scores: S
 def _settled(outcome: str, reference: str) -> Settled:
     content = json.loads(outcome)
     cost = {key: float(content["cost"][key]) for key in Spending._fields}
-    return Settled(content["answer"], is_correct(content["answer"], reference), Spending(**cost))
+    right = is_correct(content["answer"], reference)
+    return Settled(content["answer"], right, Spending(**cost), attempts_of(content, reference))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 
 from ttcli.bench.candidates import first_candidates
-from ttcli.bench.details import COUNTS
 from ttcli.bench.figures import Figure, ProblemFigures, load_figures
 from ttcli.bench.store import Run, Store
 from ttcli.bench.task import Task
@@ -13,6 +12,7 @@ from ttcli.cost import Cost
 from ttcli.errors import StoreError, UsageError
 from ttcli.events import Began, Event, Forked, Opened, Outcome
 from ttcli.recorded import Recorded, read_event, read_outcome, retell
+from ttcli.search.best_of_n import COUNTS
 from ttcli.search.methods import parse_method
 
 
@@ -84,7 +84,8 @@ def _names(task: Task) -> tuple[str, ...]:
 
 def _last_attempt(events: list[Event]) -> list[Event]:
     """Those of the last attempt: of one before it that failed there are events too."""
-    first = [at for at, event in enumerate(events) if event in (Forked(1, 0), Opened(0))]
+    begins = next((event for event in events if event in (Forked(1, 0), Opened(0))), None)  # auto has both
+    first = [at for at, event in enumerate(events) if event == begins]
     return events[first[-1] :] if first else events
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from ttcli.bench.figures import ProblemFigures
 from ttcli.bench.runner import open_tasks
@@ -12,8 +12,11 @@ from ttcli.bench.store import LoadRow
 from ttcli.bench.task import Task
 from ttcli.cost import Budget, Unit
 from ttcli.errors import UsageError
-from ttcli.search.methods import parse_method
+from ttcli.search.methods import Method, parse_method
 from ttcli.verifier.spec import VerifierSpec
+
+if TYPE_CHECKING:
+    from ttcli.allocate.profile import Profile
 
 DEFAULT_METHODS = ("majority", "best-of-n")
 DEFAULT_VERIFIER = "confidence"
@@ -21,8 +24,10 @@ USUAL_TOKENS = 300  # of a solution, before any has been drawn
 _ENOUGH = 8  # samples whose length is believed
 
 
-def make_tasks(methods: Sequence[str], verifiers: Sequence[str], budgets: str) -> tuple[Task, ...]:
-    """Every method with every budget, and with every verifier where it scores.
+def make_tasks(
+    methods: Sequence[str], verifiers: Sequence[str], budgets: str, *, profile: Profile | None = None
+) -> tuple[Task, ...]:
+    """Every method with every budget, and with every verifier where it scores; auto with that of its profile.
 
     Raises:
         UsageError: an unknown method, verifier or budget, a verifier that nothing uses, budgets in several units, or
@@ -39,15 +44,24 @@ def make_tasks(methods: Sequence[str], verifiers: Sequence[str], budgets: str) -
     for method, spec in itertools.product(chosen, parsed):
         method.check_verifier(str(spec), partial=spec.partial)
     specs = [str(spec) for spec in parsed]
-    if specs and not any(method.needs_verifier for method in chosen):
+    if specs and not any(method.verified for method in chosen):
         raise UsageError(f"{chosen[0].name} scores nothing, so it has no use for a verifier", hint="--method best-of-n")
     tasks = [
         Task(method.name, verifier, Budget(method.generations) if method.generations else budget)
         for method in chosen
-        for verifier in ((specs or [DEFAULT_VERIFIER]) if method.needs_verifier else [""])
+        for verifier in _verifiers(method, specs, profile)
         for budget in sorted(amounts, key=lambda budget: budget.amount)
     ]
     return tuple(dict.fromkeys(tasks))
+
+
+def _verifiers(method: Method, specs: Sequence[str], profile: Profile | None) -> Sequence[str]:
+    """Those that a method is to run with; "" for none."""
+    if method.advised is not None:
+        return [profile.verifier if profile else ""]
+    if method.takes_verifier and specs:
+        return specs
+    return [DEFAULT_VERIFIER if method.needs_verifier else ""]
 
 
 def choose_baseline(tasks: Sequence[Task], wanted: str | None) -> str:

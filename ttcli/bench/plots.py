@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-import io
 import math
 import re
 import textwrap
-import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from html import escape
 from itertools import accumulate
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
+from ttcli.bench.canvas import HEIGHT, INK, LETTER, MARKERS, PALETTE, WIDTH, drawing, plain, rendered, save
 from ttcli.bench.curves import Curve, curves, title, units
-from ttcli.bench.files import writing
 from ttcli.bench.numbers import apart, round_ticks
 from ttcli.bench.store import LoadRow
 from ttcli.bench.summary import Line, Summary
 from ttcli.cost import Unit
-from ttcli.errors import UsageError
 
 if TYPE_CHECKING:  # it takes its time to load
     from matplotlib.axes import Axes
@@ -28,37 +24,13 @@ if TYPE_CHECKING:  # it takes its time to load
 
 Measure = Literal["tokens", "flops", "seconds"]
 
-# Okabe and Ito's colours can be told apart without seeing red or green; markers tell the lines apart in grey
-PALETTE = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
-INK = "#1b1b1f"  # text and axes; a page may take its own colour instead
-_MARKERS = "osD^vPX*"
 _DASHES = ((0, (5, 3)), (0, (9, 2, 2, 2)), (0, (3, 2)))  # of any correct, by run
 _DOTS = ((0, (1, 2)), (0, (1, 4)), (0, (1, 6)))  # of random pick, by run
-_HEIGHT, _WIDTH = 4.2, 5.2  # inches of one pair of axes
-_LETTER = 0.08  # inches per character of a label
 _BINS = 400  # points of a curve over time at most
 _AXES: dict[Measure, str] = {
     "tokens": "tokens per problem: prompt, policy and verifier",
     "flops": "FLOPs per problem",
     "seconds": "seconds of the machine per problem",
-}
-_SETTINGS: dict[Any, Any] = {
-    "font.family": "sans-serif",
-    "font.size": 10.0,
-    "figure.titlesize": 11.0,
-    "svg.fonttype": "none",  # text stays text, in a font of the reader's
-    "text.parse_math": False,  # names may have a $ in them
-    "text.color": INK,
-    "axes.edgecolor": INK,
-    "axes.labelcolor": INK,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.grid": True,
-    "xtick.color": INK,
-    "ytick.color": INK,
-    "grid.color": INK,
-    "grid.alpha": 0.12,
-    "legend.frameon": False,
 }
 
 
@@ -69,12 +41,12 @@ def accuracy_plot(summaries: Sequence[Summary], path: Path) -> None:
         UsageError: a suffix other than .png and .svg.
         TtcError: the file cannot be written.
     """
-    _save(lambda: accuracy_figure(summaries), path)
+    save(lambda: accuracy_figure(summaries), path)
 
 
 def cost_plot(summaries: Sequence[Summary], path: Path, measure: Measure = "tokens") -> None:
     """The same accuracies against what they cost per problem; raises as `accuracy_plot` does."""
-    _save(lambda: cost_figure(summaries, measure), path)
+    save(lambda: cost_figure(summaries, measure), path)
 
 
 def accuracy_figure(summaries: Sequence[Summary]) -> Figure:
@@ -106,8 +78,8 @@ def fill_figure(loads: Sequence[LoadRow]) -> Figure:
     from matplotlib.figure import Figure
     from matplotlib.ticker import PercentFormatter
 
-    with _settings("fill"):
-        figure = Figure(figsize=(_WIDTH + 2, 2.4), layout="constrained")
+    with drawing("fill"):
+        figure = Figure(figsize=(WIDTH + 2, 2.4), layout="constrained")
         axes = figure.add_subplot()
         stretches = [*_stretches(loads)]
         for waiting, name, dash in ((True, "problems were waiting", "-"), (False, "all were begun", ":")):
@@ -124,7 +96,7 @@ def svg_text(figure: Figure, name: str, says: str) -> str:
 
     `name` keeps its ids apart from those of other figures; `says` tells what there is to see to those who cannot.
     """
-    text = _rendered(figure, "svg", name).decode()
+    text = rendered(figure, "svg", name).decode()
     text = re.sub(r"\s*<metadata>.*?</metadata>", "", text[text.index("<svg") :], flags=re.DOTALL)
     text = re.sub(r'\sxmlns(?::xlink)?="[^"]*"', "", text)
     text = re.sub(r'(\bid="|url\(#|xlink:href="#)', rf"\1{name}-", text)
@@ -146,11 +118,11 @@ class _Panel(NamedTuple):
 def _figure(panels: Sequence[_Panel], heading: str) -> Figure:
     from matplotlib.figure import Figure
 
-    with _settings("accuracy"):
+    with drawing("accuracy"):
         labels = dict.fromkeys(curve.label for panel in panels for curve in panel.curves)
-        width = _WIDTH * max(1, len(panels)) + _LETTER * max(map(len, labels), default=0) + 0.6
-        figure = Figure(figsize=(width, _HEIGHT), layout="constrained")
-        lines = textwrap.wrap(_plain(heading), int(width / _LETTER * 0.9))
+        width = WIDTH * max(1, len(panels)) + LETTER * max(map(len, labels), default=0) + 0.6
+        figure = Figure(figsize=(width, HEIGHT), layout="constrained")
+        lines = textwrap.wrap(plain(heading), int(width / LETTER * 0.9))
         figure.suptitle("\n".join(lines), x=0.01, horizontalalignment="left")
         if not panels:
             figure.text(0.5, 0.5, "there is nothing to draw yet", horizontalalignment="center")
@@ -161,7 +133,7 @@ def _figure(panels: Sequence[_Panel], heading: str) -> Figure:
         for axes, panel in zip(all_axes, panels, strict=True):
             handles |= _draw(axes, panel, styles)
         named = sorted(handles, key=[*styles].index)
-        figure.legend([handles[name] for name in named], [*map(_plain, named)], loc="outside right center")
+        figure.legend([handles[name] for name in named], [*map(plain, named)], loc="outside right center")
         return figure
 
 
@@ -174,7 +146,7 @@ def _styles(panels: Sequence[_Panel]) -> dict[str, dict[str, Any]]:
     styles: dict[str, dict[str, Any]] = {}
     for number, curve in enumerate(methods):
         name = curve.lines[0].name
-        look = {"color": PALETTE[names.index(name) % len(PALETTE)], "marker": _MARKERS[number % len(_MARKERS)]}
+        look = {"color": PALETTE[names.index(name) % len(PALETTE)], "marker": MARKERS[number % len(MARKERS)]}
         hollow = {"markerfacecolor": "none", "linewidth": 1.0} if name in seen else {}
         styles[curve.label] = {"markersize": 5.0, **look, **hollow}
         seen.append(name)
@@ -258,38 +230,3 @@ def _points(stretches: Sequence[_Stretch], *, waiting: bool) -> Iterator[tuple[f
         else:
             yield math.nan, math.nan
     yield math.nan, math.nan
-
-
-def _plain(text: str) -> str:
-    """Text without what neither a font nor XML knows."""
-    return "".join(c if c.isprintable() else "\ufffd" for c in text)
-
-
-def _save(draw: Callable[[], Figure], path: Path) -> None:
-    kind = path.suffix.lower().removeprefix(".")
-    if kind not in ("png", "svg"):
-        raise UsageError(f"{path} ends in neither .png nor .svg", hint=f"{path.stem or 'plot'}.svg")
-    content = _rendered(draw(), kind, "plot", transparent=False)
-    with writing(path) as file:
-        file.write(content)
-
-
-def _rendered(figure: Figure, kind: str, salt: str, *, transparent: bool = True) -> bytes:
-    """The bytes of a file, the same for the same figure: without a date, and with ids that hang on the salt alone."""
-    content = io.BytesIO()
-    unsaid = dict.fromkeys(("Date", "Creator") if kind == "svg" else ("Software",))
-    with _settings(salt):
-        figure.savefig(content, format=kind, metadata=unsaid, dpi=160, transparent=transparent)
-    return content.getvalue()
-
-
-@contextmanager
-def _settings(salt: str) -> Iterator[None]:
-    """Matplotlib as these plots want it, whatever the user has set up for others."""
-    import matplotlib as mpl
-
-    with mpl.rc_context(), warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Glyph .* missing from font")  # a box stands for it
-        mpl.rcdefaults()
-        mpl.rcParams.update({**_SETTINGS, "svg.hashsalt": salt})
-        yield

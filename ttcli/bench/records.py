@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ttcli.bench.figures import ProblemFigures, Spending
+from ttcli.bench.revisions import RevisionStep
 from ttcli.bench.summary import Line, Summary
 
 
@@ -63,6 +64,21 @@ def summary_record(summary: Summary) -> dict[str, Any]:
             }
             for group in summary.groups
         ],
+        "revisions": [
+            {"method": each.task, "attempts": [_revision_step(step) for step in each.steps]}
+            for each in summary.revisions
+        ],
+    }
+
+
+def _revision_step(step: RevisionStep) -> dict[str, Any]:
+    shares = {"right": step.right, "right_to_wrong": step.spoiled, "wrong_to_right": step.mended}
+    return {
+        "attempt": step.place + 1,
+        **{
+            name: {"count": share.number, "of": share.of, "interval": list(share.interval) if share.interval else None}
+            for name, share in shares.items()
+        },
     }
 
 

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from ttcli.bench.cluster import cluster
-from ttcli.bench.config import RunConfig
+from ttcli.bench.config import RunConfig, digest
 from ttcli.bench.dataset import Row
 from ttcli.bench.figures import load_figures
 from ttcli.bench.plan import Forecast, forecast, speed
@@ -18,7 +18,7 @@ from ttcli.bench.task import Task
 from ttcli.bench.worker import Description, describe, engine
 from ttcli.catalog.progress import Progress as Download
 from ttcli.interrupt import Interrupt
-from ttcli.search.methods import Demand, parse_method
+from ttcli.search.methods import NO_DEMAND, Demand, parse_method
 from ttcli.settings import Settings
 from ttcli.solve import workbench
 from ttcli.verifier.spec import VerifierSpec
@@ -45,8 +45,8 @@ class Order:
     @property
     def demand(self) -> Demand:
         """What its methods hold in the policy's context at most."""
-        demands = (parse_method(task.method).demand(task.budget) for task in self.tasks)
-        return functools.reduce(Demand.joined, demands, Demand())
+        demands = (self.settings.demand(parse_method(task.method), task.budget) for task in self.tasks)
+        return functools.reduce(Demand.joined, demands, NO_DEMAND)
 
 
 class Sitting:
@@ -94,6 +94,12 @@ def _crew(order: Order, interrupt: Interrupt, download: Download) -> Iterator[tu
             yield engine(rig), describe(rig)
 
 
+def identify(settings: Settings, interrupt: Interrupt, download: Download) -> Description:
+    """What the engine with these settings says of itself; nothing is drawn."""
+    with workbench(settings, interrupt, download, bench=()) as rig:
+        return describe(rig)
+
+
 def foresee(store: Store, order: Order, interrupt: Interrupt, download: Download) -> tuple[Forecast, float | None]:
     """What is left to draw of a run, and at how many tokens per second; None where that cannot be measured.
 
@@ -129,4 +135,16 @@ def config_of(order: Order, description: Description) -> RunConfig:
         baseline=order.baseline,
         command=order.command,
         ttc=description.ttc,
+        revisions=dict(description.revisions) if order.demand.attempts else None,
+        profile=_profile_key(order),
     )
+
+
+def _profile_key(order: Order) -> str | None:
+    """The hash of the profile that a method goes by; None: none does."""
+    profile = order.settings.profile
+    if profile is None or not any(parse_method(task.method).advised for task in order.tasks):
+        return None
+    from ttcli.allocate.profile import render
+
+    return digest(render(profile))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
@@ -13,6 +13,7 @@ import numpy as np
 from ttcli.bench import estimate
 from ttcli.bench.config import RunConfig
 from ttcli.bench.figures import Figure, ProblemFigures, Spending, load_figures
+from ttcli.bench.revisions import RevisionStep, revision_steps
 from ttcli.bench.stats import Comparison, Interval, compare, wilson
 from ttcli.bench.store import LoadRow, Run, Store
 from ttcli.bench.task import Task
@@ -53,6 +54,14 @@ class Group:
 
 
 @dataclass(frozen=True, slots=True)
+class Revisions:
+    """What revising did in a method with a budget, over the problems that are done."""
+
+    task: str  # key
+    steps: tuple[RevisionStep, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Summary:
     """A run as its tables tell it."""
 
@@ -66,6 +75,7 @@ class Summary:
     lines: tuple[Line, ...]  # by method in order of the command, then COVERAGE and RANDOM; each by budget
     groups: tuple[Group, ...]
     fill: float | None  # part of the places in the batch that were taken, while problems waited; None: not known
+    revisions: tuple[Revisions, ...] = ()  # by task
 
     @property
     def headline(self) -> Line | None:
@@ -95,6 +105,7 @@ def summary_of(run: Run, figures: Sequence[ProblemFigures], loads: Sequence[Load
         lines=tuple(_lines(config, done, curve_tasks(config))),
         groups=tuple(_groups(config, done)),
         fill=fill(loads),
+        revisions=tuple(_revisions(config, done)),
     )
 
 
@@ -111,6 +122,13 @@ def curve_tasks(config: RunConfig) -> list[Task]:
             own += [pooled[0]._replace(budget=Budget(amount)) for amount in amounts]
         tasks += sorted(own, key=lambda task: (task.budget.unit, task.budget.amount))
     return tasks
+
+
+def _revisions(config: RunConfig, figures: Sequence[ProblemFigures]) -> Iterator[Revisions]:
+    for task in config.tasks:
+        settled = [each.settled[task.key] for each in figures if task.key in each.settled]
+        if steps := revision_steps([each.attempts for each in settled]):
+            yield Revisions(task.key, steps)
 
 
 def fill(loads: Iterable[LoadRow]) -> float | None:

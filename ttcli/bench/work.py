@@ -15,6 +15,7 @@ from ttcli.events import Solved, Spent
 from ttcli.interrupt import Interrupt
 from ttcli.policy.protocol import Load, Policy
 from ttcli.problem import Problem
+from ttcli.search.auto import Adviser
 from ttcli.search.methods import parse_method
 from ttcli.verifier.protocol import Verifier
 
@@ -39,6 +40,11 @@ class Rig(Protocol):
     @property
     def verifiers(self) -> Mapping[str, Verifier]:
         """By what the user called them."""
+        ...
+
+    @property
+    def adviser(self) -> Adviser | None:
+        """What auto asks; None: nobody."""
         ...
 
 
@@ -156,7 +162,7 @@ class Engine:
         if timed:
             rig.interrupt.after(task.budget.amount)
         try:
-            for event in method.run(work.problem, policy, verifier, meter, seed=self._seed):
+            for event in method.run(work.problem, policy, verifier, meter, seed=self._seed, adviser=rig.adviser):
                 if not timed:  # the few that grew there had the machine to themselves: their seconds are no usual ones
                     yield from (News(work.position, each) for each in known.news)
                 known.news.clear()

@@ -9,7 +9,7 @@ import os
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from queue import Empty, SimpleQueue
 from typing import NamedTuple
 
@@ -22,6 +22,7 @@ from ttcli.events import EveryToken
 from ttcli.interrupt import Interrupt
 from ttcli.policy.protocol import Load
 from ttcli.problem import Problem
+from ttcli.search.methods import NO_DEMAND, Demand
 from ttcli.settings import Settings
 from ttcli.solve import Workbench, workbench
 from ttcli.verifier.spec import VerifierSpec
@@ -39,6 +40,9 @@ class Description:
     verifiers: Mapping[str, VerifierConfig]  # by what the user called them
     width: int
     ttc: str  # version
+    revisions: Mapping[str, object] = field(
+        default_factory=dict
+    )  # what besides the recipe decides how revisions are distributed
     layers: tuple[int, ...] = ()  # whose hidden states its verifiers read off the steps of samples
 
 
@@ -75,7 +79,14 @@ def describe(rig: Workbench) -> Description:
     }
     policy = rig.policy
     return Description(
-        policy.name, rig.recipe, policy.parameters, verifiers, policy.width, ttc=__version__, layers=rig.layers
+        name=policy.name,
+        recipe=rig.recipe,
+        parameters=policy.parameters,
+        verifiers=verifiers,
+        width=policy.width,
+        ttc=__version__,
+        revisions=rig.revisions,
+        layers=rig.layers,
     )
 
 

@@ -24,3 +24,8 @@ def models_dir() -> Path:
 def heads_dir() -> Path:
     """The directory of the verifier heads trained here; it may not exist yet."""
     return home() / "heads"
+
+
+def profiles_dir() -> Path:
+    """The directory of the profiles made by `ttc calibrate`; it may not exist yet."""
+    return home() / "profiles"

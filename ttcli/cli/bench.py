@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shlex
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,16 +12,16 @@ import typer
 
 from ttcli.cli import options
 from ttcli.cli.options import option
-from ttcli.cli.signals import interrupted_by_ctrl_c
-from ttcli.errors import TtcError, UsageError
+from ttcli.cli.sitting import INTERRUPTED, resume, sit
+from ttcli.errors import UsageError
 
 if TYPE_CHECKING:
+    from ttcli.bench.figures import ProblemFigures
     from ttcli.bench.sitting import Order
     from ttcli.bench.store import Store
     from ttcli.bench.summary import Summary
 
 FAILED_UNDER = 3
-INTERRUPTED = 130
 
 
 def bench(
@@ -68,8 +67,11 @@ def bench(
     width: options.Width = None,
     threads: options.Threads = None,
     gpu_layers: options.GpuLayers = None,
+    reviser: options.Reviser = None,
+    ratio: options.Ratio = None,
     aggregate: options.Aggregate = None,
     command_timeout: options.CommandTimeout = 30.0,
+    profile: options.Profile = None,
     _more: options.More = False,
 ) -> int:
     """Run methods over a data set: how accurate, at what cost, is one really better than the other.
@@ -84,12 +86,12 @@ def bench(
     from ttcli.bench.plan import choose_baseline, make_tasks
     from ttcli.bench.sitting import Order
     from ttcli.bench.store import Store
+    from ttcli.search.methods import parse_method
     from ttcli.settings import Machine, Sampling, Settings
 
     if fail_under is not None and not 0 <= fail_under <= 1:
         raise UsageError(f"--fail-under must be from 0 to 1, not {fail_under}", hint="--fail-under 0.6")
     wishes = _Wishes(as_json, quiet, plot, report, fail_under)
-    tasks = make_tasks(method or (), verifier or (), budget)
     settings = Settings(
         model=options.model_name(model, policy),
         seed=seed,
@@ -97,9 +99,15 @@ def bench(
         sampling=Sampling(temperature, top_k, top_p, min_p, max_tokens),
         machine=Machine(width, threads, gpu_layers),
         policy=policy,
+        reviser=reviser,
         aggregate=aggregate,
         command_timeout=command_timeout,
     )
+    methods = options.with_ratio(method or (), ratio)
+    make_tasks(methods, verifier or (), budget)  # complains before a model is looked at
+    if any(parse_method(name).advised for name in methods):
+        settings = options.advised(settings, profile, quiet=quiet, named=True)
+    tasks = make_tasks(methods, verifier or (), budget, profile=settings.profile)
     dataset = read_dataset(data, skip_bad=skip_bad)
     rows = select(dataset.rows, limit=limit, sample=sample, seed=seed)
     for bad in dataset.bad:
@@ -125,39 +133,19 @@ class _Wishes:
 
 def _run(store: Store, order: Order, wishes: _Wishes) -> int:
     """Work until all is done or somebody stops it; then tell."""
-    from ttcli.bench.plan import headline
     from ttcli.bench.records import problem_record
-    from ttcli.bench.runner import Done
-    from ttcli.bench.sitting import sitting
     from ttcli.bench.summary import summarise
-    from ttcli.interrupt import Interrupt
-    from ttcli.terminal.bench import BenchState, bench_display
-    from ttcli.terminal.download import download_progress
+
+    def tell(figures: ProblemFigures) -> None:
+        if wishes.as_json:
+            print(json.dumps(problem_record(figures)), flush=True)
 
     _check_outputs(wishes)
-    interrupt = Interrupt()
-    state = BenchState(len(order.rows), headline(order.tasks))
-    run = None
-    try:
-        with (
-            sitting(store, order, interrupt, download_progress(quiet=wishes.quiet)) as session,
-            interrupted_by_ctrl_c(interrupt),
-            bench_display("none" if wishes.quiet else "auto", sys.stderr, state) as screen,
-        ):
-            run = session.run
-            for progress in session.go():
-                screen.show(progress)
-                if wishes.as_json and isinstance(progress, Done):
-                    print(json.dumps(problem_record(progress.figures)), flush=True)
-            stopped = interrupt.requested and not session.finished
-    except TtcError as error:
-        if run is not None:  # what was drawn is kept
-            error.hint = f"{error.hint}; then {_resume(order)}" if error.hint else _resume(order)
-        raise
+    run, stopped = sit(store, order, quiet=wishes.quiet, done=tell)
     summary = summarise(store, run)
     _tell(summary, store, wishes)
     if stopped:
-        print(f"{summary.done} of {summary.problems} problems done; go on with: {_resume(order)}", file=sys.stderr)
+        print(f"{summary.done} of {summary.problems} problems done; go on with: {resume(order)}", file=sys.stderr)
         return INTERRUPTED
     accuracy = summary.headline.accuracy if summary.headline else 0.0
     return FAILED_UNDER if wishes.fail_under is not None and accuracy < wishes.fail_under else 0
@@ -208,15 +196,7 @@ def _dry_run(store: Store, order: Order, wishes: _Wishes) -> int:
 
 def _check_outputs(wishes: _Wishes) -> None:
     """Complain before the work, not after it, about a picture or page that cannot be written."""
-    for path, suffixes in ((wishes.plot, (".png", ".svg")), (wishes.report, (".html", ".htm"))):
-        if path is None:
-            continue
-        if path.suffix.lower() not in suffixes:
-            raise UsageError(f"{path} must end in {' or '.join(suffixes)}", hint=f"{path.with_suffix(suffixes[0])}")
-        if not path.absolute().parent.is_dir():
-            raise UsageError(f"there is no directory {path.absolute().parent}", hint="make it first")
-
-
-def _resume(order: Order) -> str:
-    """The command that goes on, as one types it."""
-    return shlex.join(order.command)
+    if wishes.plot is not None:
+        options.check_picture(wishes.plot)
+    if wishes.report is not None:
+        options.check_output(wishes.report, (".html", ".htm"))

@@ -20,6 +20,7 @@ from ttcli.errors import ConfigError
 _BOTH = (
     "model", "policy", "budget", "temperature", "max-tokens", "seed", "offline", "quiet", "top-k", "top-p", "min-p",
     "width", "threads", "gpu-layers", "aggregate", "command-timeout",
+    "profile",
 )  # fmt: skip
 KEYS = {
     "solve": (*_BOTH, "verifier", "method", "show"),

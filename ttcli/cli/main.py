@@ -12,8 +12,11 @@ import typer
 
 from ttcli import __version__
 from ttcli.cli.bench import bench
+from ttcli.cli.calibrate import calibrate
 from ttcli.cli.config import read_config
+from ttcli.cli.flops import flops
 from ttcli.cli.models import models_app
+from ttcli.cli.profile import profile_app
 from ttcli.cli.runs import compare, report, runs_app
 from ttcli.cli.show import show
 from ttcli.cli.solve import solve
@@ -32,11 +35,14 @@ app = typer.Typer(
 )
 app.command()(solve)
 app.command()(bench)
+app.command()(calibrate)
+app.command()(flops)
 app.command()(verify)
 app.command()(show)
 app.command()(compare)
 app.command()(report)
 app.add_typer(runs_app, name="runs")
+app.add_typer(profile_app, name="profile")
 app.add_typer(train_app, name="train")
 app.add_typer(models_app, name="models")
 

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 from typer.core import TyperOption
+
+from ttcli.errors import UsageError
+
+if TYPE_CHECKING:
+    from ttcli.settings import Settings
 
 
 def option(*names: str, env: str | None, says: str, more: bool = False, default: str | bool = True) -> Any:
@@ -60,6 +67,23 @@ Aggregate = Annotated[
 CommandTimeout = Annotated[
     float, option(env="COMMAND_TIMEOUT", says="Seconds for one solution, of --verifier command:CMD.", more=True)
 ]
+# neither has a variable: set once and for all, it would be in the way of every method that revises nothing
+Reviser = Annotated[
+    str | None,
+    option("--reviser", env=None, says="A LoRA adapter of the model, as GGUF, that draws the revisions.", more=True),
+]
+Ratio = Annotated[
+    str | None, option("--ratio", env=None, says="Of revise: length to number of chains, as 1/4, 1 or 4.", more=True)
+]
+Profile = Annotated[
+    str | None,
+    option(
+        "--profile",
+        env="PROFILE",
+        says="That --method auto goes by, or none; left out: the one in use, or the latest that fits.",
+        more=True,
+    ),
+]
 More = Annotated[bool, typer.Option("--help-more", callback=_show_more, is_eager=True, help="All options.")]
 StorePath = Annotated[
     str | None, option("--store", env="STORE", says="The file of runs; in ttc's data directory if left out.")
@@ -73,8 +97,52 @@ def store_path(chosen: str | None) -> Path:
     return Path(chosen).expanduser() if chosen else home() / "runs.sqlite3"
 
 
+def with_ratio(methods: Sequence[str], ratio: str | None) -> list[str]:
+    """The methods, `revise` among them with the ratio of its chains where one is given.
+
+    Raises:
+        UsageError: it is not among them.
+    """
+    revising = [name.partition(":")[0] == "revise" for name in methods]
+    if ratio is None:
+        return [*methods]
+    if not any(revising):
+        raise UsageError("--ratio is about chains of revisions, and there are none here", hint="--method revise")
+    pairs = zip(methods, revising, strict=True)
+    return [f"{name}{',' if ':' in name else ':'}ratio={ratio}" if revises else name for name, revises in pairs]
+
+
 def model_name(model: str | None, policy: str | None) -> str | None:
     """The model asked for, or the default; None: the one that the server has."""
     from ttcli.catalog.entry import DEFAULT_MODEL
 
     return DEFAULT_MODEL if model is None and policy is None else model
+
+
+def advised(settings: Settings, wanted: str | None, *, quiet: bool, named: bool) -> Settings:
+    """The settings with the profile that --method auto goes by, if there is one; a line on stderr where there is none.
+
+    `named`: the user asked for that method; else only who sits at a terminal is told.
+    """
+    from dataclasses import replace
+
+    from ttcli.profiles import MAKE, find_profile
+    from ttcli.terminal.download import download_progress
+
+    profile = find_profile(settings, wanted, download_progress(quiet=quiet))
+    if profile is None and not quiet and wanted is None and (named or sys.stderr.isatty()):
+        print(f"hint: no profile fits, so majority until its vote is settled; {MAKE}", file=sys.stderr)
+    return replace(settings, profile=profile)
+
+
+def check_picture(path: Path) -> None:
+    """Complain before the work, not after it, about a picture that cannot be written."""
+    check_output(path, (".png", ".svg"))
+
+
+def check_output(path: Path, suffixes: Sequence[str]) -> None:
+    """Complain about a file with another suffix, or in a directory that is not there."""
+    if path.suffix.lower() not in suffixes:
+        raise UsageError(f"{path} must end in {' or '.join(suffixes)}", hint=f"{path.with_suffix(suffixes[0])}")
+    if not path.absolute().parent.is_dir():
+        raise UsageError(f"there is no directory {path.absolute().parent}", hint="make it first")

@@ -29,7 +29,7 @@ def solve(
     model: options.Model = None,
     policy: options.PolicyUrl = None,
     method: Annotated[
-        str | None, option(env="METHOD", says="adaptive, majority, best-of-n, or a search such as beam:m=4.")
+        str | None, option(env="METHOD", says="auto, majority, best-of-n, or a search such as beam:m=4.")
     ] = None,
     verifier: Annotated[
         str | None, option(env="VERIFIER", says="confidence, head, judge, prm:MODEL or command:CMD.")
@@ -50,8 +50,11 @@ def solve(
     width: options.Width = None,
     threads: options.Threads = None,
     gpu_layers: options.GpuLayers = None,
+    reviser: options.Reviser = None,
+    ratio: options.Ratio = None,
     aggregate: options.Aggregate = None,
     command_timeout: options.CommandTimeout = 30.0,
+    profile: options.Profile = None,
     _more: options.More = False,
 ) -> int:
     """Solve one problem: draw many solutions at once, vote, print the answer.
@@ -71,7 +74,7 @@ def solve(
 
     settings = Settings(
         model=options.model_name(model, policy),
-        method_name=method,
+        method_name=next(iter(options.with_ratio([method] if method else [], ratio)), None),
         verifier_name=verifier,
         budget=Budget.parse(budget),
         seed=seed,
@@ -79,10 +82,14 @@ def solve(
         sampling=Sampling(temperature, top_k, top_p, min_p, max_tokens),
         machine=Machine(width, threads, gpu_layers),
         policy=policy,
+        reviser=reviser,
         aggregate=aggregate,
         command_timeout=command_timeout,
     )
-    began, outcome = _run(settings, _problem(problem), quiet=quiet, show="none" if quiet else show)
+    asked = _problem(problem)
+    if settings.method.advised:
+        settings = options.advised(settings, profile, quiet=quiet, named=method is not None)
+    began, outcome = _run(settings, asked, quiet=quiet, show="none" if quiet else show)
     return _report(began, outcome, as_json=as_json, summarise=not (quiet or as_json or show == "lines"))
 
 

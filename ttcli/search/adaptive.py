@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator, Sequence
 
 from ttcli.answers import vote
 from ttcli.cost import Meter
@@ -11,7 +11,7 @@ from ttcli.policy.protocol import Policy
 from ttcli.problem import Problem
 from ttcli.search.draw import begin, conclude, draw
 from ttcli.search.stopping import CONFIDENCE, votes_needed
-from ttcli.tree import Candidate
+from ttcli.tree import Candidate, Prefix
 
 
 def adaptive(
@@ -24,13 +24,27 @@ def adaptive(
     """
     root = policy.start(problem)
     begin(root, policy, meter)
-    candidates: list[Candidate] = []
     try:
-        while needed := votes_needed(vote.majority(candidates), confidence):
-            more = yield from draw(root, policy, meter, count=vote.majority, seed=seed, before=candidates, limit=needed)
-            if not more:
-                break
-            candidates += more
+        candidates = yield from settle(root, policy, meter, seed=seed, confidence=confidence)
     finally:
         policy.release([root])
     yield from conclude(candidates, vote.majority, meter)
+
+
+def settle(
+    root: Prefix,
+    policy: Policy,
+    meter: Meter,
+    *,
+    seed: int,
+    before: Sequence[Candidate] = (),
+    confidence: float = CONFIDENCE,
+) -> Generator[Event, None, list[Candidate]]:
+    """Draw until the vote is settled; all candidates, those drawn `before` first."""
+    candidates = list(before)
+    while needed := votes_needed(vote.majority(candidates), confidence):
+        more = yield from draw(root, policy, meter, count=vote.majority, seed=seed, before=candidates, limit=needed)
+        if not more:
+            break
+        candidates += more
+    return candidates

@@ -7,7 +7,7 @@ score (Snell et al. 2024, s. 5.1; Li et al. 2023).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from ttcli.answers import vote
 from ttcli.ballot import Ballot
@@ -50,6 +50,13 @@ def scored_by(count: Count) -> Count:
         return count(scored) if any(each.answer for each in scored) else vote.majority(candidates)
 
     return over_scored
+
+
+COUNTS: Mapping[str, Count] = {  # of votes over independent samples
+    "majority": vote.majority,
+    "weighted": scored_by(vote.weighted),
+    "best": scored_by(vote.best),
+}
 
 
 def _independent(

@@ -106,7 +106,7 @@ def grow(
             yield Extend(start.prefix, seed=key, temperature=temperature, keep=start.keep)
 
     for happenings in policy.extend(requests(), stop=lambda tokens: not meter.allows(tokens)):
-        yield from map(Opened, opened)
+        events: list[Event] = [*map(Opened, opened)]  # told when `ended` knows of all: a reader may leave
         opened.clear()
         finished: list[tuple[Candidate, Prefix]] = []
         grown = 0
@@ -121,8 +121,9 @@ def grow(
             else:
                 under_way[start.index] += 1
                 grown += 1
-                yield Grew(start.index, happening.text)
+                events.append(Grew(start.index, happening.text))
         meter.add(Cost(policy_tokens=grown, flops=2.0 * policy.parameters * grown))
+        yield from events
         for one, prefix in finished:
             if one.ended is not Ended.CUT:
                 meter.finished(one.tokens)

@@ -13,6 +13,7 @@ from ttcli.events import Event
 from ttcli.policy.protocol import Policy
 from ttcli.problem import Problem
 from ttcli.search.adaptive import adaptive
+from ttcli.search.auto import Adviser, auto
 from ttcli.search.beam import beam
 from ttcli.search.best_of_n import best_of_n, best_of_n_plain, greedy, majority
 from ttcli.search.chains import Chains, Halves
@@ -28,6 +29,7 @@ from ttcli.verifier.protocol import Verifier
 Plain = Callable[..., Iterator[Event]]  # (problem, policy, meter, *, seed, **sizes)
 Vote = Literal["majority", "weighted", "best"]
 Verified = Callable[..., Iterator[Event]]  # (problem, policy, verifier, meter, *, seed, **sizes)
+Advised = Callable[..., Iterator[Event]]  # (problem, policy, verifier, meter, *, seed, adviser)
 
 
 class Demand(NamedTuple):
@@ -41,14 +43,18 @@ class Demand(NamedTuple):
         return Demand(max(self.beams, other.beams), max(self.attempts, other.attempts))
 
 
+NO_DEMAND = Demand()
+
+
 @dataclass(frozen=True, slots=True)
 class Method:
     """A way to spend a budget on a problem."""
 
     name: str  # with the settings that are not the usual ones
     summary: str
-    plain: Plain | None = None  # without a verifier; at least one of the two
+    plain: Plain | None = None  # without a verifier; at least one of the three
     verified: Verified | None = None
+    advised: Advised | None = None  # an adviser says how, and with which verifier
     vote: Vote | None = None  # of a method that votes over the first n of independent samples, whatever n is
     generations: int | None = None  # that it draws, whatever the budget; None: as many as that allows
     dials: Dials | Chains | Halves | None = None  # how it is set; None: there is nothing to set
@@ -57,12 +63,12 @@ class Method:
     @property
     def needs_verifier(self) -> bool:
         """Whether it cannot do without scores."""
-        return self.plain is None
+        return self.plain is None and self.advised is None
 
     @property
     def takes_verifier(self) -> bool:
         """Whether it has a use for scores."""
-        return self.verified is not None
+        return self.verified is not None or self.advised is not None
 
     @property
     def stepwise(self) -> bool:
@@ -110,13 +116,22 @@ class Method:
             )
 
     def run(
-        self, problem: Problem, policy: Policy, verifier: Verifier | None, meter: Meter, *, seed: int
+        self,
+        problem: Problem,
+        policy: Policy,
+        verifier: Verifier | None,
+        meter: Meter,
+        *,
+        seed: int,
+        adviser: Adviser | None = None,
     ) -> Iterator[Event]:
-        """The events of a run; a method that scores nothing leaves the verifier alone.
+        """The events of a run; a method that scores nothing leaves the verifier alone, as most do the adviser.
 
         Raises:
             UsageError: at once, where it cannot work with the verifier or the budget.
         """
+        if self.advised is not None:
+            return self.advised(problem, policy, verifier, meter, seed=seed, adviser=adviser)
         sizes = self.dials.sizes(self._base, meter.budget) if self.dials is not None else {}
         if self.verified is not None and verifier is not None:
             self.check_verifier(verifier.name, partial=verifier.partial)
@@ -129,6 +144,7 @@ class Method:
 METHODS = {
     method.name: method
     for method in (
+        Method("auto", "what a profile says suits the problem; without one, adaptive", advised=auto),
         Method("adaptive", "majority that stops when the vote is settled", plain=adaptive),
         Method("majority", "the most frequent answer (self-consistency)", plain=majority, vote="majority"),
         Method("best-of-n", "the answer with the largest sum of verifier scores", verified=best_of_n, vote="weighted"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from types import TracebackType
 from typing import TextIO
 
-from ttcli.events import Began, Drawn, Event, Scored, Selected, Solved, Stepped, Valued, Voted
+from ttcli.events import Began, Chose, Drawn, Event, Scored, Selected, Solved, Stepped, Valued, Voted
 from ttcli.terminal import words
 from ttcli.tree import Candidate, Node
 
@@ -40,6 +40,8 @@ class LineDisplay(NoDisplay):
         match event:
             case Began():
                 self._write(words.heading(event))
+            case Chose():
+                self._write(words.choice(event))
             case Stepped(node=node):
                 self._steps[node.number] = node
             case Valued(node=number, score=score):
@@ -74,7 +76,7 @@ class LineDisplay(NoDisplay):
     def _candidate(self, candidate: Candidate) -> None:
         score = [] if candidate.score is None else [f"score {candidate.score:.2f}"]
         told = ", ".join([*score, words.length(candidate)])
-        self._write(f"candidate {candidate.index + 1}: {words.answer(candidate)} ({told})")
+        self._write(f"{words.name(candidate)}: {words.answer(candidate)} ({told})")
 
     def _write(self, line: str) -> None:
         self._stream.write(line + "\n")

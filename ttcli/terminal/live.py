@@ -34,9 +34,11 @@ def draw(state: RunState, *, lines: int, columns: int, marks: Marks) -> Renderab
     if state.began is None:
         return Text()
     votes = state.ballot.votes[: max(3, lines // 3)]
-    room = max(3, lines - _AROUND - len(votes))
+    room = max(3, lines - _AROUND - (state.chose is not None) - len(votes))
     problem = cut(Text(marks.line(state.began.problem.text)), 2 * columns, marks)
     parts: list[RenderableType] = [Text(marks.line(words.heading(state.began)), style="bold")]
+    if state.chose:
+        parts.append(Text(marks.line(words.choice(state.chose))))
     if state.tree:
         parts += [problem, Lines(fitted(state.tree, room, columns, marks))]
     else:

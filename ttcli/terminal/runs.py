@@ -16,10 +16,11 @@ from ttcli.terminal import tables
 from ttcli.terminal.chart import accuracy_chart
 from ttcli.terminal.columns import Column, table
 from ttcli.terminal.marks import Marks, marks_for
+from ttcli.terminal.revisions import revision_tables
 
 
 def summary_lines(summary: Summary) -> list[str]:
-    """Header, accuracy as a table and a chart, what is undecided, costs, groups."""
+    """Header, accuracy as a table and a chart, what is undecided, costs, groups, revisions."""
     width, marks = stdout_width(), stdout_marks()
     parts = (
         tables.run_header(summary, width=width, marks=marks),
@@ -28,6 +29,7 @@ def summary_lines(summary: Summary) -> list[str]:
         accuracy_chart([summary], width=min(width, 80), marks=marks) if summary.lines else [],
         tables.cost_tables(summary, width=width, marks=marks),
         tables.group_tables(summary, width=width, marks=marks),
+        revision_tables(summary, width=width, marks=marks),
     )
     return _joined([part for part in parts if part])
 

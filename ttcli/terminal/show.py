@@ -29,6 +29,8 @@ def print_tree(run: Recorded, *, pruned: bool) -> None:
     marks, outcome = marks_for(console), run.outcome
     console.print(Text(marks.line(words.heading(run.began)), style="bold"))
     console.print(Text(marks.line(run.began.problem.text)))
+    if outcome.chose:
+        console.print(Text(marks.line(words.choice(outcome.chose))))
     console.print(Lines(whole(_tree(run), console.width, marks, pruned=pruned)), end="")
     if outcome.ballot.votes:
         console.print(votes_table(outcome.ballot, outcome.ballot.votes, console.width, marks))

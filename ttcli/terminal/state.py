@@ -8,6 +8,7 @@ from ttcli.ballot import Ballot
 from ttcli.cost import Cost
 from ttcli.events import (
     Began,
+    Chose,
     Drawn,
     Event,
     Forked,
@@ -40,6 +41,7 @@ class RunState:
     """The picture so far."""
 
     began: Began | None = None
+    chose: Chose | None = None
     growing: dict[int, Growing] = field(default_factory=dict)  # by index
     drawn: dict[int, Candidate] = field(default_factory=dict)  # by index
     tree: SearchTree = field(default_factory=SearchTree)  # empty where candidates are drawn in one go
@@ -52,6 +54,8 @@ class RunState:
         match event:
             case Began():
                 self.began = event
+            case Chose():
+                self.chose = event
             case Opened(candidate=index):
                 self.growing[index] = Growing()
             case Grew(candidate=index, text=text):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ttcli.cost import Budget, Cost, Unit
-from ttcli.events import Began, Outcome
+from ttcli.events import Began, Chose, Outcome
 from ttcli.tree import Candidate, Ended
 
 
@@ -13,6 +13,14 @@ def heading(began: Began) -> str:
     if began.verifier:
         parts.insert(2, f"verifier {began.verifier}")
     return one_line(", ".join(parts))
+
+
+def choice(chose: Chose) -> str:
+    """What the first samples told of a problem, and what is done about it."""
+    told = f"difficulty {chose.bin} of {chose.bins}, a sample is right with {100 * chose.difficulty:.0f} %"
+    expected = "" if chose.expected is None else f", {100 * chose.expected:.0f} % expected"
+    gain = f", {100 * chose.gain:+.1f} points over {chose.baseline}" if chose.gain > 0 else ""
+    return one_line(f"{told}: {chose.method}{expected}{gain}")
 
 
 def allowed(budget: Budget) -> str:
@@ -37,6 +45,13 @@ def fate(ended: Ended) -> str:
 def length(candidate: Candidate) -> str:
     """How long a candidate is, and why no longer."""
     return ", ".join(filter(None, [counted(candidate.tokens, "token"), fate(candidate.ended)]))
+
+
+def name(candidate: Candidate) -> str:
+    """Which candidate it is, and where in a chain of revisions."""
+    if candidate.chain is None or candidate.attempt is None:
+        return f"candidate {candidate.index + 1}"
+    return f"candidate {candidate.index + 1} (chain {candidate.chain + 1}, attempt {candidate.attempt + 1})"
 
 
 def answer(candidate: Candidate) -> str:

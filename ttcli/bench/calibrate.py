@@ -1,0 +1,220 @@
+"""From a run over many ways of spending to a profile: how hard problems are told, and what is best for which of them.
+
+Difficulty is told from the first samples of each problem and learnt from the others, so that no sample tells of itself.
+Bins hold as many problems each, by chances that come from a model which has not seen the problem.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ttcli.allocate.difficulty import PROBES, Calibration, calibration, fit_difficulty, probes, quantile_bins, unseen
+from ttcli.allocate.evidence import paired
+from ttcli.allocate.logistic import Array
+from ttcli.allocate.marginal import FURTHER, LADDER, Gains, Seen, fit_gains
+from ttcli.allocate.optimal import LEVEL, Choice, Outcomes, choose
+from ttcli.allocate.profile import Made, Profile
+from ttcli.allocate.standing import tallies
+from ttcli.answers import is_correct, majority, weighted
+from ttcli.bench.candidates import first_candidates
+from ttcli.bench.figures import Figure, ProblemFigures, load_figures
+from ttcli.bench.store import Run, Store
+from ttcli.bench.task import Task
+from ttcli.cost import Budget, Unit
+from ttcli.errors import UsageError
+from ttcli.search.best_of_n import scored_by
+from ttcli.search.chains import ratios
+from ttcli.search.methods import parse_method
+from ttcli.tree import Candidate
+from ttcli.verifier.spec import VerifierSpec
+
+BASELINE = "majority"
+FRUGAL = "adaptive"  # the same vote, ended when it is settled
+WAYS = (BASELINE, FRUGAL, "best-of-n", "beam", "beam:m=sqrt", "dvts")  # besides the grid of revisions
+FEWEST = 10  # problems: two in each of five bins
+ENOUGH = 100  # problems, to learn what more samples bring
+
+
+def calibration_tasks(methods: Sequence[str], verifier: str, budgets: str) -> tuple[Task, ...]:
+    """Every method with every budget, the simple one always among them; no methods: all that are worth a try.
+
+    Of these, what cannot work with a budget or the verifier is left out.
+
+    Raises:
+        UsageError: an unknown method, verifier or budget, budgets that are no numbers of generations or too small, a
+            method that cannot work with one of them or with the verifier.
+    """
+    amounts = [Budget.parse(part) for part in budgets.split(",")]
+    if any(budget.unit is not Unit.GENERATIONS for budget in amounts):
+        raise UsageError("a profile is made for budgets in generations", hint="--budget 4,8,16")
+    if max(budget.amount for budget in amounts) <= PROBES:
+        raise UsageError(
+            f"difficulty is told from {PROBES} samples and learnt from others, and {budgets} leaves none",
+            hint="--budget 4,8,16",
+        )
+    spec = VerifierSpec.parse(verifier)
+    named = [parse_method(name) for name in dict.fromkeys([BASELINE, *methods])]
+    for method in named:
+        method.check_verifier(str(spec), partial=spec.partial)
+        if method.generations is not None:
+            raise UsageError(f"{method.name} has no budget to suit", hint="leave it out")
+        for budget in amounts:
+            method.check(budget)
+    tasks: list[Task] = []
+    for budget in sorted(dict.fromkeys(amounts), key=lambda budget: budget.amount):
+        ways = [method.name for method in named] if methods else [*_worth_a_try(budget, spec)]
+        tasks += [
+            Task(method.name, str(spec) if method.takes_verifier else "", budget)
+            for method in map(parse_method, dict.fromkeys(ways))
+        ]
+    order = list(dict.fromkeys(task.method for task in tasks))
+    return tuple(sorted(tasks, key=lambda task: (order.index(task.method), task.budget.amount)))
+
+
+def _worth_a_try(budget: Budget, spec: VerifierSpec) -> Iterable[str]:
+    grid = [f"revise:ratio={ratio}" for ratio in ratios(int(budget.amount))[1:]]  # the first revises nothing
+    for way in (*WAYS, *grid):
+        method = parse_method(way)
+        try:
+            method.check(budget)
+            method.check_verifier(str(spec), partial=spec.partial)
+        except UsageError:
+            continue
+        yield method.name
+
+
+class Calibrated(NamedTuple):
+    """A profile, and what it rests on."""
+
+    profile: Profile
+    trust: Calibration  # of difficulty, on problems that it was not fitted on
+    problems: int  # that the choices rest on
+    left_out: int  # problems of the run without enough samples, or not done
+
+
+def calibrate(store: Store, run: Run, *, name: str, when: str, level: float = LEVEL) -> Calibrated:
+    """The profile that a run supports.
+
+    Raises:
+        UsageError: too few of its problems are done.
+    """
+    config = run.config
+    verifier = next((task.verifier for task in config.tasks if task.verifier), "")
+    figures = load_figures(store, run)
+    known = [each for each in figures if len(each.facts) > PROBES and all(map(each.figure, config.tasks))]
+    if len(known) < FEWEST:
+        raise UsageError(
+            f"{len(known)} of {len(figures)} problems are done, and a profile takes at least {FEWEST}",
+            hint="a larger --limit, or a file with more problems",
+        )
+    drawn = [first_candidates(store, config, each.row.problem.text, verifier, config.depth) for each in known]
+    looked = probes([each[:PROBES] for each in drawn])
+    right = np.array([_share_right(each) for each in known])
+    chances = unseen(looked, right, seed=config.seed)
+    bins = quantile_bins(chances)
+    outcomes = outcomes_of(known)
+    numbers = bins.of(chances)
+    choices = choose(outcomes, numbers, bins.count, level=level, seed=config.seed)
+    profile = Profile(
+        name=name,
+        model=config.model,
+        model_hash=str(config.recipe["weights"]),
+        verifier=verifier,
+        verifier_hash=config.verifiers[verifier].key if verifier else "",
+        temperature=config.temperature,
+        unit=Unit.GENERATIONS,
+        baseline=outcomes.baseline,
+        made=Made(" ".join(config.command), config.data, len(known), when, config.ttc),
+        difficulty=fit_difficulty(looked, right),
+        bins=bins,
+        choices=tuple(frugal(choices, outcomes, numbers)),
+        gains=_gains(known, drawn, chances, verifier=verifier),
+    )
+    return Calibrated(profile, calibration(chances, right), len(known), len(figures) - len(known))
+
+
+def _share_right(figures: ProblemFigures) -> float:
+    """Of the samples that are no probes."""
+    return float(figures.samples.correct[PROBES:].mean()) if figures.samples else 0.0
+
+
+def outcomes_of(figures: Sequence[ProblemFigures]) -> Outcomes:
+    """What the tasks of a run came to on these problems."""
+    tasks = figures[0].config.tasks
+    strategies = tuple(dict.fromkeys(task.method for task in tasks))
+    budgets = tuple(sorted({task.budget.amount for task in tasks}))
+    by_place = {(task.method, task.budget.amount): task for task in tasks}
+
+    def measured(value: Callable[[Figure], float]) -> Array:
+        cells = np.full((len(figures), len(strategies), len(budgets)), np.nan)
+        for row, problem in enumerate(figures):
+            for column, strategy in enumerate(strategies):
+                for layer, budget in enumerate(budgets):
+                    task = by_place.get((strategy, budget))
+                    figure = problem.figure(task) if task else None
+                    if figure:
+                        cells[row, column, layer] = value(figure)
+        return cells
+
+    return Outcomes(
+        strategies,
+        budgets,
+        right=measured(lambda figure: figure.accuracy),
+        generations=measured(lambda figure: figure.spending.generations),
+        tokens=measured(lambda figure: figure.spending.tokens),
+        seconds=measured(lambda figure: figure.spending.seconds),
+        baseline=BASELINE,
+    )
+
+
+def frugal(choices: Sequence[Choice], outcomes: Outcomes, bins: NDArray[np.intp]) -> list[Choice]:
+    """The choices, with the simple way ended as soon as its vote is settled.
+
+    Where problems speak against that, at the budget and over all bins, the simple way stays as it is. What is expected
+    of the choice is still told by the simple way, whose accuracy is known with less noise.
+    """
+    if FRUGAL not in outcomes.strategies:
+        return list(choices)
+    own, simple = outcomes.strategies.index(FRUGAL), outcomes.strategies.index(BASELINE)
+    found = []
+    for choice in choices:
+        at = outcomes.budgets.index(choice.budget)
+        differences = outcomes.right[:, own, at] - outcomes.right[:, simple, at]
+        if choice.strategy == BASELINE and paired(differences).bounds(LEVEL).high > 0:
+            here = bins == choice.bin
+            costs = {
+                name: _mean(getattr(outcomes, name)[here, own, at]) for name in ("generations", "tokens", "seconds")
+            }
+            found.append(replace(choice, strategy=FRUGAL, **costs))
+        else:
+            found.append(choice)
+    return found
+
+
+def _mean(values: Array) -> float | None:
+    return float(values.mean()) if len(values) else None
+
+
+def _gains(
+    figures: Sequence[ProblemFigures], drawn: Sequence[Sequence[Candidate]], chances: Array, *, verifier: str
+) -> Gains | None:
+    """What more samples bring to the vote, learnt from these; None: there are too few of them, or of problems."""
+    depth = min(map(len, drawn))
+    if len(figures) < ENOUGH or depth < FURTHER * LADDER[0]:
+        return None
+    count = scored_by(weighted) if verifier else majority
+    seen = []
+    for samples in (rung for rung in LADDER if rung <= depth):
+        part = [candidates[:samples] for candidates in drawn]
+        ballots = [count(each) for each in part]
+        right = [
+            is_correct(ballot.leader.answer if ballot.leader else None, figure.row.problem.answer or "")
+            for ballot, figure in zip(ballots, figures, strict=True)
+        ]
+        seen.append(Seen(samples, tallies(ballots, part), np.array(right, np.float64)))
+    return fit_gains(seen, chances)

@@ -1,0 +1,154 @@
+"""`ttc calibrate`: which way of spending suits which problems, for one's own model on one's own problems."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ttcli.cli import options
+from ttcli.cli.options import option
+from ttcli.cli.sitting import INTERRUPTED, resume, sit
+from ttcli.errors import UsageError
+
+if TYPE_CHECKING:
+    from ttcli.bench.calibrate import Calibrated
+    from ttcli.bench.sitting import Order
+    from ttcli.bench.store import Store
+
+
+def calibrate(
+    data: Annotated[
+        str, typer.Argument(metavar="FILE|-", help="JSONL, gzipped or not, with problem or question, and answer.")
+    ],
+    model: options.Model = None,
+    policy: options.PolicyUrl = None,
+    method: Annotated[
+        list[str] | None,
+        option("--method", env=None, says="May be repeated; votes, searches and revisions if left out."),
+    ] = None,
+    verifier: Annotated[
+        str, option("--verifier", env="VERIFIER", says="confidence, head, judge, prm:MODEL or command:CMD.")
+    ] = "confidence",
+    budget: Annotated[str, option("--budget", "-b", env=None, says="Generations per problem.")] = "4,8,16",
+    limit: Annotated[int | None, option("--limit", env=None, says="Only the first so many problems.")] = None,
+    sample: Annotated[int | None, option("--sample", env=None, says="So many problems, drawn by the seed.")] = None,
+    seed: Annotated[int, option("--seed", env="SEED", says="Same seed, same store: the same samples.")] = 0,
+    output: Annotated[
+        str | None, option("--output", "-o", env=None, says="Name of the profile; model and data if left out.")
+    ] = None,
+    as_json: Annotated[bool, option("--json", env=None, says="The profile as JSON on stdout.")] = False,
+    quiet: Annotated[bool, option("--quiet", "-q", env="QUIET", says="Nothing but the tables.")] = False,
+    skip_bad: Annotated[bool, option("--skip-bad", env=None, says="Leave out bad rows.", more=True)] = False,
+    retry_failed: Annotated[bool, option("--retry-failed", env=None, says="Try those again.", more=True)] = False,
+    ray: Annotated[
+        str | None,
+        option("--ray", env="RAY", says="Spread over workers: local:2, or a Ray cluster's HOST:6379.", more=True),
+    ] = None,
+    store: options.StorePath = None,
+    temperature: options.Temperature = 0.8,
+    max_tokens: options.MaxTokens = 1024,
+    offline: options.Offline = False,
+    top_k: options.TopK = 40,
+    top_p: options.TopP = 0.95,
+    min_p: options.MinP = 0.0,
+    width: options.Width = None,
+    threads: options.Threads = None,
+    gpu_layers: options.GpuLayers = None,
+    aggregate: options.Aggregate = None,
+    command_timeout: options.CommandTimeout = 30.0,
+    _more: options.More = False,
+) -> int:
+    """Find out which way of spending suits which problems, and keep it as a profile for --method auto.
+
+    Whatever ends it, the same command goes on where it stopped. Examples:
+
+    ttc calibrate gsm8k_train.jsonl --sample 200 --verifier head
+
+    ttc calibrate dev.jsonl --method best-of-n --method beam --budget 8,16 -o mine
+    """
+    from ttcli.bench.calibrate import BASELINE, calibration_tasks
+    from ttcli.bench.dataset import read_dataset, select
+    from ttcli.bench.sitting import Order
+    from ttcli.bench.store import Store
+    from ttcli.settings import Machine, Sampling, Settings
+
+    tasks = calibration_tasks(method or (), verifier, budget)
+    settings = Settings(
+        model=options.model_name(model, policy),
+        seed=seed,
+        offline=offline,
+        sampling=Sampling(temperature, top_k, top_p, min_p, max_tokens),
+        machine=Machine(width, threads, gpu_layers),
+        policy=policy,
+        aggregate=aggregate,
+        command_timeout=command_timeout,
+    )
+    dataset = read_dataset(data, skip_bad=skip_bad)
+    name = _name(output, settings.model, dataset.name)
+    rows = select(dataset.rows, limit=limit, sample=sample, seed=seed)
+    for bad in dataset.bad:
+        print(f"line {bad.line} left out: {bad.reason}", file=sys.stderr)
+    order = Order(settings, tasks, BASELINE, dataset.name, rows, ("ttc", *sys.argv[1:]), retry_failed, ray)
+    with Store(options.store_path(store)) as opened:
+        return _calibrate(opened, order, name, as_json=as_json, quiet=quiet)
+
+
+def _calibrate(store: Store, order: Order, name: str, *, as_json: bool, quiet: bool) -> int:
+    """Run, choose, keep, tell."""
+    from ttcli.allocate.profile import write_profile
+    from ttcli.bench.calibrate import calibrate as profile_of
+    from ttcli.terminal.profile import profile_lines, trust_lines
+
+    run, stopped = sit(store, order, quiet=quiet)
+    if stopped:
+        print(f"all that was drawn is kept; go on with: {resume(order)}", file=sys.stderr)
+        return INTERRUPTED
+    made = profile_of(store, run, name=name, when=f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}")
+    if made.left_out and not quiet:
+        print(f"{made.left_out} of {len(order.rows)} problems left out: they failed", file=sys.stderr)
+    path = write_profile(made.profile)
+    if as_json:
+        print(json.dumps({"version": 1, "type": "profile", "run": run.id, "path": str(path), **_record(made)}))
+    else:
+        print(*profile_lines(made.profile), "", *trust_lines(made.trust), "", f"kept as {path}", sep="\n")
+    return 0
+
+
+def _record(made: Calibrated) -> dict[str, Any]:
+    from dataclasses import asdict
+
+    profile = made.profile
+    return {
+        "name": profile.name,
+        "model": profile.model,
+        "verifier": profile.verifier or None,
+        "baseline": profile.baseline,
+        "problems": made.problems,
+        "left_out": made.left_out,
+        "edges": list(profile.bins.edges),
+        "choices": [asdict(choice) for choice in profile.choices],
+        "calibration": {
+            **made.trust._asdict(),
+            "reliability": [each._asdict() for each in made.trust.reliability],
+        },
+    }
+
+
+def _name(output: str | None, model: str | None, data: str) -> str:
+    """The name of the profile; what it may not have in it is left out of a name that nobody chose."""
+    plain = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
+    if output is not None:
+        if not plain.fullmatch(output) or output == "none":
+            raise UsageError(
+                f"a profile cannot be called {output!r}: letters, digits, and . _ - within", hint="-o my-profile"
+            )
+        return output
+    stems = [part.rpartition("/")[2].removesuffix(".gguf") for part in (model or "server", data)]
+    stems[1] = stems[1].removesuffix(".gz").removesuffix(".jsonl")
+    words = [re.sub(r"[^A-Za-z0-9_.-]+", "-", stem).strip("-.") for stem in stems]
+    return "-".join(word for word in words if word)

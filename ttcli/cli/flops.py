@@ -1,0 +1,168 @@
+"""`ttc flops`: a small model with test-time compute, or a larger one: which is better for the same FLOPs?"""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ttcli.cli import options
+from ttcli.cli.options import option
+from ttcli.cli.sitting import INTERRUPTED, resume, sit
+from ttcli.errors import UsageError
+
+if TYPE_CHECKING:
+    from ttcli.bench.sitting import Order
+    from ttcli.bench.store import Store
+    from ttcli.bench.worker import Description
+
+
+def flops(
+    data: Annotated[
+        str, typer.Argument(metavar="FILE|-", help="JSONL, gzipped or not, with problem or question, and answer.")
+    ],
+    small: Annotated[str, option("--small", env=None, says="A name, a GGUF file or hf:OWNER/REPO/FILE.gguf.")],
+    large: Annotated[str, option("--large", env=None, says="Likewise; with more parameters.")],
+    method: Annotated[
+        list[str] | None,
+        option("--method", env=None, says="May be repeated; majority, or best-of-n with a verifier, if left out."),
+    ] = None,
+    verifier: Annotated[list[str] | None, option("--verifier", env=None, says="May be repeated.")] = None,
+    budget: Annotated[str, option("--budget", "-b", env=None, says="Generations per problem.")] = "1,4,16",
+    ratio: Annotated[
+        str, option("--ratio", env=None, says="Tokens of inference for each one of pre-training.")
+    ] = "0.1,1,10",
+    limit: Annotated[int | None, option("--limit", env=None, says="Only the first so many problems.")] = None,
+    sample: Annotated[int | None, option("--sample", env=None, says="So many problems, drawn by the seed.")] = None,
+    seed: Annotated[int, option("--seed", env="SEED", says="Same seed, same store: the same samples.")] = 0,
+    as_json: Annotated[bool, option("--json", env=None, says="One JSON object on stdout.")] = False,
+    quiet: Annotated[bool, option("--quiet", "-q", env="QUIET", says="Nothing but the tables.")] = False,
+    plot: Annotated[Path | None, option("--plot", env=None, says="The paper's figure, as .png or .svg.")] = None,
+    skip_bad: Annotated[bool, option("--skip-bad", env=None, says="Leave out bad rows.", more=True)] = False,
+    retry_failed: Annotated[bool, option("--retry-failed", env=None, says="Try those again.", more=True)] = False,
+    store: options.StorePath = None,
+    temperature: options.Temperature = 0.8,
+    max_tokens: options.MaxTokens = 1024,
+    offline: options.Offline = False,
+    top_k: options.TopK = 40,
+    top_p: options.TopP = 0.95,
+    min_p: options.MinP = 0.0,
+    width: options.Width = None,
+    threads: options.Threads = None,
+    gpu_layers: options.GpuLayers = None,
+    command_timeout: options.CommandTimeout = 30.0,
+    _more: options.More = False,
+) -> int:
+    """Compare a small model with test-time compute and a larger one, at equal FLOPs of pre-training and inference.
+
+    Whatever ends it, the same command goes on where it stopped. Examples:
+
+    ttc flops gsm8k.jsonl --small qwen2.5-coder-0.5b --large qwen2.5-coder-1.5b --limit 100 --plot flops.svg
+
+    ttc flops gsm8k.jsonl --small qwen2.5-coder-0.5b --large qwen2.5-coder-1.5b --verifier confidence --ratio 0.2,1,20
+    """
+    from ttcli.bench.dataset import read_dataset, select
+    from ttcli.bench.flops import check_tasks, parse_ratios
+    from ttcli.bench.plan import choose_baseline, make_tasks
+    from ttcli.bench.sitting import Order
+    from ttcli.bench.store import Store
+    from ttcli.bench.task import Task
+    from ttcli.cost import Budget
+    from ttcli.settings import Machine, Sampling, Settings
+
+    ratios = parse_ratios(ratio)
+    tasks = make_tasks(method or (["best-of-n"] if verifier else ["majority"]), verifier or (), budget)
+    check_tasks(tasks)
+    if small == large:
+        raise UsageError(f"--small and --large are both {small}", hint="--large with a model of more parameters")
+    if plot is not None:
+        options.check_picture(plot)
+    settings = Settings(
+        model=small,
+        seed=seed,
+        offline=offline,
+        sampling=Sampling(temperature, top_k, top_p, min_p, max_tokens),
+        machine=Machine(width, threads, gpu_layers),
+        command_timeout=command_timeout,
+    )
+    dataset = read_dataset(data, skip_bad=skip_bad)
+    rows = select(dataset.rows, limit=limit, sample=sample, seed=seed)
+    for bad in dataset.bad:
+        print(f"line {bad.line} left out: {bad.reason}", file=sys.stderr)
+    command = ("ttc", *sys.argv[1:])
+    order = Order(settings, tasks, choose_baseline(tasks, None), dataset.name, rows, command, retry_failed)
+    other = replace(
+        order, settings=replace(settings, model=large), tasks=(Task("greedy", "", Budget(1)), *tasks), baseline="greedy"
+    )
+    with Store(options.store_path(store)) as opened:
+        return _flops(opened, order, other, ratios, as_json=as_json, quiet=quiet, plot=plot)
+
+
+def _flops(
+    store: Store,
+    small: Order,
+    large: Order,
+    ratios: tuple[float, ...],
+    *,
+    as_json: bool,
+    quiet: bool,
+    plot: Path | None,
+) -> int:
+    """Two runs, one after the other; then tell."""
+    from ttcli.bench.figures import load_figures
+    from ttcli.bench.flops import matches, reaches
+    from ttcli.terminal.flops import flops_lines
+
+    multiple = _multiple(*(_identify(order, quiet=quiet) for order in (small, large)))
+    sat = []
+    for order in (small, large):
+        run, stopped = sit(store, order, quiet=quiet)
+        if stopped:
+            print(f"all that was drawn is kept; go on with: {resume(order)}", file=sys.stderr)
+            return INTERRUPTED
+        sat.append(run)
+    figures = [load_figures(store, run) for run in sat]
+    found = matches(*figures, multiple, ratios)
+    names = [run.config.model for run in sat]
+    if as_json:
+        told = [
+            {**match._asdict(), "comparison": match.comparison._asdict(), "short": match.short, "wins": match.winner}
+            for match in found
+        ]
+        runs = {"small": sat[0].id, "large": sat[1].id}
+        print(json.dumps({"version": 1, "type": "flops", "runs": runs, "multiple": multiple, "matches": told}))
+    else:
+        print(*flops_lines(found, *names, multiple), sep="\n")
+    if plot is not None:
+        from ttcli.bench.flops_plot import flops_plot
+
+        title = f"{names[0]} against {names[1]}, {sat[0].config.data}, {len(figures[0])} problems"
+        flops_plot(found, reaches(*figures), title, plot)
+    return 0
+
+
+def _identify(order: Order, *, quiet: bool) -> Description:
+    from ttcli.bench.sitting import identify
+    from ttcli.interrupt import Interrupt
+    from ttcli.terminal.download import download_progress
+
+    return identify(order.settings, Interrupt(), download_progress(quiet=quiet))
+
+
+def _multiple(small: Description, large: Description) -> float:
+    """How many times the parameters of the small model the large one has.
+
+    Raises:
+        UsageError: it has no more, or nobody knows.
+    """
+    for each in (small, large):
+        if not each.parameters:
+            raise UsageError(f"nobody knows how many parameters {each.name} has", hint="a model that runs here")
+    if large.parameters <= small.parameters:
+        counts = f"{large.parameters:,} parameters to {small.parameters:,}"
+        raise UsageError(f"{large.name} is no larger than {small.name}: {counts}", hint="exchange --small and --large")
+    return large.parameters / small.parameters

@@ -1,0 +1,76 @@
+"""`ttc profile`: what `ttc calibrate` found: list, show, and put to use."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+
+profile_app = typer.Typer(no_args_is_help=True, help="What ttc calibrate found: list, show, and put to use.")
+
+Json = Annotated[bool, typer.Option("--json", help="JSON on stdout.")]
+Name = Annotated[str, typer.Argument(metavar="NAME", help="As ttc profile list has it.")]
+
+
+@profile_app.command("list")
+def list_profiles(as_json: Json = False) -> None:
+    """Show all profiles.
+
+    Example: ttc profile list
+    """
+    from ttcli.allocate.profile import profiles
+    from ttcli.profiles import MAKE, in_use
+    from ttcli.terminal.profile import profiles_lines
+
+    known, used = profiles(), in_use()
+    if as_json:
+        told = [
+            {
+                "name": each.name,
+                "model": each.model,
+                "verifier": each.verifier or None,
+                **asdict(each.made),
+                "in_use": used.get(each.model_hash) == each.name,
+            }
+            for each in known
+        ]
+        print(json.dumps({"version": 1, "profiles": told}))
+    elif known:
+        print(*profiles_lines(known, used.values()), sep="\n")
+    else:
+        print(f"no profiles yet; {MAKE}", file=sys.stderr)
+
+
+@profile_app.command()
+def show(name: Name, as_json: Json = False) -> None:
+    """Show what a profile says of each bin and budget.
+
+    Example: ttc profile show qwen2.5-coder-0.5b-gsm8k
+    """
+    from ttcli.allocate.profile import profiles
+    from ttcli.profiles import named
+    from ttcli.terminal.profile import profile_lines
+
+    profile = named(name, profiles())
+    if as_json:
+        print(json.dumps({"version": 1, **asdict(profile)}))
+    else:
+        print(*profile_lines(profile), sep="\n")
+
+
+@profile_app.command()
+def use(name: Name) -> None:
+    """Have --method auto go by this profile wherever its model is used; without one in use it takes the latest.
+
+    Example: ttc profile use qwen2.5-coder-0.5b-gsm8k
+    """
+    from ttcli.allocate.profile import profiles
+    from ttcli.profiles import named
+    from ttcli.profiles import use as put_to_use
+
+    profile = named(name, profiles())
+    put_to_use(profile)
+    print(f"{profile.model} goes by {name} from now on", file=sys.stderr)

@@ -1,0 +1,194 @@
+"""Probe, ask, spend the rest: what suits a problem is decided when its first samples are there.
+
+The probes stay candidates and count. What is best for a problem as hard as they make it look, an adviser says, from
+what was learnt on other problems (Snell et al. 2024, s. 3.2; there the probes are extra, here they are part of the
+budget).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+from ttcli.answers import vote
+from ttcli.cost import Budget, Cost, Meter, Unit
+from ttcli.errors import UsageError
+from ttcli.events import Chose, Drawn, Event, Grew, Opened, Outcome, Scored, Solved, Spent, Voted
+from ttcli.policy.protocol import Policy
+from ttcli.problem import Problem
+from ttcli.search.adaptive import adaptive, settle
+from ttcli.search.best_of_n import COUNTS, scored_by
+from ttcli.search.draw import Count, begin, conclude, draw
+from ttcli.tree import Candidate, Ended, Prefix
+from ttcli.verifier.protocol import Verifier
+
+if TYPE_CHECKING:
+    from ttcli.search.methods import Method
+
+_ANEW = 1 << 20  # added to the seed of a search after the probes: its texts are not to begin as theirs did
+
+
+class Advice(NamedTuple):
+    """What to do with a problem."""
+
+    chose: Chose
+    method: Method
+
+
+class Adviser(Protocol):
+    """Knows what suits which problem."""
+
+    @property
+    def probes(self) -> int:
+        """Samples that it looks at, at least 2."""
+        ...
+
+    def advise(self, probes: Sequence[Candidate], generations: float) -> Advice:
+        """What to do with a problem whose first samples are these, all of them drawn; so many are allowed in all."""
+        ...
+
+
+def auto(
+    problem: Problem, policy: Policy, verifier: Verifier | None, meter: Meter, *, seed: int, adviser: Adviser | None
+) -> Iterator[Event]:
+    """Draw the probes, and spend the rest as the adviser says; without one, do as adaptive does."""
+    if adviser is None:
+        yield from adaptive(problem, policy, meter, seed=seed)
+        return
+    count = scored_by(vote.hierarchical) if verifier is not None else vote.majority
+    root = policy.start(problem)
+    begin(root, policy, meter)
+    try:
+        probes = yield from draw(root, policy, meter, count=count, seed=seed, limit=adviser.probes, verifier=verifier)
+        if len(probes) < adviser.probes or any(each.ended is Ended.CUT for each in probes):
+            yield from conclude(probes, vote.majority, meter)
+            return
+        advice = adviser.advise(probes, _generations(meter, len(probes)))
+        yield advice.chose
+        work = _Rest(root, policy, verifier, meter, seed, probes, advice)
+        if advice.method.dials is None:
+            yield from work.sample()
+        else:
+            yield from work.search(count)
+    finally:
+        policy.release([root])
+        if verifier is not None:
+            verifier.release([root])
+
+
+def _generations(meter: Meter, drawn: int) -> float:
+    """How many a budget allows in all, told from what those drawn so far took of it."""
+    spent = {Unit.TOKENS: float(meter.spent.tokens), Unit.SECONDS: meter.seconds}.get(meter.budget.unit)
+    return meter.budget.amount if spent is None else drawn * meter.budget.amount / max(spent, 1e-9)
+
+
+@dataclass(frozen=True, slots=True)
+class _Rest:
+    """What is left to do after the probes."""
+
+    root: Prefix
+    policy: Policy
+    verifier: Verifier | None
+    meter: Meter
+    seed: int
+    probes: Sequence[Candidate]
+    advice: Advice
+
+    def sample(self) -> Iterator[Event]:
+        """More samples like the probes, and a vote over all."""
+        method = self.advice.method
+        if method.vote is None:
+            candidates = yield from settle(self.root, self.policy, self.meter, seed=self.seed, before=self.probes)
+            yield from self._conclude(candidates, vote.majority)
+            return
+        count = COUNTS[method.vote]
+        scores = self.verifier if method.takes_verifier else None
+        more = yield from self._draw(count, scores)
+        yield from self._conclude([*self.probes, *more], count)
+
+    def search(self, count: Count) -> Iterator[Event]:
+        """The method on what is left, in a size that it can have, and a vote over the probes and what it came to."""
+        left = self._left()
+        size = _fitting(self.advice.method, left)
+        if size is None:
+            more = yield from self._draw(count, self.verifier)
+            yield from self._conclude([*self.probes, *more], count)
+            return
+        odd = int(left.amount - size.amount) if left.unit is Unit.GENERATIONS else 0
+        before = [*self.probes, *((yield from self._draw(count, self.verifier, limit=odd)) if odd else ())]
+        self.policy.release([self.root])  # the method has one of its own
+        outcome, all_spent = yield from self._embed(size, before, count)
+        pruned = {node.number for node in outcome.tree if node.pruned}
+        voters = [*before, *(each for each in outcome.candidates if each.node not in pruned)]
+        ballot = count(voters)
+        yield Voted(ballot)
+        answer = ballot.leader.answer if ballot.leader else None
+        candidates = (*before, *outcome.candidates)
+        yield Solved(Outcome(answer, ballot, candidates, all_spent, outcome.stopped, outcome.tree, self.advice.chose))
+
+    def _embed(
+        self, size: Budget, before: Sequence[Candidate], count: Count
+    ) -> Generator[Event, None, tuple[Outcome, Cost]]:
+        """A run of the method whose candidates come after those drawn `before`; its outcome, and what all cost."""
+        part = self.meter.part(size)
+        spent, first, drawn = self.meter.total(), len(before), {each.index: each for each in before}
+        problem, seed = self.root.problem, self.seed + _ANEW
+        for event in self.advice.method.run(problem, self.policy, self.verifier, part, seed=seed):
+            match event:
+                case Opened(candidate=index):
+                    yield Opened(first + index)
+                case Grew(candidate=index, text=text):
+                    yield Grew(first + index, text)
+                case Drawn(candidate=each) | Scored(candidate=each):
+                    each = drawn[first + each.index] = replace(each, index=first + each.index)
+                    yield replace(event, candidate=each)
+                case Voted():
+                    yield Voted(count([*drawn.values()]))
+                case Spent(cost=cost):
+                    yield Spent(spent + cost)
+                case Solved(outcome=outcome):
+                    own = tuple(replace(each, index=first + each.index) for each in outcome.candidates)
+                    return replace(outcome, candidates=own), spent + outcome.cost
+                case _:
+                    yield event
+        raise AssertionError("a run ends solved")
+
+    def _draw(
+        self, count: Count, verifier: Verifier | None, *, limit: int | None = None
+    ) -> Generator[Event, None, list[Candidate]]:
+        return (
+            yield from draw(
+                self.root,
+                self.policy,
+                self.meter,
+                count=count,
+                seed=self.seed,
+                before=self.probes,
+                limit=limit,
+                verifier=verifier,
+            )
+        )
+
+    def _left(self) -> Budget:
+        """What is left of the budget; 0 or more."""
+        spent = {Unit.GENERATIONS: self.meter.spent.generations, Unit.TOKENS: self.meter.spent.tokens}
+        budget = self.meter.budget
+        return replace(budget, amount=max(0.0, budget.amount - spent.get(budget.unit, self.meter.seconds)))
+
+    def _conclude(self, candidates: Sequence[Candidate], count: Count) -> Iterator[Event]:
+        for event in conclude(candidates, count, self.meter):
+            yield Solved(replace(event.outcome, chose=self.advice.chose)) if isinstance(event, Solved) else event
+
+
+def _fitting(method: Method, left: Budget) -> Budget | None:
+    """The largest budget, up to what is left, that a method can work with; None: there is none."""
+    sizes = range(int(left.amount), 0, -1) if left.unit is Unit.GENERATIONS else [left.amount] * (left.amount > 0)
+    for amount in sizes:
+        budget = replace(left, amount=amount)
+        try:
+            method.check(budget)
+        except UsageError:
+            continue
+        return budget
+    return None

@@ -1,0 +1,53 @@
+"""A small model against a larger one at equal FLOPs, in aligned columns."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import groupby
+
+from ttcli.bench.flops import TRAINING, Match
+from ttcli.bench.numbers import bounds, percent, points, points_between, short
+from ttcli.terminal.columns import Column, fitted
+from ttcli.terminal.runs import stdout_marks, stdout_width
+
+
+def flops_lines(matches: Sequence[Match], small: str, large: str, multiple: float) -> list[str]:
+    """A table for each method, opponent and reckoning: bins by ratios."""
+    lines = [
+        f"small    {small}",
+        f"large    {large}, {multiple:.1f} times the parameters",
+        "",
+        "R: tokens of inference for each one of pre-training; k: solutions that the small model may draw for the same",
+        "FLOPs, pre-training included, and n as many of them as were measured; bins by the small model's own rate of",
+        "right samples, 1 is the easiest; intervals are those of 95 %, and of the difference by paired bootstrap",
+    ]
+    for (method, against, reckoning), group in groupby(matches, key=lambda each: each[1:4]):
+        own = list(group)
+        training = TRAINING[reckoning]
+        title = f"{method}, against the large model's {against}; k = n M + {training:g} (M - 1) / R"
+        lines += ["", title, "", *_table(own)]
+    if any(match.short for match in matches):
+        lines += ["", "+ more could have been drawn than was: a larger --budget may decide in the small model's favour"]
+    return lines
+
+
+def _table(matches: Sequence[Match]) -> list[str]:
+    heads = [
+        Column("bin", [each.difficulty for each in matches], left=True),
+        Column("R", [f"{each.ratio:g}" for each in matches]),
+    ]
+    accuracies = [
+        Column("k", [short(each.allowed) for each in matches]),
+        Column("n", [f"{each.drawn}{'+' if each.short else ''}" for each in matches]),
+        Column("problems", [f"{each.problems:,}" for each in matches]),
+        Column("small", [percent(each.small) for each in matches]),
+        Column("interval", [bounds(each.small_interval) for each in matches]),
+        Column("large", [percent(each.large) for each in matches]),
+        Column("interval", [bounds(each.large_interval) for each in matches]),
+    ]
+    differences = [
+        Column("difference", [points(each.comparison.difference) for each in matches]),
+        Column("interval", [points_between(each.comparison.interval) for each in matches]),
+        Column("wins", [each.winner for each in matches], left=True),
+    ]
+    return fitted(heads, accuracies, differences, stdout_width(), stdout_marks())

@@ -1,0 +1,100 @@
+"""Profiles in plain text: the list of them, and what one says of each bin and budget."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+from ttcli.allocate.difficulty import Calibration
+from ttcli.allocate.optimal import Choice
+from ttcli.allocate.profile import Profile
+from ttcli.bench.numbers import bounds, percent, points, points_between
+from ttcli.bench.stats import Interval
+from ttcli.terminal import words
+from ttcli.terminal.columns import Column, fitted, table
+from ttcli.terminal.runs import stdout_marks, stdout_width
+
+
+def profile_lines(profile: Profile) -> list[str]:
+    """What it was made of, and what it chooses."""
+    width, marks = stdout_width(), stdout_marks()
+    made = profile.made
+    facts = {
+        "profile": profile.name,
+        "model": profile.model,
+        "verifier": profile.verifier or "none",
+        "data": f"{made.data}, {words.counted(made.problems, 'problem')}, at temperature {profile.temperature:g}",
+        "made": f"{made.when} by {made.command}",
+    }
+    lines = [f"{name:9}{marks.line(fact)}" for name, fact in facts.items()]
+    choices = sorted(profile.choices, key=lambda each: (each.bin, each.budget))
+    heads = [
+        Column("difficulty", [_bin(profile, each) for each in choices], left=True),
+        Column("budget", [f"{each.budget:g}" for each in choices]),
+        Column("choice", [each.strategy for each in choices], left=True),
+    ]
+    expected = [
+        Column("n", [f"{each.problems:,}" for each in choices]),
+        Column("expected", [_percent(each.accuracy) for each in choices]),
+        Column("interval", [bounds(Interval(*each.interval)) if each.interval else "-" for each in choices]),
+        Column("drawn", [_number(each.generations) for each in choices]),
+        Column("tokens", [_number(each.tokens, 0) for each in choices]),
+    ]
+    reasons = [Column("why", [_why(profile, each) for each in choices], left=True)]
+    note = [
+        "difficulty: the chance that one sample is right, as told from the first "
+        f"{profile.difficulty.probes}; bin 1 is the easiest",
+        "expected: accuracy of what is chosen on one half of a bin, on the other half; intervals are those of 95 %",
+    ]
+    return [*lines, "", *note, "", *fitted(heads, expected, reasons, width, marks)]
+
+
+def trust_lines(trust: Calibration) -> list[str]:
+    """How far the difficulty of a problem it was not fitted on can be believed."""
+    columns = [
+        Column("chance told", [percent(each.predicted) for each in trust.reliability]),
+        Column("right", [percent(each.observed) for each in trust.reliability]),
+        Column("n", [f"{each.problems:,}" for each in trust.reliability]),
+    ]
+    note = (
+        f"difficulty on problems it was not fitted on: Brier score {trust.brier:.3f}, {trust.brier_constant:.3f} for "
+        f"one chance for all, {trust.brier_known:.3f} for the true chances"
+    )
+    return [note, "", *table(columns, stdout_width(), stdout_marks())]
+
+
+def profiles_lines(known: Sequence[Profile], used: Collection[str]) -> list[str]:
+    """A line per profile; `used`: names of those put to use."""
+    columns = [
+        Column("profile", [each.name for each in known], left=True),
+        Column("model", [each.model for each in known], left=True),
+        Column("verifier", [each.verifier or "none" for each in known], left=True),
+        Column("data", [each.made.data for each in known], left=True),
+        Column("problems", [f"{each.made.problems:,}" for each in known]),
+        Column("made", [each.made.when for each in known], left=True),
+        Column("in use", ["yes" if each.name in used else "" for each in known], left=True),
+    ]
+    return table(columns, stdout_width(), stdout_marks())
+
+
+def _bin(profile: Profile, choice: Choice) -> str:
+    """The bin with its range of chances, in per cent."""
+    edges = (0.0, *profile.bins.edges, 1.0)
+    at = len(edges) - 2 - choice.bin
+    return f"{choice.bin + 1} ({100 * edges[at]:.0f} to {100 * edges[at + 1]:.0f} %)"
+
+
+def _why(profile: Profile, choice: Choice) -> str:
+    if choice.gain <= 0:
+        ended = "" if choice.strategy == profile.baseline else f" {profile.baseline}, ended when settled:"
+        return f"{ended} nothing is shown to be better".strip()
+    where = f"{100 * choice.own:.0f} % of it from this bin"
+    between = points_between(Interval(*choice.gain_interval))
+    return f"replaces {profile.baseline}: {points(choice.gain)} points ({between}), {where}"
+
+
+def _percent(share: float | None) -> str:
+    return "-" if share is None else percent(share)
+
+
+def _number(value: float | None, digits: int = 1) -> str:
+    return "-" if value is None else f"{value:,.{digits}f}"

@@ -1,0 +1,37 @@
+"""What revising did in a run, attempt by attempt."""
+
+from __future__ import annotations
+
+from ttcli.bench.numbers import bounds, percent
+from ttcli.bench.revisions import Share
+from ttcli.bench.summary import Revisions, Summary
+from ttcli.terminal.columns import Column, table
+from ttcli.terminal.marks import UNICODE, Marks
+from ttcli.terminal.tables import WIDTH
+
+
+def revision_tables(summary: Summary, *, width: int = WIDTH, marks: Marks = UNICODE) -> list[str]:
+    """For each method that revises: how many of the k-th attempts are right, and which way these have turned."""
+    lines: list[str] = []
+    for each in summary.revisions:
+        title = f"{each.task}: attempts by their place in the chain, with 95 % intervals"
+        lines += [*([""] if lines else []), marks.line(title), "", *_table(each, width, marks)]
+    return lines
+
+
+def _table(revisions: Revisions, width: int, marks: Marks) -> list[str]:
+    steps = revisions.steps
+    columns = [
+        Column("attempt", [f"{step.place + 1}" for step in steps]),
+        Column("right", [_told(step.right) for step in steps]),
+        Column("right to wrong", [_told(step.spoiled) for step in steps]),
+        Column("wrong to right", [_told(step.mended) for step in steps]),
+    ]
+    return table(columns, width, marks)
+
+
+def _told(share: Share) -> str:
+    """ "38 % (12 - 71) of 8"; "" of none."""
+    if share.value is None or share.interval is None:
+        return ""
+    return f"{percent(share.value)} ({bounds(share.interval)}) of {share.of:,}"

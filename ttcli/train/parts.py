@@ -1,0 +1,86 @@
+"""The problems of a lesson by where their solutions come from, a file or the policy: a run in the store for each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import NamedTuple
+
+from ttcli.bench.config import RunConfig
+from ttcli.bench.figures import ProblemFigures, load_figures
+from ttcli.bench.sample import Sample, SampleKey
+from ttcli.bench.sitting import Order
+from ttcli.bench.sitting import config_of as bench_config
+from ttcli.bench.store import Run, Store
+from ttcli.bench.task import Task
+from ttcli.bench.worker import Description
+from ttcli.cost import Budget
+from ttcli.engine.job import split_steps
+from ttcli.policy.protocol import Extension
+from ttcli.train.given import Given, Solutions
+from ttcli.train.lesson import Lesson
+from ttcli.tree import Prefix, Step
+
+
+class Part(NamedTuple):
+    """Problems whose solutions come from the same place."""
+
+    run: Run  # of these problems alone
+    positions: tuple[int, ...]  # of its problems in the lesson, in order
+    drawn: bool  # its solutions are those of the policy, as `ttc bench` draws them; else a file has them
+
+
+def begin(store: Store, lesson: Lesson, description: Description, length: Callable[[str], int]) -> tuple[Part, ...]:
+    """The parts of a lesson, their runs found or begun; solutions of a file are in theirs.
+
+    Args:
+        description: of the engine that draws.
+        length: of a text in tokens.
+    """
+    parts = []
+    if lesson.solutions is not None:
+        parts.append(_begin_given(store, lesson, lesson.solutions, description, length))
+    drawn = [at for at in range(len(lesson.rows)) if at not in lesson.given]
+    if drawn:
+        parts.append(Part(_begin(store, lesson, description, drawn, lesson.task), tuple(drawn), drawn=True))
+    return tuple(parts)
+
+
+def figures_of(store: Store, parts: Sequence[Part]) -> list[ProblemFigures]:
+    """What the store knows of the problems of a lesson, by their positions there."""
+    found = [
+        replace(each, position=part.positions[each.position])
+        for part in parts
+        for each in load_figures(store, part.run)
+    ]
+    return sorted(found, key=lambda each: each.position)
+
+
+def _begin(store: Store, lesson: Lesson, description: Description, positions: Sequence[int], task: Task) -> Run:
+    rows = tuple(lesson.rows[at] for at in positions)
+    order = Order(lesson.settings, (task,), task.name, lesson.data.name, rows, lesson.command)
+    return store.begin(bench_config(order, description), rows)
+
+
+def _begin_given(
+    store: Store, lesson: Lesson, solutions: Solutions, description: Description, length: Callable[[str], int]
+) -> Part:
+    """The part that a file has solutions of; these are of a source of their own."""
+    own = {key: value for key, value in description.recipe.items() if key not in ("sampler", "max_tokens")}
+    description = replace(description, recipe={**own, "solutions": solutions.sha256})
+    positions = tuple(sorted(lesson.given))
+    found = solutions.of(lesson.rows)
+    task = Task("majority", "", Budget(max(number for _, number, _ in found) + 1))
+    run = _begin(store, lesson, description, positions, task)
+    for position, number, given in found:
+        problem = lesson.rows[position].problem
+        whole = _whole(Prefix(problem, 0), given, run.config, length)
+        key = SampleKey(run.config.temperature, run.config.seed, number)
+        store.samples(run.config).add(problem.text, Sample.of(key, Extension(0, whole, whole.tokens, 0)))
+    return Part(run, positions, drawn=False)
+
+
+def _whole(root: Prefix, given: Given, config: RunConfig, length: Callable[[str], int]) -> Prefix:
+    """A solution of a file as if it had been drawn."""
+    parts = split_steps(given.text, config.recipe["prompt"]["step_separator"])
+    return replace(root, steps=tuple(Step(part, length(part), None) for part in parts), ended=given.ended)
