@@ -3,23 +3,23 @@
     python benchmarks/search.py                      8 GSM8K problems, N = 16, M = 4, default model, about an hour
     python benchmarks/search.py --quick --json       one problem on smollm2-135m, under 55 s; one JSON line
 
-Two ways to run the same beam search with the same step verifier:
+Three ways to run the same beam search:
 
-    ttc     `beam` on the engine: all beams grow in one batch, forks share their prefix's cells; the verifier keeps the
-            cells of what it has read, and reads the new steps of a round together
+    prm     `beam` on the engine: all beams grow in one batch, forks share their prefix's cells; the verifier is the
+            policy's own GGUF read as a process reward model (`+` or `-` behind each step), which keeps the cells of
+            what it has read, and reads the new steps of a round together
+    head    the same with a head on the policy's hidden states, which come with the decode
     loop    one candidate after the other on `llama_cpp.Llama`, which reuses what its last text has in common with the
-            next, for the policy and for the verifier alike
+            next; a second one reads every new step, as it must for the scores of a process reward model and for hidden
+            states alike, since `Llama` shows no states while it writes
 
-The verifier is the policy's own GGUF read as a process reward model (`+` or `-` behind each step): what it thinks does
-not matter here, what it costs does. A third search has a head on the policy's states in its place.
-
-The speed of a shared machine drifts, so ttc and the loop take turns, each with its own clock, and their seconds are
-compared per token of new text, because their trees differ.
+What the verifiers think does not matter here, what they cost does. The speed of a shared machine drifts, so the three
+take turns, each with its own clock, and their seconds are compared per token of new text, because their trees differ.
 
     prefix_ratio                     tokens of prompts and prefixes that were shared or decoded, over those decoded
-    verifier_tokens_per_new_token    that went through the verifier, problem and tags included, over policy tokens
+    verifier_tokens_per_new_token    that went through the verifier, problem and tags included, over tokens of steps
     read_twice                       share of the verifier's tokens that it had read before
-    speedup                          seconds of the loop over those of ttc, per token of new text
+    speedup, speedup_prm             seconds of the loop over those of head, and of prm, per token of new text
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ from ttcli.engine.library import library
 from ttcli.engine.model import Model
 from ttcli.engine.sampling import Sampler
 from ttcli.engine.template import ChatTemplate
-from ttcli.events import Solved, Spent, Stepped
+from ttcli.events import Solved, Spent, Stepped, Valued
 from ttcli.policy.local import LocalPolicy
 from ttcli.policy.prompt import Prompt
 from ttcli.problem import Problem
@@ -68,7 +68,7 @@ PROBLEM = Problem(
     "How many clips did Natalia sell altogether in April and May?"
 )
 LOOP_TOKENS = 8  # of the loop per turn: about as long as one wide decode
-QUICK_SECONDS = 26.0  # for ttc and the loop together
+QUICK_SECONDS = 36.0  # for the three together
 
 
 @dataclass
@@ -111,7 +111,8 @@ class Ours:
     ) -> None:
         self.spent = Spending()
         self.cost = Cost()
-        self.nodes: list[Node] = []
+        self.nodes: dict[int, Node] = {}
+        self.scored: list[Node] = []
         self._verifier = Timed(verifier)
         self._policy = LocalPolicy(
             model,
@@ -133,7 +134,9 @@ class Ours:
         begin = time.perf_counter()
         for event in self._events:
             if isinstance(event, Stepped):
-                self.nodes.append(event.node)
+                self.nodes[event.node.number] = event.node
+            elif isinstance(event, Valued):
+                self.scored.append(self.nodes[event.node])
             elif isinstance(event, Spent):
                 self.cost = event.cost
                 break
@@ -145,6 +148,11 @@ class Ours:
         self.spent.verifying = self._verifier.seconds
         self.spent.tokens = self.cost.policy_tokens
         return True
+
+    @property
+    def verifier_tokens_per_new_token(self) -> float:
+        """Of the steps that it has scored."""
+        return self.cost.verifier_tokens / sum(node.tokens for node in self.scored)
 
     @property
     def again(self) -> int:
@@ -281,34 +289,35 @@ def read_once(form: StepTag, problem: Problem, nodes: Sequence[Node]) -> int:
 
 
 def measure(path: Path, model: Model, problem: Problem, options: Any, patience: float) -> dict[str, float]:
-    """One problem, three searches; ttc and the loop end early after `patience` seconds."""
+    """One problem, three searches, which end early after `patience` seconds in all."""
     form = StepTag(model, good="+", bad="-", tag="ки")
-    ours, loop = Ours(model, Prm(model, form), (), problem, options), Loop(path, model, form, problem, options)
-    running: list[Ours | Loop] = [ours, loop]
-    while running and (sum(each.spent.seconds for each in (ours, loop)) < patience or not ours.cost.verifier_tokens):
-        next_one = min(running, key=lambda each: each.spent.seconds)
-        if not next_one.turn():
-            running.remove(next_one)
     head = plain_head(model)
     template = ChatTemplate(model)
     states = HeadVerifier(
         head, "head", model, lambda asked: template.encode(options.prompt.messages(asked)), carried=True
     )
+    ours = Ours(model, Prm(model, form), (), problem, options)
     headed = Ours(model, states, [head.layer], problem, options)
-    while headed.turn() and headed.spent.seconds < patience / 2:
-        pass
+    loop = Loop(path, model, form, problem, options)
+    searches: list[Ours | Loop] = [ours, headed, loop]
+    running = [*searches]
+    while running and (sum(each.spent.seconds for each in searches) < patience or not ours.cost.verifier_tokens):
+        next_one = min(running, key=lambda each: each.spent.seconds)
+        if not next_one.turn():
+            running.remove(next_one)
     told = {
         "policy_tokens": ours.spent.tokens,
         "prefix_ratio": (ours.cost.prompt_tokens + ours.cost.shared_tokens) / (ours.cost.prompt_tokens + ours.again),
-        "verifier_tokens_per_new_token": ours.cost.verifier_tokens / ours.spent.tokens,
-        "read_twice": max(0.0, 1 - read_once(form, problem, ours.nodes) / ours.cost.verifier_tokens),
+        "verifier_tokens_per_new_token": ours.verifier_tokens_per_new_token,
+        "read_twice": max(0.0, 1 - read_once(form, problem, ours.scored) / ours.cost.verifier_tokens),
+        "head_tokens_per_new_token": headed.verifier_tokens_per_new_token,
         "verifier_seconds_share": ours.spent.verifying / ours.spent.seconds,
-        "loop_verifier_seconds_share": loop.spent.verifying / loop.spent.seconds,
-        "head_tokens_per_new_token": headed.cost.verifier_tokens / headed.spent.tokens,
         "head_seconds_share": headed.spent.verifying / headed.spent.seconds,
-        "speedup": loop.spent.per_token / ours.spent.per_token,
+        "loop_verifier_seconds_share": loop.spent.verifying / loop.spent.seconds,
+        "speedup": loop.spent.per_token / headed.spent.per_token,
+        "speedup_prm": loop.spent.per_token / ours.spent.per_token,
     }
-    for search in (ours, loop, headed):
+    for search in searches:
         search.close()
     return told
 

@@ -21,7 +21,8 @@ class Unit(StrEnum):
     SECONDS = "seconds"
 
 
-_BUDGET = re.compile(r"(\d+(?:\.\d+)?)\s*(tok|tokens|s|sec|seconds)?")
+_BUDGET = re.compile(r"(\d+(?:\.\d+)?)\s*(tok|tokens|s|sec|seconds)?(/problem)?")
+PER_PROBLEM = "/problem"
 _UNITS = {None: Unit.GENERATIONS, "t": Unit.TOKENS, "s": Unit.SECONDS}
 
 
@@ -31,10 +32,11 @@ class Budget:
 
     amount: float  # > 0; whole for generations and tokens
     unit: Unit = Unit.GENERATIONS
+    shared: bool = False  # an average over the problems of a bench, which divide it among themselves
 
     @classmethod
     def parse(cls, text: str) -> Budget:
-        """Read "64" (generations), "20000tok" or "30s".
+        """Read "64" (generations), "20000tok", "30s" or, of a bench, "64/problem" on the average.
 
         Raises:
             UsageError: anything else, and zero.
@@ -49,11 +51,14 @@ class Budget:
             raise UsageError(f"a budget of {text} {'has no end' if amount else 'buys nothing'}", hint=hint)
         if unit is not Unit.SECONDS and amount != int(amount):
             raise UsageError(f"{text!r} is not a whole number of {unit}", hint=hint)
-        return cls(amount, unit)
+        if match[3] and unit is not Unit.GENERATIONS:
+            raise UsageError(f"only generations are shared by problems, not {unit}", hint=f"16{PER_PROBLEM}")
+        return cls(amount, unit, shared=bool(match[3]))
 
     def __str__(self) -> str:
         number = f"{Decimal(repr(self.amount)):f}".removesuffix(".0")  # exact, and never with an exponent
-        return number + {Unit.GENERATIONS: "", Unit.TOKENS: "tok", Unit.SECONDS: "s"}[self.unit]
+        unit = {Unit.GENERATIONS: "", Unit.TOKENS: "tok", Unit.SECONDS: "s"}[self.unit]
+        return number + unit + (PER_PROBLEM if self.shared else "")
 
 
 @dataclass(frozen=True, slots=True)

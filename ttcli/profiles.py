@@ -39,7 +39,7 @@ def find_profile(settings: Settings, wanted: str | None, progress: Progress) -> 
     if wanted == NONE:
         return None
     if wanted is None and not any(profiles_dir().glob("*.toml")):
-        return _nothing(settings)
+        return _none_for(settings)
     from ttcli.allocate.profile import profiles  # numpy: not before it is needed
 
     known = profiles()
@@ -59,7 +59,8 @@ def find_profile(settings: Settings, wanted: str | None, progress: Progress) -> 
     weights = _weights(settings, progress)
     fitting = [each for each in known if weights and _fits(each, settings, weights, progress)]
     used = in_use().get(weights or "")
-    return max(fitting, key=lambda each: (each.name == used, each.made.when), default=None) or _nothing(settings)
+    best = max(fitting, key=lambda each: (each.name == used, each.made.when), default=None)
+    return best or _none_for(settings)
 
 
 def named(wanted: str, known: list[Profile]) -> Profile:
@@ -105,12 +106,14 @@ def _in_use() -> Path:
     return profiles_dir() / "use.json"
 
 
-def _nothing(settings: Settings) -> None:
+def _none_for(settings: Settings) -> Profile | None:
+    """None; who names a verifier wants a profile."""
     if settings.verifier_name is not None:
         raise UsageError(
             f"no profile for this model was made with the verifier {settings.verifier_name}",
             hint=f"ttc calibrate DEV.jsonl --verifier {settings.verifier_name}, or leave out --verifier",
         )
+    return None
 
 
 def _fits(profile: Profile, settings: Settings, weights: str, progress: Progress) -> bool:

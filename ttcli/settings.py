@@ -74,6 +74,8 @@ class Settings:
 
     def __post_init__(self) -> None:
         self.method.check(self.budget)
+        if self.budget.shared:
+            raise UsageError(f"{self.budget} is an average, and here is one problem", hint=f"{self.budget.amount:g}")
         if self.seed < 0:
             raise UsageError(f"--seed must be 0 or more, not {self.seed}", hint="--seed 0")
         if self.model is None and self.policy is None:

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ttcli.answers import best, majority, weighted
+from ttcli.answers import best, hierarchical, majority, weighted
 from ttcli.ballot import Ballot
 from ttcli.tree import Candidate, Ended
 
@@ -128,3 +128,43 @@ def test_every_candidate_votes_once_or_abstains(candidates: list[Candidate]) -> 
     assert len(members) == len(set(members)) == sum(c.answer is not None for c in candidates)
     assert ballot.abstained + len(members) == len(candidates)
     assert list(ballot.votes) == sorted(ballot.votes, key=lambda vote: (-vote.weight, vote.members[0]))
+
+
+def in_chains(*votes: tuple[int | None, str | None, float]) -> list[Candidate]:
+    """Chain, answer and score of each."""
+    return [
+        Candidate(at, "", answer, Ended.STOP, 1, 0.0, score=score, chain=chain)
+        for at, (chain, answer, score) in enumerate(votes)
+    ]
+
+
+def test_each_chain_votes_for_its_own_winner_with_the_best_score_that_it_got() -> None:
+    candidates = in_chains((0, "1", 0.4), (0, "1", 0.3), (0, "2", 0.6), (1, "2", 0.5), (1, None, 0.0), (1, "3", 0.2))
+    ballot = hierarchical(candidates, never)
+    assert [(vote.answer, vote.weight, vote.members) for vote in ballot.votes] == [
+        ("2", 0.5, (2, 3)),
+        ("1", 0.4, (0, 1)),
+        ("3", 0.0, (5,)),
+    ]
+    assert ballot.abstained == 1
+
+
+def test_winners_of_chains_that_agree_add_up() -> None:
+    candidates = in_chains((0, "1", 0.4), (1, "1", 0.4), (2, "2", 0.7))
+    assert [(vote.answer, vote.weight) for vote in hierarchical(candidates, never).votes] == [("1", 0.8), ("2", 0.7)]
+
+
+def test_a_chain_that_is_divided_goes_by_its_first_drawn() -> None:
+    candidates = in_chains((1, "2", 0.1), (0, "1", 0.5), (0, "2", 0.5))
+    votes = hierarchical(candidates, never).votes
+    assert [(vote.answer, vote.weight) for vote in votes] == [("1", 0.5), ("2", 0.1)]
+
+
+def test_candidates_of_no_chain_vote_as_weighted() -> None:
+    candidates = in_chains((None, "1", 0.4), (None, "2", 0.5), (None, "1", 0.3), (None, None, 0.9))
+    assert hierarchical(candidates, never) == weighted(candidates, never)
+
+
+def test_a_hierarchical_vote_wants_a_score_of_every_answer() -> None:
+    with pytest.raises(ValueError, match="needs a score"):
+        hierarchical([candidate(0, "1")], never)

@@ -266,6 +266,7 @@ BAD: Sequence[object] = [
     {"": [{"text": "a", "scores": [1.5]}]},
     {"": [{"text": "a", "scores": ["high"]}]},
     {"": [{"text": "a", "scores": 0.5}]},
+    {"": [{"text": "a", "after": 5}]},
     {"": 3},
 ]
 
@@ -286,4 +287,45 @@ def test_a_script_that_is_not_there_is_a_model_error(tmp_path: Path) -> None:
 def test_a_problem_without_a_script_is_a_model_error() -> None:
     policy = ScriptedPolicy(Script({"other": [Line("a")], PROBLEM.text: []}))
     with pytest.raises(ModelError, match="no solution of 'What is 2"):
+        policy.start(PROBLEM)
+
+
+def test_a_revision_answers_to_the_last_attempt_or_is_as_any_solution() -> None:
+    lines = [Line("I guess 5"), Line("It is 4", after="5"), Line("No, 6", after="4")]
+    policy = ScriptedPolicy(Script({"": lines}))
+
+    def drawn(*attempts: str) -> str:
+        root = policy.start(PROBLEM, attempts=attempts)
+        [*_, last] = policy.extend([Extend(root, (0,))])
+        policy.release([root])
+        [extension] = [each for each in last if isinstance(each, Extension)]
+        assert extension.shared == root.known_tokens if attempts else root.prompt_tokens
+        return extension.prefix.text
+
+    assert [drawn(), drawn("I guess 5"), drawn("I guess 5", "It is 4"), drawn("a 7")] == [
+        "I guess 5",
+        "It is 4",
+        "No, 6",
+        "I guess 5",
+    ]
+    assert not policy.live
+
+
+def test_a_revision_goes_on_from_an_attempt_that_was_kept() -> None:
+    policy = ScriptedPolicy(Script({"": [Line("so it is")]}))
+    root = policy.start(PROBLEM)
+    [*_, last] = policy.extend([Extend(root, (0,), keep=True)])
+    [extension] = [each for each in last if isinstance(each, Extension)]
+    kept = extension.prefix
+    assert policy.live == {root.id, kept.id}
+    words = root.prompt_tokens
+    assert policy.start(PROBLEM, attempts=["so it is"]).known_tokens == words + 3
+    assert policy.start(PROBLEM, attempts=["so it was"]).known_tokens == words
+    policy.release([kept])
+    assert policy.start(PROBLEM, attempts=["so it is"]).known_tokens == words
+
+
+def test_a_script_of_nothing_but_revisions_has_no_solution() -> None:
+    policy = ScriptedPolicy(Script({"": [Line("a", after="b")]}))
+    with pytest.raises(ModelError, match="that is no revision"):
         policy.start(PROBLEM)

@@ -145,6 +145,32 @@ def test_what_is_sent_is_a_chat_with_the_sampler_and_a_seed(serve: Serve, connec
     ]
 
 
+def test_attempts_are_sent_as_turns_and_not_mixed_with_plain_requests(serve: Serve, connect: MakePolicy) -> None:
+    server = serve()
+    policy = connect(server, prompt=Prompt(revise="Again."), width=8)
+    roots = [policy.start(PROBLEM), policy.start(PROBLEM, attempts=["It is 3.", "It is 5."])]
+    extensions, _ = collect(
+        policy.extend([Extend(root, (at, index)) for at, root in enumerate(roots) for index in (0, 1)])
+    )
+    assert [each.prefix.attempts for each in extensions] == [(), (), *[("It is 3.", "It is 5.")] * 2]
+    plain, revision = sorted((body["messages"] for body in server.bodies), key=len)
+    assert revision[: len(plain)] == plain
+    assert [(each["role"], each["content"]) for each in revision[len(plain) :]] == [
+        ("assistant", "It is 3."),
+        ("user", "Again."),
+        ("assistant", "It is 5."),
+        ("user", "Again."),
+    ]
+    assert extensions[2].prefix.prompt_tokens > extensions[0].prefix.prompt_tokens
+
+
+def test_the_words_of_revisions_are_no_part_of_the_recipe(serve: Serve, connect: MakePolicy) -> None:
+    server = serve()
+    one, other = connect(server), connect(server, prompt=Prompt(revise="Again."))
+    assert one.recipe == other.recipe
+    assert (one.revisions, other.revisions) == ({"revise": Prompt().revise}, {"revise": "Again."})
+
+
 def test_temperature_0_is_sent_without_what_has_no_meaning_then(serve: Serve, connect: MakePolicy) -> None:
     server = serve()
     policy = connect(server)

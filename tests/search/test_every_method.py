@@ -113,7 +113,7 @@ def test_an_interrupted_run_ends_at_once_with_what_it_has(run: Run) -> None:
 def test_every_answer_of_a_verified_method_is_scored_and_of_no_other(run: Run) -> None:
     events = run.events()
     answered = [event for event in of(Drawn, events) if event.candidate.answer is not None]
-    expected = len(answered) if METHODS[run.method].takes_verifier else 0
+    expected = len(answered) if METHODS[run.method].verified else 0  # auto has no adviser here
     assert len(of(Scored, events)) == expected
 
 
@@ -174,5 +174,5 @@ def test_a_verified_method_without_a_verifier_is_refused() -> None:
 
 def test_every_method_is_listed_under_its_own_name_with_a_summary() -> None:
     assert all(method.name == name and method.summary for name, method in METHODS.items())
-    assert all(method.plain or method.verified for method in METHODS.values())
+    assert all(method.plain or method.verified or method.advised for method in METHODS.values())
     assert [name for name, method in METHODS.items() if method.plain and method.verified] == ["revise"]

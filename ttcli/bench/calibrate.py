@@ -50,8 +50,8 @@ def calibration_tasks(methods: Sequence[str], verifier: str, budgets: str) -> tu
             method that cannot work with one of them or with the verifier.
     """
     amounts = [Budget.parse(part) for part in budgets.split(",")]
-    if any(budget.unit is not Unit.GENERATIONS for budget in amounts):
-        raise UsageError("a profile is made for budgets in generations", hint="--budget 4,8,16")
+    if any(budget.unit is not Unit.GENERATIONS or budget.shared for budget in amounts):
+        raise UsageError("a profile is made for budgets in generations of each problem", hint="--budget 4,8,16")
     if max(budget.amount for budget in amounts) <= PROBES:
         raise UsageError(
             f"difficulty is told from {PROBES} samples and learnt from others, and {budgets} leaves none",
@@ -187,10 +187,15 @@ def frugal(choices: Sequence[Choice], outcomes: Outcomes, bins: NDArray[np.intp]
         differences = outcomes.right[:, own, at] - outcomes.right[:, simple, at]
         if choice.strategy == BASELINE and paired(differences).bounds(LEVEL).high > 0:
             here = bins == choice.bin
-            costs = {
-                name: _mean(getattr(outcomes, name)[here, own, at]) for name in ("generations", "tokens", "seconds")
-            }
-            found.append(replace(choice, strategy=FRUGAL, **costs))
+            found.append(
+                replace(
+                    choice,
+                    strategy=FRUGAL,
+                    generations=_mean(outcomes.generations[here, own, at]),
+                    tokens=_mean(outcomes.tokens[here, own, at]),
+                    seconds=_mean(outcomes.seconds[here, own, at]),
+                )
+            )
         else:
             found.append(choice)
     return found

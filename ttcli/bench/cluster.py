@@ -130,7 +130,7 @@ class Cluster:
         for hand in self._hands:
             hand.actor.expect.remote(told)
 
-    def run(self, works: Iterable[Work]) -> Iterator[Record]:
+    def run(self, works: Iterable[Work | None]) -> Iterator[Record]:
         """What comes of the works, as it comes; ends early, with nothing half-done, when the interrupt is requested.
 
         Raises:

@@ -55,7 +55,7 @@ class RunConfig:
     @property
     def depth(self) -> int:
         """Independent samples per problem that the votes of the run need."""
-        return max((int(task.budget.amount) for task in self.tasks if task.pooled), default=0)
+        return max((task.sure for task in self.tasks), default=0)
 
     def run_id(self, rows: Iterable[Row]) -> str:
         """Eight hexadecimal digits that the same configuration and problems always get."""

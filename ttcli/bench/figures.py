@@ -74,6 +74,7 @@ class Settled:
     right: bool
     spending: Spending
     attempts: tuple[Attempt, ...] = ()  # of its chains of revisions; (): it revises nothing
+    chose: str | None = None  # the method that it chose; None: it is one that does not choose
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,4 +231,7 @@ def _settled(outcome: str, reference: str) -> Settled:
     content = json.loads(outcome)
     cost = {key: float(content["cost"][key]) for key in Spending._fields}
     right = is_correct(content["answer"], reference)
-    return Settled(content["answer"], right, Spending(**cost), attempts_of(content, reference))
+    chose = content.get("chose")
+    return Settled(
+        content["answer"], right, Spending(**cost), attempts_of(content, reference), chose["method"] if chose else None
+    )

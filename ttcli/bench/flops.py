@@ -184,7 +184,7 @@ def check_tasks(tasks: Sequence[Task]) -> None:
         UsageError: a budget that is none of generations, or a method that draws as many whatever the budget.
     """
     for task in tasks:
-        if task.budget.unit is not Unit.GENERATIONS:
-            raise UsageError("equal FLOPs are reckoned in generations", hint="--budget 1,4,16")
+        if task.budget.unit is not Unit.GENERATIONS or task.budget.shared:
+            raise UsageError("equal FLOPs are reckoned in generations of each problem", hint="--budget 1,4,16")
         if parse_method(task.method).generations is not None:
             raise UsageError(f"{task.method} has no use for more compute", hint="--method majority")

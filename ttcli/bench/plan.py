@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from ttcli.bench.figures import ProblemFigures
@@ -25,21 +26,34 @@ _ENOUGH = 8  # samples whose length is believed
 
 
 def make_tasks(
-    methods: Sequence[str], verifiers: Sequence[str], budgets: str, *, profile: Profile | None = None
+    methods: Sequence[str],
+    verifiers: Sequence[str],
+    budgets: str,
+    *,
+    profile: Profile | None = None,
+    fixed: bool = False,
 ) -> tuple[Task, ...]:
     """Every method with every budget, and with every verifier where it scores; auto with that of its profile.
+
+    `fixed`: what is written as an average is for each problem.
 
     Raises:
         UsageError: an unknown method, verifier or budget, a verifier that nothing uses, budgets in several units, or
             one that a method cannot work with.
     """
     amounts = [Budget.parse(part) for part in budgets.split(",")]
+    amounts = [replace(budget, shared=False) for budget in amounts] if fixed else amounts
     if len({budget.unit for budget in amounts}) > 1:
         raise UsageError(f"budgets of one kind make a curve, {budgets!r} mixes them", hint="--budget 4,16,64")
     chosen = [parse_method(name) for name in methods or DEFAULT_METHODS]
     for method in chosen:
         for budget in amounts:
             method.check(budget)
+            if budget.shared and method.vote is None:
+                raise UsageError(
+                    f"{method.name} has {budget} for each problem alone: only votes over independent samples share",
+                    hint="--method majority, or --fixed",
+                )
     parsed = [VerifierSpec.parse(name) for name in verifiers]
     for method, spec in itertools.product(chosen, parsed):
         method.check_verifier(str(spec), partial=spec.partial)

@@ -54,6 +54,7 @@ def summary_record(summary: Summary) -> dict[str, Any]:
         "accuracy": headline.accuracy if headline else None,
         "interval": list(headline.interval) if headline else None,
         "baseline": config.baseline,
+        "chosen": [each._asdict() for each in summary.chosen],
         "lines": [_line(line) for line in summary.lines],
         "groups": [
             {

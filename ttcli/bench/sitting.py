@@ -6,6 +6,7 @@ import functools
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from ttcli.bench.cluster import cluster
 from ttcli.bench.config import RunConfig, digest
@@ -13,6 +14,7 @@ from ttcli.bench.dataset import Row
 from ttcli.bench.figures import load_figures
 from ttcli.bench.plan import Forecast, forecast, speed
 from ttcli.bench.runner import Crew, Progress, Runner, open_tasks
+from ttcli.bench.share import profile_counts
 from ttcli.bench.store import Run, Store
 from ttcli.bench.task import Task
 from ttcli.bench.worker import Description, describe, engine
@@ -22,6 +24,9 @@ from ttcli.search.methods import NO_DEMAND, Demand, parse_method
 from ttcli.settings import Settings
 from ttcli.solve import workbench
 from ttcli.verifier.spec import VerifierSpec
+
+if TYPE_CHECKING:
+    from ttcli.allocate.profile import Profile
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,14 +57,15 @@ class Order:
 class Sitting:
     """A run that is being worked on."""
 
-    def __init__(self, store: Store, run: Run, crew: Crew) -> None:
+    def __init__(self, store: Store, run: Run, crew: Crew, profile: Profile | None) -> None:
         self.run = run
+        self._profile = profile
         self._store = store
         self._crew = crew
 
     def go(self) -> Iterator[Progress]:
         """Work until the run is done or interrupted; what happens, as it happens."""
-        return Runner(self._store, self.run).go(self._crew)
+        return Runner(self._store, self.run, self._profile).go(self._crew)
 
     @property
     def finished(self) -> bool:
@@ -79,7 +85,7 @@ def sitting(store: Store, order: Order, interrupt: Interrupt, download: Download
         with store.working_on(run):
             if order.retry_failed:
                 store.forget(run, failures=True)
-            yield Sitting(store, run, crew)
+            yield Sitting(store, run, crew, order.settings.profile)
 
 
 @contextmanager
@@ -140,10 +146,15 @@ def config_of(order: Order, description: Description) -> RunConfig:
     )
 
 
+def _goes_by(task: Task, profile: Profile) -> bool:
+    """Whether what a task comes to hangs on a profile."""
+    return parse_method(task.method).advised is not None or (task.budget.shared and profile_counts(task, profile))
+
+
 def _profile_key(order: Order) -> str | None:
     """The hash of the profile that a method goes by; None: none does."""
     profile = order.settings.profile
-    if profile is None or not any(parse_method(task.method).advised for task in order.tasks):
+    if profile is None or not any(_goes_by(task, profile) for task in order.tasks):
         return None
     from ttcli.allocate.profile import render
 

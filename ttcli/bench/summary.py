@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import pairwise
+from typing import NamedTuple
 
 import numpy as np
 
@@ -16,7 +18,7 @@ from ttcli.bench.figures import Figure, ProblemFigures, Spending, load_figures
 from ttcli.bench.revisions import RevisionStep, revision_steps
 from ttcli.bench.stats import Comparison, Interval, compare, wilson
 from ttcli.bench.store import LoadRow, Run, Store
-from ttcli.bench.task import Task
+from ttcli.bench.task import SHARED, Task
 from ttcli.cost import Budget
 from ttcli.tree import Ended
 
@@ -39,8 +41,8 @@ class Line:
 
     @property
     def key(self) -> str:
-        """Name and budget."""
-        return f"{self.name}@{self.budget}"
+        """Method, verifier and budget."""
+        return f"{self.name.removesuffix(SHARED)}@{self.budget}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +63,14 @@ class Revisions:
     steps: tuple[RevisionStep, ...]
 
 
+class Chosen(NamedTuple):
+    """What a task that chooses a method came to choose."""
+
+    task: str  # its key
+    method: str
+    problems: int
+
+
 @dataclass(frozen=True, slots=True)
 class Summary:
     """A run as its tables tell it."""
@@ -75,6 +85,7 @@ class Summary:
     lines: tuple[Line, ...]  # by method in order of the command, then COVERAGE and RANDOM; each by budget
     groups: tuple[Group, ...]
     fill: float | None  # part of the places in the batch that were taken, while problems waited; None: not known
+    chosen: tuple[Chosen, ...] = ()  # by tasks that choose, in their order; the most frequent first
     revisions: tuple[Revisions, ...] = ()  # by task
 
     @property
@@ -105,6 +116,7 @@ def summary_of(run: Run, figures: Sequence[ProblemFigures], loads: Sequence[Load
         lines=tuple(_lines(config, done, curve_tasks(config))),
         groups=tuple(_groups(config, done)),
         fill=fill(loads),
+        chosen=tuple(_chosen(config, done)),
         revisions=tuple(_revisions(config, done)),
     )
 
@@ -141,12 +153,26 @@ def fill(loads: Iterable[LoadRow]) -> float | None:
 def _lines(config: RunConfig, figures: Sequence[ProblemFigures], tasks: Sequence[Task]) -> list[Line]:
     lines = []
     for task in tasks:
-        base = Task(*next(other[:2] for other in config.tasks if other.name == config.baseline), task.budget)
+        base = _baseline(config, task)
         lines.append(_line(figures, task, base if base != task else None))
     budgets = sorted({int(task.budget.amount) for task in tasks if task.pooled})
     lines += [_reading(figures, COVERAGE, n, partial(estimate.coverage, n=n)) for n in budgets]
     lines += [_reading(figures, RANDOM, 1, estimate.random_pick)] if budgets else []
     return [line for line in lines if line.problems]
+
+
+def _chosen(config: RunConfig, figures: Sequence[ProblemFigures]) -> Iterator[Chosen]:
+    for task in config.tasks:
+        settled = (each.settled.get(task.key) for each in figures)
+        counts = Counter(each.chose for each in settled if each and each.chose)
+        yield from (Chosen(task.key, method, problems) for method, problems in counts.most_common())
+
+
+def _baseline(config: RunConfig, task: Task) -> Task:
+    """What a task is compared with: the baseline at the same budget; a shared one, with as much for each problem."""
+    base = Task(*next(other[:2] for other in config.tasks if other.name == config.baseline), task.budget)
+    alone = base._replace(budget=replace(task.budget, shared=False))
+    return alone if alone in config.tasks else base
 
 
 def _line(figures: Sequence[ProblemFigures], task: Task, baseline: Task | None) -> Line:

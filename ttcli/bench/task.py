@@ -12,6 +12,9 @@ from ttcli.events import Event, Outcome
 from ttcli.problem import Problem
 from ttcli.search.methods import parse_method
 
+SHARED = ", shared"  # behind the name of a task whose problems share a budget
+PROBE = 4  # samples that every problem gets of a shared budget
+
 
 class Task(NamedTuple):
     """A method with a budget."""
@@ -22,18 +25,30 @@ class Task(NamedTuple):
 
     @property
     def name(self) -> str:
-        """The method, with the verifier it uses."""
-        return f"{self.method}[{self.verifier}]" if self.verifier else self.method
+        """The method, with the verifier it uses, and whether its problems share a budget."""
+        return self._base + (SHARED if self.budget.shared else "")
 
     @property
     def key(self) -> str:
-        """Name and budget: one figure of a run."""
-        return f"{self.name}@{self.budget}"
+        """Method, verifier and budget: one figure of a run."""
+        return f"{self._base}@{self.budget}"
 
     @property
     def pooled(self) -> bool:
         """Whether its result is a vote over so many independent samples, and can be read off the pool."""
-        return parse_method(self.method).vote is not None and self.budget.unit is Unit.GENERATIONS
+        plain = self.budget.unit is Unit.GENERATIONS and not self.budget.shared
+        return parse_method(self.method).vote is not None and plain
+
+    @property
+    def sure(self) -> int:
+        """Independent samples that it has of every problem, however they share."""
+        if self.budget.shared:
+            return min(PROBE, int(self.budget.amount))
+        return int(self.budget.amount) if self.pooled else 0
+
+    @property
+    def _base(self) -> str:
+        return f"{self.method}[{self.verifier}]" if self.verifier else self.method
 
 
 @dataclass(frozen=True, slots=True)

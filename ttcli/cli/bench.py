@@ -36,7 +36,9 @@ def bench(
     verifier: Annotated[
         list[str] | None, option("--verifier", env=None, says="May be repeated; confidence if left out.")
     ] = None,
-    budget: Annotated[str, option("--budget", "-b", env="BUDGET", says="Per problem; several: 4,16,64.")] = "16",
+    budget: Annotated[
+        str, option("--budget", "-b", env="BUDGET", says="Per problem; several: 4,16,64; on the average: 16/problem.")
+    ] = "16",
     limit: Annotated[int | None, option("--limit", env=None, says="Only the first so many problems.")] = None,
     sample: Annotated[int | None, option("--sample", env=None, says="So many problems, drawn by the seed.")] = None,
     seed: Annotated[int, option("--seed", env="SEED", says="Same seed, same store: the same samples.")] = 0,
@@ -51,6 +53,9 @@ def bench(
     baseline: Annotated[
         str | None, option("--baseline", env=None, says="The method to compare with; majority if left out.", more=True)
     ] = None,
+    fixed: Annotated[
+        bool, option("--fixed", env=None, says="As many for each problem, also of 16/problem.", more=True)
+    ] = False,
     skip_bad: Annotated[bool, option("--skip-bad", env=None, says="Leave out bad rows.", more=True)] = False,
     retry_failed: Annotated[bool, option("--retry-failed", env=None, says="Try those again.", more=True)] = False,
     ray: Annotated[
@@ -104,10 +109,11 @@ def bench(
         command_timeout=command_timeout,
     )
     methods = options.with_ratio(method or (), ratio)
-    make_tasks(methods, verifier or (), budget)  # complains before a model is looked at
-    if any(parse_method(name).advised for name in methods):
-        settings = options.advised(settings, profile, quiet=quiet, named=True)
-    tasks = make_tasks(methods, verifier or (), budget, profile=settings.profile)
+    tasks = make_tasks(methods, verifier or (), budget, fixed=fixed)  # complains before a model is looked at
+    advised = any(parse_method(task.method).advised for task in tasks)
+    if advised or any(task.budget.shared for task in tasks):
+        settings = options.advised(settings, profile, quiet=quiet or not advised, named=True)
+        tasks = make_tasks(methods, verifier or (), budget, profile=settings.profile, fixed=fixed)
     dataset = read_dataset(data, skip_bad=skip_bad)
     rows = select(dataset.rows, limit=limit, sample=sample, seed=seed)
     for bad in dataset.bad:

@@ -125,9 +125,9 @@ def _flops(
             print(f"all that was drawn is kept; go on with: {resume(order)}", file=sys.stderr)
             return INTERRUPTED
         sat.append(run)
-    figures = [load_figures(store, run) for run in sat]
-    found = matches(*figures, multiple, ratios)
-    names = [run.config.model for run in sat]
+    own, others = (load_figures(store, run) for run in sat)
+    found = matches(own, others, multiple, ratios)
+    names = sat[0].config.model, sat[1].config.model
     if as_json:
         told = [
             {**match._asdict(), "comparison": match.comparison._asdict(), "short": match.short, "wins": match.winner}
@@ -136,12 +136,12 @@ def _flops(
         runs = {"small": sat[0].id, "large": sat[1].id}
         print(json.dumps({"version": 1, "type": "flops", "runs": runs, "multiple": multiple, "matches": told}))
     else:
-        print(*flops_lines(found, *names, multiple), sep="\n")
+        print(*flops_lines(found, names[0], names[1], multiple), sep="\n")
     if plot is not None:
         from ttcli.bench.flops_plot import flops_plot
 
-        title = f"{names[0]} against {names[1]}, {sat[0].config.data}, {len(figures[0])} problems"
-        flops_plot(found, reaches(*figures), title, plot)
+        title = f"{names[0]} against {names[1]}, {sat[0].config.data}, {len(own)} problems"
+        flops_plot(found, reaches(own, others), title, plot)
     return 0
 
 

@@ -36,6 +36,8 @@ class Line:
             raise TypeError(f"a text is a string, not {self.text!r}")
         if not (self.logprob <= 0 <= self.score <= 1):
             raise ValueError(f"logprob {self.logprob} and score {self.score} must be at most 0, and from 0 to 1")
+        if not isinstance(self.after, str | None):
+            raise TypeError(f"what it comes after is a string, not {self.after!r}")
         if self.scores is not None:
             steps = len(_steps(self.text, self.logprob))
             if len(self.scores) != steps or not all(0 <= score <= 1 for score in self.scores):

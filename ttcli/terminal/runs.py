@@ -25,6 +25,7 @@ def summary_lines(summary: Summary) -> list[str]:
     parts = (
         tables.run_header(summary, width=width, marks=marks),
         tables.accuracy_table(summary, width=width, marks=marks),
+        tables.divided(summary, width=width, marks=marks),
         tables.undecided(summary, width=width, marks=marks),
         accuracy_chart([summary], width=min(width, 80), marks=marks) if summary.lines else [],
         tables.cost_tables(summary, width=width, marks=marks),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Callable, Sequence
+from itertools import groupby
 
 from ttcli.bench.compare import Pairing
 from ttcli.bench.numbers import SIGNIFICANT, bounds, p_value, percent, points, points_between, short, to_tell, verdict
@@ -57,6 +58,19 @@ def accuracy_table(summary: Summary, *, width: int = WIDTH, marks: Marks = UNICO
         said.append("won:lost and p (McNemar's exact test) are those of the first draw")
     note = _wrapped(marks.line("; ".join(said)), width)
     return [*note, "", *fitted(heads, _accuracies(lines), differences, width, marks)]
+
+
+def divided(summary: Summary, *, width: int = WIDTH, marks: Marks = UNICODE) -> list[str]:
+    """What was drawn of budgets that problems share, and what was chosen where a method chooses; nothing elsewhere."""
+    lines = []
+    for line in summary.lines:
+        if line.budget.shared:
+            drawn = f"{line.spending.generations:,.1f} samples a problem of {line.budget.amount:g} allowed"
+            lines += _wrapped(marks.line(f"{line.key}: {drawn}"), width, indent=2)
+    for task, group in groupby(summary.chosen, key=lambda each: each.task):
+        told = ", ".join(f"{each.method} for {words.counted(each.problems, 'problem')}" for each in group)
+        lines += _wrapped(marks.line(f"{task} chose {told}"), width, indent=2)
+    return lines
 
 
 def undecided(summary: Summary, *, width: int = WIDTH, marks: Marks = UNICODE) -> list[str]:

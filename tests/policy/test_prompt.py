@@ -1,0 +1,35 @@
+from __future__ import annotations
+
+from dataclasses import asdict
+
+from ttcli.policy.prompt import INSTRUCTION, REVISE, Prompt
+from ttcli.problem import Problem
+
+PROBLEM = Problem("What is 2 + 2?")
+QUESTION = {"role": "user", "content": f"What is 2 + 2?\n{INSTRUCTION}"}
+
+
+def test_without_attempts_the_problem_is_all_that_is_said() -> None:
+    assert Prompt().messages(PROBLEM) == [QUESTION]
+    assert Prompt(system="Be brief.").messages(PROBLEM) == [{"role": "system", "content": "Be brief."}, QUESTION]
+
+
+def test_every_attempt_is_a_turn_that_is_asked_to_be_revised() -> None:
+    assert Prompt(revise="Again.").messages(PROBLEM, ["It is 3.", "It is 5."]) == [
+        QUESTION,
+        {"role": "assistant", "content": "It is 3."},
+        {"role": "user", "content": "Again."},
+        {"role": "assistant", "content": "It is 5."},
+        {"role": "user", "content": "Again."},
+    ]
+
+
+def test_the_recipe_is_the_prompt_without_the_words_of_revisions() -> None:
+    """Samples are filed under it: it must not change, nor may the order of its keys."""
+    prompt = Prompt(system="Be brief.", revise="Again.")
+    assert list(prompt.recipe) == ["system", "instruction", "step_separator"]
+    assert {**prompt.recipe, "revise": "Again."} == asdict(prompt)
+
+
+def test_the_usual_request_asks_for_a_boxed_answer() -> None:
+    assert "\\boxed{}" in REVISE
