@@ -183,3 +183,13 @@ def test_an_interrupt_stops_before_the_budget_does() -> None:
     flag[0] = True
     assert meter.stopped is Stopped.INTERRUPT
     assert not meter.admits([])
+
+
+def test_a_prompt_to_be_decoded_first_counts_with_what_the_next_candidate_is_expected_to_take() -> None:
+    meter = Meter(Budget(100, Unit.TOKENS), max_tokens=40)
+    meter.finished(20)  # so 25 are expected
+    meter.add(Cost(policy_tokens=20))
+    assert meter.admits([], prompt=55)
+    assert not meter.admits([], prompt=56)
+    assert meter.admits([15], prompt=45)
+    assert not meter.admits([15], prompt=46)

@@ -158,7 +158,7 @@ def test_independent_candidates_make_a_tree_of_one_step_each() -> None:
     for candidate, step in zip(outcome.candidates, outcome.tree, strict=True):
         assert candidate.node == step.number
         assert (candidate.text, candidate.tokens, candidate.score) == (step.text, step.tokens, step.score)
-    assert as_tree(SMALL_OUTCOME) is SMALL_OUTCOME
+    assert as_tree(SMALL_OUTCOME) == SMALL_OUTCOME
 
 
 def seconds(run: Recorded, speed: float) -> float:

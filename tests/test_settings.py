@@ -10,9 +10,9 @@ from ttcli.errors import UsageError
 from ttcli.settings import MAX_WIDTH, Machine, Sampling, Settings
 
 
-def test_the_defaults_are_adaptive_with_sixteen_generations_of_the_default_model() -> None:
+def test_the_defaults_are_auto_with_sixteen_generations_of_the_default_model() -> None:
     settings = Settings()
-    assert settings.method.name == "adaptive"
+    assert settings.method.name == "auto"
     assert str(settings.budget) == "16"
     assert settings.verifier is None
     assert settings.model in catalog()
@@ -25,6 +25,13 @@ def test_naming_a_verifier_is_asking_for_best_of_n() -> None:
 
 def test_a_method_that_needs_a_verifier_gets_confidence() -> None:
     assert Settings(method_name="best-of-n-plain").verifier == ("confidence", None)
+
+
+def test_revisions_take_a_verifier_that_is_named_and_none_otherwise() -> None:
+    assert Settings(method_name="revise").verifier is None
+    assert Settings(method_name="revise", verifier_name="confidence").verifier == ("confidence", None)
+    assert Settings(method_name="revise", verifier_name="command:true").verifier == ("command", "true")
+    assert Settings(method_name="search-revise").verifier == ("confidence", None)
 
 
 @pytest.mark.parametrize("method", ["greedy", "majority", "adaptive"])
@@ -42,8 +49,12 @@ def test_a_verifier_is_refused_where_nothing_is_scored(method: str) -> None:
         ({"method_name": "beam:q=1"}, "beam has no setting 'q'"),
         ({"method_name": "beam", "budget": Budget(10)}, "beam takes beams in multiples of 4"),
         ({"method_name": "lookahead:k=3", "budget": Budget(3)}, "a budget of 3 makes 0"),
+        ({"method_name": "revise:ratio=4", "budget": Budget(8)}, "8 generations make no whole chains"),
+        ({"method_name": "search-revise:by=beam", "verifier_name": "command:true"}, "judges only finished solutions"),
+        ({"reviser": "x.gguf", "policy": "http://localhost:8000/v1"}, "--reviser changes a model that runs here"),
         ({"verifier_name": "prm"}, "there is no verifier 'prm'"),
         ({"method_name": "beam", "verifier_name": "command:true"}, "command:true judges only finished solutions"),
+        ({"budget": Budget(16, shared=True)}, "16/problem is an average, and here is one problem"),
         ({"command_timeout": 0.0}, "--command-timeout must be a positive number"),
         ({"command_timeout": float("nan")}, "--command-timeout must be a positive number"),
         ({"seed": -1}, "--seed must be 0 or more"),

@@ -54,7 +54,7 @@ def solve(settings: Settings, interrupt: Interrupt | None = None) -> tuple[Began
 
 def test_a_run_begins_with_who_solves_what_and_ends_solved(script: str) -> None:
     began, _, outcome = solve(Settings(script, budget=Budget(8), seed=3))
-    assert began == Began(PROBLEM, "adaptive", "scripted", None, Budget(8), 3)
+    assert began == Began(PROBLEM, "auto", "scripted", None, Budget(8), 3)
     assert outcome.answer in {"4", "5"}
     assert outcome.cost.seconds > 0
 
@@ -96,7 +96,7 @@ def test_a_deadline_is_a_budget_and_no_interrupt(script: str) -> None:
 
 KEYS = [
     "version", "ttc", "problem", "answer", "support", "method", "model", "verifier", "budget", "seed", "stopped",
-    "winner", "votes", "no_answer", "candidates", "tree", "cost",
+    "winner", "votes", "no_answer", "candidates", "tree", "chose", "cost",
 ]  # fmt: skip
 
 
@@ -113,6 +113,7 @@ def test_the_record_has_stable_keys_and_survives_json(script: str) -> None:
     assert again["no_answer"] + sum(len(vote["members"]) for vote in again["votes"]) == len(again["candidates"]) == 9
     assert set(again["candidates"][0]) == {
         "index", "text", "answer", "ended", "tokens", "logprob", "score", "step_scores", "node",
+            "chain", "attempt",
     }  # fmt: skip
     assert set(again["votes"][0]) == {"answer", "members", "weight", "best"}
     assert again["cost"]["tokens"] == sum(again["cost"][f"{who}_tokens"] for who in ("prompt", "policy", "verifier"))
@@ -261,3 +262,37 @@ def test_a_model_says_what_it_can_verify_by(small_model_path: Path, tmp_path: Pa
     assert uses(local)["prm"] == "yes: step-turn"
     (tmp_path / "prm.toml").write_text(toml.replace('good = "+"', 'good = "not one token"'), encoding="utf-8")
     assert uses(local)["prm"].startswith("no: prm.gguf writes the label 'not one token' as ")
+
+
+def test_a_reviser_draws_the_revisions_of_the_models_own_weights(small_model_path: Path, tmp_path: Path) -> None:
+    from engine.adapters import write_adapter
+
+    model, seen = str(small_model_path), {}
+    zero, lora = (write_adapter(tmp_path / f"{scale}.gguf", scale=scale) for scale in (0.0, 2.0))
+    for name, reviser in {"none": None, "zero": str(zero), "lora": str(lora)}.items():
+        settings = Settings(
+            model,
+            method_name="revise:ratio=4",
+            budget=Budget(4),
+            sampling=Sampling(temperature=0, max_tokens=24),
+            reviser=reviser,
+        )
+        with workbench(settings, Interrupt(), Silent()) as bench:
+            *_, last = bench.solve(PROBLEM)
+            assert isinstance(last, Solved)
+            assert (bench.revisions["reviser"] is None) == (reviser is None)
+            assert "reviser" not in bench.recipe
+            seen[name] = ([each.text for each in last.outcome.candidates], bench.recipe, bench.revisions)
+    assert len({texts[0] for texts, _, _ in seen.values()}) == 1
+    assert seen["lora"][0][1:] != seen["zero"][0][1:]
+    assert seen["none"][1] == seen["zero"][1] == seen["lora"][1]
+    assert seen["zero"][2] != seen["lora"][2]
+
+
+def test_what_is_no_reviser_is_said_before_the_run(small_model_path: Path, tmp_path: Path) -> None:
+    (tmp_path / "text.gguf").write_text("hello, this is text")
+    for reviser in (tmp_path / "missing.gguf", tmp_path / "text.gguf", small_model_path):
+        settings = Settings(str(small_model_path), method_name="revise", reviser=str(reviser))
+        with pytest.raises(ModelError) as caught, workbench(settings, Interrupt(), Silent()):
+            pass
+        assert caught.value.hint

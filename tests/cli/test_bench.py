@@ -592,3 +592,34 @@ def test_a_reader_that_leaves_early_gets_no_traceback(arguments: list[str]) -> N
     assert b"Traceback" not in done.stderr
     assert b"Exception" not in done.stderr
     assert json.loads(done.stdout)["type"] == "problem"
+
+
+def test_a_bench_of_revisions_tells_what_they_turned(here: Call, arguments: list[str]) -> None:
+    result = here(*arguments, "--method", "majority", "--method", "revise", "--ratio", "4", "-q")
+    assert result.code == 0
+    assert "revise:ratio=4@4: attempts by their place in the chain" in result.out
+    assert "right to wrong" in result.out
+    assert here("runs", "show", "last", "--store", "s.sqlite3").out == result.out
+    told = json.loads(here("runs", "show", "last", "--store", "s.sqlite3", "--json").out)
+    [revisions] = told["revisions"]
+    assert revisions["method"] == "revise:ratio=4@4"
+    assert [each["right"]["of"] for each in revisions["attempts"]] == [PROBLEMS] * 4
+    assert here(*arguments, "--method", "majority", "-q").code == 0
+    assert json.loads(here("runs", "show", "last", "--store", "s.sqlite3", "--json").out)["revisions"] == []
+
+
+@pytest.mark.parametrize(
+    ("extra", "complaint"),
+    [
+        (["--ratio", "1"], "--ratio is about chains of revisions"),
+        (["--reviser", "x.gguf"], "nothing is revised here"),
+        (["--method", "revise", "--budget", "8,12", "--ratio", "2"], "12 generations make no whole chains"),
+    ],
+)
+def test_what_revisions_cannot_do_is_said_before_a_run_begins(
+    here: Call, arguments: list[str], extra: list[str], complaint: str
+) -> None:
+    result = here(*arguments, *extra)
+    assert (result.code, result.out) == (2, "")
+    assert complaint in result.err
+    assert not Path("s.sqlite3").exists() or runs(here) == []

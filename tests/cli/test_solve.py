@@ -234,3 +234,46 @@ def test_a_reader_that_leaves_early_gets_no_traceback(script: str, arguments: st
     assert "Traceback" not in done.stderr.decode()
     assert "Exception" not in done.stderr.decode()
     assert done.stderr.decode().splitlines()[-1] in {"0", "1"}
+
+
+def test_a_ratio_is_short_for_that_of_revise(here: Call, script: str) -> None:
+    told = [
+        json.loads(here("solve", PROBLEM, "-m", script, "-q", "--json", "-b", "8", *arguments).out)
+        for arguments in (["--method", "revise", "--ratio", "2"], ["--method", "revise:ratio=2"])
+    ]
+    assert told[0]["method"] == "revise:ratio=2"
+    assert told[0]["candidates"] == told[1]["candidates"]
+    assert {(each["chain"], each["attempt"]) for each in told[0]["candidates"]} == {
+        (chain, attempt) for chain in range(2) for attempt in range(4)
+    }
+
+
+def test_lines_say_where_in_its_chain_an_attempt_is(here: Call, script: str) -> None:
+    result = here("solve", PROBLEM, "-m", script, "-b", "4", "--method", "revise", "--show", "lines")
+    assert [line.partition(":")[0] for line in result.err.splitlines() if line.startswith("candidate")] == [
+        "candidate 1 (chain 1, attempt 1)",
+        "candidate 2 (chain 2, attempt 1)",
+        "candidate 3 (chain 1, attempt 2)",
+        "candidate 4 (chain 2, attempt 2)",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (["--ratio", "1"], "--ratio is about chains of revisions"),
+        (["--method", "beam", "--ratio", "1"], "--ratio is about chains of revisions"),
+        (["--method", "revise:ratio=1", "--ratio", "4"], "revise is given ratio twice"),
+        (["--method", "revise", "--ratio", "3"], "16 generations make no whole chains at a ratio of 3"),
+        (["--method", "revise", "--ratio", "one"], "ratio of revise must be above 0"),
+        (["--method", "majority", "--reviser", "x.gguf"], "nothing is revised here"),
+        (["--method", "revise", "--reviser", "x.gguf"], "a script has no weights for --reviser to change"),
+    ],
+)
+def test_what_revisions_cannot_do_is_said_with_a_hint(
+    here: Call, script: str, arguments: list[str], complaint: str
+) -> None:
+    result = here("solve", PROBLEM, "-m", script, *arguments)
+    assert (result.code, result.out) == (2, "")
+    assert complaint in result.err
+    assert "\nhint: " in result.err

@@ -226,6 +226,17 @@ def test_the_states_of_another_model_are_left_alone(make_verifier: Make, drawn: 
     assert all(opinion.tokens for opinion in make_verifier(carried=False).score(drawn[:1]))
 
 
+def test_the_states_of_a_revision_are_left_alone_and_its_text_is_read_as_any_solution(
+    make_verifier: Make, drawn: list[Prefix]
+) -> None:
+    verifier = make_verifier()
+    revised = dataclasses.replace(drawn[0], attempts=("It is 3.",))
+    assert verifier.price([revised]) > 0 == verifier.price([drawn[0]])
+    [opinion, as_read] = verifier.score([revised, bare(drawn[0])])
+    assert opinion.tokens > 0
+    assert opinion.steps == as_read.steps
+
+
 def test_what_was_read_and_what_was_carried_score_alike(make_verifier: Make, drawn: list[Prefix]) -> None:
     """The steps of these texts are words, which the model draws as the tokenizer writes them."""
     verifier = make_verifier()

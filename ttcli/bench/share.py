@@ -62,8 +62,8 @@ class Division:
         settled: dict[int, Outcome] = {}
         while self._out and self._out[0].problem in self._came:
             settled |= self._take_in(self._out.popleft().problem)
-        if not self._probing:
-            self._grant()
+            if not self._probing:
+                self._grant()
         if not self._out:  # whoever still waits for a grant gets none
             settled |= dict(sorted(self._latest.items()))
             self._latest.clear()

@@ -59,6 +59,7 @@ def calibrate(
     width: options.Width = None,
     threads: options.Threads = None,
     gpu_layers: options.GpuLayers = None,
+    reviser: options.Reviser = None,
     aggregate: options.Aggregate = None,
     command_timeout: options.CommandTimeout = 30.0,
     _more: options.More = False,
@@ -85,6 +86,7 @@ def calibrate(
         sampling=Sampling(temperature, top_k, top_p, min_p, max_tokens),
         machine=Machine(width, threads, gpu_layers),
         policy=policy,
+        reviser=reviser,
         aggregate=aggregate,
         command_timeout=command_timeout,
     )

@@ -7,6 +7,7 @@ budget).
 
 from __future__ import annotations
 
+import math
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple, Protocol
@@ -19,6 +20,7 @@ from ttcli.policy.protocol import Policy
 from ttcli.problem import Problem
 from ttcli.search.adaptive import adaptive, settle
 from ttcli.search.best_of_n import COUNTS, scored_by
+from ttcli.search.chains import Chains, ratios
 from ttcli.search.draw import Count, begin, conclude, draw
 from ttcli.tree import Candidate, Ended, Prefix
 from ttcli.verifier.protocol import Verifier
@@ -110,7 +112,9 @@ class _Rest:
     def search(self, count: Count) -> Iterator[Event]:
         """The method on what is left, in a size that it can have, and a vote over the probes and what it came to."""
         left = self._left()
-        size = _fitting(self.advice.method, left)
+        prompt = self.root.prompt_tokens if left.unit is Unit.TOKENS else 0  # it is decoded again
+        method = _divided(self.advice.method, left)
+        size = _fitting(method, left) if left.amount > prompt else None
         if size is None:
             more = yield from self._draw(count, self.verifier)
             yield from self._conclude([*self.probes, *more], count)
@@ -118,7 +122,7 @@ class _Rest:
         odd = int(left.amount - size.amount) if left.unit is Unit.GENERATIONS else 0
         before = [*self.probes, *((yield from self._draw(count, self.verifier, limit=odd)) if odd else ())]
         self.policy.release([self.root])  # the method has one of its own
-        outcome, all_spent = yield from self._embed(size, before, count)
+        outcome, all_spent = yield from self._embed(method, size, before, count)
         pruned = {node.number for node in outcome.tree if node.pruned}
         voters = [*before, *(each for each in outcome.candidates if each.node not in pruned)]
         ballot = count(voters)
@@ -128,13 +132,13 @@ class _Rest:
         yield Solved(Outcome(answer, ballot, candidates, all_spent, outcome.stopped, outcome.tree, self.advice.chose))
 
     def _embed(
-        self, size: Budget, before: Sequence[Candidate], count: Count
+        self, method: Method, size: Budget, before: Sequence[Candidate], count: Count
     ) -> Generator[Event, None, tuple[Outcome, Cost]]:
         """A run of the method whose candidates come after those drawn `before`; its outcome, and what all cost."""
         part = self.meter.part(size)
         spent, first, drawn = self.meter.total(), len(before), {each.index: each for each in before}
         problem, seed = self.root.problem, self.seed + _ANEW
-        for event in self.advice.method.run(problem, self.policy, self.verifier, part, seed=seed):
+        for event in method.run(problem, self.policy, self.verifier, part, seed=seed):
             match event:
                 case Opened(candidate=index):
                     yield Opened(first + index)
@@ -179,6 +183,17 @@ class _Rest:
     def _conclude(self, candidates: Sequence[Candidate], count: Count) -> Iterator[Event]:
         for event in conclude(candidates, count, self.meter):
             yield Solved(replace(event.outcome, chose=self.advice.chose)) if isinstance(event, Solved) else event
+
+
+def _divided(method: Method, left: Budget) -> Method:
+    """Chains of revisions with the nearest ratio, and rather longer ones, that makes whole chains of what is left."""
+    dials = method.dials
+    generations = int(left.amount)
+    if not isinstance(dials, Chains) or left.unit is not Unit.GENERATIONS or dials.ratio is None or not generations:
+        return method
+    wanted = math.log(dials.ratio)
+    nearest = min(ratios(generations), key=lambda ratio: (abs(math.log(ratio) - wanted), -ratio))
+    return replace(method, dials=Chains(nearest))
 
 
 def _fitting(method: Method, left: Budget) -> Budget | None:
