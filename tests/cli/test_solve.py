@@ -44,7 +44,7 @@ def test_json_is_one_object_on_one_line(ttc: Call, script: str) -> None:
 def test_json_goes_with_the_lines_on_stderr(here: Call, script: str) -> None:
     result = here("solve", PROBLEM, "-m", script, "--json")
     assert json.loads(result.out)["answer"] == "4"
-    assert result.err.startswith("adaptive, scripted, budget 16 generations, seed 0\n")
+    assert result.err.startswith("auto, scripted, budget 16 generations, seed 0\n")
 
 
 def test_the_same_command_gives_the_same_candidates(here: Call, script: str) -> None:
@@ -102,7 +102,7 @@ BAD = [
     (["--budget", "-1"], 2, "'-1' is not a budget", "30s (seconds)"),
     (["--budget", "abc"], 2, "'abc' is not a budget", "20000tok (tokens)"),
     (["--budget", "1.5"], 2, "'1.5' is not a whole number of generations", "16 (generations)"),
-    (["--method", "beams"], 2, "there is no method 'beams'", "one of adaptive, majority, best-of-n"),
+    (["--method", "beams"], 2, "there is no method 'beams'", "one of auto, adaptive, majority, best-of-n"),
     (["--method", "beam:q=1"], 2, "beam has no setting 'q'", "beam:m=4,n=16"),
     (["--method", "beam", "-b", "10"], 2, "beam takes beams in multiples of 4; a budget of 10 makes 10", "--budget 8"),
     (["--verifier", "prm"], 2, "there is no verifier 'prm'", "one of confidence, "),
