@@ -159,7 +159,7 @@ def test_an_interrupt_kills_all_that_run_at_once(tmp_path: Path) -> None:
 
     with pytest.raises(Interrupted):
         Command(command, timeout=60, interrupted=interrupted).score([solved("x"), solved("y")])
-    assert time.monotonic() - asked_at[0] < 0.2
+    assert time.monotonic() - asked_at[0] < 0.4  # 0.2 s, and as much for a busy machine
     assert alive(pids) == []
 
 

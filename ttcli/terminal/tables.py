@@ -29,7 +29,9 @@ def run_header(summary: Summary, *, width: int = WIDTH, marks: Marks = UNICODE) 
         "data": f"{config.data}, {words.counted(summary.problems, 'problem')}: {', '.join(done)}",
         "drawn": f"at temperature {config.temperature:g}, seed {config.seed}",
         "samples": f"{summary.samples:,}: {percent(summary.silent)} without an answer, "
-        f"{percent(summary.truncated)} cut at the token limit",
+        f"{percent(summary.truncated)} cut at the token limit"
+        if summary.samples
+        else "",
         "batch": f"{summary.fill:.1%} full while problems waited".replace("%", " %") if summary.fill else "",
     }
     lines: list[str] = []
