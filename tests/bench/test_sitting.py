@@ -18,4 +18,4 @@ from ttcli.settings import Settings
 )
 def test_the_widest_search_says_how_much_room_the_engine_needs(tasks: list[Task], beams: int) -> None:
     settings = Settings("scripted:none.json")
-    assert Order(settings, tuple(tasks), "majority", "data", (), ()).beams == beams
+    assert Order(settings, tuple(tasks), "majority", "data", (), ()).demand.beams == beams

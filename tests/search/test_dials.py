@@ -64,8 +64,8 @@ def test_what_is_read_is_written_and_read_again(name: str, data: st.DataObject) 
 @pytest.mark.parametrize(
     ("text", "message", "hint"),
     [
-        ("beams", "there is no method 'beams'", "one of adaptive, majority, "),
-        ("beams:m=4", "there is no method 'beams'", "one of adaptive, majority, "),
+        ("beams", "there is no method 'beams'", "one of auto, adaptive, majority, "),
+        ("beams:m=4", "there is no method 'beams'", "one of auto, adaptive, majority, "),
         ("", "there is no method ''", "beam, lookahead, dvts, rebase, particles"),
         ("majority:m=4", "majority has nothing to set", "--method majority"),
         ("beam:", "beam has no setting ''", "beam:m=4,n=16"),

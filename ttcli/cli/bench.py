@@ -112,7 +112,9 @@ def bench(
     tasks = make_tasks(methods, verifier or (), budget, fixed=fixed)  # complains before a model is looked at
     advised = any(parse_method(task.method).advised for task in tasks)
     if advised or any(task.budget.shared for task in tasks):
-        settings = options.advised(settings, profile, quiet=quiet or not advised, named=True)
+        settings = options.advised(settings, profile, quiet=quiet)
+        if advised and not quiet:
+            options.tell_unadvised(settings, profile)
         tasks = make_tasks(methods, verifier or (), budget, profile=settings.profile, fixed=fixed)
     dataset = read_dataset(data, skip_bad=skip_bad)
     rows = select(dataset.rows, limit=limit, sample=sample, seed=seed)

@@ -119,20 +119,22 @@ def model_name(model: str | None, policy: str | None) -> str | None:
     return DEFAULT_MODEL if model is None and policy is None else model
 
 
-def advised(settings: Settings, wanted: str | None, *, quiet: bool, named: bool) -> Settings:
-    """The settings with the profile that --method auto goes by, if there is one; a line on stderr where there is none.
-
-    `named`: the user asked for that method; else only who sits at a terminal is told.
-    """
+def advised(settings: Settings, wanted: str | None, *, quiet: bool) -> Settings:
+    """The settings with the profile that --method auto goes by, if there is one."""
     from dataclasses import replace
 
-    from ttcli.profiles import MAKE, find_profile
+    from ttcli.profiles import find_profile
     from ttcli.terminal.download import download_progress
 
-    profile = find_profile(settings, wanted, download_progress(quiet=quiet))
-    if profile is None and not quiet and wanted is None and (named or sys.stderr.isatty()):
+    return replace(settings, profile=find_profile(settings, wanted, download_progress(quiet=quiet)))
+
+
+def tell_unadvised(settings: Settings, wanted: str | None) -> None:
+    """A line on stderr where --method auto had to do without a profile, though none was refused."""
+    from ttcli.profiles import MAKE
+
+    if settings.profile is None and wanted is None:
         print(f"hint: no profile fits, so majority until its vote is settled; {MAKE}", file=sys.stderr)
-    return replace(settings, profile=profile)
 
 
 def check_picture(path: Path) -> None:

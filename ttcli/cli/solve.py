@@ -88,9 +88,12 @@ def solve(
     )
     asked = _problem(problem)
     if settings.method.advised:
-        settings = options.advised(settings, profile, quiet=quiet, named=method is not None)
+        settings = options.advised(settings, profile, quiet=quiet)
     began, outcome = _run(settings, asked, quiet=quiet, show="none" if quiet else show)
-    return _report(began, outcome, as_json=as_json, summarise=not (quiet or as_json or show == "lines"))
+    code = _report(began, outcome, as_json=as_json, summarise=not (quiet or as_json or show == "lines"))
+    if settings.method.advised and not quiet and (method is not None or sys.stderr.isatty()):
+        options.tell_unadvised(settings, profile)
+    return code
 
 
 def _problem(argument: str | None) -> Problem:
