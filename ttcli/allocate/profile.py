@@ -15,8 +15,8 @@ from ttcli.allocate.evidence import Bounds
 from ttcli.allocate.logistic import Logistic, Term
 from ttcli.allocate.marginal import Gains
 from ttcli.allocate.optimal import Choice, chosen
-from ttcli.allocate.table import Table
 from ttcli.catalog.home import profiles_dir
+from ttcli.catalog.table import Table
 from ttcli.errors import ConfigError
 
 VERSION = 1
@@ -123,7 +123,7 @@ def parse(text: str, file: str = "profile") -> Profile:
         difficulty=_difficulty(top.table("difficulty")),
         bins=top.build(Bins, edges=top.numbers("edges")),
         choices=tuple(_choice(each) for each in top.tables("choice")),
-        gains=_gains(top.table("gains")) if "gains" in top else None,
+        gains=_gains(top.table("gains")) if top.has("gains") else None,
     )
     top.close()
     return profile

@@ -144,7 +144,7 @@ def _catalog(folder: Path) -> tuple[tuple[str, Entry], ...]:
 def read_entry(path: Path) -> Entry:
     """The model of one TOML file; raises ConfigError that names the file and the key."""
     table = read_table(path)
-    table.check("version", table.number("version") == 1, "must be 1")
+    table.check("version", table.integer("version") == 1, "must be 1")
     entry = Entry(
         name=table.text("name"),
         description=table.text("description"),
