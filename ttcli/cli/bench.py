@@ -8,10 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
 from ttcli.cli import options
 from ttcli.cli.options import option
+from ttcli.cli.rows import choose_rows
 from ttcli.cli.sitting import INTERRUPTED, resume, sit
 from ttcli.errors import UsageError
 
@@ -25,9 +24,7 @@ FAILED_UNDER = 3
 
 
 def bench(
-    data: Annotated[
-        str, typer.Argument(metavar="FILE|-", help="JSONL, gzipped or not, with problem or question, and answer.")
-    ],
+    data: options.DataFile,
     model: options.Model = None,
     policy: options.PolicyUrl = None,
     method: Annotated[
@@ -39,11 +36,11 @@ def bench(
     budget: Annotated[
         str, option("--budget", "-b", env="BUDGET", says="Per problem; several: 4,16,64; on the average: 16/problem.")
     ] = "16",
-    limit: Annotated[int | None, option("--limit", env=None, says="Only the first so many problems.")] = None,
-    sample: Annotated[int | None, option("--sample", env=None, says="So many problems, drawn by the seed.")] = None,
+    limit: options.Limit = None,
+    sample: options.Sample = None,
     seed: Annotated[int, option("--seed", env="SEED", says="Same seed, same store: the same samples.")] = 0,
     as_json: Annotated[bool, option("--json", env=None, says="A JSON line per problem, then a summary.")] = False,
-    quiet: Annotated[bool, option("--quiet", "-q", env="QUIET", says="Nothing but the tables.")] = False,
+    quiet: options.OnlyTables = False,
     plot: Annotated[Path | None, option("--plot", env=None, says="Accuracy against budget, as .png or .svg.")] = None,
     report: Annotated[Path | None, option("--report", env=None, says="All of it as one HTML page.")] = None,
     dry_run: Annotated[bool, option("--dry-run", env=None, says="Only say what it would take.")] = False,
@@ -56,12 +53,9 @@ def bench(
     fixed: Annotated[
         bool, option("--fixed", env=None, says="As many for each problem, also of 16/problem.", more=True)
     ] = False,
-    skip_bad: Annotated[bool, option("--skip-bad", env=None, says="Leave out bad rows.", more=True)] = False,
-    retry_failed: Annotated[bool, option("--retry-failed", env=None, says="Try those again.", more=True)] = False,
-    ray: Annotated[
-        str | None,
-        option("--ray", env="RAY", says="Spread over workers: local:2, or a Ray cluster's HOST:6379.", more=True),
-    ] = None,
+    skip_bad: options.SkipBad = False,
+    retry_failed: options.RetryFailed = False,
+    ray: options.Ray = None,
     store: options.StorePath = None,
     temperature: options.Temperature = 0.8,
     max_tokens: options.MaxTokens = 1024,
@@ -87,7 +81,6 @@ def bench(
 
     ttc bench math.jsonl --method majority --method best-of-n --verifier judge --report math.html
     """
-    from ttcli.bench.dataset import read_dataset, select
     from ttcli.bench.plan import choose_baseline, make_tasks
     from ttcli.bench.sitting import Order
     from ttcli.bench.store import Store
@@ -116,12 +109,9 @@ def bench(
         if advised and not quiet:
             options.tell_unadvised(settings, profile)
         tasks = make_tasks(methods, verifier or (), budget, profile=settings.profile, fixed=fixed)
-    dataset = read_dataset(data, skip_bad=skip_bad)
-    rows = select(dataset.rows, limit=limit, sample=sample, seed=seed)
-    for bad in dataset.bad:
-        print(f"line {bad.line} left out: {bad.reason}", file=sys.stderr)
+    name, rows = choose_rows(data, skip_bad=skip_bad, limit=limit, sample=sample, seed=seed)
     command = ("ttc", *sys.argv[1:])
-    order = Order(settings, tasks, choose_baseline(tasks, baseline), dataset.name, rows, command, retry_failed, ray)
+    order = Order(settings, tasks, choose_baseline(tasks, baseline), name, rows, command, retry_failed, ray)
     with Store(options.store_path(store)) as opened:
         if dry_run:
             return _dry_run(opened, order, wishes)

@@ -8,10 +8,9 @@ import sys
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
-import typer
-
 from ttcli.cli import options
 from ttcli.cli.options import option
+from ttcli.cli.rows import choose_rows
 from ttcli.cli.sitting import INTERRUPTED, resume, sit
 from ttcli.errors import UsageError
 
@@ -22,9 +21,7 @@ if TYPE_CHECKING:
 
 
 def calibrate(
-    data: Annotated[
-        str, typer.Argument(metavar="FILE|-", help="JSONL, gzipped or not, with problem or question, and answer.")
-    ],
+    data: options.DataFile,
     model: options.Model = None,
     policy: options.PolicyUrl = None,
     method: Annotated[
@@ -35,20 +32,17 @@ def calibrate(
         str, option("--verifier", env="VERIFIER", says="confidence, head, judge, prm:MODEL or command:CMD.")
     ] = "confidence",
     budget: Annotated[str, option("--budget", "-b", env=None, says="Generations per problem.")] = "4,8,16",
-    limit: Annotated[int | None, option("--limit", env=None, says="Only the first so many problems.")] = None,
-    sample: Annotated[int | None, option("--sample", env=None, says="So many problems, drawn by the seed.")] = None,
+    limit: options.Limit = None,
+    sample: options.Sample = None,
     seed: Annotated[int, option("--seed", env="SEED", says="Same seed, same store: the same samples.")] = 0,
     output: Annotated[
         str | None, option("--output", "-o", env=None, says="Name of the profile; model and data if left out.")
     ] = None,
     as_json: Annotated[bool, option("--json", env=None, says="The profile as JSON on stdout.")] = False,
-    quiet: Annotated[bool, option("--quiet", "-q", env="QUIET", says="Nothing but the tables.")] = False,
-    skip_bad: Annotated[bool, option("--skip-bad", env=None, says="Leave out bad rows.", more=True)] = False,
-    retry_failed: Annotated[bool, option("--retry-failed", env=None, says="Try those again.", more=True)] = False,
-    ray: Annotated[
-        str | None,
-        option("--ray", env="RAY", says="Spread over workers: local:2, or a Ray cluster's HOST:6379.", more=True),
-    ] = None,
+    quiet: options.OnlyTables = False,
+    skip_bad: options.SkipBad = False,
+    retry_failed: options.RetryFailed = False,
+    ray: options.Ray = None,
     store: options.StorePath = None,
     temperature: options.Temperature = 0.8,
     max_tokens: options.MaxTokens = 1024,
@@ -73,7 +67,6 @@ def calibrate(
     ttc calibrate dev.jsonl --method best-of-n --method beam --budget 8,16 -o mine
     """
     from ttcli.bench.calibrate import BASELINE, calibration_tasks
-    from ttcli.bench.dataset import read_dataset, select
     from ttcli.bench.sitting import Order
     from ttcli.bench.store import Store
     from ttcli.settings import Machine, Sampling, Settings
@@ -90,12 +83,9 @@ def calibrate(
         aggregate=aggregate,
         command_timeout=command_timeout,
     )
-    dataset = read_dataset(data, skip_bad=skip_bad)
-    name = _name(output, settings.model, dataset.name)
-    rows = select(dataset.rows, limit=limit, sample=sample, seed=seed)
-    for bad in dataset.bad:
-        print(f"line {bad.line} left out: {bad.reason}", file=sys.stderr)
-    order = Order(settings, tasks, BASELINE, dataset.name, rows, ("ttc", *sys.argv[1:]), retry_failed, ray)
+    source, rows = choose_rows(data, skip_bad=skip_bad, limit=limit, sample=sample, seed=seed)
+    name = _name(output, settings.model, source)
+    order = Order(settings, tasks, BASELINE, source, rows, ("ttc", *sys.argv[1:]), retry_failed, ray)
     with Store(options.store_path(store)) as opened:
         return _calibrate(opened, order, name, as_json=as_json, quiet=quiet)
 

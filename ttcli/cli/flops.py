@@ -8,10 +8,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
 from ttcli.cli import options
 from ttcli.cli.options import option
+from ttcli.cli.rows import choose_rows
 from ttcli.cli.sitting import INTERRUPTED, resume, sit
 from ttcli.errors import UsageError
 
@@ -22,9 +21,7 @@ if TYPE_CHECKING:
 
 
 def flops(
-    data: Annotated[
-        str, typer.Argument(metavar="FILE|-", help="JSONL, gzipped or not, with problem or question, and answer.")
-    ],
+    data: options.DataFile,
     small: Annotated[str, option("--small", env=None, says="A name, a GGUF file or hf:OWNER/REPO/FILE.gguf.")],
     large: Annotated[str, option("--large", env=None, says="Likewise; with more parameters.")],
     method: Annotated[
@@ -36,14 +33,14 @@ def flops(
     ratio: Annotated[
         str, option("--ratio", env=None, says="Tokens of inference for each one of pre-training.")
     ] = "0.1,1,10",
-    limit: Annotated[int | None, option("--limit", env=None, says="Only the first so many problems.")] = None,
-    sample: Annotated[int | None, option("--sample", env=None, says="So many problems, drawn by the seed.")] = None,
+    limit: options.Limit = None,
+    sample: options.Sample = None,
     seed: Annotated[int, option("--seed", env="SEED", says="Same seed, same store: the same samples.")] = 0,
     as_json: Annotated[bool, option("--json", env=None, says="One JSON object on stdout.")] = False,
-    quiet: Annotated[bool, option("--quiet", "-q", env="QUIET", says="Nothing but the tables.")] = False,
+    quiet: options.OnlyTables = False,
     plot: Annotated[Path | None, option("--plot", env=None, says="The paper's figure, as .png or .svg.")] = None,
-    skip_bad: Annotated[bool, option("--skip-bad", env=None, says="Leave out bad rows.", more=True)] = False,
-    retry_failed: Annotated[bool, option("--retry-failed", env=None, says="Try those again.", more=True)] = False,
+    skip_bad: options.SkipBad = False,
+    retry_failed: options.RetryFailed = False,
     store: options.StorePath = None,
     temperature: options.Temperature = 0.8,
     max_tokens: options.MaxTokens = 1024,
@@ -65,7 +62,6 @@ def flops(
 
     ttc flops gsm8k.jsonl --small qwen2.5-coder-0.5b --large qwen2.5-coder-1.5b --verifier confidence --ratio 0.2,1,20
     """
-    from ttcli.bench.dataset import read_dataset, select
     from ttcli.bench.flops import check_tasks, parse_ratios
     from ttcli.bench.plan import choose_baseline, make_tasks
     from ttcli.bench.sitting import Order
@@ -89,12 +85,9 @@ def flops(
         machine=Machine(width, threads, gpu_layers),
         command_timeout=command_timeout,
     )
-    dataset = read_dataset(data, skip_bad=skip_bad)
-    rows = select(dataset.rows, limit=limit, sample=sample, seed=seed)
-    for bad in dataset.bad:
-        print(f"line {bad.line} left out: {bad.reason}", file=sys.stderr)
+    name, rows = choose_rows(data, skip_bad=skip_bad, limit=limit, sample=sample, seed=seed)
     command = ("ttc", *sys.argv[1:])
-    order = Order(settings, tasks, choose_baseline(tasks, None), dataset.name, rows, command, retry_failed)
+    order = Order(settings, tasks, choose_baseline(tasks, None), name, rows, command, retry_failed)
     other = replace(
         order, settings=replace(settings, model=large), tasks=(Task("greedy", "", Budget(1)), *tasks), baseline="greedy"
     )

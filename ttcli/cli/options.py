@@ -51,6 +51,18 @@ Model = Annotated[
 PolicyUrl = Annotated[
     str | None, option("--policy", env="POLICY", says="Draw from an OpenAI-compatible server: http://HOST:PORT/v1.")
 ]
+Limit = Annotated[int | None, option("--limit", env=None, says="Only the first so many problems.")]
+Sample = Annotated[int | None, option("--sample", env=None, says="So many problems, drawn by the seed.")]
+SkipBad = Annotated[bool, option("--skip-bad", env=None, says="Leave out bad rows.", more=True)]
+RetryFailed = Annotated[bool, option("--retry-failed", env=None, says="Try those again.", more=True)]
+Ray = Annotated[
+    str | None,
+    option("--ray", env="RAY", says="Spread over workers: local:2, or a Ray cluster's HOST:6379.", more=True),
+]
+OnlyTables = Annotated[bool, option("--quiet", "-q", env="QUIET", says="Nothing but the tables.")]
+DataFile = Annotated[
+    str, typer.Argument(metavar="FILE|-", help="JSONL, gzipped or not, with problem or question, and answer.")
+]
 Temperature = Annotated[float, option("--temperature", "-t", env="TEMPERATURE", says="0: always the likeliest token.")]
 MaxTokens = Annotated[int, option("--max-tokens", env="MAX_TOKENS", says="Of one solution.")]
 Offline = Annotated[bool, option("--offline", env="OFFLINE", says="Never fetch a model.")]

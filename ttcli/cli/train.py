@@ -15,6 +15,7 @@ import typer
 
 from ttcli.cli import options
 from ttcli.cli.options import option
+from ttcli.cli.rows import choose_rows
 from ttcli.cli.signals import interrupted_by_ctrl_c
 from ttcli.errors import TtcError, UsageError
 
@@ -44,8 +45,8 @@ def verifier(
         int, option("--rollouts", env=None, says="Other ends to draw of each solution, from one of its steps on.")
     ] = 0,
     held_out: Annotated[float, option("--held-out", env=None, says="Part of the problems to judge it by.")] = 0.3,
-    limit: Annotated[int | None, option("--limit", env=None, says="Only the first so many problems.")] = None,
-    sample: Annotated[int | None, option("--sample", env=None, says="So many problems, drawn by the seed.")] = None,
+    limit: options.Limit = None,
+    sample: options.Sample = None,
     seed: Annotated[int, option("--seed", env="SEED", says="Same seed, same store: the same head.")] = 0,
     output: Annotated[
         str | None,
@@ -53,8 +54,8 @@ def verifier(
     ] = None,
     force: Annotated[bool, option("--force", env=None, says="Replace a head that is there.")] = False,
     as_json: Annotated[bool, option("--json", env=None, says="The head's card on stdout.")] = False,
-    quiet: Annotated[bool, option("--quiet", "-q", env="QUIET", says="Nothing but the tables.")] = False,
-    skip_bad: Annotated[bool, option("--skip-bad", env=None, says="Leave out bad rows.", more=True)] = False,
+    quiet: options.OnlyTables = False,
+    skip_bad: options.SkipBad = False,
     policy: Annotated[
         str | None, option("--policy", env="POLICY", says="Refused: a server shows no hidden states.", more=True)
     ] = None,
@@ -85,7 +86,6 @@ def verifier(
 
     Then: ttc solve "..." --method best-of-n --verifier head:gsm8k
     """
-    from ttcli.bench.dataset import read_dataset, select
     from ttcli.bench.store import Store
     from ttcli.settings import Machine, Sampling, Settings
     from ttcli.train.given import read_solutions
@@ -106,13 +106,10 @@ def verifier(
     )
     target = _target(output, settings.model)
     _check(target, force=force)
-    dataset = read_dataset(data, skip_bad=skip_bad)
-    for bad in dataset.bad:
-        print(f"line {bad.line} left out: {bad.reason}", file=sys.stderr)
-    rows = select(dataset.rows, limit=limit, sample=sample, seed=seed)
+    name, rows = choose_rows(data, skip_bad=skip_bad, limit=limit, sample=sample, seed=seed)
     lesson = Lesson(
         settings,
-        Source(dataset.name, hashlib.sha256(Path(data).read_bytes()).hexdigest()),
+        Source(name, hashlib.sha256(Path(data).read_bytes()).hexdigest()),
         rows,
         samples,
         split(rows, held_out, seed=seed),

@@ -10,6 +10,7 @@ import typer
 
 from ttcli.cli import options
 from ttcli.cli.options import option
+from ttcli.cli.rows import tell_bad
 from ttcli.cli.signals import interrupted_by_ctrl_c
 from ttcli.errors import UsageError
 
@@ -68,8 +69,7 @@ def verify(
         command_timeout=command_timeout,
     )
     given = read_solutions(solutions or "-", skip_bad=skip_bad)
-    for bad in given.bad:
-        print(f"line {bad.line} left out: {bad.reason}", file=sys.stderr)
+    tell_bad(given.bad)
     interrupt = Interrupt()
     drawn = sys.stdout.isatty() and not as_json
     done, tokens = 0, 0

@@ -1,0 +1,37 @@
+"""The problems that a command is to work on; bad rows that are left out are told on stderr."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from ttcli.bench.dataset import BadRow, Row
+
+
+class Chosen(NamedTuple):
+    """The problems chosen of a data set."""
+
+    data: str  # name of the data set
+    rows: tuple[Row, ...]
+
+
+def choose_rows(data: str, *, skip_bad: bool, limit: int | None, sample: int | None, seed: int) -> Chosen:
+    """Read a data set, and choose of its problems.
+
+    Raises:
+        DatasetError, UsageError: as `read_dataset` and `select` do.
+    """
+    from ttcli.bench.dataset import read_dataset, select
+
+    dataset = read_dataset(data, skip_bad=skip_bad)
+    rows = select(dataset.rows, limit=limit, sample=sample, seed=seed)
+    tell_bad(dataset.bad)
+    return Chosen(dataset.name, rows)
+
+
+def tell_bad(rows: Iterable[BadRow]) -> None:
+    """A line for each row that is left out."""
+    for bad in rows:
+        print(f"line {bad.line} left out: {bad.reason}", file=sys.stderr)
