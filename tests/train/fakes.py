@@ -13,6 +13,7 @@ import numpy as np
 from ttcli.bench.dataset import Row
 from ttcli.bench.store import Store
 from ttcli.bench.worker import describe
+from ttcli.engine.branch import States
 from ttcli.interrupt import Interrupt
 from ttcli.policy.protocol import Extend, Extension, Growth
 from ttcli.policy.scripted import Line, Script, ScriptedPolicy
@@ -24,8 +25,8 @@ from ttcli.train.given import Given, Solutions
 from ttcli.train.lesson import Lesson, Source
 from ttcli.train.parts import begin
 from ttcli.tree import Ended, Prefix, Step
+from ttcli.verifier.growing import Reading
 from ttcli.verifier.protocol import Interrupted
-from ttcli.verifier.states import Reading
 
 LAYERS = (2, 4)
 RIGHT = Line("One and one.\n\nThat makes two.\n\nSo \\boxed{4}.")
@@ -110,7 +111,7 @@ class ScriptedReader:
         self.released: list[Prefix] = []
         self._interrupt = interrupt
 
-    def read(self, prefixes: Sequence[Prefix]) -> list[Reading]:
+    def read(self, prefixes: Sequence[Prefix]) -> list[Reading[States]]:
         if self._interrupt():
             raise Interrupted
         self.asked += prefixes

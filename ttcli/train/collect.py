@@ -26,7 +26,8 @@ from ttcli.tree import Prefix
 from ttcli.verifier.protocol import Interrupted
 
 if TYPE_CHECKING:
-    from ttcli.verifier.states import Reading
+    from ttcli.engine.branch import States
+    from ttcli.verifier.growing import Reading
 
 _DEPTHS = (0.3, 0.4, 0.5, 0.6, 0.7, 0.85)  # of the layers that are tried, as parts of all
 
@@ -73,7 +74,7 @@ class Reader(Protocol):
 
     layers: tuple[int, ...]
 
-    def read(self, prefixes: Sequence[Prefix]) -> Sequence[Reading]:
+    def read(self, prefixes: Sequence[Prefix]) -> Sequence[Reading[States]]:
         """The states of every step of these.
 
         Raises:

@@ -10,14 +10,16 @@ from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 
+from ttcli.engine.branch import States
 from ttcli.engine.model import Model
 from ttcli.errors import ModelError
 from ttcli.problem import Problem
 from ttcli.tree import Prefix
 from ttcli.verifier.aggregate import aggregate
+from ttcli.verifier.growing import Reading
 from ttcli.verifier.head import Head
 from ttcli.verifier.protocol import StepScores
-from ttcli.verifier.states import Reading, StateReader
+from ttcli.verifier.states import StateReader
 
 
 class HeadVerifier:
@@ -83,7 +85,7 @@ class HeadVerifier:
         """Free the context, if there is one."""
         self._reader.close()
 
-    def _own(self, prefix: Prefix) -> Reading | None:
+    def _own(self, prefix: Prefix) -> Reading[States] | None:
         """What a prefix carries; None: not the states of the head's model, or not those of every step.
 
         Those of a revision were computed with other solutions in view, which the head has not been trained on.
@@ -92,7 +94,7 @@ class HeadVerifier:
         carries = self._carried and not prefix.attempts and all(self._head.layer in each for each in states)
         return Reading(states, 0) if carries else None
 
-    def _opinion(self, reading: Reading) -> StepScores:
+    def _opinion(self, reading: Reading[States]) -> StepScores:
         if not reading.steps:
             return StepScores(1.0, (), reading.tokens)
         states = np.stack([each[self._head.layer] for each in reading.steps])
