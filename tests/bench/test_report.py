@@ -12,11 +12,14 @@ from terminal.forest import search
 
 from bench.browser import Page, chromium_without_window
 from bench.builder import make_rows, make_run, solution, with_text
+from ttcli.answers import majority
 from ttcli.bench.report import embedded, write_report
 from ttcli.bench.store import Run, Store
 from ttcli.bench.task import Finished, Happened
+from ttcli.cost import Cost
 from ttcli.errors import TtcError
-from ttcli.events import Solved
+from ttcli.events import Chose, Outcome, Solved
+from ttcli.tree import Candidate, Ended
 
 EVIL = (
     "</script><script>document.title = 'owned'</script><img src=x onerror=\"document.title='owned'\"> \u2028 &amp; $x$"
@@ -252,6 +255,32 @@ def test_ten_thousand_samples_open_quickly(chromium: Any, tmp_path: Path) -> Non
     timing = "const t = performance.timing; return t.domContentLoadedEventEnd - t.navigationStart"
     assert shown.browser.execute_script(timing) < 8000  # ms; about 1000 where nothing else runs
     assert "16 samples" in shown.text(shown.unfold("1"))
+    assert shown.errors() == []
+
+
+def test_what_auto_chose_and_what_revising_did_are_told(chromium: Any, tmp_path: Path) -> None:
+    run = make_run(tmp_path / "s.db", 2, others=("auto",))
+    task = next(task for task in run.config.tasks if task.method == "auto")
+    chose = Chose(0.31, 4, 5, "revise:ratio=2", 0.5, 0.125, "majority")
+    with Store(tmp_path / "s.db") as store:
+        for position, row in enumerate(store.rows(run)):
+            right = row.problem.answer or ""
+            turned = [
+                Candidate(at, "", answer, Ended.STOP, 9, -1.0, chain=0, attempt=at)
+                for at, answer in enumerate(["7", right])
+            ]
+            outcome = Outcome(right, majority(turned), tuple(turned), Cost(generations=2), None, chose=chose)
+            store.write(run, row.problem, Finished(position, task, outcome))
+        write_report(store, run, tmp_path / "report.html")
+    shown = Page(chromium, (tmp_path / "report.html").as_uri(), width=360)
+    accuracy = shown.text(shown.find("#accuracy"))
+    assert f"{task.key}revise:ratio=22" in accuracy  # for 2 problems: the cells of a row stand side by side
+    assert "2100.0 % (34.2 to 100.0) of 2100.0 % (34.2 to 100.0) of 2" in accuracy.partition("Wrong to right")[2]
+    text = shown.text(shown.unfold("1"))
+    assert "Chosen: revise:ratio=2, 12.5 points over majority expected; difficulty 4 of 5" in text
+    assert "a sample is right with 31 %" in text
+    wide, narrow = shown.browser.execute_script("return [document.scrollingElement.scrollWidth, innerWidth]")
+    assert wide <= narrow == 360
     assert shown.errors() == []
 
 

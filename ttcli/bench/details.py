@@ -120,7 +120,10 @@ def _task(
     outcome = json.loads(result.outcome) if result and result.outcome else None
     if outcome:
         votes = [(vote["answer"], vote["weight"], len(vote["members"])) for vote in outcome["votes"]]
-        told |= _vote(votes, outcome["no_answer"], reference) | {"stopped": outcome["stopped"]}
+        told |= _vote(votes, outcome["no_answer"], reference) | {
+            "stopped": outcome["stopped"],
+            "chose": outcome.get("chose"),
+        }
     events = store.events(run, problem.position, task)
     told["tree"] = replay(task.key, events, outcome, lambda answer: is_correct(answer, reference))
     return told

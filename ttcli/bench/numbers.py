@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 
+from ttcli.bench.revisions import Share
 from ttcli.bench.stats import Comparison, Interval, needed
 
 SIGNIFICANT = 0.05  # p below it
@@ -54,6 +55,13 @@ def percent(share: float) -> str:
 def bounds(interval: Interval) -> str:
     """An interval of shares, in per cent."""
     return f"{100 * interval.low:.1f} to {100 * interval.high:.1f}"
+
+
+def part(share: Share) -> str:
+    """ "38.2 % (12.0 to 71.3) of 8"; "" of none."""
+    if share.value is None or share.interval is None:
+        return ""
+    return f"{percent(share.value)} ({bounds(share.interval)}) of {share.of:,}"
 
 
 def points(difference: float) -> str:

@@ -84,8 +84,15 @@ function result(task) {
   const tokens = spent.prompt_tokens + spent.policy_tokens + spent.verifier_tokens;
   const cost = `${counted(Math.round(spent.generations), "generation")}, ${counted(Math.round(tokens), "token")}, ` +
     `${spent.seconds.toFixed(1)} s${task.stopped ? `, stopped by the ${task.stopped}` : ""}`;
-  return make("section", {}, title, task.votes ? votes(task) : null, make("p", { class: "caption" }, cost),
+  return make("section", {}, title, task.chose ? make("p", { class: "caption" }, choice(task.chose)) : null,
+    task.votes ? votes(task) : null, make("p", { class: "caption" }, cost),
     task.tree && task.tree.children.length ? tree(task.tree) : null);
+}
+
+function choice(chose) {
+  const gain = chose.gain > 0 ? `, ${(100 * chose.gain).toFixed(1)} points over ${chose.baseline} expected` : "";
+  const chance = `a sample is right with ${Math.round(100 * chose.difficulty)} %`;
+  return `Chosen: ${chose.method}${gain}; difficulty ${chose.bin} of ${chose.bins}, ${chance}`;
 }
 
 function votes(task) {

@@ -16,9 +16,9 @@ from ttcli.bench import plots
 from ttcli.bench.details import index_record, problem_records
 from ttcli.bench.figures import ProblemFigures, load_figures
 from ttcli.bench.files import writing
-from ttcli.bench.numbers import bounds, p_value, percent, points, points_between, short, verdict
+from ttcli.bench.numbers import bounds, p_value, part, percent, points, points_between, short, verdict
 from ttcli.bench.store import LoadRow, Run, Store
-from ttcli.bench.summary import Group, Line, Summary, summary_of
+from ttcli.bench.summary import Group, Line, Revisions, Summary, summary_of
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -116,7 +116,23 @@ def _accuracy(summary: Summary) -> str:
         if line.against
     ]
     told = f"<ul>{''.join(verdicts)}</ul>" if verdicts else ""
-    return _plot(figure, "accuracy", says) + _table(caption, heads, rows) + told
+    more = _chosen(summary) + "".join(map(_revised, summary.revisions))
+    return _plot(figure, "accuracy", says) + _table(caption, heads, rows) + told + more
+
+
+def _chosen(summary: Summary) -> str:
+    """What a task that chooses a method by problem came to choose."""
+    if not summary.chosen:
+        return ""
+    rows = [[each.task, each.method, f"{each.problems:,}"] for each in summary.chosen]
+    return _table("What was chosen, and for how many problems.", ["Method", "Chosen", "Problems"], rows)
+
+
+def _revised(revisions: Revisions) -> str:
+    """What revising did, attempt by attempt."""
+    rows = [[f"{step.place + 1}", part(step.right), part(step.spoiled), part(step.mended)] for step in revisions.steps]
+    caption = f"{revisions.task}: attempts by their place in the chain, with 95 % intervals."
+    return _table(caption, ["Attempt", "Right", "Right to wrong", "Wrong to right"], rows)
 
 
 def _difference(line: Line) -> list[str]:

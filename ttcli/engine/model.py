@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import mmap
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
@@ -111,7 +112,7 @@ class Model:
         """All weights, the embedding table included."""
         return int(self._lib.llama_model_n_params(self.handle))
 
-    @property
+    @cached_property
     def matmul_parameters(self) -> int:
         """Weights that take part in a matrix product for each token: without the embedding look-up.
 

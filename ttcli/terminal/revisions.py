@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from ttcli.bench.numbers import bounds, percent
-from ttcli.bench.revisions import Share
+from ttcli.bench.numbers import part
 from ttcli.bench.summary import Revisions, Summary
 from ttcli.terminal.columns import Column, table
 from ttcli.terminal.marks import UNICODE, Marks
@@ -23,15 +22,8 @@ def _table(revisions: Revisions, width: int, marks: Marks) -> list[str]:
     steps = revisions.steps
     columns = [
         Column("attempt", [f"{step.place + 1}" for step in steps]),
-        Column("right", [_told(step.right) for step in steps]),
-        Column("right to wrong", [_told(step.spoiled) for step in steps]),
-        Column("wrong to right", [_told(step.mended) for step in steps]),
+        Column("right", [part(step.right) for step in steps]),
+        Column("right to wrong", [part(step.spoiled) for step in steps]),
+        Column("wrong to right", [part(step.mended) for step in steps]),
     ]
     return table(columns, width, marks)
-
-
-def _told(share: Share) -> str:
-    """ "38 % (12 - 71) of 8"; "" of none."""
-    if share.value is None or share.interval is None:
-        return ""
-    return f"{percent(share.value)} ({bounds(share.interval)}) of {share.of:,}"
