@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from hashlib import sha256
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from ttcli.catalog.entry import DEFAULT_MODEL
 from ttcli.catalog.fingerprint import fingerprint
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 NONE = "none"  # instead of the name of a profile
 MAKE = "ttc calibrate DEV.jsonl makes one"
 
+_AGAIN = "make it again with ttc calibrate, or leave out --profile"
+
 
 def find_profile(settings: Settings, wanted: str | None, progress: Progress) -> Profile | None:
     """The profile for a policy, and for the verifier where the settings name one; None: none is there, or wanted.
@@ -31,8 +33,8 @@ def find_profile(settings: Settings, wanted: str | None, progress: Progress) -> 
     A model that is not here yet is fetched, if there are profiles at all.
 
     Raises:
-        UsageError: the profile wanted does not exist, or was made with another model or verifier; none was made with
-            the verifier that the settings name.
+        UsageError: the profile wanted does not exist, or was made with another model, temperature, reviser or verifier;
+            none was made with the verifier that the settings name.
         ConfigError: a profile cannot be read.
         ModelError, DownloadError: the model cannot be had.
     """
@@ -45,20 +47,13 @@ def find_profile(settings: Settings, wanted: str | None, progress: Progress) -> 
     known = profiles()
     if wanted is not None:
         profile = named(wanted, known)
-        if profile.model_hash != _weights(settings, progress):
-            raise UsageError(
-                f"the profile {wanted} was made for {profile.model}, not for {settings.model or settings.policy}",
-                hint=f"--model {profile.model}, or leave out --profile",
-            )
-        if not _fits(profile, settings, profile.model_hash, progress):
-            raise UsageError(
-                f"the profile {wanted} was made with {profile.verifier or 'no verifier'}, which is another one now",
-                hint="make it again with ttc calibrate",
-            )
+        misfit = _misfit(profile, settings, _weights(settings, progress), progress)
+        if misfit is not None:
+            raise UsageError(f"the profile {wanted} was made {misfit.made}", hint=misfit.hint)
         return profile
     weights = _weights(settings, progress)
-    fitting = [each for each in known if weights and _fits(each, settings, weights, progress)]
-    used = in_use().get(weights or "")
+    fitting = [each for each in known if _misfit(each, settings, weights, progress) is None]
+    used = in_use().get(weights)
     best = max(fitting, key=lambda each: (each.name == used, each.made.when), default=None)
     return best or _none_for(settings)
 
@@ -116,28 +111,45 @@ def _none_for(settings: Settings) -> Profile | None:
     return None
 
 
-def _fits(profile: Profile, settings: Settings, weights: str, progress: Progress) -> bool:
-    """Whether it was made with this model, and with the verifier that the settings name, if any, as that is now."""
-    if settings.verifier_name is not None and str(VerifierSpec.parse(settings.verifier_name)) != profile.verifier:
-        return False
+class _Misfit(NamedTuple):
+    """Why a profile tells nothing of a run."""
+
+    made: str  # how it was made
+    hint: str
+
+
+def _misfit(profile: Profile, settings: Settings, weights: str, progress: Progress) -> _Misfit | None:
+    """What a profile was made with that the settings differ in, as it is now; None: nothing."""
 
     def of_model(name: str | None) -> str:
         return weights if name is None else fingerprint(resolve(name, offline=True, progress=progress))
 
-    if not profile.verifier or profile.model_hash != weights:
-        return profile.fits(weights, profile.verifier_hash)
-    try:
-        return profile.fits(weights, score_key(VerifierSpec.parse(profile.verifier), settings, of_model))
-    except ModelError:  # what it is made of is not on this machine any more
-        return False
+    if profile.model_hash != weights:
+        own = settings.model or settings.policy
+        return _Misfit(f"for {profile.model}, not for {own}", f"--model {profile.model}, or leave out --profile")
+    if profile.temperature != settings.sampling.temperature:
+        told = f"at temperature {profile.temperature:g}, not at {settings.sampling.temperature:g}"
+        return _Misfit(told, f"--temperature {profile.temperature:g}, or make one: ttc calibrate")
+    if profile.reviser != (of_model(settings.reviser) if settings.reviser else ""):
+        return _Misfit("with another reviser" if profile.reviser else "without a reviser", _AGAIN)
+    if settings.verifier_name is not None and str(VerifierSpec.parse(settings.verifier_name)) != profile.verifier:
+        return _Misfit(f"with {profile.verifier or 'no verifier'}, not with {settings.verifier_name}", _AGAIN)
+    if profile.verifier:
+        try:
+            key = score_key(VerifierSpec.parse(profile.verifier), settings, of_model)
+        except ModelError:  # what it is made of is not on this machine any more
+            key = None
+        if profile.verifier_hash != key:
+            return _Misfit(f"with {profile.verifier}, which is another one now", _AGAIN)
+    return None
 
 
-def _weights(settings: Settings, progress: Progress) -> str | None:
-    """What the policy's weights are filed under; None: only a run can tell."""
+def _weights(settings: Settings, progress: Progress) -> str:
+    """What the policy's weights are filed under; "": only a run can tell."""
     if settings.policy is not None:
-        return settings.model
+        return settings.model or ""
     name = settings.model or DEFAULT_MODEL
     if name.startswith(SCRIPTED):
         script = Path(name.removeprefix(SCRIPTED))
-        return sha256(script.read_bytes()).hexdigest() if script.is_file() else None
+        return sha256(script.read_bytes()).hexdigest() if script.is_file() else ""
     return fingerprint(resolve(name, offline=settings.offline, progress=progress))

@@ -50,7 +50,7 @@ def some_profiles(draw: st.DrawFn) -> Profile:
     choices = [replace(draw(choice), bin=number) for number in range(len(edges) + 1)]
     gains = st.builds(Gains, models(standing.FEATURES), models((marginal._DOUBLINGS,)), st.floats(0.01, 0.99))
     return Profile(
-        *draw(st.tuples(*[texts] * 5)),
+        *draw(st.tuples(*[texts] * 6)),
         draw(numbers),
         draw(texts),
         draw(texts),
@@ -71,7 +71,7 @@ def example(**changes: object) -> Profile:
         for budget in (8.0, 16.0)
     )
     profile = Profile(
-        *("dev", "qwen", "ab12", "head", "cd34", 0.8, "generations", "majority"),
+        *("dev", "qwen", "ab12", "head", "cd34", "", 0.8, "generations", "majority"),
         *(made, Difficulty(4, model), Bins((0.5,)), choices, Gains(Logistic(0.0, {}), Logistic(1.0, {}))),
     )
     return replace(profile, **changes)  # type: ignore[arg-type]
@@ -98,7 +98,7 @@ def test_a_choice_is_found_by_chance_and_budget() -> None:
     assert (profile.choice(0.2, 12).strategy, profile.choice(0.2, 12).budget) == ("beam:m=sqrt", 16)
 
 
-def test_profiles_are_kept_listed_and_matched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_profiles_are_kept_and_listed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TTC_HOME", str(tmp_path))
     assert profiles() == []
     old, other = example(), example(name="other", model_hash="ffff")
@@ -108,8 +108,6 @@ def test_profiles_are_kept_listed_and_matched(tmp_path: Path, monkeypatch: pytes
         assert read_profile(path) == each
     assert path == tmp_path / "profiles" / "new.toml"
     assert profiles() == [old, new, other]
-    assert [each.name for each in profiles() if each.fits("ab12", "cd34")] == ["dev", "new"]
-    assert not any(each.fits("ab12", "") for each in profiles())
 
 
 def test_a_profile_takes_the_place_of_one_with_its_name(tmp_path: Path) -> None:

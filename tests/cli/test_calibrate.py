@@ -222,8 +222,28 @@ def test_a_profile_for_another_verifier_does_not_fit(here: Call, world: list[str
     assert find_profile(settings, None, Silent()) is None
     with pytest.raises(UsageError, match="made with scripted, which is another one now"):
         find_profile(settings, "dev", Silent())
+    named = replace(settings, method_name="auto", verifier_name="confidence")
     with pytest.raises(UsageError, match="no profile for this model was made with the verifier confidence"):
-        find_profile(replace(settings, method_name="auto", verifier_name="confidence"), None, Silent())
+        find_profile(named, None, Silent())
+    with pytest.raises(UsageError, match="the profile dev was made with scripted, not with confidence"):
+        find_profile(named, "dev", Silent())
+
+
+@pytest.mark.parametrize(
+    ("changes", "error"),
+    [
+        ({"temperature": 0.3}, "the profile dev was made at temperature 0.3, not at 0.8"),
+        ({"reviser": "ab12"}, "the profile dev was made with another reviser"),
+    ],
+)
+def test_a_profile_of_other_samples_does_not_fit(
+    here: Call, world: list[str], clean: Path, changes: dict[str, Any], error: str
+) -> None:
+    profile_for(clean, **changes)
+    settings = Settings("scripted:script.json")
+    assert find_profile(settings, None, Silent()) is None
+    with pytest.raises(UsageError, match=error):
+        find_profile(settings, "dev", Silent())
 
 
 @pytest.mark.parametrize(

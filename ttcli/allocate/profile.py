@@ -43,6 +43,7 @@ class Profile:
     model_hash: str  # of its weights
     verifier: str  # as the user calls it; "": none
     verifier_hash: str  # of what it is made of; "": nothing besides the model
+    reviser: str  # hash of the adapter that drew the revisions; "": the model itself did, or nothing was revised
     temperature: float  # of the samples
     unit: str  # what the budgets of the choices are counted in
     baseline: str  # the simple way
@@ -55,10 +56,6 @@ class Profile:
     def __post_init__(self) -> None:
         if {each.bin for each in self.choices} != set(range(self.bins.count)):
             raise ValueError(f"there must be choices for the bins 0 to {self.bins.count - 1}, and no others")
-
-    def fits(self, model_hash: str, verifier_hash: str) -> bool:
-        """Whether it was made with these."""
-        return (self.model_hash, self.verifier_hash) == (model_hash, verifier_hash)
 
     def choice(self, chance: float, budget: float) -> Choice:
         """For a problem of which one sample is right with this chance."""
@@ -115,7 +112,7 @@ def parse(text: str, file: str = "profile") -> Profile:
         )
     profile = top.build(
         Profile,
-        **{key: top.text(key) for key in ("name", "model", "model_hash", "verifier", "verifier_hash")},
+        **{key: top.text(key) for key in ("name", "model", "model_hash", "verifier", "verifier_hash", "reviser")},
         temperature=top.number("temperature"),
         unit=top.text("unit"),
         baseline=top.text("baseline"),
@@ -185,7 +182,7 @@ def _choice(table: Table) -> Choice:
 
 def render(profile: Profile) -> str:
     """The profile as TOML; floats keep all their digits, and what is None is left out."""
-    plain = ("name", "model", "model_hash", "verifier", "verifier_hash", "temperature", "unit", "baseline")
+    plain = ("name", "model", "model_hash", "verifier", "verifier_hash", "reviser", "temperature", "unit", "baseline")
     lines = [f"version = {VERSION}", *(_pair(key, getattr(profile, key)) for key in plain)]
     lines += ["# chances that one sample is right, between bins: hardest first", _pair("edges", profile.bins.edges)]
     lines += ["", "[made]", *_pairs(profile.made)]

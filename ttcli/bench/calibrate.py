@@ -126,6 +126,7 @@ def calibrate(store: Store, run: Run, *, name: str, when: str, level: float = LE
         model_hash=str(config.recipe["weights"]),
         verifier=verifier,
         verifier_hash=config.verifiers[verifier].key if verifier else "",
+        reviser=str((config.revisions or {}).get("reviser") or ""),
         temperature=config.temperature,
         unit=Unit.GENERATIONS,
         baseline=outcomes.baseline,
