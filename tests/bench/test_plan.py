@@ -93,6 +93,9 @@ def test_the_baseline_is_majority_or_the_first_method_or_the_one_wanted() -> Non
     assert choose_baseline(tasks[:4], None) == "best-of-n[judge]"
     assert choose_baseline(tasks, "best-of-n") == "best-of-n[judge]"
     assert choose_baseline(tasks, "best-of-n[confidence]") == "best-of-n[confidence]"
+    searches = make_tasks(["majority", "beam", "beam:m=sqrt"], [], "16")
+    assert choose_baseline(searches, "beam:m=4") == "beam[confidence]"
+    assert choose_baseline(searches, "beam:m=sqrt[confidence]") == "beam:m=sqrt[confidence]"
     with pytest.raises(UsageError, match="'greedy' is none of the methods") as caught:
         choose_baseline(tasks, "greedy")
     assert caught.value.hint == "one of best-of-n[judge], best-of-n[confidence], majority"

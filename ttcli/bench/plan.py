@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -87,7 +88,10 @@ def choose_baseline(tasks: Sequence[Task], wanted: str | None) -> str:
     names = list(dict.fromkeys(task.name for task in tasks))
     if wanted is None:
         return "majority" if "majority" in names else names[0]
-    matching = [name for name in names if wanted in (name, name.partition("[")[0])]
+    method, bracket, verifier = wanted.partition("[")
+    with suppress(UsageError):
+        method = parse_method(method).name  # as tasks are called: without settings that say nothing new
+    matching = [name for name in names if method + bracket + verifier in (name, name.partition("[")[0])]
     if not matching:
         raise UsageError(f"the baseline {wanted!r} is none of the methods", hint=f"one of {', '.join(names)}")
     return matching[0]
