@@ -6,6 +6,7 @@ import pytest
 from verifier.heads import random_head
 
 from ttcli import heads as module
+from ttcli.catalog.entry import catalog
 from ttcli.errors import ModelError, UsageError
 from ttcli.heads import find_head, head_files, heads_for
 from ttcli.verifier.head import write_head
@@ -39,6 +40,19 @@ def test_where_nothing_is_there_are_no_heads(own: Path) -> None:
         assert "ttc train verifier" in (caught.value.hint or "")
 
 
+def test_the_heads_that_are_shipped_are_for_models_of_the_catalog(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TTC_HOME", str(tmp_path))
+    weights = {entry.sha256: entry.name for entry in catalog().values()}
+    for name in head_files():
+        head = find_head(name, None).head
+        assert head.card["model"] == weights[head.weights]
+        assert head.card["held_out"]["problems"] >= 60
+        assert head.card["beats_majority"] in ("unclear", True, False)
+    assert find_head(None, catalog()["qwen2.5-coder-0.5b"].sha256).name == "qwen2.5-coder-0.5b-gsm8k"
+
+
 def test_a_head_is_found_by_its_name_whatever_model_it_is_for(own: Path, shipped: Path) -> None:
     put(shipped, "one", THIS)
     put(own, "two", THAT)
@@ -70,9 +84,11 @@ def test_without_a_name_the_only_head_for_the_model_is_meant(own: Path, shipped:
     put(shipped, "two", THAT)
     assert find_head(None, THIS).name == "one"
     put(own, "three", THIS)
-    with pytest.raises(UsageError, match="several heads for this model: head:one, head:three") as caught:
+    assert find_head(None, THIS).name == "three"  # it was trained here
+    put(own, "four", THIS)
+    with pytest.raises(UsageError, match="several heads for this model: head:four, head:three") as caught:
         find_head(None, THIS)
-    assert caught.value.hint == "--verifier head:one"
+    assert caught.value.hint == "--verifier head:four"
     with pytest.raises(UsageError, match="which head") as caught:
         find_head(None, None)
     assert caught.value.hint == "--verifier head:NAME"

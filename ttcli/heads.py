@@ -45,6 +45,8 @@ def heads_for(weights: str) -> list[LocalHead]:
 def find_head(name: str | None, weights: str | None) -> LocalHead:
     """The head of this name, or at this path; without a name, the only one for the model with this SHA-256.
 
+    Those trained here go before those that are shipped.
+
     Raises:
         UsageError: without a name: several serve, or none could because there is no model on this machine.
         ModelError: there is none, or the file is no head.
@@ -56,10 +58,11 @@ def find_head(name: str | None, weights: str | None) -> LocalHead:
     found = heads_for(weights)
     if not found:
         raise ModelError("there is no verifier head for this model", hint=_TRAIN)
-    if len(found) > 1:
-        names = ", ".join(f"head:{each.name}" for each in found)
-        raise UsageError(f"there are several heads for this model: {names}", hint=f"--verifier head:{found[0].name}")
-    return found[0]
+    nearest = [each for each in found if each.path.parent == heads_dir()] or found
+    if len(nearest) > 1:
+        names = ", ".join(f"head:{each.name}" for each in nearest)
+        raise UsageError(f"there are several heads for this model: {names}", hint=f"--verifier head:{nearest[0].name}")
+    return nearest[0]
 
 
 def _named(name: str) -> LocalHead:
