@@ -140,7 +140,8 @@ def study(run: Run, store: Store, seed: int) -> dict[str, Any]:
     share = later.mean(axis=1)
     features = look(probes([row[:PROBES] for row in drawn]))
     alone, together, layers = by_prompt(prompt_states(run, known), share, features, seed)
-    mean = crossfit({}, share, count=FOLDS, seed=seed)
+    fold = folds(len(share), FOLDS, seed)
+    mean = np.array([share[fold != own].mean() for own in fold])
     predictors = {
         "constant": mean,
         "prompt": alone,

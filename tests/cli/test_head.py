@@ -100,9 +100,9 @@ def test_a_head_for_another_model_is_refused(here: Call, catalog_model: str, sma
 
 
 def test_where_there_is_no_head_how_to_get_one_is_said(here: Call, catalog_model: str) -> None:
-    result = here("solve", PROBLEM, "-m", catalog_model, "--verifier", "head:none", *SHORT)
+    result = here("solve", PROBLEM, "-m", catalog_model, "--verifier", "head", *SHORT)
     assert result.code == 1
-    assert "no verifier head 'none'" in result.err
+    assert "there is no verifier head for this model" in result.err
     assert "ttc train verifier" in result.err
 
 
