@@ -21,14 +21,13 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.linear_model import RidgeCV
-from sklearn.metrics import roc_auc_score
 from sklearn.preprocessing import StandardScaler
 
 from ttcli.allocate.difficulty import PROBES, look, probes
@@ -43,6 +42,7 @@ from ttcli.engine.branch import Branch
 from ttcli.engine.model import Model
 from ttcli.engine.template import ChatTemplate
 from ttcli.terminal.download import download_progress
+from ttcli.train.ranking import Ranking
 from ttcli.tree import Candidate
 from ttcli.verifier.reader import Reader
 from ttcli.verifiers import prompt_of
@@ -111,20 +111,10 @@ def by_prompt(
     return alone, together, layers
 
 
-def bootstrap(measure: Callable[[NDArray[np.intp]], float], n: int, seed: int) -> list[float]:
-    """A measure of problems, and its interval over resamples of them."""
-    rng = np.random.default_rng((seed, n))
-    values = [measure(rng.integers(n, size=n)) for _ in range(RESAMPLES)]
-    low, high = np.nanquantile(values, [0.025, 0.975])
-    return [round(float(value), 4) for value in (measure(np.arange(n)), low, high)]
-
-
-def auc(predicted: Array, right: NDArray[np.bool_]) -> float:
-    """Over the samples of all problems, of the shape (problems, samples)."""
-    outcomes = right.ravel()
-    if outcomes.all() or not outcomes.any():
-        return float("nan")
-    return float(roc_auc_score(outcomes, np.repeat(predicted, right.shape[1])))
+def told_of(value: Array, resampled: Array) -> list[float]:
+    """A measure, and its interval over resamples of the problems."""
+    low, high = np.nanquantile(resampled, [0.025, 0.975])
+    return [round(float(each), 4) for each in (value[0], low, high)]
 
 
 def study(run: Run, store: Store, seed: int) -> dict[str, Any]:
@@ -150,17 +140,21 @@ def study(run: Run, store: Store, seed: int) -> dict[str, Any]:
         "prompt + 4": together,
     }
     n = len(known)
+    whole = np.ones((1, n))
+    resamples = np.random.default_rng((seed, n)).multinomial(n, np.full(n, 1 / n), RESAMPLES).astype(np.float64)
 
-    def brier(predicted: Array) -> Callable[[NDArray[np.intp]], float]:
-        return lambda some: float(((predicted[some, np.newaxis] - later[some]) ** 2).mean())
+    def errors(predicted: Array) -> Array:
+        return np.asarray(((predicted[:, np.newaxis] - later) ** 2).mean(axis=1))
 
     told: dict[str, Any] = {"run": run.id, "problems": n, "right": round(float(later.mean()), 4), "layers": layers}
+    place = np.repeat(np.arange(n), later.shape[1])
     for name, predicted in predictors.items():
-        own = brier(predicted)
+        own, less = errors(predicted), errors(mean) - errors(predicted)
+        ranking = Ranking.of(predicted[place], later.ravel(), place)
         told[name] = {
-            "brier": bootstrap(own, n, seed),
-            "less": bootstrap(lambda some, own=own: brier(mean)(some) - own(some), n, seed),
-            "auc": bootstrap(lambda some, predicted=predicted: auc(predicted[some], later[some]), n, seed),
+            "brier": told_of(whole @ own / n, resamples @ own / n),
+            "less": told_of(whole @ less / n, resamples @ less / n),
+            "auc": told_of(ranking.across_in(whole), ranking.across_in(resamples)),
         }
     return told
 

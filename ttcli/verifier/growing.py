@@ -25,6 +25,13 @@ class Reading(NamedTuple, Generic[Value]):
     tokens: int  # decoded for it
 
 
+class Spelling(NamedTuple):
+    """The tokens of a step, from where the one above is read."""
+
+    ids: Sequence[int]  # up to where it is read; (): where the one above is
+    rest: Sequence[int] = ()  # between there and the next step
+
+
 class GrowingReader(ABC, Generic[Value]):
     """What is new since the last call is decoded, in the context of a `Reader`, which is this one's to close."""
 
@@ -41,8 +48,8 @@ class GrowingReader(ABC, Generic[Value]):
         """What tells a step of a prefix from others that go on from the same one."""
 
     @abstractmethod
-    def _grow(self, above: Place[Value], prefix: Prefix, number: int) -> Place[Value]:
-        """The place of a step that goes on from the one above."""
+    def _spell(self, above: Place[Value], prefix: Prefix, number: int) -> Spelling:
+        """The tokens of a step of a prefix that goes on from the place above."""
 
     @abstractmethod
     def _values(self, branches: Sequence[Branch]) -> Iterable[Value]:
@@ -96,13 +103,13 @@ class GrowingReader(ABC, Generic[Value]):
         """The places of a prefix from its problem down."""
         place = self._roots.get(prefix.problem)
         if place is None:
-            place = self._roots[prefix.problem] = Place(None, "", self._head(prefix.problem))
+            place = self._roots[prefix.problem] = Place(None, "", Spelling(self._head(prefix.problem)))
         path = [place]
         for number in range(len(prefix.steps)):
             key = self._key(prefix, number)
             below = place.below.get(key)
             if below is None:
-                below = place.below[key] = self._grow(place, prefix, number)
+                below = place.below[key] = Place(place, key, self._spell(place, prefix, number))
             path.append(place := below)
         place.given_up = False
         return path
@@ -130,18 +137,16 @@ class Place(Generic[Value]):
     Args:
         above: the place of the step before it.
         key: what tells it from others there.
-        ids: its tokens, from where the place above ends; without any, it is read where that one is.
-        rest: those that stand between where it is read and the next step.
+        spelling: its tokens.
     """
 
     __slots__ = ("above", "below", "branch", "depth", "given_up", "ids", "key", "rest", "source", "tokens", "value")
 
-    def __init__(self, above: Place[Value] | None, key: Hashable, ids: Sequence[int], rest: Sequence[int] = ()) -> None:
+    def __init__(self, above: Place[Value] | None, key: Hashable, spelling: Spelling) -> None:
         self.above = above
         self.key = key
-        self.ids = list(ids)
-        self.rest = list(rest)
-        self.source: Place[Value] = self if above is None or ids else above.source  # whose tokens end here
+        self.ids, self.rest = spelling
+        self.source: Place[Value] = self if above is None or self.ids else above.source  # whose tokens end here
         self.depth: int = above.depth + 1 if above else 0
         self.below: dict[Hashable, Place[Value]] = {}  # by key
         self.branch: Branch | None = None  # once it has been decoded; it may have lost its cells since

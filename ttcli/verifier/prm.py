@@ -12,7 +12,7 @@ from ttcli.engine.model import Model
 from ttcli.problem import Problem
 from ttcli.tree import Prefix
 from ttcli.verifier.form import Form
-from ttcli.verifier.growing import GrowingReader, Place
+from ttcli.verifier.growing import GrowingReader, Place, Spelling
 from ttcli.verifier.protocol import StepScores
 from ttcli.verifier.reader import Reader, share
 
@@ -62,9 +62,8 @@ class Prm(GrowingReader[float]):
     def _key(self, prefix: Prefix, number: int) -> Hashable:
         return prefix.steps[number].text
 
-    def _grow(self, above: Place[float], prefix: Prefix, number: int) -> Place[float]:
-        text = prefix.steps[number].text
-        return Place(above, text, self._form.step(text, first=above.above is None))
+    def _spell(self, above: Place[float], prefix: Prefix, number: int) -> Spelling:
+        return Spelling(self._form.step(prefix.steps[number].text, first=above.above is None))
 
     def _values(self, branches: Sequence[Branch]) -> list[float]:
         return [float(score) for score in share(self._reader.read(branches), 1)]
