@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +14,11 @@ if TYPE_CHECKING:  # most tests need neither numpy nor llama.cpp
     from ttcli.engine.model import Model
 
 _SMALL = "smollm2-135m"
+
+
+def pytest_configure() -> None:
+    """Ctrl-C interrupts, even where a shell that put the suite in the background had it ignored."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

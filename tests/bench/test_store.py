@@ -6,7 +6,9 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
+from contextlib import closing, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -429,6 +431,34 @@ def test_processes_that_write_at_once_lose_nothing_and_double_nothing(path: Path
             numbers = range(position, 400, 3)
             assert sorted(samples, key=lambda each: each.key) == [sample(number) for number in numbers]
             assert sorted(ratings, key=lambda each: each.sample) == [rating(number) for number in numbers]
+
+
+@pytest.mark.parametrize("moment", ["application_id", "user_version", "sqlite_master", "BEGIN IMMEDIATE"])
+def test_a_store_that_another_process_makes_at_any_moment_of_opening_is_a_store(path: Path, moment: str) -> None:
+    made: list[str] = []
+
+    def make(statement: str) -> None:
+        if moment in statement and not made:
+            made.append(statement)
+            other = sqlite3.connect(path, timeout=0, isolation_level=None)
+            with closing(other), suppress(sqlite3.OperationalError):  # it may have to wait for this one
+                schema.migrate(other, str(path))
+
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        connection.set_trace_callback(make)
+        schema.migrate(connection, str(path))
+        schema.check(connection, str(path))
+    assert made
+
+
+def test_a_new_store_waits_for_another_process_that_writes_to_it(path: Path) -> None:
+    with closing(sqlite3.connect(path, isolation_level=None, check_same_thread=False)) as other:
+        schema.migrate(other, str(path))
+        other.execute("BEGIN IMMEDIATE")
+        timer = threading.Timer(0.3, other.execute, ["COMMIT"])
+        timer.start()
+        with Store(path):
+            timer.join()
 
 
 def test_a_writer_that_is_killed_leaves_all_that_it_had_written(path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -77,7 +78,7 @@ class Database:
         with _opened(str(self.path)) as connection:
             connection.execute("PRAGMA foreign_keys = ON")
             migrate(connection, str(self.path))
-            connection.execute("PRAGMA journal_mode = WAL")
+            _write_ahead(connection)
             connection.execute("PRAGMA synchronous = NORMAL")  # in WAL a killed process loses nothing it committed
         return connection
 
@@ -90,6 +91,20 @@ class Database:
             with _opened(f"{uri}&immutable=1", uri=True) as connection:
                 check(connection, str(self.path))
         return connection
+
+
+def _write_ahead(connection: sqlite3.Connection) -> None:
+    """Switch a store to WAL; SQLite itself does not wait for another process that is about to write to a new one."""
+    deadline = time.monotonic() + _PATIENCE
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() >= deadline:
+                raise
+            time.sleep(0.01)
+        else:
+            return
 
 
 @contextmanager

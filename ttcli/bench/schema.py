@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from ttcli.errors import StoreError
 
@@ -152,10 +154,11 @@ def check(connection: sqlite3.Connection, path: str) -> None:
 
 
 def _version(connection: sqlite3.Connection, path: str) -> int:
-    application, version = (
-        connection.execute(f"PRAGMA {key}").fetchone()[0] for key in ("application_id", "user_version")
-    )
-    tables = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+    with _snapshot(connection):  # another process may be making the store
+        application, version, tables = (
+            connection.execute(query).fetchone()[0]
+            for query in ("PRAGMA application_id", "PRAGMA user_version", "SELECT count(*) FROM sqlite_master")
+        )
     if tables and application != APPLICATION:
         raise StoreError(f"{path} is a database, but not a store of ttc", hint="--store another file")
     if version > len(MIGRATIONS):
@@ -164,6 +167,20 @@ def _version(connection: sqlite3.Connection, path: str) -> int:
             hint="upgrade ttc, or --store another file",
         )
     return int(version)
+
+
+@contextmanager
+def _snapshot(connection: sqlite3.Connection) -> Iterator[None]:
+    """All that is read in the block is of one moment."""
+    if connection.in_transaction:
+        yield
+        return
+    connection.execute("BEGIN")
+    try:
+        yield
+    finally:
+        if connection.in_transaction:  # an error may have ended it
+            connection.execute("ROLLBACK")
 
 
 def _statements(script: str) -> list[str]:
