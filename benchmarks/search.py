@@ -1,6 +1,7 @@
 """What sharing cells saves a beam search, and what the same search costs on llama-cpp-python's `Llama`.
 
-    python benchmarks/search.py                      8 GSM8K problems, N = 16, M = 4, default model, about an hour
+    python benchmarks/search.py --keep search.jsonl  8 GSM8K problems, N = 16, M = 4, default model, over two hours;
+                                                     run again, it measures those that the file does not have yet
     python benchmarks/search.py --quick --json       one problem on smollm2-135m, under 55 s; one JSON line
 
 Three ways to run the same beam search:
@@ -68,7 +69,7 @@ PROBLEM = Problem(
     "How many clips did Natalia sell altogether in April and May?"
 )
 LOOP_TOKENS = 8  # of the loop per turn: about as long as one wide decode
-QUICK_SECONDS = 36.0  # for the three together
+QUICK_SECONDS = 36.0
 
 
 @dataclass
@@ -288,8 +289,9 @@ def read_once(form: StepTag, problem: Problem, nodes: Sequence[Node]) -> int:
     return len(form.head(problem.text)) + sum(len(ids) for ids in steps.values())
 
 
-def measure(path: Path, model: Model, problem: Problem, options: Any, patience: float) -> dict[str, float]:
-    """One problem, three searches, which end early after `patience` seconds in all."""
+def measure(path: Path, model: Model, problem: Problem, options: Any) -> dict[str, float]:
+    """One problem, three searches, which end early after `options.seconds` in all."""
+    patience = options.seconds or float("inf")
     form = StepTag(model, good="+", bad="-", tag="ки")
     head = plain_head(model)
     template = ChatTemplate(model)
@@ -322,6 +324,21 @@ def measure(path: Path, model: Model, problem: Problem, options: Any, patience: 
     return told
 
 
+def settings(options: Any, problem: Problem) -> dict[str, Any]:
+    """All that the figures of a problem depend on."""
+    names = ("model", "beams", "expand", "max_tokens", "seconds", "seed", "quick")
+    return {name: getattr(options, name) for name in names} | {"problem": problem.text}
+
+
+def kept(options: Any, problem: Problem) -> dict[str, float] | None:
+    """The figures of a problem that was measured before with the same settings."""
+    if not options.keep or not options.keep.exists():
+        return None
+    lines = [json.loads(line) for line in options.keep.read_text(encoding="utf-8").splitlines()]
+    same = settings(options, problem)
+    return next((line["figures"] for line in lines if {**line, **same} == line), None)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--model", default="qwen2.5-coder-0.5b")
@@ -332,11 +349,13 @@ def main() -> None:
     parser.add_argument("--max-tokens", type=int, default=400)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--quick", action="store_true", help="one problem, smollm2-135m, about 40 s")
+    parser.add_argument("--seconds", type=float, metavar="S", help="for the three searches of a problem together")
+    parser.add_argument("--keep", type=Path, metavar="FILE", help="JSON lines, one for each problem that is done")
     parser.add_argument("--json", action="store_true", help="one JSON line on stdout")
     options = parser.parse_args()
     options.prompt = SHORT_STEPS if options.quick else PROMPT
     if options.quick:
-        options.model, options.max_tokens = "smollm2-135m", 120
+        options.model, options.max_tokens, options.seconds = "smollm2-135m", 120, QUICK_SECONDS
     problems = (
         [PROBLEM]
         if options.quick
@@ -346,8 +365,13 @@ def main() -> None:
     model = Model(path)
     told = []
     for number, problem in enumerate(problems, start=1):
-        told.append(measure(path, model, problem, options, QUICK_SECONDS if options.quick else float("inf")))
-        line = ", ".join(f"{name} {value:.3g}" for name, value in told[-1].items())
+        known = kept(options, problem)
+        figures = known or measure(path, model, problem, options)
+        if options.keep and not known:
+            with options.keep.open("a", encoding="utf-8") as file:
+                file.write(f"{json.dumps(settings(options, problem) | {'figures': figures})}\n")
+        told.append(figures)
+        line = ", ".join(f"{name} {value:.3g}" for name, value in figures.items())
         print(f"problem {number}: {line}", file=sys.stderr, flush=True)
     model.close()
     medians = {name: round(statistics.median(each[name] for each in told), 3) for name in told[0]}
