@@ -2,6 +2,7 @@
 
     python benchmarks/search.py --keep search.jsonl  8 GSM8K problems, N = 16, M = 4, default model, over two hours;
                                                      run again, it measures those that the file does not have yet
+    python benchmarks/search.py --seconds 480 …      the same with eight minutes a problem, which cut the loop short
     python benchmarks/search.py --quick --json       one problem on smollm2-135m, under 55 s; one JSON line
 
 Three ways to run the same beam search:
