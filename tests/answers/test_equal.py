@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from patience import HANG, SOON
 
 from ttcli.answers import Checker, equivalent, extract_answer, is_correct
 
@@ -269,7 +270,7 @@ def _real_worker(limit: str) -> "subprocess.Popen[bytes]":
 
 def test_a_worker_ends_when_its_stdin_does() -> None:
     with _real_worker("5") as worker:
-        worker.communicate(timeout=10)
+        worker.communicate(timeout=HANG)
     assert worker.returncode == 0
 
 
@@ -278,7 +279,7 @@ def test_a_busy_worker_ends_by_itself_soon_after_the_limit() -> None:
         assert worker.stdin is not None
         worker.stdin.write(json.dumps({"a": "9^{9^{9^9}}", "b": "9^{9^{9}}"}).encode() + b"\n")
         worker.stdin.flush()
-        assert worker.wait(timeout=10) == -signal.SIGALRM
+        assert worker.wait(timeout=SOON) == -signal.SIGALRM
 
 
 def test_importing_answers_loads_no_computer_algebra() -> None:

@@ -16,7 +16,9 @@ from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
+import psutil
 import pytest
+from patience import HANG, SOON, assert_all_end
 
 from ttcli.bench import connection
 from ttcli.bench.cluster import Cluster, _check_alike, cluster
@@ -62,38 +64,8 @@ class Silent:
 
 def family(pid: int) -> set[int]:
     """The processes below one, as far as they are alive."""
-    parents = {}
-    for stat in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            state, parent = stat.read_text().rpartition(")")[2].split()[:2]
-        except (FileNotFoundError, ProcessLookupError):
-            continue
-        if state != "Z":
-            parents[int(stat.parent.name)] = int(parent)
-    found: set[int] = set()
-    while more := {child for child, parent in parents.items() if parent in {pid, *found}} - found:
-        found |= more
-    return found
-
-
-def alive(pids: set[int]) -> list[str]:
-    """Those of these processes that are still there and no zombies."""
-    there = []
-    for pid in pids:
-        try:
-            stat = Path(f"/proc/{pid}/stat").read_text()
-        except (FileNotFoundError, ProcessLookupError):
-            continue
-        if stat.rpartition(")")[2].split()[0] != "Z":
-            there.append(stat[:60])
-    return there
-
-
-def assert_all_end(pids: set[int]) -> None:
-    until = time.monotonic() + 10
-    while alive(pids) and time.monotonic() < until:
-        time.sleep(0.1)
-    assert not alive(pids)
+    below = psutil.Process(pid).children(recursive=True)
+    return {each.pid for each in below if each.is_running() and each.status() != psutil.STATUS_ZOMBIE}
 
 
 @pytest.fixture(scope="module")
@@ -415,8 +387,8 @@ def test_ctrl_c_leaves_nothing_running(tmp_path: Path, slow: Settings) -> None:
 
     interrupting = threading.Thread(target=on_terminal)
     interrupting.start()
-    interrupting.join(timeout=60)
-    out, err = ttc.communicate(timeout=30)
+    interrupting.join(timeout=HANG)
+    out, err = ttc.communicate(timeout=SOON)
     assert ttc.returncode == 130, err
     assert "go on with: ttc bench data.jsonl" in err
     assert all(json.loads(line) for line in out.splitlines())

@@ -8,6 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from patience import HANG
+
 SCRIPT = Path(__file__).parents[2] / "benchmarks" / "resume.py"
 
 
@@ -23,7 +25,7 @@ def test_a_bench_that_was_killed_goes_on_and_loses_doubles_and_changes_nothing(
         env={**os.environ, "TTC_HOME": str(tmp_path / "home"), "TTC_WIDTH": "4"},
         stdout=subprocess.PIPE,
         text=True,
-        timeout=240,
+        timeout=HANG,
         check=False,
     )
     found = json.loads(done.stdout)

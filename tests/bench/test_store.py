@@ -13,6 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from patience import HANG
 
 from bench.builder import Made, make_rows, make_run, records
 from ttcli.bench import schema
@@ -421,7 +422,7 @@ def test_processes_that_write_at_once_lose_nothing_and_double_nothing(path: Path
         writer.stdin.write("\n")
         writer.stdin.flush()
     for writer in writers:
-        writer.communicate(timeout=100)
+        writer.communicate(timeout=HANG)
         assert writer.returncode == 0
     assert count(path, "sample") == count(path, "rating") == 400
     assert count(path, "run") == 1

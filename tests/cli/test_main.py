@@ -7,6 +7,7 @@ import subprocess
 import sys
 
 import pytest
+from patience import HANG
 
 import ttcli
 from cli.calls import Call
@@ -48,7 +49,7 @@ def test_help_imports_nothing_heavy(arguments: list[str]) -> None:
         "import sys\nfrom ttcli.cli.main import run\n"
         f"run({arguments!r})\nprint(*sys.modules, file=sys.stderr, sep='\\n')"
     )
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True)
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=HANG, check=True)
     loaded = [name for name in done.stderr.split() if name.startswith(HEAVY)]
     assert loaded == []
 
@@ -58,7 +59,7 @@ def test_help_answers_within_four_tenths_of_a_second() -> None:
     best = float("inf")
     for _ in range(10):
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
-        subprocess.run([sys.executable, "-m", "ttcli", "--help"], capture_output=True, timeout=60, check=True)
+        subprocess.run([sys.executable, "-m", "ttcli", "--help"], capture_output=True, timeout=HANG, check=True)
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
         best = min(best, after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime)
         if best < 0.4:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import signal
 import subprocess
 import sys
 import time
@@ -11,6 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from patience import HANG, ctrl_c
 from policy.fake_server import FakeServer, hangs
 
 from cli.calls import Call
@@ -114,19 +114,17 @@ def test_ctrl_c_ends_a_run_on_a_server_that_says_nothing(clean: object, server: 
         stderr=subprocess.PIPE,
         text=True,
     )
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + HANG
     while not server.bodies and time.monotonic() < deadline:
         time.sleep(0.01)
-    process.send_signal(signal.SIGINT)
-    begin = time.monotonic()
-    out, err = process.communicate(timeout=30)
-    assert time.monotonic() - begin < 2
-    assert (process.returncode, out) == (130, "")
-    assert "Traceback" not in err
+    ended = ctrl_c(process)
+    assert ended.seconds < 2
+    assert (ended.code, ended.out) == (130, "")
+    assert "Traceback" not in ended.err
 
 
 def test_help_names_the_option_and_loads_no_http(ttc: Call) -> None:
     assert "--policy" in ttc("solve", "--help").out
     program = "import sys\nfrom ttcli.cli.main import run\nrun(['solve', '--help'])\nprint('httpx2' in sys.modules)"
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True)
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=HANG, check=True)
     assert done.stdout.endswith("False\n")

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from patience import HANG
 
 from cli.calls import LINES, Call, write_script
 from ttcli import __version__
@@ -218,7 +219,7 @@ def test_the_c_locale_alone_works(ttc: Call, clean: Path) -> None:
 @pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-"])
 def test_closed_streams_are_no_reason_to_fail(script: str, closed: str) -> None:
     command = f'"$0" -m ttcli solve "2 + 2?" -m {script} {closed}'
-    done = subprocess.run(["/bin/sh", "-c", command, sys.executable], capture_output=True, timeout=60, check=False)
+    done = subprocess.run(["/bin/sh", "-c", command, sys.executable], capture_output=True, timeout=HANG, check=False)
     assert done.returncode == 0
     assert b"Traceback" not in done.stderr
     assert done.stdout == (b"" if closed == ">&-" else b"4\n")
@@ -230,7 +231,7 @@ def test_closed_streams_are_no_reason_to_fail(script: str, closed: str) -> None:
 def test_a_reader_that_leaves_early_gets_no_traceback(script: str, arguments: str) -> None:
     model = f"-m {script}" if "solve 2" in arguments else ""
     command = f'{{ "$0" -m ttcli {arguments} {model}; echo $? >&2; }} | head -c0'
-    done = subprocess.run(["/bin/sh", "-c", command, sys.executable], capture_output=True, timeout=60, check=False)
+    done = subprocess.run(["/bin/sh", "-c", command, sys.executable], capture_output=True, timeout=HANG, check=False)
     assert "Traceback" not in done.stderr.decode()
     assert "Exception" not in done.stderr.decode()
     assert done.stderr.decode().splitlines()[-1] in {"0", "1"}

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pyte
 import pytest
+from patience import HANG
 
 from cli.calls import write_script
 
@@ -56,7 +57,7 @@ def at_terminal(*arguments: str, columns: int = 80, lines: int = 24, env: Mappin
             break
         written += piece
     os.close(ours)
-    return Seen(bytes(written), process.wait(timeout=30), columns, lines)
+    return Seen(bytes(written), process.wait(timeout=HANG), columns, lines)
 
 
 def test_the_last_screen_shows_tree_votes_and_answer(script: str) -> None:
@@ -149,12 +150,12 @@ def test_two_ctrl_c_at_a_terminal_bring_the_cursor_back(clean: Path) -> None:
         "with interrupted_by_ctrl_c(Interrupt()), display('tree'):\n"
         "    for _ in range(2):\n"
         "        os.kill(os.getpid(), signal.SIGINT)\n"
-        "    time.sleep(30)\n"
+        "    time.sleep(1000)\n"
     )
     ours, theirs = pty.openpty()
     env = {**os.environ, "TERM": "xterm-256color"}
     done = subprocess.run(
-        [sys.executable, "-c", program], stdin=theirs, stdout=theirs, stderr=theirs, env=env, timeout=20, check=False
+        [sys.executable, "-c", program], stdin=theirs, stdout=theirs, stderr=theirs, env=env, timeout=HANG, check=False
     )
     os.close(theirs)
     written = os.read(ours, 65536)

@@ -10,6 +10,7 @@ from contextlib import ExitStack, closing
 from typing import Any
 
 import pytest
+from patience import quickest
 
 from policy.fake_server import (
     Exchange,
@@ -418,10 +419,13 @@ def test_a_prompt_that_is_too_long_is_said(serve: Serve, connect: MakePolicy, st
 
 
 def test_a_wait_that_the_server_asks_for_is_kept(serve: Serve, connect: MakePolicy) -> None:
-    policy = connect(serve(faults=[says(429, "later", retry_after="0.2")]))
-    begin = time.monotonic()
-    collect(policy.extend(requests(policy.start(PROBLEM), 1)))
-    assert 0.2 <= time.monotonic() - begin < 1
+    def seconds() -> float:
+        policy = connect(serve(faults=[says(429, "later", retry_after="0.2")]))
+        begin = time.monotonic()
+        collect(policy.extend(requests(policy.start(PROBLEM), 1)))
+        return time.monotonic() - begin
+
+    assert 0.2 <= quickest(seconds, within=1) < 1
 
 
 def test_a_wait_that_is_too_long_is_not_waited_for(serve: Serve, connect: MakePolicy) -> None:
@@ -596,18 +600,21 @@ def test_nothing_is_sent_for_who_is_stopped_before_the_start(serve: Serve, conne
 
 @pytest.mark.parametrize("fault", [hangs, says(429, "later", retry_after="0.4"), hangs_after_a_word])
 def test_an_interrupt_is_noticed_at_once(serve: Serve, connect: MakePolicy, fault: Fault) -> None:
-    server = serve(faults=[fault] * 9)
-    interrupt = threading.Event()
-    policy = connect(server, interrupted=interrupt.is_set)
-    running = policy.extend(requests(policy.start(PROBLEM), 1))
-    next(running)
-    assert server.until(lambda: bool(server.bodies))
-    interrupt.set()
-    begin = time.monotonic()
-    extensions, _ = collect(running)
-    policy.close()
-    assert time.monotonic() - begin < 0.4  # 0.2 s, and as much for a busy machine
-    assert all(each.prefix.ended is Ended.CUT for each in extensions)
+    def seconds_to_end() -> float:
+        server = serve(faults=[fault] * 9)
+        interrupt = threading.Event()
+        policy = connect(server, interrupted=interrupt.is_set)
+        running = policy.extend(requests(policy.start(PROBLEM), 1))
+        next(running)
+        assert server.until(lambda: bool(server.bodies))
+        interrupt.set()
+        begin = time.monotonic()
+        extensions, _ = collect(running)
+        policy.close()
+        assert all(each.prefix.ended is Ended.CUT for each in extensions)
+        return time.monotonic() - begin
+
+    assert quickest(seconds_to_end, within=0.4) < 0.4  # 0.2 s, and as much for a busy machine
 
 
 def test_none_means_ask_again_later_and_ends_a_call_with_nothing_under_way(serve: Serve, connect: MakePolicy) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from patience import HANG
 
 from terminal.forest import SMALL_EVENTS, TREE_BEGAN, node, stepped
 from terminal.pictures import EVIL
@@ -70,5 +71,5 @@ def test_no_text_ends_its_label(text: str) -> None:
 @pytest.mark.skipif(not shutil.which("dot"), reason="Graphviz is not installed")
 def test_graphviz_draws_it() -> None:
     text = "\n".join(dot([*SMALL_EVENTS, *stepped(node(9, 7, EVIL))], EVIL))
-    done = subprocess.run(["dot", "-Tsvg"], input=text.encode(), capture_output=True, timeout=60, check=True)
+    done = subprocess.run(["dot", "-Tsvg"], input=text.encode(), capture_output=True, timeout=HANG, check=True)
     assert b"<svg" in done.stdout

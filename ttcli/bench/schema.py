@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 from ttcli.errors import StoreError
 
@@ -154,11 +152,12 @@ def check(connection: sqlite3.Connection, path: str) -> None:
 
 
 def _version(connection: sqlite3.Connection, path: str) -> int:
-    with _snapshot(connection):  # another process may be making the store
-        application, version, tables = (
-            connection.execute(query).fetchone()[0]
-            for query in ("PRAGMA application_id", "PRAGMA user_version", "SELECT count(*) FROM sqlite_master")
-        )
+    # one statement, so that all is of one moment: another process may be making the store
+    query = (
+        "SELECT application_id, user_version, (SELECT count(*) FROM sqlite_master)"
+        " FROM pragma_application_id, pragma_user_version"
+    )
+    application, version, tables = connection.execute(query).fetchone()
     if tables and application != APPLICATION:
         raise StoreError(f"{path} is a database, but not a store of ttc", hint="--store another file")
     if version > len(MIGRATIONS):
@@ -167,20 +166,6 @@ def _version(connection: sqlite3.Connection, path: str) -> int:
             hint="upgrade ttc, or --store another file",
         )
     return int(version)
-
-
-@contextmanager
-def _snapshot(connection: sqlite3.Connection) -> Iterator[None]:
-    """All that is read in the block is of one moment."""
-    if connection.in_transaction:
-        yield
-        return
-    connection.execute("BEGIN")
-    try:
-        yield
-    finally:
-        if connection.in_transaction:  # an error may have ended it
-            connection.execute("ROLLBACK")
 
 
 def _statements(script: str) -> list[str]:
