@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 from collections.abc import Iterator
@@ -17,8 +18,10 @@ _SMALL = "smollm2-135m"
 
 
 def pytest_configure() -> None:
-    """Ctrl-C interrupts, even where a shell that put the suite in the background had it ignored."""
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+    """Threads that wait for each other stay awake, and Ctrl-C interrupts wherever the suite was started."""
+    # mostly on virtual machines, where waking up takes long (benchmarks/RESULTS.md, A neighbour)
+    os.environ.setdefault("GOMP_SPINCOUNT", "200000")
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell that puts it in the background has it ignored
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
