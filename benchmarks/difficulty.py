@@ -35,6 +35,7 @@ from ttcli.allocate.logistic import Array, crossfit, fit, folds
 from ttcli.answers import is_correct
 from ttcli.bench.candidates import first_candidates
 from ttcli.bench.figures import ProblemFigures, load_figures
+from ttcli.bench.stats import percentile_interval, resamples
 from ttcli.bench.store import Run, Store
 from ttcli.catalog.home import home
 from ttcli.catalog.pull import resolve
@@ -50,7 +51,6 @@ from ttcli.verifiers import prompt_of
 SAMPLES = 8
 FOLDS = 5
 STRENGTHS = np.logspace(1, 7, 13)  # of the ridge: the states are hundreds of numbers for about as many problems
-RESAMPLES = 2000
 TOGETHER = 8  # prompts in one reading
 
 
@@ -113,8 +113,7 @@ def by_prompt(
 
 def told_of(value: Array, resampled: Array) -> list[float]:
     """A measure, and its interval over resamples of the problems."""
-    low, high = np.nanquantile(resampled, [0.025, 0.975])
-    return [round(float(each), 4) for each in (value[0], low, high)]
+    return [round(each, 4) for each in (float(value[0]), *percentile_interval(resampled))]
 
 
 def study(run: Run, store: Store, seed: int) -> dict[str, Any]:
@@ -141,7 +140,7 @@ def study(run: Run, store: Store, seed: int) -> dict[str, Any]:
     }
     n = len(known)
     whole = np.ones((1, n))
-    resamples = np.random.default_rng((seed, n)).multinomial(n, np.full(n, 1 / n), RESAMPLES).astype(np.float64)
+    drawn_again = resamples(n, seed)
 
     def errors(predicted: Array) -> Array:
         return np.asarray(((predicted[:, np.newaxis] - later) ** 2).mean(axis=1))
@@ -152,9 +151,9 @@ def study(run: Run, store: Store, seed: int) -> dict[str, Any]:
         own, less = errors(predicted), errors(mean) - errors(predicted)
         ranking = Ranking.of(predicted[place], later.ravel(), place)
         told[name] = {
-            "brier": told_of(whole @ own / n, resamples @ own / n),
-            "less": told_of(whole @ less / n, resamples @ less / n),
-            "auc": told_of(ranking.across_in(whole), ranking.across_in(resamples)),
+            "brier": told_of(whole @ own / n, drawn_again @ own / n),
+            "less": told_of(whole @ less / n, drawn_again @ less / n),
+            "auc": told_of(ranking.across_in(whole), ranking.across_in(drawn_again)),
         }
     return told
 

@@ -74,17 +74,15 @@ def compare(
         raise ValueError(f"there is nothing to pair in shapes {[array.shape for array in arrays]}")
     if not all(array.min() >= 0 and array.max() <= 1 for array in (method, baseline)):
         raise ValueError("accuracies must be in [0, 1]")
-    tail = _tail(confidence)
     differences = method - baseline
     n = len(differences)
     rng = np.random.default_rng(seed)
     parts = [min(_AT_ONCE, resamples - drawn) for drawn in range(0, resamples, _AT_ONCE)]
     means = np.concatenate([differences[rng.integers(n, size=(part, n))].mean(axis=1) for part in parts])
-    low, high = np.quantile(means, [tail, 1 - tail])
     wins = int(np.count_nonzero(method_outcomes & ~baseline_outcomes))
     losses = int(np.count_nonzero(baseline_outcomes & ~method_outcomes))
     p = mcnemar(wins, losses)
-    return Comparison(float(differences.mean()), Interval(float(low), float(high)), wins, losses, p)
+    return Comparison(float(differences.mean()), percentile_interval(means, confidence), wins, losses, p)
 
 
 def mcnemar(wins: int, losses: int) -> float:
@@ -116,6 +114,23 @@ def needed(difference: float, discordant_share: float, power: float = 0.8, confi
     psi = max(discordant_share, d)
     a = _quantile(confidence) * math.sqrt(psi) + NormalDist().inv_cdf(power) * math.sqrt(psi - d * d)
     return math.ceil(((a + math.sqrt(a * a + 4 * d)) / (2 * d)) ** 2)
+
+
+def resamples(problems: int, seed: int, count: int = 2000) -> NDArray[np.float64]:
+    """How often each problem is there when as many are drawn with replacement: of the shape (count, problems)."""
+    drawn = np.random.default_rng(seed).multinomial(problems, np.full(problems, 1 / problems), count)
+    return drawn.astype(np.float64)
+
+
+def percentile_interval(resampled: NDArray[np.float64], confidence: float = 0.95) -> Interval:
+    """The percentile bootstrap (Efron 1979) of a figure, from its values in resamples; nan: it has none there.
+
+    Raises:
+        ValueError: a confidence outside (0, 1).
+    """
+    tail = _tail(confidence)
+    low, high = np.nanquantile(resampled, [tail, 1 - tail])
+    return Interval(float(low), float(high))
 
 
 def _quantile(confidence: float) -> float:

@@ -14,13 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ttcli.bench import estimate
-from ttcli.bench.stats import Comparison, Interval, compare, wilson
+from ttcli.bench.stats import Comparison, Interval, compare, percentile_interval, resamples, wilson
 from ttcli.train.examples import Examples
 from ttcli.train.ranking import Ranking
 
 BINS = 10  # of scores, equally wide
-_RESAMPLES = 2000
-_TAIL = 0.025
 
 
 class Measured(NamedTuple):
@@ -94,28 +92,25 @@ def judge(
     ranking = Ranking.of(scores, examples.correct, examples.problem)
     tables = _Tables.of(scores, examples)
     size = len(ranking.right)
-    rng = np.random.default_rng(seed)
-    resamples = rng.multinomial(size, np.full(size, 1 / size), _RESAMPLES).astype(np.float64)
+    drawn = resamples(size, seed)
     whole = np.ones((1, size))
     return Judgement(
         problems=len(votes),
         solutions=len(scores),
         right=float(examples.correct.mean()),
-        across=_measured(ranking.across_in(whole), ranking.across_in(resamples), size),
-        within=_measured(ranking.within_in(whole), ranking.within_in(resamples), int(ranking.mixed.sum())),
-        brier=_measured(tables.brier(whole), tables.brier(resamples), size),
-        calibration=_measured(tables.error(whole), tables.error(resamples), size),
+        across=_measured(ranking.across_in(whole), ranking.across_in(drawn), size),
+        within=_measured(ranking.within_in(whole), ranking.within_in(drawn), int(ranking.mixed.sum())),
+        brier=_measured(tables.brier(whole), tables.brier(drawn), size),
+        calibration=_measured(tables.error(whole), tables.error(drawn), size),
         bins=tuple(tables.bins()),
         votes=tuple(_votes(examples, scores, votes, seed)),
     )
 
 
 def _measured(value: NDArray[np.float64], resampled: NDArray[np.float64], problems: int) -> Measured:
-    known = resampled[~np.isnan(resampled)]
     if math.isnan(value[0]):
         return Measured(None, None, problems)
-    low, high = np.quantile(known, [_TAIL, 1 - _TAIL])
-    return Measured(float(value[0]), Interval(float(low), float(high)), problems)
+    return Measured(float(value[0]), percentile_interval(resampled), problems)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
