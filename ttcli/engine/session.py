@@ -76,29 +76,31 @@ class Session:
         self._abort = lib.ggml_abort_callback(self._ask)
         self._observer = Observer(model, observe, self._note_ctrl_c) if observe else None
         self.states: Sequence[States] = ()  # that the rows of the last decode were computed from, in their order
-        self.sequences = min(MAX_SEQUENCES, sequences or width + SPARE_SEQUENCES)
         self.streams = streams
+        self._unlent = 1 if streams else 0  # sequence ids that no branch gets: room to move in, see `gather`
+        self._ids = min(MAX_SEQUENCES, (sequences or width + SPARE_SEQUENCES) + self._unlent)
+        self.sequences = self._ids - self._unlent
         self._context = self._create(cells, flash_attention)
         if adapter is not None:
             adapter.put_on(self._context)
         self._memory = lib.llama_get_memory(self._context)
         self.batch = int(lib.llama_n_batch(self._context))
-        self.cells = int(lib.llama_n_ctx(self._context))
-        self.longest = self.cells // self.sequences if streams else self.cells  # tokens of a text
+        self.longest = int(lib.llama_n_ctx(self._context)) // (self._ids if streams else 1)  # tokens of a text
+        self.cells = self.longest * (self.sequences if streams else 1)
         self.cells_used = 0
         self.decodes = 0  # calls that went through
         self.decoded = 0  # tokens
-        self._free = list(range(self.sequences))  # ascending
+        self._free = list(range(self._ids))  # ascending
         self._residents: dict[int, Branch] = {}  # by sequence id
         self._arrays = BatchArrays(lib, self.batch)
 
     def _create(self, cells: int, flash_attention: bool) -> Any:
         lib = self._lib
         params = lib.llama_context_default_params()
-        params.n_ctx = -(-cells // _CELL_BLOCK) * _CELL_BLOCK * (self.sequences if self.streams else 1)
+        params.n_ctx = -(-cells // _CELL_BLOCK) * _CELL_BLOCK * (self._ids if self.streams else 1)
         params.n_batch = params.n_ubatch = max(BATCH, self.width)
         # llama.cpp reserves a row of logits per sequence id, and asserts that no fewer outputs are allowed
-        params.n_seq_max = params.n_outputs_max = self.sequences
+        params.n_seq_max = params.n_outputs_max = self._ids
         params.kv_unified = not self.streams
         params.swa_full = True
         params.flash_attn_type = (
@@ -144,8 +146,8 @@ class Session:
 
     @property
     def sequences_free(self) -> int:
-        """Sequence ids not in use."""
-        return len(self._free)
+        """Sequence ids that a branch could get."""
+        return len(self._free) - self._unlent
 
     def attach(self, branch: Branch, *, aside: bool = False) -> None:
         """Make a branch resident: fork the nearest ancestor that has its cells, take over the tokens in between.
@@ -155,7 +157,7 @@ class Session:
         Raises:
             BackendError: no sequence id is free, or the branch is resident or stood upon.
         """
-        if not self._free or branch.standing:
+        if not self.sequences_free or branch.standing:
             reason = "it has cells already" if branch.standing else f"all {self.sequences} sequence ids are in use"
             raise BackendError(f"a branch cannot be made resident: {reason}")
         parent = self.base(branch)
@@ -171,19 +173,18 @@ class Session:
         self._residents[branch.seq] = branch
 
     def gather(self, growing: Iterable[Branch]) -> None:
-        """Give branches that grow together the lowest sequence ids, and the others higher ones.
+        """Give branches that grow together the lowest sequence ids.
 
-        With streams llama.cpp computes a batch in one go only as far as the ids in it follow one another.
+        With streams llama.cpp computes a batch in one go only as far as the ids in it follow one another, and reads all
+        weights again for what does not; a move copies the cells of one text.
         """
-        if not self.streams:
-            return
         members = set(growing)
-        for branch in [each for each in self._residents.values() if each not in members and each.seq < len(members)]:
-            if self._free and self._free[-1] > branch.seq:
-                self._move(branch, self._free.pop())
-        for branch in sorted(members, key=lambda each: -each.seq):
-            if self._free and self._free[0] < branch.seq:
-                self._move(branch, self._free.pop(0))
+        while self.streams and any(branch.seq >= len(members) for branch in members):
+            if self._free[0] < len(members):
+                self._move(max(members, key=lambda branch: branch.seq), self._free.pop(0))
+            else:
+                stranger = next(b for b in self._residents.values() if b not in members and b.seq < len(members))
+                self._move(stranger, self._free.pop())
 
     def _move(self, branch: Branch, seq: int) -> None:
         """Give a resident another sequence id, one that is not among the free ones any more."""

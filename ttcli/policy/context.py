@@ -170,7 +170,7 @@ class Context:
         shown = self._attempts * (self._turn + self._max_tokens)
         need = max(prompt, min(prompt + shown, self.model.context - self._max_tokens)) + self._max_tokens
         affordable = self._affordable(prompts)
-        texts = affordable // (need + _CELL_BLOCK) - _SPARE - self._held
+        texts = affordable // (need + _CELL_BLOCK) - _SPARE - self._held - 1  # that the session keeps
         # a GPU's memory is not known here, and one buffer takes less of it
         streams = self._cells is None and texts >= min(self.width, _ENOUGH) and not machine.has_gpu()
         if streams:
