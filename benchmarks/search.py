@@ -123,7 +123,7 @@ class Ours:
             sampler=SAMPLER,
             max_tokens=options.max_tokens,
             width=options.beams,
-            branches=2 * options.beams,
+            beams=options.beams,
             observe=observe,
         )
         meter = Meter(Budget(options.beams), max_tokens=options.max_tokens)

@@ -37,8 +37,6 @@ if TYPE_CHECKING:
 
 SCRIPTED = "scripted:"  # --model scripted:FILE runs a script instead of a model
 
-_HELD = 2  # prefixes that a search holds for each of its beams: the step it grows from, and what it looks ahead by
-
 
 class Workbench:
     """A policy and verifiers, loaded and ready for problems."""
@@ -255,7 +253,7 @@ def _local(
         sampler=sampler,
         max_tokens=settings.sampling.max_tokens,
         width=width,
-        branches=_HELD * max(demand.beams, width) if demand.beams else 0,
+        beams=demand.beams,
         attempts=demand.attempts,
         reviser=Adapter(model, adapter.path) if adapter else None,
         observe=sorted({*observe(model.layers), *layers}),

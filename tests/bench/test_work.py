@@ -190,6 +190,19 @@ def test_problems_are_opened_until_the_batch_is_full_and_no_further() -> None:
     assert max(flying) <= 9 + 4
 
 
+def test_no_problem_is_opened_that_the_context_has_no_room_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    rig = make_rig(Script({"": [FOUR]}), width=10)
+    engine = make_engine(rig)
+    monkeypatch.setattr(rig.policy, "holds", lambda problems: problems <= 2)
+    flying: list[int] = []
+    rig.policy._between = lambda: flying.append(engine._flight.under_way)
+    records = list(engine.run(make_works(5, MAJORITY)))
+    assert len(of(Finished, records)) == 5
+    assert max(flying) == 2 * 4
+    monkeypatch.setattr(rig.policy, "holds", lambda _: False)
+    assert len(of(Finished, list(engine.run(make_works(5, MAJORITY))))) == 5
+
+
 def test_problems_take_turns_decode_by_decode() -> None:
     rig = make_rig(Script({"": [FOUR]}), width=8)
     records = list(make_engine(rig).run(make_works(2, MAJORITY)))

@@ -40,7 +40,7 @@ def make_policy(small_model: Model) -> Iterator[MakePolicy]:
                 "sampler": Sampler(),
                 "max_tokens": 24,
                 "width": 2,
-                "branches": 6,
+                "beams": 3,
                 "attempts": 4,
             }
             policy = LocalPolicy(small_model, **defaults | options)
@@ -250,7 +250,7 @@ def test_texts_of_both_contexts_grow_in_one_call(make_policy: MakePolicy, small_
 def test_a_method_that_revises_leaves_the_context_as_it_found_it(make_policy: MakePolicy, method: str) -> None:
     from ttcli.verifier.confidence import Confidence
 
-    policy = make_policy(max_tokens=12, width=4, branches=16)
+    policy = make_policy(max_tokens=12, width=4, beams=8)
     budget = Budget(4)
     session = None
     for event in parse_method(method).run(SUM, policy, Confidence(), Meter(budget, max_tokens=12), seed=0):

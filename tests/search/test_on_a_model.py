@@ -2,27 +2,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import groupby
+
 import pytest
 
 from search.runs import of, outcome_of
 from search.test_tree_properties import SEARCHES
 from search.trees import check_tree
+from ttcli.bench.task import Happened, Task, Work
+from ttcli.bench.work import Engine
 from ttcli.cost import Budget, Meter, Unit
 from ttcli.engine.model import Model
 from ttcli.engine.sampling import Sampler
 from ttcli.events import Event, Selected, Solved
+from ttcli.interrupt import Interrupt
 from ttcli.policy.local import LocalPolicy
 from ttcli.policy.prompt import Prompt
 from ttcli.problem import Problem
+from ttcli.search.auto import Adviser
 from ttcli.search.methods import parse_method
 from ttcli.verifier.confidence import Confidence
+from ttcli.verifier.protocol import Verifier
 
 FRUIT = Problem("Name three fruits and say how they taste.")
 PROMPT = Prompt(system="", instruction="", step_separator=" ")  # a step is a word
 
 
-def policy_of(model: Model) -> LocalPolicy:
-    return LocalPolicy(model, name="small", prompt=PROMPT, sampler=Sampler(), max_tokens=10, width=4, branches=16)
+def policy_of(model: Model, *, width: int = 4) -> LocalPolicy:
+    return LocalPolicy(model, name="small", prompt=PROMPT, sampler=Sampler(), max_tokens=10, width=width, beams=8)
 
 
 def events_of(policy: LocalPolicy, method: str, budget: Budget) -> list[Event]:
@@ -54,6 +63,30 @@ def test_a_search_counts_each_token_once_and_leaves_the_context_as_it_found_it(s
     assert not policy.scheduler.busy
     assert (session.cells_used, session.sequences_free) == (0, session.sequences)
     policy.close()
+
+
+def test_searches_of_many_problems_leave_each_other_their_cells(small_model: Model) -> None:
+    policy = policy_of(small_model, width=8)
+    rig = SearchRig(policy, {"confidence": Confidence()})
+    problems = [Problem(f"Name {number} fruits and say how they taste.", str(number)) for number in range(2, 14)]
+    works = [Work(at, problem, (Task("beam", "confidence", Budget(8)),)) for at, problem in enumerate(problems)]
+    engine = Engine(rig, seed=0, temperature=0.8, max_tokens=10)
+    engine.expect(problems)
+    turns = [record.position for record in engine.run(works) if isinstance(record, Happened)]
+    assert len([*groupby(turns)]) > 2 * len(works)  # they take turns
+    assert policy.scheduler.again == 0
+    policy.close()
+
+
+@dataclass
+class SearchRig:
+    """What an engine works with."""
+
+    policy: LocalPolicy
+    verifiers: Mapping[str, Verifier]
+    interrupt: Interrupt = field(default_factory=Interrupt)
+    layers: Sequence[int] = ()
+    adviser: Adviser | None = None
 
 
 @pytest.mark.parametrize("method", ["beam:n=8", "lookahead:n=4,k=2"])

@@ -92,6 +92,10 @@ class PooledPolicy:
         """The policy's own."""
         return self._policy.load
 
+    def holds(self, problems: int) -> bool:
+        """The policy's own."""
+        return self._policy.holds(problems)
+
     def expect(self, problems: Sequence[Problem]) -> None:
         """Tell the policy."""
         self._policy.expect(problems)

@@ -86,19 +86,20 @@ class Engine:
     def run(self, works: Iterable[Work | None]) -> Iterator[Record]:
         """What comes of the works, as it comes; ends early, with nothing half-done, when the interrupt is requested.
 
-        The next problem is opened when those that are open leave places in the batch. None from the works means "none
-        now, ask again after the next turn", and ends the call when no problem is open. No clock decides anything: the
-        same works give the same records.
+        The next problem is opened when those that are open leave places in the batch, and room in the context. None
+        from the works means "none now, ask again after the next turn", and ends the call when no problem is open. No
+        clock decides anything: the same works give the same records.
 
         Raises:
             BackendError: the engine or the server failed again and again.
             UsageError: a method cannot work with its verifier.
         """
-        waiting, active = iter(works), deque[_Turns]()
+        policy, waiting, active = self._rig.policy, iter(works), deque[_Turns]()
         alone = False  # a budget in seconds is for one problem at a time
         try:
             while not self._rig.interrupt.requested:
-                if not active or (self._flight.under_way < self._rig.policy.width and not alone):
+                places = not alone and self._flight.under_way < policy.width
+                if not active or (places and policy.holds(len(active) + 1)):
                     work = next(waiting, None)
                     if work is not None:
                         alone = any(task.budget.unit is Unit.SECONDS for task in work.tasks)

@@ -16,6 +16,7 @@ from ttcli.policy.protocol import Load
 
 _CELLS_PER_TEXT = 384  # in one buffer for all: more is seldom needed, and preemption copes when it is
 _CELL_BLOCK = 256  # llama.cpp rounds the cells of a stream up to these
+_HELD = 2  # prefixes that wait for each that grows: the step it grew from, and those that have ended theirs
 _SPARE = 4  # streams beside the texts': prompts
 _ENOUGH = 16  # texts in streams of their own are at least as fast as any number in one buffer
 _MEMORY_SHARE = 0.5  # of what is available that the cells may take
@@ -29,7 +30,7 @@ class Context:
         max_tokens: sampled tokens of one solution at most.
         width: texts that grow in one batch at most.
         cells: KV cells; None: enough for `width` usual solutions, within the memory that is free.
-        held: branches that wait to be extended, beside the texts that grow.
+        beams: prefixes that a search has side by side; 0: there will be no searches.
         attempts: earlier solutions that a prompt shows at most.
         turn: tokens around each of those.
         adapter: what changes the weights here.
@@ -43,7 +44,7 @@ class Context:
         max_tokens: int,
         width: int,
         cells: int | None,
-        held: int,
+        beams: int,
         attempts: int,
         turn: int,
         adapter: Adapter | None,
@@ -58,7 +59,8 @@ class Context:
         self._name = name
         self._max_tokens = max_tokens
         self._cells = cells
-        self._held = held
+        self._beams = beams
+        self._held = _HELD * max(beams, width) if beams else 0
         self._attempts = attempts
         self._turn = turn
         self._adapter = adapter
@@ -94,6 +96,11 @@ class Context:
     def room(self) -> int:
         """Texts that could begin to grow at once."""
         return self._scheduler.room if self._scheduler else self.width
+
+    def holds(self, problems: int) -> bool:
+        """Whether the beams of so many problems find room side by side: each problem has a prompt besides."""
+        made = self._scheduler
+        return made is None or not self._beams or problems * (self._beams + 1) <= made.session.sequences
 
     @property
     def longest(self) -> int:

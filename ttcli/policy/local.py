@@ -35,7 +35,7 @@ class LocalPolicy:
         max_tokens: sampled tokens of one solution at most.
         width: texts that grow in one batch at most.
         cells: KV cells; None: enough for `width` usual solutions, within the memory that is free.
-        branches: prefixes that wait to be extended, beside the texts that grow, as many as a search holds at once.
+        beams: prefixes that a search has side by side; 0: there will be no searches.
         attempts: earlier solutions that the prompt of a revision shows at most; 0: there will be no revisions.
         reviser: draws the revisions, on the same weights, in a context of its own; None: the model itself draws them.
         observe: layers whose outputs the steps carry; see `Step.states`.
@@ -55,7 +55,7 @@ class LocalPolicy:
         max_tokens: int,
         width: int,
         cells: int | None = None,
-        branches: int = 0,
+        beams: int = 0,
         attempts: int = 0,
         reviser: Adapter | None = None,
         observe: Sequence[int] = (),
@@ -80,7 +80,7 @@ class LocalPolicy:
             max_tokens=max_tokens,
             width=width,
             cells=cells,
-            held=branches,
+            beams=beams,
             turn=turn,
             observe=tuple(observe),
             threads=threads,
@@ -114,6 +114,10 @@ class LocalPolicy:
         """How full its batches were, in the contexts now in use."""
         loads = [context.load for context in self._contexts]
         return Load(sum(load.decodes for load in loads), sum(load.rows for load in loads))
+
+    def holds(self, problems: int) -> bool:
+        """Whether the beams of so many problems find room side by side."""
+        return self._plain.holds(problems)
 
     def expect(self, problems: Sequence[Problem]) -> None:
         """Size the context for the longest prompt, and for as many prompts at once as could fill the batch."""

@@ -76,6 +76,10 @@ class Policy(Protocol):
         """How full its batches were; None where it cannot tell."""
         ...
 
+    def holds(self, problems: int) -> bool:
+        """Whether so many could be worked on in turn with nothing to be computed again."""
+        ...
+
     def expect(self, problems: Sequence[Problem]) -> None:
         """Learn what will be started, to have room for the longest of them and for as many as fill the batch."""
         ...

@@ -138,6 +138,10 @@ class ScriptedPolicy:
         """How full its batches were; each call has batches of its own."""
         return Load(self._decodes, self._rows)
 
+    def holds(self, problems: int) -> bool:  # noqa: ARG002 - as the protocol calls it
+        """Always: a script computes nothing."""
+        return True
+
     def expect(self, problems: Sequence[Problem]) -> None:
         """Any problem finds room."""
 

@@ -117,6 +117,10 @@ class ServerPolicy:
         """Its batches are not seen from here."""
         return
 
+    def holds(self, problems: int) -> bool:  # noqa: ARG002 - as the protocol calls it
+        """As far as is known here."""
+        return True
+
     def expect(self, problems: Sequence[Problem]) -> None:
         """Any problem finds room, as far as is known here."""
 
