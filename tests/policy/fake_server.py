@@ -13,6 +13,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Any
 
+from patience import SOON
+
 Fault = Callable[["Exchange"], None]
 
 _TURN = 3  # tokens around each message of the fake's template
@@ -71,8 +73,8 @@ class FakeServer:
         self._thread.join()
 
     def until(self, condition: Callable[[], bool]) -> bool:
-        """Whether it comes true within a second."""
-        deadline = time.monotonic() + 1
+        """Whether it comes true soon."""
+        deadline = time.monotonic() + SOON
         while not condition() and time.monotonic() < deadline:
             time.sleep(0.005)
         return condition()

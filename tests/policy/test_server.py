@@ -7,10 +7,11 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, closing
+from dataclasses import replace
 from typing import Any
 
 import pytest
-from patience import quickest
+from patience import SOON, quickest
 
 from policy.fake_server import (
     Exchange,
@@ -42,7 +43,8 @@ PROBLEM = Problem("What is 2 + 2?")
 TEXT = "First add.\n\nIt is \\boxed{4}."
 LONG = " ".join(["again"] * 40)
 ROLE = '{"choices": [{"index": 0, "delta": {"role": "assistant"}}]}'
-QUICK = Patience(connect=1, silence=0.3, tries=3, backoff=0.01, longest=0.5)
+QUICK = Patience(connect=SOON, silence=SOON, tries=3, backoff=0.01, longest=0.5)  # a slow host is no silent server
+IMPATIENT = replace(QUICK, silence=0.3)
 
 MakePolicy = Callable[..., ServerPolicy]
 
@@ -298,7 +300,7 @@ def test_the_newer_name_of_the_token_limit_is_learned(serve: Serve, connect: Mak
 )
 def test_what_fails_once_is_asked_again(serve: Serve, connect: MakePolicy, fault: Fault) -> None:
     server = serve(faults=[fault])
-    policy = connect(server)
+    policy = connect(server, patience=IMPATIENT if fault is hangs_after_a_word else QUICK)
     extensions, _ = collect(policy.extend(requests(policy.start(PROBLEM), 1)))
     assert [(each.prefix.text, each.prefix.ended) for each in extensions] == [(TEXT, Ended.STOP)]
     # the first request, for a stream that was empty one that asks why, and the one that went well
@@ -363,7 +365,8 @@ def test_a_long_message_is_cut_and_cleaned(serve: Serve, connect: MakePolicy) ->
 def test_each_way_to_fail_has_its_words(
     serve: Serve, connect: MakePolicy, fault: Fault, message: str, hint: str
 ) -> None:
-    error = failure_of(connect(serve(faults=[fault] * 9), patience=Patience(1, 0.3, 2, 0.01, 0.5)))
+    patience = replace(IMPATIENT if fault is hangs else QUICK, tries=2)
+    error = failure_of(connect(serve(faults=[fault] * 9), patience=patience))
     assert isinstance(error, BackendError)
     assert message in str(error)
     assert hint in (error.hint or "")
