@@ -5,16 +5,19 @@ from __future__ import annotations
 import hashlib
 import time
 import zipfile
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+
+from patience import SOON
 
 from ttcli.catalog.entry import Entry, HubSource, Source, Template
 from ttcli.catalog.hub import Patience
 
 CONTENT = b"GGUF" + bytes(range(256)) * 1200  # 307,204 bytes
 REVISION = "c" * 40
-IMPATIENT = Patience(connect=0.5, read=0.5, tries=3, pause=0.0)
+QUICK = Patience(connect=SOON, read=SOON, tries=3, pause=0.0)
+IMPATIENT = replace(QUICK, read=0.5)
 
 
 @dataclass

