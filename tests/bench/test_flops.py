@@ -8,7 +8,7 @@ import pytest
 from bench.builder import make_run
 from bench.scripts import task
 from ttcli.bench.figures import ProblemFigures, load_figures
-from ttcli.bench.flops import ALL, Match, allowed, check_tasks, matches, parse_ratios, reaches
+from ttcli.bench.flops import ALL, Match, allowed, check_tasks, matched, matches, parse_ratios, reaches
 from ttcli.bench.flops_plot import flops_figure, flops_plot
 from ttcli.bench.stats import Comparison, Interval
 from ttcli.bench.store import Store
@@ -51,6 +51,12 @@ def test_ratios_are_positive_numbers() -> None:
 def test_only_solutions_that_are_counted_are_compared(text: str, method: str, message: str) -> None:
     with pytest.raises(UsageError, match=message):
         check_tasks([task(method, text)])
+
+
+@pytest.mark.parametrize(("multiple", "amounts"), [(3.1, [1, 4]), (4, [1, 4]), (5, [1]), (17, [])])
+def test_the_large_model_draws_what_the_small_one_can_pay_for(multiple: float, amounts: list[int]) -> None:
+    tasks = [task("majority", str(amount)) for amount in (1, 4, 16)]
+    assert [each.budget.amount for each in matched(tasks, multiple)] == amounts
 
 
 @pytest.fixture

@@ -44,12 +44,18 @@ def test_two_runs_make_a_comparison_that_goes_on_where_it_stopped(here: Call, ar
     assert (result.code, result.err) == (0, "")
     told = json.loads(result.out)
     assert (told["version"], told["type"], told["multiple"]) == (1, "flops", 5.0)
-    assert {each["against"] for each in told["matches"]} == {"greedy@1", "majority@1", "majority@8"}
+    assert {each["against"] for each in told["matches"]} == {"greedy@1", "majority@1"}
     plain = [each for each in told["matches"] if each["reckoning"] == "plain" and each["against"] == "greedy@1"]
     assert [each["allowed"] for each in plain if each["difficulty"] == "all"] == [5 + 12, 5 + 0.12]
     listed = json.loads(here("runs", "list", "--json", "--store", "s.sqlite3").out)["runs"]
     assert {each["id"] for each in listed} == set(told["runs"].values())
     assert json.loads(here(*arguments, "--json", "--ratio", "1,100").out) == told
+
+
+def test_the_large_model_draws_what_it_is_told_to(here: Call, arguments: list[str]) -> None:
+    told = json.loads(here(*arguments, "--json", "--ratio", "1", "--large-budget", "2,8").out)
+    assert {each["against"] for each in told["matches"]} == {"greedy@1", "majority@2", "majority@8"}
+    assert all(each["short"] for each in told["matches"] if each["against"] == "majority@8")
 
 
 def test_the_tables_say_who_wins_and_the_figure_is_drawn(here: Call, arguments: list[str], clean: Path) -> None:
@@ -70,6 +76,8 @@ def test_the_tables_say_who_wins_and_the_figure_is_drawn(here: Call, arguments: 
         (["--ratio", "a"], "--ratio must be positive numbers"),
         (["--budget", "30s"], "reckoned in generations"),
         (["--budget", "8/problem"], "reckoned in generations"),
+        (["--large-budget", "30s"], "reckoned in generations"),
+        (["--large-budget", "0"], "a budget of 0 buys nothing"),
         (["--method", "greedy"], "greedy has no use for more compute"),
         (["--plot", "flops.gif"], "flops.gif must end in .png or .svg"),
     ],

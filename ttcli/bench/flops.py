@@ -58,6 +58,15 @@ def parse_ratios(text: str) -> tuple[float, ...]:
     return tuple(dict.fromkeys(found))
 
 
+def matched(tasks: Sequence[Task], multiple: float) -> tuple[Task, ...]:
+    """Those that a model `multiple` times as large can do while the largest of them pays for as many FLOPs.
+
+    Without training, that is: the small model may draw no less.
+    """
+    most = max(task.budget.amount for task in tasks)
+    return tuple(task for task in tasks if task.budget.amount * multiple <= most)
+
+
 class Match(NamedTuple):
     """Both models on the problems of a bin, at equal FLOPs."""
 

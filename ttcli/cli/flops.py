@@ -30,6 +30,15 @@ def flops(
     ] = None,
     verifier: Annotated[list[str] | None, option("--verifier", env=None, says="May be repeated.")] = None,
     budget: Annotated[str, option("--budget", "-b", env=None, says="Generations per problem.")] = "1,4,16",
+    large_budget: Annotated[
+        str | None,
+        option(
+            "--large-budget",
+            env=None,
+            says="Of the large one, besides its greedy solution; those of --budget that the largest of them pays for, "
+            "if left out.",
+        ),
+    ] = None,
     ratio: Annotated[
         str, option("--ratio", env=None, says="Tokens of inference for each one of pre-training.")
     ] = "0.1,1,10",
@@ -62,7 +71,7 @@ def flops(
 
     ttc flops gsm8k.jsonl --small qwen2.5-coder-0.5b --large qwen2.5-coder-1.5b --verifier confidence --ratio 0.2,1,20
     """
-    from ttcli.bench.flops import check_tasks, parse_ratios
+    from ttcli.bench.flops import check_tasks, matched, parse_ratios
     from ttcli.bench.plan import choose_baseline, make_tasks
     from ttcli.bench.sitting import Order
     from ttcli.bench.store import Store
@@ -71,8 +80,10 @@ def flops(
     from ttcli.settings import Machine, Sampling, Settings
 
     ratios = parse_ratios(ratio)
-    tasks = make_tasks(method or (["best-of-n"] if verifier else ["majority"]), verifier or (), budget)
-    check_tasks(tasks)
+    methods = method or (["best-of-n"] if verifier else ["majority"])
+    tasks = make_tasks(methods, verifier or (), budget)
+    asked = make_tasks(methods, verifier or (), large_budget) if large_budget is not None else ()
+    check_tasks((*tasks, *asked))
     if small == large:
         raise UsageError(f"--small and --large are both {small}", hint="--large with a model of more parameters")
     if plot is not None:
@@ -88,17 +99,20 @@ def flops(
     name, rows = choose_rows(data, skip_bad=skip_bad, limit=limit, sample=sample, seed=seed)
     command = ("ttc", *sys.argv[1:])
     order = Order(settings, tasks, choose_baseline(tasks, None), name, rows, command, retry_failed)
-    other = replace(
-        order, settings=replace(settings, model=large), tasks=(Task("greedy", "", Budget(1)), *tasks), baseline="greedy"
-    )
+    greedy = Task("greedy", "", Budget(1))
+    other = replace(order, settings=replace(settings, model=large), tasks=(greedy, *asked), baseline="greedy")
     with Store(options.store_path(store)) as opened:
-        return _flops(opened, order, other, ratios, as_json=as_json, quiet=quiet, plot=plot)
+        multiple = _multiple(*(_identify(each, quiet=quiet) for each in (order, other)))
+        if large_budget is None:
+            other = replace(other, tasks=(greedy, *matched(tasks, multiple)))
+        return _flops(opened, order, other, multiple, ratios, as_json=as_json, quiet=quiet, plot=plot)
 
 
 def _flops(
     store: Store,
     small: Order,
     large: Order,
+    multiple: float,
     ratios: tuple[float, ...],
     *,
     as_json: bool,
@@ -110,7 +124,6 @@ def _flops(
     from ttcli.bench.flops import matches, reaches
     from ttcli.terminal.flops import flops_lines
 
-    multiple = _multiple(*(_identify(order, quiet=quiet) for order in (small, large)))
     sat = []
     for order in (small, large):
         run, stopped = sit(store, order, quiet=quiet)
