@@ -93,21 +93,28 @@ def test_every_method_meets_everything_that_the_large_model_does(
     assert greedy[1].comparison.difference == pytest.approx(greedy[1].small - greedy[1].large)
 
 
-def match(low: float, high: float, *, k: float = 3.5) -> Match:
+def match(difference: float, p: float, *, k: float = 3.5) -> Match:
     some = Interval(0.0, 1.0)
-    difference = Comparison((low + high) / 2, Interval(low, high), 1, 1, 1.0)
-    return Match(ALL, "majority", "greedy@1", "plain", 1.0, k, 3, 9, 0.5, some, 0.5, some, difference)
+    comparison = Comparison(difference, Interval(difference - 0.1, difference + 0.1), 1, 1, 1.0)
+    return Match(ALL, "majority", "greedy@1", "plain", 1.0, k, 3, 9, 0.5, some, 0.5, some, comparison, p)
 
 
-def test_an_interval_on_one_side_of_zero_decides() -> None:
-    assert match(0.1, 0.3).winner == "test-time compute"
-    assert match(-0.3, -0.1).winner == "pre-training"
-    assert match(-0.1, 0.1).winner == "undecided"
+def test_what_chance_hardly_makes_decides() -> None:
+    assert match(0.2, 0.01).winner == "test-time compute"
+    assert match(-0.2, 0.01).winner == "pre-training"
+    assert match(0.2, 0.05).winner == match(-0.2, 0.5).winner == "undecided"
 
 
 def test_nobody_is_beaten_with_fewer_solutions_than_are_due() -> None:
-    assert match(-0.3, -0.1, k=30).winner == "undecided"
-    assert match(0.1, 0.3, k=30).winner == "test-time compute"  # more could only help, or be left undrawn
+    assert match(-0.2, 0.01, k=30).winner == "undecided"
+    assert match(0.2, 0.01, k=30).winner == "test-time compute"  # more could only help, or be left undrawn
+
+
+def test_a_bin_of_five_problems_has_no_winner(pair: tuple[list[ProblemFigures], list[ProblemFigures]]) -> None:
+    few = [own[:5] for own in pair]
+    found = matches(few[0], few[1], 3.0, (0.1, 1.0, 10.0))
+    assert {each.winner for each in found} == {"undecided"}
+    assert min(each.p for each in found) < 1
 
 
 def test_the_figure_has_a_curve_per_bin_and_a_star_per_ratio(

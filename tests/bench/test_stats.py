@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
-from scipy.stats import binom, binomtest
+from scipy.stats import binom, binomtest, permutation_test
 
-from ttcli.bench.stats import Comparison, compare, mcnemar, needed, wilson
+from ttcli.bench.stats import Comparison, compare, mcnemar, needed, sign_flip, wilson
 
 
 def floats(*values: float) -> NDArray[np.float64]:
@@ -67,6 +67,30 @@ def test_mcnemar_is_the_sign_test_of_scipy(wins: int, losses: int) -> None:
     expected = binomtest(wins, wins + losses).pvalue if wins + losses else 1.0
     assert mcnemar(wins, losses) == pytest.approx(expected, rel=1e-9)
     assert mcnemar(wins, losses) == mcnemar(losses, wins)
+
+
+@given(st.lists(st.floats(-1, 1).map(lambda value: round(value, 2)), min_size=2, max_size=9))
+def test_sign_flips_are_the_permutation_test_of_scipy(values: list[float]) -> None:
+    def total(sample: NDArray[np.float64], axis: int) -> NDArray[np.float64]:
+        return np.round(sample.sum(axis=axis), 9)  # so that what is as far but for rounding counts as that
+
+    expected = permutation_test((values,), total, permutation_type="samples", vectorized=True)
+    assert sign_flip(floats(*values)) == pytest.approx(expected.pvalue, abs=1e-9)
+
+
+def test_sign_flips_of_many_are_drawn_and_come_near_the_exact_ones() -> None:
+    wins, losses = 14, 5
+    drawn = sign_flip(floats(*[1] * wins, *[-1] * losses, *[0] * 40))
+    assert drawn == pytest.approx(
+        mcnemar(wins, losses), abs=0.01
+    )  # 0.064: 2.5 standard errors of 9,999 draws are 0.006
+    assert sign_flip(floats(*[1] * 40)) == pytest.approx(1e-4)  # never 0
+    assert sign_flip(floats(0, 0)) == 1
+
+
+def test_five_problems_never_tell() -> None:
+    assert sign_flip(floats(0.2, 0.9, 0.5, 1, 0.1)) == 2 / 2**5
+    assert sign_flip(floats(0.2, 0.9, 0.5, 1, 0.1, 0.3)) == 2 / 2**6
 
 
 def test_mcnemar_is_what_statsmodels_says() -> None:

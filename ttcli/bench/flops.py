@@ -18,7 +18,8 @@ from typing import Literal, NamedTuple
 import numpy as np
 
 from ttcli.bench.figures import Figure, ProblemFigures
-from ttcli.bench.stats import Comparison, Interval, compare, wilson
+from ttcli.bench.numbers import SIGNIFICANT
+from ttcli.bench.stats import Comparison, Interval, compare, sign_flip, wilson
 from ttcli.bench.summary import by_difficulty
 from ttcli.bench.task import Task
 from ttcli.cost import Budget, Unit
@@ -83,6 +84,7 @@ class Match(NamedTuple):
     large: float
     large_interval: Interval
     comparison: Comparison  # of the small one with the large one
+    p: float  # of so large a difference if neither were better
 
     @property
     def short(self) -> bool:
@@ -91,10 +93,12 @@ class Match(NamedTuple):
 
     @property
     def winner(self) -> Winner:
-        """What the interval of the difference says."""
-        if self.comparison.interval.low > 0:
+        """What the difference says, if chance hardly makes such a one."""
+        if self.p >= SIGNIFICANT:
+            return "undecided"
+        if self.comparison.difference > 0:
             return "test-time compute"
-        return "pre-training" if self.comparison.interval.high < 0 and not self.short else "undecided"
+        return "undecided" if self.short else "pre-training"
 
 
 class Reach(NamedTuple):
@@ -166,19 +170,19 @@ def _within(tasks: Sequence[Task], k: float) -> Task | None:
 
 def _match(
     pairs: Sequence[tuple[ProblemFigures, ProblemFigures]], task: Task, against: Task
-) -> tuple[int, float, Interval, float, Interval, Comparison] | None:
+) -> tuple[int, float, Interval, float, Interval, Comparison, float] | None:
     found = [(one.figure(task), other.figure(against)) for one, other in pairs]
     done = [(one, other) for one, other in found if one and other]
     if not done:
         return None
     small, large = [one for one, _ in done], [other for _, other in done]
+    accuracies = np.array([each.accuracy for each in small]), np.array([each.accuracy for each in large])
     comparison = compare(
-        np.array([each.accuracy for each in small]),
-        np.array([each.accuracy for each in large]),
+        *accuracies,
         method_outcomes=np.array([each.right for each in small]),
         baseline_outcomes=np.array([each.right for each in large]),
     )
-    return len(done), *_mean(small), *_mean(large), comparison
+    return len(done), *_mean(small), *_mean(large), comparison, sign_flip(np.subtract(*accuracies))
 
 
 def _mean(figures: Sequence[Figure]) -> tuple[float, Interval]:

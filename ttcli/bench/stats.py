@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 _AT_ONCE = 100  # resamples: the larger, the faster, and the more memory
+_EXACT = 13  # differences whose signs are all tried, 8,192 ways
+_FLIPS = 9_999
 
 
 class Interval(NamedTuple):
@@ -93,6 +95,24 @@ def mcnemar(wins: int, losses: int) -> float:
     tosses = wins + losses
     ways = sum(math.comb(tosses, heads) for heads in range(min(wins, losses) + 1))
     return min(1.0, 2 * ways / (1 << tosses))
+
+
+def sign_flip(differences: NDArray[np.float64], *, seed: int = 0) -> float:
+    """How often the mean would be as far from 0 if chance gave each difference its sign: two-sided p (Fisher 1935).
+
+    Exact for up to 13 differences other than 0; of more, 9,999 assignments of signs are drawn, and what was measured
+    counts as one besides (Phipson and Smyth 2010). Five differences never come below 0.05, whatever they are, where a
+    bootstrap of as few may give an interval that leaves out 0.
+    """
+    moved = differences[differences != 0]
+    n = len(moved)
+    if n <= _EXACT:
+        signs = 1 - 2 * (np.arange(1 << n)[:, None] >> np.arange(n) & 1)
+    else:
+        drawn = np.random.default_rng(seed).integers(2, size=(_FLIPS, n))
+        signs = np.concatenate([np.ones((1, n), dtype=np.int64), 1 - 2 * drawn])
+    as_far = np.abs(signs @ moved) >= abs(moved.sum()) - 1e-9  # sums of floats round
+    return float(as_far.mean())
 
 
 def needed(difference: float, discordant_share: float, power: float = 0.8, confidence: float = 0.95) -> int | None:

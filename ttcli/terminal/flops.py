@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from itertools import groupby
 
 from ttcli.bench.flops import TRAINING, Match
-from ttcli.bench.numbers import bounds, percent, points, points_between, short
+from ttcli.bench.numbers import bounds, p_value, percent, points, points_between, short
 from ttcli.terminal.columns import Column, fitted
 from ttcli.terminal.runs import stdout_marks, stdout_width
 
@@ -19,7 +19,8 @@ def flops_lines(matches: Sequence[Match], small: str, large: str, multiple: floa
         "",
         "R: tokens of inference for each one of pre-training; k: solutions that the small model may draw for the same",
         "FLOPs, pre-training included, and n as many of them as were measured; bins by the small model's own rate of",
-        "right samples, 1 is the easiest; intervals are those of 95 %, and of the difference by paired bootstrap",
+        "right samples, 1 is the easiest; intervals are those of 95 %, of the difference by paired bootstrap; p: how",
+        "often chance signs make so large a difference; below 0.05 there is a winner, which takes 6 problems at least",
     ]
     for (method, against, reckoning), group in groupby(matches, key=lambda each: each[1:4]):
         own = list(group)
@@ -48,6 +49,7 @@ def _table(matches: Sequence[Match]) -> list[str]:
     differences = [
         Column("difference", [points(each.comparison.difference) for each in matches]),
         Column("interval", [points_between(each.comparison.interval) for each in matches]),
+        Column("p", [p_value(each.p) for each in matches]),
         Column("wins", [each.winner for each in matches], left=True),
     ]
     return fitted(heads, accuracies, differences, stdout_width(), stdout_marks())
