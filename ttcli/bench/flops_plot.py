@@ -62,12 +62,13 @@ def _draw(axes: Axes, matches: Sequence[Match], reaches: Sequence[Reach], styles
 
     axes.set_xscale("log")
     drawn = [each for each in reaches if matches and each.method == matches[0].method]
-    for name, (colour, mark) in styles.items():
+    for at, (name, (colour, mark)) in enumerate(styles.items()):
         points = [each for each in drawn if each.difficulty == name]
-        at, values = [each.drawn for each in points], [each.accuracy for each in points]
-        axes.plot(at, values, color=colour, marker=mark, markersize=3.0)
+        drawings, values = [each.drawn for each in points], [each.accuracy for each in points]
+        axes.plot(drawings, values, color=colour, marker=mark, markersize=3.0)
         for match in (each for each in matches if each.difficulty == name):
-            axes.plot(match.allowed, match.large, color=colour, marker="*", markersize=10, linestyle="")
+            size = 16 - 2 * at  # of stars in one place all can be seen
+            axes.plot(match.allowed, match.large, color=colour, marker="*", markersize=size, linestyle="")
             axes.annotate(
                 f"{match.ratio:g}", (match.allowed, match.large), (4, 4), textcoords="offset points", fontsize=7
             )

@@ -40,10 +40,10 @@ def runs_lines(runs: Sequence[tuple[Run, RunProgress]]) -> list[str]:
     when = [datetime.fromtimestamp(run.created).astimezone().strftime("%Y-%m-%d %H:%M") for run, _ in runs]
     columns = [
         Column("run", [run.id for run, _ in runs], left=True),
-        Column("begun", when, left=True),
+        Column("date", when, left=True),
         Column("model", [run.config.model for run, _ in runs], left=True),
         Column("data", [run.config.data for run, _ in runs], left=True),
-        Column("problems", [f"{progress.begun:,} of {progress.problems:,}" for _, progress in runs]),
+        Column("begun", [f"{progress.begun:,} of {progress.problems:,}" for _, progress in runs]),
         Column("failed", [f"{progress.failed:,}" for _, progress in runs]),
         Column("methods", [_methods(run) for run, _ in runs], left=True),
     ]
