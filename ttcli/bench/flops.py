@@ -18,8 +18,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 
 from ttcli.bench.figures import Figure, ProblemFigures
-from ttcli.bench.numbers import SIGNIFICANT
-from ttcli.bench.stats import Comparison, Interval, compare, sign_flip, wilson
+from ttcli.bench.stats import SIGNIFICANT, Comparison, Interval, compare, sign_flip, wilson
 from ttcli.bench.summary import by_difficulty
 from ttcli.bench.task import Task
 from ttcli.cost import Budget, Unit

@@ -6,9 +6,7 @@ import math
 from collections.abc import Iterator, Sequence
 
 from ttcli.bench.revisions import Share
-from ttcli.bench.stats import Comparison, Interval, needed
-
-SIGNIFICANT = 0.05  # p below it
+from ttcli.bench.stats import SIGNIFICANT, Comparison, Interval, needed
 
 _LETTERS = ((18, "E"), (15, "P"), (12, "T"), (9, "G"), (6, "M"), (3, "k"))
 _DIGITS = ((1.0,), (1.0, 3.0), (1.0, 2.0, 5.0), (1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0))

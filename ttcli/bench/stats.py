@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+SIGNIFICANT = 0.05  # p below it
 _AT_ONCE = 100  # resamples: the larger, the faster, and the more memory
 _EXACT = 13  # differences whose signs are all tried, 8,192 ways
 _FLIPS = 9_999
@@ -79,8 +80,7 @@ def compare(
     differences = method - baseline
     n = len(differences)
     rng = np.random.default_rng(seed)
-    parts = [min(_AT_ONCE, resamples - drawn) for drawn in range(0, resamples, _AT_ONCE)]
-    means = np.concatenate([differences[rng.integers(n, size=(part, n))].mean(axis=1) for part in parts])
+    means = np.concatenate([differences[rng.integers(n, size=(part, n))].mean(axis=1) for part in _parts(resamples)])
     wins = int(np.count_nonzero(method_outcomes & ~baseline_outcomes))
     losses = int(np.count_nonzero(baseline_outcomes & ~method_outcomes))
     p = mcnemar(wins, losses)
@@ -106,13 +106,20 @@ def sign_flip(differences: NDArray[np.float64], *, seed: int = 0) -> float:
     """
     moved = differences[differences != 0]
     n = len(moved)
+    total = float(moved.sum())
     if n <= _EXACT:
-        signs = 1 - 2 * (np.arange(1 << n)[:, None] >> np.arange(n) & 1)
+        flipped = (np.arange(1 << n)[:, None] >> np.arange(n) & 1) @ moved
     else:
-        drawn = np.random.default_rng(seed).integers(2, size=(_FLIPS, n))
-        signs = np.concatenate([np.ones((1, n), dtype=np.int64), 1 - 2 * drawn])
-    as_far = np.abs(signs @ moved) >= abs(moved.sum()) - 1e-9  # sums of floats round
+        rng = np.random.default_rng(seed)
+        drawn = [rng.integers(2, size=(part, n)) @ moved for part in _parts(_FLIPS)]
+        flipped = np.concatenate([np.zeros(1), *drawn])  # first the signs as they are
+    as_far = np.abs(total - 2 * flipped) >= abs(total) - 1e-9  # sums of floats round
     return float(as_far.mean())
+
+
+def _parts(count: int) -> list[int]:
+    """So many resamples, in parts that are drawn at once."""
+    return [min(_AT_ONCE, count - drawn) for drawn in range(0, count, _AT_ONCE)]
 
 
 def needed(difference: float, discordant_share: float, power: float = 0.8, confidence: float = 0.95) -> int | None:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from ttcli.bench.sitting import Order
     from ttcli.bench.store import Store
     from ttcli.bench.worker import Description
+    from ttcli.settings import Settings
 
 
 def flops(
@@ -99,12 +100,11 @@ def flops(
     name, rows = choose_rows(data, skip_bad=skip_bad, limit=limit, sample=sample, seed=seed)
     command = ("ttc", *sys.argv[1:])
     order = Order(settings, tasks, choose_baseline(tasks, None), name, rows, command, retry_failed)
-    greedy = Task("greedy", "", Budget(1))
-    other = replace(order, settings=replace(settings, model=large), tasks=(greedy, *asked), baseline="greedy")
+    larger = replace(settings, model=large)
     with Store(options.store_path(store)) as opened:
-        multiple = _multiple(*(_identify(each, quiet=quiet) for each in (order, other)))
-        if large_budget is None:
-            other = replace(other, tasks=(greedy, *matched(tasks, multiple)))
+        multiple = _multiple(*(_identify(each, quiet=quiet) for each in (settings, larger)))
+        besides = asked or matched(tasks, multiple)
+        other = replace(order, settings=larger, tasks=(Task("greedy", "", Budget(1)), *besides), baseline="greedy")
         return _flops(opened, order, other, multiple, ratios, as_json=as_json, quiet=quiet, plot=plot)
 
 
@@ -151,12 +151,12 @@ def _flops(
     return 0
 
 
-def _identify(order: Order, *, quiet: bool) -> Description:
+def _identify(settings: Settings, *, quiet: bool) -> Description:
     from ttcli.bench.sitting import identify
     from ttcli.interrupt import Interrupt
     from ttcli.terminal.download import download_progress
 
-    return identify(order.settings, Interrupt(), download_progress(quiet=quiet))
+    return identify(settings, Interrupt(), download_progress(quiet=quiet))
 
 
 def _multiple(small: Description, large: Description) -> float:

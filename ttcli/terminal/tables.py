@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 from itertools import groupby
 
 from ttcli.bench.compare import Pairing
-from ttcli.bench.numbers import SIGNIFICANT, bounds, p_value, percent, points, points_between, short, to_tell, verdict
-from ttcli.bench.stats import Comparison
+from ttcli.bench.numbers import bounds, p_value, percent, points, points_between, short, to_tell, verdict
+from ttcli.bench.stats import SIGNIFICANT, Comparison
 from ttcli.bench.summary import Line, Summary
 from ttcli.terminal import words
 from ttcli.terminal.columns import Column, fitted, table
