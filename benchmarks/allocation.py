@@ -37,11 +37,11 @@ from scipy.stats import t as student
 from world import RATES, STRATEGIES, Oracle, World
 
 from ttcli.allocate.difficulty import PROBES, Bins, Difficulty, fit_difficulty, quantile_bins, unseen
-from ttcli.allocate.logistic import Array
 from ttcli.allocate.marginal import LADDER, Gains, Purse, Seen, fit_gains, next_batch
 from ttcli.allocate.optimal import Choice, Outcomes, choose, chosen
 from ttcli.allocate.standing import stays
 from ttcli.search.stopping import CONFIDENCE
+from ttcli.stats.logistic import Array
 
 BASELINE = "majority"
 BUDGETS = (8, 16, 32, 64)  # that the allocator is calibrated at

@@ -31,22 +31,22 @@ from sklearn.linear_model import RidgeCV
 from sklearn.preprocessing import StandardScaler
 
 from ttcli.allocate.difficulty import PROBES, look, probes
-from ttcli.allocate.logistic import Array, crossfit, fit, folds
 from ttcli.answers import is_correct
-from ttcli.bench.candidates import first_candidates
-from ttcli.bench.figures import ProblemFigures, load_figures
-from ttcli.bench.stats import percentile_interval, resamples
-from ttcli.bench.store import Run, Store
-from ttcli.catalog.home import home
+from ttcli.bench.figures.candidates import first_candidates
+from ttcli.bench.figures.problem import ProblemFigures, load_figures
+from ttcli.bench.store.store import Run, Store
 from ttcli.catalog.pull import resolve
 from ttcli.engine.branch import Branch
 from ttcli.engine.model import Model
 from ttcli.engine.template import ChatTemplate
+from ttcli.files.paths import home
+from ttcli.runtime.loader import prompt_of
+from ttcli.solution import Candidate
+from ttcli.stats.auc import Ranking
+from ttcli.stats.intervals import percentile_interval, resamples
+from ttcli.stats.logistic import Array, crossfit, fit, folds
 from ttcli.terminal.download import download_progress
-from ttcli.train.ranking import Ranking
-from ttcli.tree import Candidate
 from ttcli.verifier.reader import Reader
-from ttcli.verifiers import prompt_of
 
 SAMPLES = 8
 FOLDS = 5

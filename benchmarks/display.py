@@ -17,12 +17,12 @@ import random
 import time
 from collections.abc import Iterator
 
-from ttcli.ballot import Ballot
 from ttcli.cost import Budget, Cost
 from ttcli.events import Began, Event, Forked, Outcome, Selected, Solved, Spent, Stepped, Valued, Wrote
 from ttcli.problem import Problem
+from ttcli.solution import Ended, Node
+from ttcli.tally import Ballot
 from ttcli.terminal.live import LiveDisplay
-from ttcli.tree import Ended, Node
 
 _STEP = 30  # tokens
 _EXPAND = 4

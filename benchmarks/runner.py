@@ -20,14 +20,14 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from ttcli.bench.dataset import Row, read_dataset, select
+from ttcli.bench.execute.runner import Runner
+from ttcli.bench.execute.worker import describe
+from ttcli.bench.execute.worker import engine as crew_of
 from ttcli.bench.plan import make_tasks
-from ttcli.bench.runner import Runner
-from ttcli.bench.sitting import Order, config_of
-from ttcli.bench.store import Store
-from ttcli.bench.worker import describe
-from ttcli.bench.worker import engine as crew_of
+from ttcli.bench.run import Order, config_of
+from ttcli.bench.store.store import Store
 from ttcli.catalog.pull import resolve
+from ttcli.data.dataset import Row, read_dataset, select
 from ttcli.engine import machine
 from ttcli.engine.branch import Branch
 from ttcli.engine.job import Job, Until
@@ -36,10 +36,10 @@ from ttcli.engine.scheduler import Scheduler
 from ttcli.engine.session import Session
 from ttcli.engine.template import ChatTemplate
 from ttcli.interrupt import Interrupt
-from ttcli.policy.local import LocalPolicy
+from ttcli.policy.local.policy import LocalPolicy
 from ttcli.policy.prompt import Prompt
-from ttcli.settings import Sampling, Settings
-from ttcli.solve import Workbench, workbench
+from ttcli.runtime.runtime import Workbench, workbench
+from ttcli.runtime.settings import Sampling, Settings
 from ttcli.terminal.download import download_progress
 
 STRETCH = 50  # decodes per ratio

@@ -39,27 +39,27 @@ from typing import Any
 
 import numpy as np
 
-from ttcli.bench.dataset import read_dataset
 from ttcli.catalog.pull import resolve
 from ttcli.cost import Budget, Cost, Meter
+from ttcli.data.dataset import read_dataset
 from ttcli.engine import machine
 from ttcli.engine.library import library
 from ttcli.engine.model import Model
 from ttcli.engine.sampling import Sampler
 from ttcli.engine.template import ChatTemplate
 from ttcli.events import Solved, Spent, Stepped, Valued
-from ttcli.policy.local import LocalPolicy
+from ttcli.policy.local.policy import LocalPolicy
 from ttcli.policy.prompt import Prompt
 from ttcli.problem import Problem
-from ttcli.search.grow import ROUNDS
+from ttcli.seams import StepScores, Verifier
 from ttcli.search.methods import parse_method
+from ttcli.search.tree import ROUNDS
+from ttcli.solution import Node, Prefix
 from ttcli.terminal.download import download_progress
-from ttcli.tree import Node, Prefix
 from ttcli.verifier.form import StepTag
 from ttcli.verifier.head import Head, Layer
 from ttcli.verifier.head_verifier import HeadVerifier
 from ttcli.verifier.prm import Prm
-from ttcli.verifier.protocol import StepScores, Verifier
 
 SAMPLER = Sampler()
 PROMPT = Prompt(system="You are a helpful assistant.")

@@ -19,15 +19,14 @@ import tempfile
 import time
 from pathlib import Path
 
-from ttcli.bench.config import RunConfig, VerifierConfig
-from ttcli.bench.dataset import Row
 from ttcli.bench.plan import make_tasks
-from ttcli.bench.pool import Rating
-from ttcli.bench.sample import Sample, SampleKey
-from ttcli.bench.store import Run, Store
+from ttcli.bench.store.config import RunConfig, VerifierConfig
+from ttcli.bench.store.sample import Rating, Sample, SampleKey
+from ttcli.bench.store.store import Run, Store
+from ttcli.data.dataset import Row
 from ttcli.problem import Problem
-from ttcli.tree import Ended, Step
-from ttcli.verifier.protocol import StepScores
+from ttcli.seams import StepScores
+from ttcli.solution import Ended, Step
 
 
 def fill(store: Store, problems: int, samples: int, model: str) -> Run:

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from scipy.special import ndtr
 
 from ttcli.allocate.difficulty import PROBES, Probes
-from ttcli.allocate.logistic import Array
 from ttcli.allocate.marginal import LADDER
 from ttcli.allocate.standing import Tallies
+from ttcli.stats.logistic import Array
 
 RATES = np.array([0.9, 0.6, 0.3, 0.1, 0.01])
 FACTORS = {  # on the odds of a right sample, per bin

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -11,60 +13,28 @@ import ttcli
 
 ROOT = Path(ttcli.__file__).parent
 
-# what a room may import besides the vocabulary and itself
-VOCABULARY = {"gguf", "problem", "tree", "cost", "events", "errors", "ballot", "interrupt"}
-ROOMS: dict[str, set[str]] = {
-    "answers": set(),
-    "catalog": set(),
-    "engine": set(),
-    "policy": {"engine", "verifier"},  # the scripted pair lives in one file
-    "verifier": {"answers", "engine"},
-    "search": {"answers", "policy", "verifier"},
-    "allocate": {"answers", "catalog", "policy", "search", "verifier"},
-    "settings": {"allocate", "catalog", "policy", "search", "verifier"},
-    "record": set(),
-    "recorded": {"record"},
-    "heads": {"catalog", "verifier"},
-    "verifiers": {"catalog", "engine", "heads", "policy", "settings", "verifier"},
-    "verify": {"bench", "catalog", "engine", "settings", "verifier", "verifiers"},
-    "solve": {"allocate", "catalog", "engine", "heads", "policy", "search", "settings", "verifier", "verifiers"},
-    "profiles": {"allocate", "catalog", "settings", "solve", "verifier", "verifiers"},
-    "bench": {
-        "allocate",
-        "answers",
-        "catalog",
-        "engine",
-        "policy",
-        "record",
-        "recorded",
-        "search",
-        "settings",
-        "solve",
-        "verifier",
-    },
-    "train": {"answers", "bench", "catalog", "engine", "policy", "search", "settings", "solve", "verifier"},
-    "terminal": {"allocate", "bench", "catalog", "recorded", "train", "verify"},
-    "cli": {
-        "allocate",
-        "bench",
-        "catalog",
-        "engine",
-        "heads",
-        "profiles",
-        "record",
-        "recorded",
-        "search",
-        "settings",
-        "solve",
-        "terminal",
-        "train",
-        "verifiers",
-        "verify",
-    },
-    "__main__": {"cli"},
+# lowest first: a room may import those of the lines before its own, and itself; those of one line do not know each other
+ORDER: list[set[str]] = [
+    {"errors", "problem", "interrupt", "tally"},
+    {"solution", "cost"},
+    {"events", "seams"},
+    {"files", "stats"},
+    {"engine", "catalog", "answers"},
+    {"search", "policy", "verifier", "data", "record"},
+    {"allocate"},
+    {"runtime"},
+    {"bench"},
+    {"train"},
+    {"terminal"},
+    {"cli"},
+    {"__main__"},
+]
+INSIDE: dict[str, list[set[str]]] = {  # rooms within a room, lowest first; "" for the files beside them
+    "bench": [{"store"}, {"figures"}, {"execute", "report"}, {"cluster"}, {""}],
+    "policy": [{""}, {"local", "server"}],
 }
-# inside the vocabulary: each on those before it
-ORDER = ["errors", "gguf", "interrupt", "problem", "tree", "ballot", "cost", "events"]
+VOCABULARY = set().union(*ORDER[:3])
+LEVELS = 11  # of imports at most, over the rooms
 OUTSIDE = {  # library -> the rooms that know it
     "llama_cpp": "engine",
     "jinja2": "engine",
@@ -72,14 +42,14 @@ OUTSIDE = {  # library -> the rooms that know it
     "typer": "cli",
     "huggingface_hub": "catalog",
     "matplotlib": "bench",
-    "pyarrow": "bench",
+    "pyarrow": "data bench",
     "ray": "bench",
     "sqlite3": "bench",
     "httpx2": "policy",
     "math_verify": "answers",
     "sympy": "answers",
     "safetensors": "verifier",
-    "sklearn": "allocate train",
+    "sklearn": "stats train",
 }
 
 FILES = sorted(ROOT.rglob("*.py"))
@@ -101,9 +71,37 @@ def imported(path: Path) -> set[str]:
     return names
 
 
-def rooms_imported(path: Path) -> set[str]:
+def modules_imported(path: Path) -> list[list[str]]:
+    """The parts of the names of what a file imports of ttcli, without that first part."""
     parts = (name.split(".") for name in imported(path))
-    return {part[1] for part in parts if part[0] == "ttcli" and part[1:] != ["__version__"]}
+    return [part[1:] for part in parts if part[0] == "ttcli" and part[1:] != ["__version__"]]
+
+
+def rooms_imported(path: Path) -> set[str]:
+    return {parts[0] for parts in modules_imported(path)}
+
+
+def inner(top: str, parts: Sequence[str]) -> str:
+    """The room within a room that a module is in."""
+    return parts[0] if (ROOT / top / parts[0]).is_dir() else ""
+
+
+def level(order: Sequence[set[str]], own: str) -> int:
+    return next(number for number, rooms in enumerate(order) if own in rooms)
+
+
+MODULES = {".".join(("ttcli", *path.relative_to(ROOT).with_suffix("").parts)): path for path in FILES}
+
+
+def module(path: Path) -> str:
+    return next(full for full, file in MODULES.items() if file == path)
+
+
+@cache
+def imports_of(full: str) -> set[str]:
+    """The files that a file imports."""
+    names = imported(MODULES[full])
+    return {known for each in names for known in (each, each.rpartition(".")[0]) if known in MODULES} - {full}
 
 
 def name(path: Path) -> str:
@@ -115,10 +113,17 @@ def test_a_file_imports_only_from_below(path: Path) -> None:
     own = room(path)
     if own == "__init__":
         assert not rooms_imported(path)
-    elif own in VOCABULARY:
-        assert rooms_imported(path) <= set(ORDER[: ORDER.index(own)])
-    else:
-        assert rooms_imported(path) - VOCABULARY - {own} <= ROOMS[own]
+        return
+    below = set().union(*ORDER[: level(ORDER, own)])
+    assert rooms_imported(path) - {own} <= below
+
+
+@pytest.mark.parametrize("path", [path for path in FILES if room(path) in INSIDE], ids=name)
+def test_inside_a_room_imports_go_one_way_too(path: Path) -> None:
+    top = room(path)
+    order, own = INSIDE[top], inner(top, path.relative_to(ROOT / top).parts)
+    within = {inner(top, parts[1:]) for parts in modules_imported(path) if parts[0] == top and len(parts) > 1}
+    assert within - {own} <= set().union(*order[: level(order, own)])
 
 
 @pytest.mark.parametrize("path", FILES, ids=name)
@@ -128,14 +133,34 @@ def test_a_library_is_known_in_its_rooms_alone(path: Path) -> None:
         assert room(path) in OUTSIDE.get(library, room(path)).split(), f"{library} in {name(path)}"
 
 
-def test_the_rules_name_every_room_and_go_one_way() -> None:
-    assert {room(path) for path in FILES} == {*VOCABULARY, *ROOMS, "__init__"}
+def test_the_rules_name_every_room() -> None:
+    assert {room(path) for path in FILES} == {*set().union(*ORDER), "__init__"}
+    for top, order in INSIDE.items():
+        folders = {path.name for path in (ROOT / top).iterdir() if path.is_dir() and path.name != "__pycache__"}
+        assert set().union(*order) == {*folders, ""}
+
+
+def test_rooms_stand_on_few_levels() -> None:
+    below = {own: set[str]() for own in set().union(*ORDER)}
+    for path in FILES:
+        if room(path) in below:
+            below[room(path)] |= rooms_imported(path) - {room(path)}
+    levels: dict[str, int] = {}
+    for rooms in ORDER:
+        for own in rooms:
+            levels[own] = 1 + max((levels[other] for other in below[own]), default=0)
+    assert max(levels.values()) <= LEVELS
+
+
+@pytest.mark.parametrize("path", FILES, ids=name)
+def test_no_file_imports_in_a_circle(path: Path) -> None:
+    own = module(path)
     seen: set[str] = set()
-    waiting = dict(ROOMS)
-    while free := {own for own, below in waiting.items() if below <= seen}:
-        seen |= free
-        waiting = {own: below for own, below in waiting.items() if own not in free}
-    assert not waiting, "a circle"
+    waiting = imports_of(own)
+    while waiting:
+        seen |= waiting
+        waiting = set().union(*(imports_of(each) for each in waiting)) - seen
+    assert own not in seen
 
 
 def test_only_a_terminal_or_a_command_prints() -> None:

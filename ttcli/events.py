@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ttcli.ballot import Ballot
 from ttcli.cost import Budget, Cost, Stopped
 from ttcli.problem import Problem
-from ttcli.tree import Candidate, Node
+from ttcli.solution import Candidate, Node
+from ttcli.tally import Ballot
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,9 +1,9 @@
 from allocate.test_profile import example
 from ttcli.allocate.adviser import ProfileAdviser, demand
 from ttcli.allocate.difficulty import Difficulty
-from ttcli.allocate.logistic import Logistic, Term
-from ttcli.search.methods import Demand
-from ttcli.tree import Candidate, Ended
+from ttcli.search.method import Demand
+from ttcli.solution import Candidate, Ended
+from ttcli.stats.logistic import Logistic, Term
 
 AGREEING = Difficulty(4, Logistic(0.0, {"agreement": Term(0.5, 0.1, 2.0)}))
 

@@ -17,8 +17,8 @@ from ttcli.allocate.difficulty import (
     quantile_bins,
     unseen,
 )
-from ttcli.allocate.logistic import Logistic, Term
-from ttcli.tree import Candidate, Ended
+from ttcli.solution import Candidate, Ended
+from ttcli.stats.logistic import Logistic, Term
 
 
 def candidate(index: int, answer: str | None, score: float | None = None, logprob: float | None = -5.0) -> Candidate:

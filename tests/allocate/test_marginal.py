@@ -4,9 +4,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.allocate.worlds import RATES
-from ttcli.allocate.logistic import Logistic, Term
 from ttcli.allocate.marginal import LADDER, Gains, Purse, Seen, fit_gains, next_batch
 from ttcli.allocate.standing import Tallies
+from ttcli.stats.logistic import Logistic, Term
 
 ANSWERS = 8
 

@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from ttcli.allocate.logistic import Array
 from ttcli.allocate.optimal import Outcomes, choose, chosen, crossed_accuracy, expected, pick, split
+from ttcli.stats.logistic import Array
 
 STRATEGIES = ("majority", "beam:m=sqrt", "revise:ratio=4")
 

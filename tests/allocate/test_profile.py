@@ -8,12 +8,12 @@ from hypothesis import strategies as st
 
 from ttcli.allocate import difficulty, marginal, standing
 from ttcli.allocate.difficulty import Bins, Difficulty
-from ttcli.allocate.evidence import Bounds
-from ttcli.allocate.logistic import Logistic, Term
 from ttcli.allocate.marginal import Gains
 from ttcli.allocate.optimal import Choice
 from ttcli.allocate.profile import Made, Profile, parse, profiles, read_profile, render, write_profile
 from ttcli.errors import ConfigError
+from ttcli.stats.logistic import Logistic, Term
+from ttcli.stats.shrinkage import Bounds
 
 numbers = st.floats(allow_nan=False, allow_infinity=False)
 texts = st.text(st.characters(exclude_categories=["Cs"]))

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from ttcli.allocate.standing import FEATURES, Tallies, stays, tallies, view
 from ttcli.answers import vote
 from ttcli.search.stopping import leader_stays
-from ttcli.tree import Candidate, Ended
+from ttcli.solution import Candidate, Ended
 
 
 def candidates(*drawn: tuple[str | None, float | None]) -> list[Candidate]:

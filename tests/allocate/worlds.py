@@ -4,7 +4,7 @@ import numpy as np
 from scipy.special import ndtr
 
 from ttcli.allocate.difficulty import Probes
-from ttcli.allocate.logistic import Array
+from ttcli.stats.logistic import Array
 
 RATES = np.array([0.9, 0.6, 0.3, 0.1, 0.01])
 

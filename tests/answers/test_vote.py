@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ttcli.answers import best, hierarchical, majority, weighted
-from ttcli.ballot import Ballot
-from ttcli.tree import Candidate, Ended
+from ttcli.solution import Candidate, Ended
+from ttcli.tally import Ballot
 
 
 def candidate(index: int, answer: str | None, score: float | None = None) -> Candidate:

@@ -10,21 +10,20 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ttcli.answers import majority
-from ttcli.bench.config import RunConfig, VerifierConfig
-from ttcli.bench.dataset import Row
-from ttcli.bench.figures import Spending
-from ttcli.bench.pool import Rating
-from ttcli.bench.sample import Sample, SampleKey
-from ttcli.bench.samples import _hash
-from ttcli.bench.stats import Comparison, wilson
-from ttcli.bench.store import LoadRow, Run, Store
-from ttcli.bench.summary import Group, Line, Summary
-from ttcli.bench.task import Failed, Finished, Happened, News, Record, Task
+from ttcli.bench.figures.problem import Spending
+from ttcli.bench.figures.summary import Group, Line, Summary
+from ttcli.bench.store.config import RunConfig, VerifierConfig
+from ttcli.bench.store.sample import Rating, Sample, SampleKey
+from ttcli.bench.store.samples import _hash
+from ttcli.bench.store.store import LoadRow, Run, Store
+from ttcli.bench.store.task import Failed, Finished, Happened, News, Record, Task
 from ttcli.cost import Budget, Cost, Unit
+from ttcli.data.dataset import Row
 from ttcli.events import Drawn, Event, Opened, Outcome, Voted
 from ttcli.problem import Problem
-from ttcli.tree import Candidate, Ended, Step
-from ttcli.verifier.protocol import StepScores
+from ttcli.seams import StepScores
+from ttcli.solution import Candidate, Ended, Step
+from ttcli.stats.intervals import Comparison, wilson
 
 Text = Callable[[int, int, str | None], Sequence[str]]  # (position, number, answer) -> steps of a solution
 

@@ -6,17 +6,16 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ttcli.bench.task import News, Record, Task, Work
-from ttcli.bench.work import Engine
+from ttcli.bench.execute.work import Engine
+from ttcli.bench.store.task import News, Record, Task, Work
 from ttcli.cost import Budget
 from ttcli.errors import TtcError
 from ttcli.interrupt import Interrupt
-from ttcli.policy.protocol import Extend, Extension, Growth
 from ttcli.policy.scripted import Line, Script, ScriptedPolicy, ScriptedVerifier
 from ttcli.problem import Problem
-from ttcli.search.auto import Adviser
-from ttcli.tree import Prefix
-from ttcli.verifier.protocol import StepScores, Verifier
+from ttcli.seams import Extend, Extension, Growth, StepScores, Verifier
+from ttcli.search.method import Adviser
+from ttcli.solution import Prefix
 
 FOUR = Line("Two and two.\n\nIt is \\boxed{4}.", score=0.9)
 FIVE = Line("I guess \\boxed{5}", score=0.2)

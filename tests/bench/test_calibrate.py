@@ -9,7 +9,6 @@ import pytest
 
 from bench.builder import Made, make_rows, records
 from ttcli.allocate.difficulty import PROBES
-from ttcli.allocate.evidence import Bounds
 from ttcli.allocate.optimal import Choice, Outcomes
 from ttcli.allocate.profile import parse, render
 from ttcli.bench.calibrate import (
@@ -22,10 +21,11 @@ from ttcli.bench.calibrate import (
     frugal,
     outcomes_of,
 )
-from ttcli.bench.config import RunConfig
-from ttcli.bench.figures import load_figures
-from ttcli.bench.store import Run, Store
+from ttcli.bench.figures.problem import load_figures
+from ttcli.bench.store.config import RunConfig
+from ttcli.bench.store.store import Run, Store
 from ttcli.errors import UsageError
+from ttcli.stats.shrinkage import Bounds
 
 # -- tasks
 

@@ -7,9 +7,9 @@ import pytest
 
 from bench.builder import make_run
 from bench.scripts import task
-from ttcli.bench.figures import ProblemFigures, load_figures
+from ttcli.bench.figures.problem import ProblemFigures, load_figures
 from ttcli.bench.plan import USUAL_TOKENS, choose_baseline, forecast, headline, make_tasks, speed
-from ttcli.bench.store import LoadRow, Store
+from ttcli.bench.store.store import LoadRow, Store
 from ttcli.errors import UsageError
 
 

@@ -342,7 +342,7 @@ def test_a_problem_that_fails_stays_in_the_denominator_and_is_tried_again_by_req
 def test_an_error_in_the_middle_names_the_command_that_goes_on_and_that_finishes_the_run(
     here: Call, arguments: list[str], monkeypatch: pytest.MonkeyPatch, error: TtcError, hint: str
 ) -> None:
-    from ttcli.bench.samples import Samples
+    from ttcli.bench.store.samples import Samples
     from ttcli.policy.scripted import ScriptedPolicy
 
     left = iter(range(30))

@@ -21,8 +21,8 @@ from ttcli.allocate.optimal import Choice
 from ttcli.allocate.profile import Profile, profiles, write_profile
 from ttcli.catalog.progress import Progress
 from ttcli.errors import UsageError
-from ttcli.profiles import find_profile
-from ttcli.settings import Settings
+from ttcli.runtime.profiles import find_profile
+from ttcli.runtime.settings import Settings
 
 PROBLEMS = 14
 

@@ -11,8 +11,8 @@ import pytest
 
 from cli.calls import Call, write_script
 from cli.test_calibrate import complaint
-from ttcli import solve
 from ttcli.policy.scripted import ScriptedPolicy
+from ttcli.runtime import runtime as solve
 
 RIGHT, WRONG = {"text": "It is \\boxed{4}"}, {"text": "It is \\boxed{5}"}
 

@@ -12,8 +12,8 @@ from verifier.heads import random_head
 
 from cli.calls import Call
 from ttcli.catalog.entry import find
-from ttcli.catalog.home import heads_dir, models_dir
 from ttcli.engine.model import Model
+from ttcli.files.paths import heads_dir, models_dir
 from ttcli.verifier.head import write_head
 
 PROBLEM = "What is 2 + 2?"

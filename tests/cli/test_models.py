@@ -43,7 +43,7 @@ def described(monkeypatch: pytest.MonkeyPatch) -> None:
     module = ModuleType("ttcli.engine.model")
     module.describe = lambda path: {"architecture": "llama", "layers": 30}  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "ttcli.engine.model", module)
-    monkeypatch.setattr("ttcli.verifiers.uses", lambda local: {"judge": "yes"})
+    monkeypatch.setattr("ttcli.runtime.loader.uses", lambda local: {"judge": "yes"})
 
 
 def run(*arguments: str, fails: type[TtcError] | None = None) -> tuple[str, str]:

@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 from patience import HANG, ctrl_c
-from policy.fake_server import FakeServer, hangs
+from policy.server.fake_server import FakeServer, hangs
 
 from cli.calls import Call
 from ttcli.errors import UsageError
-from ttcli.settings import Settings
+from ttcli.runtime.settings import Settings
 
 PROBLEM = "What is 2 + 2?"
 NOWHERE = "http://127.0.0.1:9/v1"

@@ -10,11 +10,11 @@ import pytest
 from patience import ctrl_c
 
 from cli.calls import Call
-from ttcli.bench.solutions import Solution
+from ttcli.data.solutions import Solution
 from ttcli.problem import Problem
+from ttcli.runtime.verify import Verified
+from ttcli.seams import StepScores
 from ttcli.terminal.verified import print_verified
-from ttcli.verifier.protocol import StepScores
-from ttcli.verify import Verified
 
 ROWS = [
     {"id": "a", "question": "What is 2 + 2?", "solution": "Two and two.\n\nIt is \\boxed{4}.", "answer": "4"},

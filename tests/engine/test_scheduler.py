@@ -18,7 +18,7 @@ from ttcli.engine.scheduler import Scheduler
 from ttcli.engine.session import Aborted
 from ttcli.engine.template import ChatTemplate
 from ttcli.errors import PromptTooLong
-from ttcli.tree import Ended, Step
+from ttcli.solution import Ended, Step
 
 GREEDY = Sampler(temperature=0)
 WARM = Sampler(temperature=0.8)

@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ttcli.errors import ModelError
-from ttcli.policy.protocol import Extend, Extension, Growth
 from ttcli.policy.scripted import Line, Script, ScriptedPolicy, ScriptedVerifier
 from ttcli.problem import Problem
-from ttcli.tree import Ended, Prefix
+from ttcli.seams import Extend, Extension, Growth
+from ttcli.solution import Ended, Prefix
 
 PROBLEM = Problem("What is 2 + 2?")
 TEXT = "First add.\n\nThen check it.\n\nIt is \\boxed{4}."

@@ -14,9 +14,9 @@ from ttcli.events import Drawn, Event, Grew, Opened, Outcome, Scored, Solved, Sp
 from ttcli.interrupt import Interrupt
 from ttcli.policy.scripted import Line, Script, ScriptedPolicy, ScriptedVerifier
 from ttcli.problem import Problem
+from ttcli.seams import Verifier
 from ttcli.search.methods import parse_method
-from ttcli.tree import Candidate
-from ttcli.verifier.protocol import Verifier
+from ttcli.solution import Candidate
 
 _Kind = TypeVar("_Kind")
 

@@ -10,7 +10,7 @@ from ttcli.answers import vote
 from ttcli.cost import Budget, Unit
 from ttcli.policy.scripted import Line
 from ttcli.search.stopping import votes_needed
-from ttcli.tree import Candidate
+from ttcli.solution import Candidate
 
 
 def one_at_a_time(candidates: Sequence[Candidate]) -> int:

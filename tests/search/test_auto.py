@@ -16,11 +16,11 @@ from search.runs import FIVE, FOUR, LINES, NONE, PROBLEM, Run, check_order, of, 
 from ttcli.cost import Budget, Meter, Stopped, Unit
 from ttcli.events import Chose, Drawn, Event, Opened, Outcome, Scored, Spent, Voted
 from ttcli.policy.scripted import Line, ScriptedVerifier
-from ttcli.record import outcome_record
-from ttcli.recorded import as_tree, read_outcome
-from ttcli.search.auto import Advice
+from ttcli.record.encode import outcome_record
+from ttcli.record.recording import as_tree, read_outcome
+from ttcli.search.method import Advice
 from ttcli.search.methods import METHODS, parse_method
-from ttcli.tree import Candidate
+from ttcli.solution import Candidate
 
 WAYS = ["adaptive", "majority", "best-of-n", "best-of-n-plain", "beam", "beam:m=sqrt", "dvts", "lookahead:k=1",
         "rebase", "particles", "revise", "revise:ratio=1", "search-revise"]  # fmt: skip

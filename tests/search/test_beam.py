@@ -4,7 +4,7 @@ from search.runs import Run, of, outcome_of
 from ttcli.cost import Budget, Unit
 from ttcli.events import Forked, Selected, Stepped
 from ttcli.policy.scripted import Line
-from ttcli.tree import Ended
+from ttcli.solution import Ended
 
 GOOD = Line("good\n\nbetter\n\n\\boxed{4}", scores=(0.6, 0.7, 0.8))
 BAD = Line("bad\n\nworse\n\n\\boxed{5}", scores=(0.4, 0.3, 0.2))

@@ -10,9 +10,9 @@ from ttcli.cost import Budget, Stopped, Unit
 from ttcli.errors import ModelError
 from ttcli.events import Drawn, Grew, Opened, Scored, Voted
 from ttcli.policy.scripted import Line, Script, ScriptedVerifier
-from ttcli.tree import Ended, Prefix
+from ttcli.seams import Interrupted, StepScores
+from ttcli.solution import Ended, Prefix
 from ttcli.verifier.confidence import Confidence
-from ttcli.verifier.protocol import Interrupted, StepScores
 
 TIMID = replace(FIVE, score=0.15)  # 4 wins by score where it is drawn at all
 

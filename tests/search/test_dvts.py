@@ -4,7 +4,7 @@ from search.runs import Run, of, outcome_of
 from ttcli.cost import Budget
 from ttcli.events import Selected
 from ttcli.policy.scripted import Line
-from ttcli.tree import Node
+from ttcli.solution import Node
 
 LINES = [
     Line(f"{first}\n\n{second}\n\n\\boxed{{{first}{second}}}", scores=(first / 10, first / 10, second / 10))

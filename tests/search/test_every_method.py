@@ -16,7 +16,7 @@ from ttcli.cost import Budget, Meter, Stopped, Unit
 from ttcli.errors import UsageError
 from ttcli.events import Drawn, Opened, Scored, Solved
 from ttcli.search.methods import METHODS
-from ttcli.tree import Ended
+from ttcli.solution import Ended
 
 WHOLE = sorted(name for name, method in METHODS.items() if not method.stepwise)  # they draw candidates in one go
 METHOD = st.sampled_from(WHOLE)

@@ -11,20 +11,20 @@ import pytest
 from search.runs import of, outcome_of
 from search.test_tree_properties import SEARCHES
 from search.trees import check_tree
-from ttcli.bench.task import Happened, Task, Work
-from ttcli.bench.work import Engine
+from ttcli.bench.execute.work import Engine
+from ttcli.bench.store.task import Happened, Task, Work
 from ttcli.cost import Budget, Meter, Unit
 from ttcli.engine.model import Model
 from ttcli.engine.sampling import Sampler
 from ttcli.events import Event, Selected, Solved
 from ttcli.interrupt import Interrupt
-from ttcli.policy.local import LocalPolicy
+from ttcli.policy.local.policy import LocalPolicy
 from ttcli.policy.prompt import Prompt
 from ttcli.problem import Problem
-from ttcli.search.auto import Adviser
+from ttcli.seams import Verifier
+from ttcli.search.method import Adviser
 from ttcli.search.methods import parse_method
 from ttcli.verifier.confidence import Confidence
-from ttcli.verifier.protocol import Verifier
 
 FRUIT = Problem("Name three fruits and say how they taste.")
 PROMPT = Prompt(system="", instruction="", step_separator=" ")  # a step is a word

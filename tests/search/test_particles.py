@@ -13,7 +13,7 @@ from ttcli.cost import Budget
 from ttcli.events import Selected
 from ttcli.policy.scripted import Line
 from ttcli.search.particles import resample, weights
-from ttcli.tree import Ended
+from ttcli.solution import Ended
 
 SCORES = st.lists(st.floats(0, 1), min_size=1, max_size=12)
 STARTS = st.floats(0, 1, exclude_max=True)

@@ -18,7 +18,7 @@ from ttcli.problem import Problem
 from ttcli.search.chains import ratios
 from ttcli.search.methods import METHODS, parse_method
 from ttcli.search.revise import WINDOW
-from ttcli.tree import Candidate, Ended, Prefix
+from ttcli.solution import Candidate, Ended, Prefix
 
 WRONG = Line("I guess \\boxed{5}", score=0.3)
 RIGHT = Line("It must be \\boxed{4}", after="5", score=0.6)

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ttcli.ballot import Ballot, Vote
 from ttcli.search.stopping import CONFIDENCE, leader_stays, votes_needed
+from ttcli.tally import Ballot, Vote
 
 
 def beta_tail(a: int, b: int) -> Fraction:

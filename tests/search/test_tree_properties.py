@@ -14,10 +14,10 @@ from ttcli.cost import Budget, Meter, Stopped, Unit
 from ttcli.errors import BackendError, UsageError
 from ttcli.events import Forked, Selected
 from ttcli.policy.scripted import Line, Script, ScriptedPolicy, ScriptedVerifier
-from ttcli.search.grow import ROUNDS
+from ttcli.seams import StepScores
 from ttcli.search.methods import METHODS, parse_method
-from ttcli.tree import Ended, Prefix
-from ttcli.verifier.protocol import StepScores
+from ttcli.search.tree import ROUNDS
+from ttcli.solution import Ended, Prefix
 
 SEARCHES = sorted(name for name, method in METHODS.items() if method.stepwise)
 

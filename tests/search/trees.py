@@ -11,8 +11,8 @@ from search.runs import PROBLEM, Run, of, outcome_of
 from ttcli.errors import PromptTooLong
 from ttcli.events import Drawn, Event, Forked, Scored, Selected, Solved, Spent, Stepped, Valued, Voted, Wrote
 from ttcli.policy.scripted import Line, Script, ScriptedVerifier
-from ttcli.tree import Candidate, Ended, Node, Prefix
-from ttcli.verifier.protocol import Interrupted, StepScores
+from ttcli.seams import Interrupted, StepScores
+from ttcli.solution import Candidate, Ended, Node, Prefix
 
 PROMPT = len(PROBLEM.text.split())
 

@@ -24,7 +24,7 @@ from ttcli.events import (
     Wrote,
 )
 from ttcli.problem import Problem
-from ttcli.tree import Candidate, Ended, Node
+from ttcli.solution import Candidate, Ended, Node
 
 TREE_BEGAN = Began(Problem("What is 17 * 23?"), "beam", "tiny", "prm:tiny", Budget(4), 0)
 WORDS = (

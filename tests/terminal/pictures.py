@@ -7,14 +7,14 @@ from collections.abc import Sequence
 
 from rich.console import Console
 
-from ttcli.ballot import Ballot, Vote
 from ttcli.cost import Budget, Cost, Stopped
 from ttcli.events import Began, Drawn, Event, Grew, Opened, Outcome, Scored, Solved, Spent, Voted
 from ttcli.problem import Problem
+from ttcli.solution import Candidate, Ended
+from ttcli.tally import Ballot, Vote
 from ttcli.terminal.live import draw
 from ttcli.terminal.marks import ASCII, UNICODE, Marks
 from ttcli.terminal.state import RunState
-from ttcli.tree import Candidate, Ended
 
 BEGAN = Began(Problem("What is 17 * 23?"), "best-of-n", "tiny", "judge:tiny", Budget(16), 0)
 EVIL = "[red]\x1b[2J\x1b]0;owned\x07\x9b31m[/b] [link=file:///x] \r\n\x00\u202e:smile:"

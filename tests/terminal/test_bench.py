@@ -8,8 +8,8 @@ from rich.console import Console
 
 from terminal.forest import FIRST_ROUND, SMALL_EVENTS, begun, node, stepped
 from terminal.pictures import ballot, candidate, ended, growing
-from ttcli.bench.runner import Begun, Going
-from ttcli.bench.task import Task
+from ttcli.bench.execute.runner import Begun, Going
+from ttcli.bench.store.task import Task
 from ttcli.cost import Budget
 from ttcli.events import Began, Event, Solved, Voted
 from ttcli.terminal.bench import BenchState, panel

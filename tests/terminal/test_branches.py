@@ -24,11 +24,11 @@ from terminal.forest import (
 )
 from terminal.pictures import EVIL, picture
 from ttcli.events import Event, Selected, Solved
+from ttcli.record.tree import SearchTree
+from ttcli.solution import Ended, Node
 from ttcli.terminal.branches import Lines, fitted, whole
-from ttcli.terminal.growth import SearchTree
 from ttcli.terminal.marks import ASCII, UNICODE, Marks
 from ttcli.terminal.state import RunState
-from ttcli.tree import Ended, Node
 
 
 def grown(events: Sequence[Event]) -> SearchTree:

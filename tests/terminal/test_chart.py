@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 
 from terminal.pictures import EVIL
-from ttcli.bench.summary import COVERAGE, RANDOM, Line
+from ttcli.bench.figures.summary import COVERAGE, RANDOM, Line
 from ttcli.terminal.chart import accuracy_chart
 from ttcli.terminal.marks import ASCII, UNICODE
 

@@ -9,9 +9,9 @@ from terminal.pictures import BEGAN, DONE, EVIL, IN_WORK, ballot, candidate, end
 from ttcli.cost import Stopped
 from ttcli.events import Event, Selected, Solved
 from ttcli.problem import Problem
+from ttcli.solution import Ended
 from ttcli.terminal.display import display
 from ttcli.terminal.lines import LineDisplay, NoDisplay
-from ttcli.tree import Ended
 
 MAJORITY = replace(BEGAN, method="majority", verifier=None)
 

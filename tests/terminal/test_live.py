@@ -11,13 +11,13 @@ from rich.cells import cell_len
 
 from terminal.forest import search
 from terminal.pictures import BEGAN, DONE, EVIL, IN_WORK, ballot, candidate, ended, growing, picture, solved
-from ttcli.ballot import Ballot
 from ttcli.cost import Budget, Cost, Unit
 from ttcli.events import Event, Grew, Spent, Voted
 from ttcli.problem import Problem
+from ttcli.solution import Ended
+from ttcli.tally import Ballot
 from ttcli.terminal.live import FRAME, LiveDisplay
 from ttcli.terminal.marks import ASCII, UNICODE
-from ttcli.tree import Ended
 
 
 def test_a_run_in_the_making() -> None:

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 from bench.builder import make_summary
 
-from ttcli.bench.revisions import Attempt, revision_steps
-from ttcli.bench.summary import Revisions
+from ttcli.bench.figures.revisions import Attempt, revision_steps
+from ttcli.bench.figures.summary import Revisions
 from ttcli.terminal.marks import ASCII
 from ttcli.terminal.revisions import revision_tables
 

@@ -9,10 +9,10 @@ from bench.builder import make_line, make_run, make_summary
 from rich.cells import cell_len
 
 from terminal.pictures import EVIL
-from ttcli.bench.compare import Pairing
-from ttcli.bench.stats import Comparison, Interval, wilson
-from ttcli.bench.store import Store
-from ttcli.bench.summary import COVERAGE, RANDOM, Group, summarise
+from ttcli.bench.figures.compare import Pairing
+from ttcli.bench.figures.summary import COVERAGE, RANDOM, Group, summarise
+from ttcli.bench.store.store import Store
+from ttcli.stats.intervals import Comparison, Interval, wilson
 from ttcli.terminal.chart import accuracy_chart
 from ttcli.terminal.marks import ASCII
 from ttcli.terminal.tables import (

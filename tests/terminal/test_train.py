@@ -8,7 +8,7 @@ import pytest
 from train.fakes import RIGHT, WRONG, Class, given, make_lesson
 from train.synthetic import QUICK
 
-from ttcli.bench.stats import Comparison, Interval
+from ttcli.stats.intervals import Comparison, Interval
 from ttcli.terminal.marks import ASCII
 from ttcli.terminal.train import (
     TrainDisplay,
@@ -21,8 +21,8 @@ from ttcli.terminal.train import (
 )
 from ttcli.train.card import Trained
 from ttcli.train.collect import Stage
-from ttcli.train.judgement import Bin, Judgement, Measured, Votes
-from ttcli.train.lesson import Lesson
+from ttcli.train.evaluation import Bin, Judgement, Measured, Votes
+from ttcli.train.spec import Lesson
 from ttcli.train.verifier import train_verifier
 
 WIDE = Interval(0.1, 0.3)

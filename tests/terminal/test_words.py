@@ -6,9 +6,9 @@ from hypothesis import strategies as st
 
 from terminal.pictures import BEGAN, ballot, candidate, solved
 from ttcli.cost import Budget, Cost, Unit
+from ttcli.solution import Ended
 from ttcli.terminal import words
 from ttcli.terminal.messages import complain, show_cursor
-from ttcli.tree import Ended
 
 
 @given(st.text())

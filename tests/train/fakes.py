@@ -10,23 +10,22 @@ from pathlib import Path
 
 import numpy as np
 
-from ttcli.bench.dataset import Row
-from ttcli.bench.store import Store
-from ttcli.bench.worker import describe
+from ttcli.bench.execute.worker import describe
+from ttcli.bench.store.store import Store
+from ttcli.data.dataset import Row
+from ttcli.data.given import Given, Solutions
 from ttcli.engine.branch import States
 from ttcli.interrupt import Interrupt
-from ttcli.policy.protocol import Extend, Extension, Growth
 from ttcli.policy.scripted import Line, Script, ScriptedPolicy
 from ttcli.problem import Problem
-from ttcli.settings import Sampling, Settings
-from ttcli.solve import Workbench
+from ttcli.runtime.runtime import Workbench
+from ttcli.runtime.settings import Sampling, Settings
+from ttcli.seams import Extend, Extension, Growth, Interrupted
+from ttcli.solution import Ended, Prefix, Step
 from ttcli.train.collect import Collection, Hands
-from ttcli.train.given import Given, Solutions
-from ttcli.train.lesson import Lesson, Source
 from ttcli.train.parts import begin
-from ttcli.tree import Ended, Prefix, Step
+from ttcli.train.spec import Lesson, Source
 from ttcli.verifier.growing import Reading
-from ttcli.verifier.protocol import Interrupted
 
 LAYERS = (2, 4)
 RIGHT = Line("One and one.\n\nThat makes two.\n\nSo \\boxed{4}.")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ttcli.bench.estimate import Samples
+from ttcli.stats.subsets import GradedSamples
 from ttcli.train.examples import Examples
 from ttcli.train.recipe import Recipe
 
@@ -29,7 +29,7 @@ def make_examples(
     return Examples(problem, numbers, correct, steps, outcome.astype(np.float64), states)
 
 
-def make_votes(examples: Examples, *, seed: int = 0) -> dict[int, Samples]:
+def make_votes(examples: Examples, *, seed: int = 0) -> dict[int, GradedSamples]:
     """All samples of each problem: right ones agree, wrong ones fall into three classes."""
     rng = np.random.default_rng((seed, 1))
     votes = {}
@@ -38,5 +38,5 @@ def make_votes(examples: Examples, *, seed: int = 0) -> dict[int, Samples]:
         names = np.where(correct, 0, rng.integers(1, 4, len(correct)))
         first: dict[int, int] = {}
         classes = np.array([first.setdefault(name, len(first)) for name in names.tolist()])
-        votes[at] = Samples(classes, correct)
+        votes[at] = GradedSamples(classes, correct)
     return votes

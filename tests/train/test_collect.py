@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from train.fakes import LAYERS, RIGHT, WRONG, Class, made_up, make_lesson, make_rows
-from ttcli.bench.runner import Done
+from ttcli.bench.execute.runner import Done
 from ttcli.interrupt import Interrupt
 from ttcli.train.collect import Collection, Stage, candidate_layers
 from ttcli.train.parts import figures_of

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from train.synthetic import LAYERS, QUICK, TELLING, make_examples
 from ttcli.errors import UsageError
+from ttcli.stats.auc import Ranking
 from ttcli.train.examples import Examples
 from ttcli.train.fit import FOLDS, Trial, choose, deal, fit, out_of_fold, solution_scores, trials
-from ttcli.train.ranking import Ranking
 from ttcli.train.recipe import Recipe
 from ttcli.verifier.aggregate import Aggregation, aggregate
 

@@ -7,15 +7,15 @@ import numpy as np
 import pytest
 
 from train.fakes import make_rows
-from ttcli.bench.config import RunConfig
-from ttcli.bench.figures import ProblemFigures, load_figures
-from ttcli.bench.sample import Sample, SampleKey
-from ttcli.bench.states import Rollout
-from ttcli.bench.store import Run, Store
-from ttcli.bench.task import News, Task
+from ttcli.bench.figures.problem import ProblemFigures, load_figures
+from ttcli.bench.store.config import RunConfig
+from ttcli.bench.store.sample import Sample, SampleKey
+from ttcli.bench.store.states import Rollout
+from ttcli.bench.store.store import Run, Store
+from ttcli.bench.store.task import News, Task
 from ttcli.cost import Budget
+from ttcli.solution import Ended, Step
 from ttcli.train.labels import label
-from ttcli.tree import Ended, Step
 
 ROWS = make_rows(2)
 CONFIG = RunConfig("tiny", {}, 1, (Task("majority", "", Budget(3)),), {}, 0.8, 0, "data", "majority", ("ttc",), "0.0.0")

@@ -10,13 +10,13 @@ import pytest
 
 from train.fakes import LAYERS, RIGHT, SILENT, WRONG, Class, given, make_lesson, make_rows
 from train.test_collect import collect, contents
-from ttcli.bench.dataset import Row
+from ttcli.data.dataset import Row
 from ttcli.interrupt import Interrupt
 from ttcli.problem import Problem
+from ttcli.solution import Ended
 from ttcli.train.collect import Stage
-from ttcli.train.lesson import Lesson
 from ttcli.train.parts import figures_of
-from ttcli.tree import Ended
+from ttcli.train.spec import Lesson
 
 ROWS = make_rows(4)
 ALL = given({0: [RIGHT, RIGHT], 1: [WRONG], 2: [SILENT], 3: [RIGHT]})

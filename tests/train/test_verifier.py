@@ -15,7 +15,7 @@ from ttcli.policy.scripted import Line, Script
 from ttcli.train.card import Trained
 from ttcli.train.collect import Stage
 from ttcli.train.fit import solution_scores
-from ttcli.train.lesson import Lesson
+from ttcli.train.spec import Lesson
 from ttcli.train.verifier import train_verifier
 from ttcli.verifier.head import read_head
 

@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 
 from ttcli.errors import UsageError
 from ttcli.problem import Problem
-from ttcli.tree import Prefix, Step
+from ttcli.seams import StepScores
+from ttcli.solution import Prefix, Step
 from ttcli.verifier.aggregate import AGGREGATIONS, Aggregated, aggregate
-from ttcli.verifier.protocol import StepScores
 
 PREFIX = Prefix(Problem("?"), 1, steps=(Step("a", 1, -1.0), Step("b", 1, -1.0)))
 SCORES = st.lists(st.floats(0, 1), max_size=8)

@@ -11,9 +11,9 @@ from patience import assert_all_end, quickest
 
 from ttcli.errors import BackendError, UsageError, VerifierError
 from ttcli.problem import Problem
-from ttcli.tree import Ended, Prefix, Step
+from ttcli.seams import Interrupted
+from ttcli.solution import Ended, Prefix, Step
 from ttcli.verifier.command import Command, fingerprint, parse
-from ttcli.verifier.protocol import Interrupted
 
 PROBLEM = Problem("How many\napples?\0")
 

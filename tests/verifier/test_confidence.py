@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ttcli.problem import Problem
-from ttcli.tree import Prefix, Step
+from ttcli.solution import Prefix, Step
 from ttcli.verifier.confidence import Confidence
 
 STEPS = st.lists(st.builds(Step, st.just("x"), st.integers(1, 50), st.floats(-200, 0)), max_size=6)

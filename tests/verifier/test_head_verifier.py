@@ -10,21 +10,20 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ttcli.bench.pool import Pool, PooledVerifier, Rating
-from ttcli.bench.sample import Sample, SampleKey
+from ttcli.bench.execute.pool import Pool, PooledVerifier
+from ttcli.bench.store.sample import Rating, Sample, SampleKey
 from ttcli.engine.branch import Branch, Piece
 from ttcli.engine.model import Model
 from ttcli.engine.sampling import Sampler
 from ttcli.engine.session import Session
 from ttcli.engine.template import ChatTemplate
 from ttcli.errors import ModelError, PromptTooLong
-from ttcli.policy.local import LocalPolicy
+from ttcli.policy.local.policy import LocalPolicy
 from ttcli.policy.prompt import Prompt
-from ttcli.policy.protocol import Extend, Extension
 from ttcli.problem import Problem
-from ttcli.tree import Ended, Prefix, Step
+from ttcli.seams import Extend, Extension, Interrupted
+from ttcli.solution import Ended, Prefix, Step
 from ttcli.verifier.head_verifier import HeadVerifier
-from ttcli.verifier.protocol import Interrupted
 from ttcli.verifier.states import StateReader
 from verifier.heads import random_head
 

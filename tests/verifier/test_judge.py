@@ -11,11 +11,11 @@ from ttcli.engine.session import Session
 from ttcli.engine.template import ChatTemplate
 from ttcli.errors import ModelError, PromptTooLong
 from ttcli.problem import Problem
-from ttcli.tree import Ended, Prefix, Step
+from ttcli.seams import Interrupted
+from ttcli.solution import Ended, Prefix, Step
 from ttcli.verifier import judge as module
 from ttcli.verifier import reader
 from ttcli.verifier.judge import QUESTION, QUESTION_SO_FAR, Judge, label_tokens
-from ttcli.verifier.protocol import Interrupted
 
 PROBLEM = Problem("Tom has 2 apples and buys 3 more. How many are there?")
 RIGHT = "2 + 3 = 5, so there are \\boxed{5}."

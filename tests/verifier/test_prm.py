@@ -14,11 +14,11 @@ from ttcli.engine.session import Session
 from ttcli.engine.template import ChatTemplate
 from ttcli.errors import PromptTooLong
 from ttcli.problem import Problem
-from ttcli.tree import Prefix, Step
+from ttcli.seams import Interrupted
+from ttcli.solution import Prefix, Step
 from ttcli.verifier import reader
 from ttcli.verifier.form import Form, StepTag, StepTurn
 from ttcli.verifier.prm import Prm
-from ttcli.verifier.protocol import Interrupted
 
 PROBLEM = Problem("Tom has 2 apples and buys 3 more. How many are there?")
 OTHER = Problem("What is 2 + 3?\n")

@@ -9,9 +9,9 @@ from ttcli.allocate.difficulty import probes as looked_at
 from ttcli.allocate.profile import Profile
 from ttcli.cost import Budget
 from ttcli.events import Chose
-from ttcli.search.auto import Advice
-from ttcli.search.methods import NO_DEMAND, Demand, parse_method
-from ttcli.tree import Candidate
+from ttcli.search.method import NO_DEMAND, Advice, Demand
+from ttcli.search.methods import parse_method
+from ttcli.solution import Candidate
 
 
 class ProfileAdviser:

@@ -14,9 +14,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ttcli.allocate.logistic import Array, Logistic, crossfit, fit
 from ttcli.answers import vote
-from ttcli.tree import Candidate
+from ttcli.solution import Candidate
+from ttcli.stats.logistic import Array, Logistic, crossfit, fit
 
 PROBES = 4  # samples that difficulty is told from
 BINS = 5

@@ -16,8 +16,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ttcli.allocate.logistic import Array, Logistic, fit
 from ttcli.allocate.standing import FEATURES, Tallies, stays, view
+from ttcli.stats.logistic import Array, Logistic, fit
 
 LADDER = (4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256)  # a batch leads from rung to rung
 FURTHER = 4  # a few samples alone may change nothing where many do: the gain is told over so many times as many

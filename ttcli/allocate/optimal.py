@@ -15,8 +15,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ttcli.allocate.evidence import Bounds, Gain, paired, pool, share
-from ttcli.allocate.logistic import Array
+from ttcli.stats.logistic import Array
+from ttcli.stats.shrinkage import Bounds, Gain, paired, pool, share
 
 LEVEL = 0.95
 

@@ -11,13 +11,13 @@ from pathlib import Path
 import numpy as np
 
 from ttcli.allocate.difficulty import Bins, Difficulty
-from ttcli.allocate.evidence import Bounds
-from ttcli.allocate.logistic import Logistic, Term
 from ttcli.allocate.marginal import Gains
 from ttcli.allocate.optimal import Choice, chosen
-from ttcli.catalog.home import profiles_dir
-from ttcli.catalog.table import Table
 from ttcli.errors import ConfigError
+from ttcli.files.paths import profiles_dir
+from ttcli.files.toml import Table
+from ttcli.stats.logistic import Logistic, Term
+from ttcli.stats.shrinkage import Bounds
 
 VERSION = 1
 _AGAIN = "delete the file, or make it again with ttc calibrate"

@@ -9,10 +9,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ttcli.allocate.logistic import Array, logit
-from ttcli.ballot import Ballot
 from ttcli.search.stopping import leader_stays
-from ttcli.tree import Candidate
+from ttcli.solution import Candidate
+from ttcli.stats.logistic import Array, logit
+from ttcli.tally import Ballot
 
 Counts = NDArray[np.int64]
 

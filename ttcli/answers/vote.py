@@ -14,8 +14,8 @@ from typing import NamedTuple
 
 from ttcli.answers.equal import decide, equivalent
 from ttcli.answers.normal import Canonical, canonical
-from ttcli.ballot import Ballot, Vote
-from ttcli.tree import Candidate
+from ttcli.solution import Candidate
+from ttcli.tally import Ballot, Vote
 
 Equivalence = Callable[[str, str], bool]
 

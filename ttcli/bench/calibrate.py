@@ -14,23 +14,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ttcli.allocate.difficulty import PROBES, Calibration, calibration, fit_difficulty, probes, quantile_bins, unseen
-from ttcli.allocate.evidence import paired
-from ttcli.allocate.logistic import Array
 from ttcli.allocate.marginal import FURTHER, LADDER, Gains, Seen, fit_gains
 from ttcli.allocate.optimal import LEVEL, Choice, Outcomes, choose
 from ttcli.allocate.profile import Made, Profile
 from ttcli.allocate.standing import tallies
 from ttcli.answers import is_correct, majority, weighted
-from ttcli.bench.candidates import first_candidates
-from ttcli.bench.figures import Figure, ProblemFigures, load_figures
-from ttcli.bench.store import Run, Store
-from ttcli.bench.task import Task
+from ttcli.bench.figures.candidates import first_candidates
+from ttcli.bench.figures.problem import Figure, ProblemFigures, load_figures
+from ttcli.bench.store.store import Run, Store
+from ttcli.bench.store.task import Task
 from ttcli.cost import Budget, Unit
 from ttcli.errors import UsageError
 from ttcli.search.best_of_n import scored_by
 from ttcli.search.chains import ratios
 from ttcli.search.methods import parse_method
-from ttcli.tree import Candidate
+from ttcli.solution import Candidate
+from ttcli.stats.logistic import Array
+from ttcli.stats.shrinkage import paired
 from ttcli.verifier.spec import VerifierSpec
 
 BASELINE = "majority"

@@ -8,13 +8,14 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
-from ttcli.bench.figures import ProblemFigures
-from ttcli.bench.runner import open_tasks
-from ttcli.bench.store import LoadRow
-from ttcli.bench.task import Task
+from ttcli.bench.execute.runner import open_tasks
+from ttcli.bench.figures.problem import ProblemFigures
+from ttcli.bench.store.store import LoadRow
+from ttcli.bench.store.task import Task
 from ttcli.cost import Budget, Unit
 from ttcli.errors import UsageError
-from ttcli.search.methods import Method, parse_method
+from ttcli.search.method import Method
+from ttcli.search.methods import parse_method
 from ttcli.verifier.spec import VerifierSpec
 
 if TYPE_CHECKING:

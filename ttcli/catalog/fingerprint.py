@@ -6,8 +6,8 @@ import hashlib
 import json
 from pathlib import Path
 
-from ttcli.catalog.home import home
 from ttcli.catalog.stored import LocalModel
+from ttcli.files.paths import home
 
 
 def fingerprint(model: LocalModel) -> str:

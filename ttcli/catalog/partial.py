@@ -12,7 +12,7 @@ from types import TracebackType
 
 from ttcli.catalog.disk import disk_errors
 from ttcli.catalog.entry import Source
-from ttcli.gguf import MAGIC
+from ttcli.files.gguf import MAGIC
 
 CHUNK = 1 << 20  # bytes read or hashed at a time
 FORMAT = 1  # of FILE.part.json

@@ -6,8 +6,8 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
-from ttcli.catalog.home import home
 from ttcli.errors import ConfigError
+from ttcli.files.paths import home
 
 _VERSION = 1
 

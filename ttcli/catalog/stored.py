@@ -9,11 +9,11 @@ from pathlib import Path
 
 from ttcli.catalog.disk import disk_errors, locked
 from ttcli.catalog.entry import Entry, PrmForm, catalog, find, read_form
-from ttcli.catalog.home import models_dir
 from ttcli.catalog.partial import leftovers
 from ttcli.catalog.progress import Progress
 from ttcli.errors import ModelError
-from ttcli.gguf import check_gguf
+from ttcli.files.gguf import check_gguf
+from ttcli.files.paths import models_dir
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Annotated
 from ttcli.cli import options
 from ttcli.cli.options import option
 from ttcli.cli.rows import choose_rows
-from ttcli.cli.sitting import INTERRUPTED, resume, sit
+from ttcli.cli.run import INTERRUPTED, resume, sit
 from ttcli.errors import UsageError
 
 if TYPE_CHECKING:
-    from ttcli.bench.figures import ProblemFigures
-    from ttcli.bench.sitting import Order
-    from ttcli.bench.store import Store
-    from ttcli.bench.summary import Summary
+    from ttcli.bench.figures.problem import ProblemFigures
+    from ttcli.bench.figures.summary import Summary
+    from ttcli.bench.run import Order
+    from ttcli.bench.store.store import Store
 
 FAILED_UNDER = 3
 
@@ -82,10 +82,10 @@ def bench(
     ttc bench math.jsonl --method majority --method best-of-n --verifier judge --report math.html
     """
     from ttcli.bench.plan import choose_baseline, make_tasks
-    from ttcli.bench.sitting import Order
-    from ttcli.bench.store import Store
+    from ttcli.bench.run import Order
+    from ttcli.bench.store.store import Store
+    from ttcli.runtime.settings import Machine, Sampling, Settings
     from ttcli.search.methods import parse_method
-    from ttcli.settings import Machine, Sampling, Settings
 
     if fail_under is not None and not 0 <= fail_under <= 1:
         raise UsageError(f"--fail-under must be from 0 to 1, not {fail_under}", hint="--fail-under 0.6")
@@ -131,8 +131,8 @@ class _Wishes:
 
 def _run(store: Store, order: Order, wishes: _Wishes) -> int:
     """Work until all is done or somebody stops it; then tell."""
-    from ttcli.bench.records import problem_record
-    from ttcli.bench.summary import summarise
+    from ttcli.bench.figures.records import problem_record
+    from ttcli.bench.figures.summary import summarise
 
     def tell(figures: ProblemFigures) -> None:
         if wishes.as_json:
@@ -151,7 +151,7 @@ def _run(store: Store, order: Order, wishes: _Wishes) -> int:
 
 def _tell(summary: Summary, store: Store, wishes: _Wishes) -> None:
     """The tables, or the summary as JSON, on stdout; the pictures in their files."""
-    from ttcli.bench.records import summary_record
+    from ttcli.bench.figures.records import summary_record
     from ttcli.terminal.runs import summary_lines
 
     if wishes.as_json:
@@ -159,18 +159,18 @@ def _tell(summary: Summary, store: Store, wishes: _Wishes) -> None:
     else:
         print(*summary_lines(summary), sep="\n")
     if wishes.plot:
-        from ttcli.bench.plots import accuracy_plot
+        from ttcli.bench.report.plots import accuracy_plot
 
         accuracy_plot([summary], wishes.plot)
     if wishes.report:
-        from ttcli.bench.report import write_report
+        from ttcli.bench.report.report import write_report
 
         write_report(store, summary.run, wishes.report)
 
 
 def _dry_run(store: Store, order: Order, wishes: _Wishes) -> int:
     """What the run would take."""
-    from ttcli.bench.sitting import foresee
+    from ttcli.bench.run import foresee
     from ttcli.interrupt import Interrupt
     from ttcli.terminal.download import download_progress
     from ttcli.terminal.words import counted, duration

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 from ttcli.cli import options
 from ttcli.cli.options import option
 from ttcli.cli.rows import choose_rows
-from ttcli.cli.sitting import INTERRUPTED, resume, sit
+from ttcli.cli.run import INTERRUPTED, resume, sit
 from ttcli.errors import UsageError
 
 if TYPE_CHECKING:
     from ttcli.bench.calibrate import Calibrated
-    from ttcli.bench.sitting import Order
-    from ttcli.bench.store import Store
+    from ttcli.bench.run import Order
+    from ttcli.bench.store.store import Store
 
 
 def calibrate(
@@ -67,9 +67,9 @@ def calibrate(
     ttc calibrate dev.jsonl --method best-of-n --method beam --budget 8,16 -o mine
     """
     from ttcli.bench.calibrate import BASELINE, calibration_tasks
-    from ttcli.bench.sitting import Order
-    from ttcli.bench.store import Store
-    from ttcli.settings import Machine, Sampling, Settings
+    from ttcli.bench.run import Order
+    from ttcli.bench.store.store import Store
+    from ttcli.runtime.settings import Machine, Sampling, Settings
 
     tasks = calibration_tasks(method or (), verifier, budget)
     settings = Settings(

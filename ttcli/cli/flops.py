@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Annotated
 from ttcli.cli import options
 from ttcli.cli.options import option
 from ttcli.cli.rows import choose_rows
-from ttcli.cli.sitting import INTERRUPTED, resume, sit
+from ttcli.cli.run import INTERRUPTED, resume, sit
 from ttcli.errors import UsageError
 
 if TYPE_CHECKING:
-    from ttcli.bench.sitting import Order
-    from ttcli.bench.store import Store
-    from ttcli.bench.worker import Description
-    from ttcli.settings import Settings
+    from ttcli.bench.execute.worker import Description
+    from ttcli.bench.run import Order
+    from ttcli.bench.store.store import Store
+    from ttcli.runtime.settings import Settings
 
 
 def flops(
@@ -72,13 +72,13 @@ def flops(
 
     ttc flops gsm8k.jsonl --small qwen2.5-coder-0.5b --large qwen2.5-coder-1.5b --verifier confidence --ratio 0.2,1,20
     """
-    from ttcli.bench.flops import check_tasks, matched, parse_ratios
+    from ttcli.bench.figures.flops import check_tasks, matched, parse_ratios
     from ttcli.bench.plan import choose_baseline, make_tasks
-    from ttcli.bench.sitting import Order
-    from ttcli.bench.store import Store
-    from ttcli.bench.task import Task
+    from ttcli.bench.run import Order
+    from ttcli.bench.store.store import Store
+    from ttcli.bench.store.task import Task
     from ttcli.cost import Budget
-    from ttcli.settings import Machine, Sampling, Settings
+    from ttcli.runtime.settings import Machine, Sampling, Settings
 
     ratios = parse_ratios(ratio)
     methods = method or (["best-of-n"] if verifier else ["majority"])
@@ -120,8 +120,8 @@ def _flops(
     plot: Path | None,
 ) -> int:
     """Two runs, one after the other; then tell."""
-    from ttcli.bench.figures import load_figures
-    from ttcli.bench.flops import matches, reaches
+    from ttcli.bench.figures.flops import matches, reaches
+    from ttcli.bench.figures.problem import load_figures
     from ttcli.terminal.flops import flops_lines
 
     sat = []
@@ -144,7 +144,7 @@ def _flops(
     else:
         print(*flops_lines(found, names[0], names[1], multiple), sep="\n")
     if plot is not None:
-        from ttcli.bench.flops_plot import flops_plot
+        from ttcli.bench.report.flops_plot import flops_plot
 
         title = f"{names[0]} against {names[1]}, {sat[0].config.data}, {len(own)} problems"
         flops_plot(found, reaches(own, others), title, plot)
@@ -152,7 +152,7 @@ def _flops(
 
 
 def _identify(settings: Settings, *, quiet: bool) -> Description:
-    from ttcli.bench.sitting import identify
+    from ttcli.bench.run import identify
     from ttcli.interrupt import Interrupt
     from ttcli.terminal.download import download_progress
 

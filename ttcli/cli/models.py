@@ -212,7 +212,7 @@ def _info_facts(model: str, entry: Entry | None, local: LocalModel | None) -> di
 def _heads(local: LocalModel) -> str | None:
     """The verifier heads for this model, as --verifier takes them; None: there are none."""
     from ttcli.catalog.fingerprint import fingerprint
-    from ttcli.heads import head_files, heads_for
+    from ttcli.runtime.heads import head_files, heads_for
 
     found = heads_for(fingerprint(local)) if head_files() else []
     return ", ".join(f"head:{each.name}" for each in found) or None
@@ -221,7 +221,7 @@ def _heads(local: LocalModel) -> str | None:
 def _header(local: LocalModel) -> dict[str, str | int]:
     """What the GGUF says of itself, and what it can be as a verifier."""
     from ttcli.engine.model import describe
-    from ttcli.verifiers import uses
+    from ttcli.runtime.loader import uses
 
     return {**describe(local.path), **uses(local)}
 

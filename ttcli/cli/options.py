@@ -13,7 +13,7 @@ from typer.core import TyperOption
 from ttcli.errors import UsageError
 
 if TYPE_CHECKING:
-    from ttcli.settings import Settings
+    from ttcli.runtime.settings import Settings
 
 
 def option(*names: str, env: str | None, says: str, more: bool = False, default: str | bool = True) -> Any:
@@ -104,7 +104,7 @@ StorePath = Annotated[
 
 def store_path(chosen: str | None) -> Path:
     """The file of runs: the one chosen, or that in ttc's data directory."""
-    from ttcli.catalog.home import home
+    from ttcli.files.paths import home
 
     return Path(chosen).expanduser() if chosen else home() / "runs.sqlite3"
 
@@ -135,7 +135,7 @@ def advised(settings: Settings, wanted: str | None, *, quiet: bool) -> Settings:
     """The settings with the profile that --method auto goes by, if there is one."""
     from dataclasses import replace
 
-    from ttcli.profiles import find_profile
+    from ttcli.runtime.profiles import find_profile
     from ttcli.terminal.download import download_progress
 
     return replace(settings, profile=find_profile(settings, wanted, download_progress(quiet=quiet)))
@@ -143,7 +143,7 @@ def advised(settings: Settings, wanted: str | None, *, quiet: bool) -> Settings:
 
 def tell_unadvised(settings: Settings, wanted: str | None) -> None:
     """A line on stderr where --method auto had to do without a profile, though none was refused."""
-    from ttcli.profiles import MAKE
+    from ttcli.runtime.profiles import MAKE
 
     if settings.profile is None and wanted is None:
         print(f"hint: no profile fits, so majority until its vote is settled; {MAKE}", file=sys.stderr)

@@ -22,7 +22,7 @@ def list_profiles(as_json: Json = False) -> None:
     Example: ttc profile list
     """
     from ttcli.allocate.profile import profiles
-    from ttcli.profiles import MAKE, in_use
+    from ttcli.runtime.profiles import MAKE, in_use
     from ttcli.terminal.profile import profiles_lines
 
     known, used = profiles(), in_use()
@@ -51,7 +51,7 @@ def show(name: Name, as_json: Json = False) -> None:
     Example: ttc profile show qwen2.5-coder-0.5b-gsm8k
     """
     from ttcli.allocate.profile import profiles
-    from ttcli.profiles import named
+    from ttcli.runtime.profiles import named
     from ttcli.terminal.profile import profile_lines
 
     profile = named(name, profiles())
@@ -68,8 +68,8 @@ def use(name: Name) -> None:
     Example: ttc profile use qwen2.5-coder-0.5b-gsm8k
     """
     from ttcli.allocate.profile import profiles
-    from ttcli.profiles import named
-    from ttcli.profiles import use as put_to_use
+    from ttcli.runtime.profiles import named
+    from ttcli.runtime.profiles import use as put_to_use
 
     profile = named(name, profiles())
     put_to_use(profile)

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from ttcli.bench.dataset import BadRow, Row
+    from ttcli.data.dataset import BadRow, Row
 
 
 class Chosen(NamedTuple):
@@ -23,7 +23,7 @@ def choose_rows(data: str, *, skip_bad: bool, limit: int | None, sample: int | N
     Raises:
         DatasetError, UsageError: as `read_dataset` and `select` do.
     """
-    from ttcli.bench.dataset import read_dataset, select
+    from ttcli.data.dataset import read_dataset, select
 
     dataset = read_dataset(data, skip_bad=skip_bad)
     rows = select(dataset.rows, limit=limit, sample=sample, seed=seed)

@@ -14,7 +14,7 @@ from ttcli.cli import options
 from ttcli.errors import UsageError
 
 if TYPE_CHECKING:
-    from ttcli.bench.store import Run
+    from ttcli.bench.store.store import Run
 
 runs_app = typer.Typer(no_args_is_help=True, help="The runs of ttc bench: list, show, export and delete them.")
 
@@ -28,7 +28,7 @@ def list_runs(store: options.StorePath = None, as_json: Json = False) -> None:
 
     Example: ttc runs list
     """
-    from ttcli.bench.store import Store
+    from ttcli.bench.store.store import Store
     from ttcli.terminal.runs import runs_lines
 
     with Store(options.store_path(store), readonly=True) as opened:
@@ -47,9 +47,9 @@ def show(run: Id = "last", store: options.StorePath = None, as_json: Json = Fals
 
     Example: ttc runs show last
     """
-    from ttcli.bench.records import summary_record
-    from ttcli.bench.store import Store
-    from ttcli.bench.summary import summarise
+    from ttcli.bench.figures.records import summary_record
+    from ttcli.bench.figures.summary import summarise
+    from ttcli.bench.store.store import Store
     from ttcli.terminal.runs import summary_lines
 
     with Store(options.store_path(store), readonly=True) as opened:
@@ -71,7 +71,7 @@ def rm(
 
     Example: ttc runs rm 3dd2 --samples --yes
     """
-    from ttcli.bench.store import Store
+    from ttcli.bench.store.store import Store
 
     path = options.store_path(store)
     with Store(path, readonly=True) as opened:
@@ -102,8 +102,8 @@ def export(
 
     Example: ttc runs export last -o samples.parquet
     """
-    from ttcli.bench.export import rows, to_line, write_jsonl, write_parquet
-    from ttcli.bench.store import Store
+    from ttcli.bench.report.export import rows, to_line, write_jsonl, write_parquet
+    from ttcli.bench.store.store import Store
 
     chosen = form or ("parquet" if output is not None and output.suffix == ".parquet" else "jsonl")
     with Store(options.store_path(store), readonly=True) as opened:
@@ -128,9 +128,9 @@ def compare(
 
     Example: ttc compare 3dd2 last
     """
-    from ttcli.bench.compare import pairings
-    from ttcli.bench.figures import load_figures
-    from ttcli.bench.store import Store
+    from ttcli.bench.figures.compare import pairings
+    from ttcli.bench.figures.problem import load_figures
+    from ttcli.bench.store.store import Store
     from ttcli.terminal.runs import comparison_lines
 
     if len(runs) < 2:
@@ -158,8 +158,8 @@ def report(
 
     Example: ttc report last -o gsm8k.html
     """
-    from ttcli.bench.report import write_report
-    from ttcli.bench.store import Store
+    from ttcli.bench.report.report import write_report
+    from ttcli.bench.store.store import Store
 
     with Store(options.store_path(store), readonly=True) as opened:
         write_report(opened, opened.run(run), output)

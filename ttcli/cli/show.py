@@ -15,7 +15,7 @@ from ttcli.cli import options
 from ttcli.errors import UsageError
 
 if TYPE_CHECKING:
-    from ttcli.recorded import Recorded
+    from ttcli.record.recording import Recorded
 
 _SOLVE = 'ttc solve "What is 17 * 23?" --json > solved.json'
 
@@ -74,8 +74,8 @@ def _names_run(source: str) -> bool:
 
 
 def _from_run(source: str, problem: int | None, method: str | None, store: str | None) -> Recorded:
-    from ttcli.bench.history import find_position, find_task, history
-    from ttcli.bench.store import Store
+    from ttcli.bench.figures.history import find_position, find_task, history
+    from ttcli.bench.store.store import Store
 
     with Store(options.store_path(store), readonly=True) as opened:
         run = opened.run(source)
@@ -84,7 +84,7 @@ def _from_run(source: str, problem: int | None, method: str | None, store: str |
 
 
 def _from_file(source: str | None) -> Recorded:
-    from ttcli.recorded import read_record
+    from ttcli.record.recording import read_record
 
     if source is None and sys.stdin.isatty():
         raise UsageError("there is nothing to show", hint="ttc show FILE, or a run that ttc runs list lists")

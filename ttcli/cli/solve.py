@@ -17,7 +17,7 @@ from ttcli.errors import ProblemError
 if TYPE_CHECKING:
     from ttcli.events import Began, Outcome
     from ttcli.problem import Problem
-    from ttcli.settings import Settings
+    from ttcli.runtime.settings import Settings
 
 Show = Literal["auto", "tree", "lines", "none"]
 
@@ -70,7 +70,7 @@ def solve(
     ttc solve "What is 17 * 23?" --policy http://localhost:8000/v1
     """
     from ttcli.cost import Budget
-    from ttcli.settings import Machine, Sampling, Settings
+    from ttcli.runtime.settings import Machine, Sampling, Settings
 
     settings = Settings(
         model=options.model_name(model, policy),
@@ -128,7 +128,7 @@ def _run(settings: Settings, problem: Problem, *, quiet: bool, show: Show) -> tu
     """Load, then solve under the display; the display starts when llama.cpp has been loaded and says no more."""
     from ttcli.events import Began, Solved
     from ttcli.interrupt import Interrupt
-    from ttcli.solve import workbench
+    from ttcli.runtime.runtime import workbench
     from ttcli.terminal.display import display
     from ttcli.terminal.download import download_progress
 
@@ -153,7 +153,7 @@ def _run(settings: Settings, problem: Problem, *, quiet: bool, show: Show) -> tu
 def _report(began: Began, outcome: Outcome, *, as_json: bool, summarise: bool) -> int:
     """The answer on stdout, what stands behind it under it on a terminal; the exit code."""
     from ttcli.cost import Stopped
-    from ttcli.record import record
+    from ttcli.record.encode import record
     from ttcli.terminal.messages import complain
     from ttcli.terminal.words import one_line, spending, support
 

@@ -20,12 +20,12 @@ from ttcli.cli.signals import interrupted_by_ctrl_c
 from ttcli.errors import TtcError, UsageError
 
 if TYPE_CHECKING:
-    from ttcli.bench.store import Store
+    from ttcli.bench.store.store import Store
     from ttcli.interrupt import Interrupt
     from ttcli.terminal.train import TrainDisplay
     from ttcli.train.card import Trained
-    from ttcli.train.lesson import Lesson
     from ttcli.train.parts import Part
+    from ttcli.train.spec import Lesson
 
 train_app = typer.Typer(no_args_is_help=True, help="Train a verifier for a model, from its own solutions.")
 
@@ -86,10 +86,10 @@ def verifier(
 
     Then: ttc solve "..." --method best-of-n --verifier head:gsm8k
     """
-    from ttcli.bench.store import Store
-    from ttcli.settings import Machine, Sampling, Settings
-    from ttcli.train.given import read_solutions
-    from ttcli.train.lesson import Lesson, Source, split
+    from ttcli.bench.store.store import Store
+    from ttcli.data.given import read_solutions
+    from ttcli.runtime.settings import Machine, Sampling, Settings
+    from ttcli.train.spec import Lesson, Source, split
 
     for name, number, least in (("--samples", samples, 2), ("--rollouts", rollouts, 0)):
         if number < least:
@@ -199,8 +199,8 @@ def _fit(store: Store, lesson: Lesson, collected: _Collected, screen: TrainDispl
 
 def _target(output: str | None, model: str | None) -> Path:
     """The file of the head: a name is one in the folder of heads."""
-    from ttcli.catalog.home import heads_dir
-    from ttcli.heads import SUFFIX
+    from ttcli.files.paths import heads_dir
+    from ttcli.runtime.heads import SUFFIX
 
     if output == "":
         raise UsageError("--output names nothing", hint="-o my-head")

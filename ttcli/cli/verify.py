@@ -15,7 +15,7 @@ from ttcli.cli.signals import interrupted_by_ctrl_c
 from ttcli.errors import UsageError
 
 if TYPE_CHECKING:
-    from ttcli.verify import Verified
+    from ttcli.runtime.verify import Verified
 
 INTERRUPTED = 130
 
@@ -48,13 +48,13 @@ def verify(
 
     ttc verify solutions.jsonl --verifier "command:./run_tests.sh --fast"
     """
-    from ttcli.bench.solutions import read_solutions
+    from ttcli.data.solutions import read_solutions
     from ttcli.interrupt import Interrupt
-    from ttcli.settings import Machine, Settings
+    from ttcli.runtime.settings import Machine, Settings
+    from ttcli.runtime.verify import separator, verifying
+    from ttcli.runtime.verify import verify as verified_by
     from ttcli.terminal.download import download_progress
     from ttcli.terminal.verified import print_verified, summary
-    from ttcli.verify import separator, verifying
-    from ttcli.verify import verify as verified_by
 
     if verifier is None:
         raise UsageError("there is no verifier", hint="--verifier judge")

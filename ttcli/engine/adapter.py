@@ -9,7 +9,7 @@ from typing import Any
 from ttcli.engine.library import forget_log, last_words, library
 from ttcli.engine.model import Model
 from ttcli.errors import BackendError, ModelError
-from ttcli.gguf import check_gguf
+from ttcli.files.gguf import check_gguf
 
 _HINT = "it takes a LoRA adapter of this very model as GGUF, as llama.cpp's convert_lora_to_gguf.py makes them"
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from ttcli.engine.branch import Branch, States
 from ttcli.engine.sampling import Sampler
-from ttcli.tree import Ended, Step
+from ttcli.solution import Ended, Step
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from ttcli.engine.library import forget_log, last_words, library
 from ttcli.errors import ModelError
-from ttcli.gguf import check_gguf
+from ttcli.files.gguf import check_gguf
 
 _OUTPUT_TENSOR = (13).to_bytes(8, "little") + b"output.weight"  # a GGUF tensor name is length-prefixed
 

@@ -14,7 +14,7 @@ from ttcli.engine.job import Job
 from ttcli.engine.sampling import Dice, Row
 from ttcli.engine.session import Session
 from ttcli.errors import BackendError, PromptTooLong
-from ttcli.tree import Ended
+from ttcli.solution import Ended
 
 _FIRST_GUESS = 256  # tokens a text is expected to take before any has ended
 _LITTLE_MORE = 32  # tokens a text that outgrew the expectation is expected to take still

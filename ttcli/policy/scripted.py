@@ -12,10 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from ttcli.errors import ModelError
-from ttcli.policy.protocol import Extend, Extension, Growth, Load
 from ttcli.problem import Problem
-from ttcli.tree import Ended, Prefix, Step
-from ttcli.verifier.protocol import StepScores
+from ttcli.seams import Extend, Extension, Growth, Load, StepScores
+from ttcli.solution import Ended, Prefix, Step
 
 SEPARATOR = "\n\n"
 

@@ -7,11 +7,11 @@ from collections.abc import Generator, Iterator, Sequence
 from ttcli.answers import vote
 from ttcli.cost import Meter
 from ttcli.events import Event
-from ttcli.policy.protocol import Policy
 from ttcli.problem import Problem
-from ttcli.search.draw import begin, conclude, draw
+from ttcli.seams import Policy
+from ttcli.search.sampling import begin, conclude, draw
 from ttcli.search.stopping import CONFIDENCE, votes_needed
-from ttcli.tree import Candidate, Prefix
+from ttcli.solution import Candidate, Prefix
 
 
 def adaptive(

@@ -10,45 +10,21 @@ from __future__ import annotations
 import math
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from ttcli.answers import vote
 from ttcli.cost import Budget, Cost, Meter, Unit
 from ttcli.errors import UsageError
-from ttcli.events import Chose, Drawn, Event, Grew, Opened, Outcome, Scored, Solved, Spent, Voted
-from ttcli.policy.protocol import Policy
+from ttcli.events import Drawn, Event, Grew, Opened, Outcome, Scored, Solved, Spent, Voted
 from ttcli.problem import Problem
+from ttcli.seams import Policy, Verifier
 from ttcli.search.adaptive import adaptive, settle
 from ttcli.search.best_of_n import COUNTS, scored_by
 from ttcli.search.chains import Chains, ratios
-from ttcli.search.draw import Count, begin, conclude, draw
-from ttcli.tree import Candidate, Ended, Prefix
-from ttcli.verifier.protocol import Verifier
-
-if TYPE_CHECKING:
-    from ttcli.search.methods import Method
+from ttcli.search.method import Advice, Adviser, Method
+from ttcli.search.sampling import Count, begin, conclude, draw
+from ttcli.solution import Candidate, Ended, Prefix
 
 _ANEW = 1 << 20  # added to the seed of a search after the probes: its texts are not to begin as theirs did
-
-
-class Advice(NamedTuple):
-    """What to do with a problem."""
-
-    chose: Chose
-    method: Method
-
-
-class Adviser(Protocol):
-    """Knows what suits which problem."""
-
-    @property
-    def probes(self) -> int:
-        """Samples that it looks at, at least 2."""
-        ...
-
-    def advise(self, probes: Sequence[Candidate], generations: float) -> Advice:
-        """What to do with a problem whose first samples are these, all of them drawn; so many are allowed in all."""
-        ...
 
 
 def auto(

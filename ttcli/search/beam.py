@@ -10,11 +10,10 @@ from collections.abc import Iterator
 
 from ttcli.cost import Meter
 from ttcli.events import Event
-from ttcli.policy.protocol import Policy
 from ttcli.problem import Problem
-from ttcli.search.grow import Tree
+from ttcli.seams import Policy, Verifier
 from ttcli.search.prefixes import Beam, best
-from ttcli.verifier.protocol import Verifier
+from ttcli.search.tree import Tree
 
 
 def beam(

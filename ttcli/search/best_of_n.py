@@ -10,14 +10,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from ttcli.answers import vote
-from ttcli.ballot import Ballot
 from ttcli.cost import Meter
 from ttcli.events import Event
-from ttcli.policy.protocol import Policy
 from ttcli.problem import Problem
-from ttcli.search.draw import Count, begin, conclude, draw
-from ttcli.tree import Candidate
-from ttcli.verifier.protocol import Verifier
+from ttcli.seams import Policy, Verifier
+from ttcli.search.sampling import Count, begin, conclude, draw
+from ttcli.solution import Candidate
+from ttcli.tally import Ballot
 
 
 def greedy(problem: Problem, policy: Policy, meter: Meter, *, seed: int) -> Iterator[Event]:

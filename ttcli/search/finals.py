@@ -6,11 +6,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from ttcli.answers import vote
-from ttcli.ballot import Ballot
 from ttcli.events import Drawn, Event, Scored, Voted
 from ttcli.search.best_of_n import scored_by
 from ttcli.search.prefixes import Beam
-from ttcli.tree import Candidate
+from ttcli.solution import Candidate
+from ttcli.tally import Ballot
 
 
 class Finals:

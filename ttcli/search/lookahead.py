@@ -6,11 +6,10 @@ from collections.abc import Generator, Iterator, Sequence
 
 from ttcli.cost import Meter
 from ttcli.events import Event
-from ttcli.policy.protocol import Policy
 from ttcli.problem import Problem
-from ttcli.search.grow import Tree
+from ttcli.seams import Policy, Verifier
 from ttcli.search.prefixes import Beam, best
-from ttcli.verifier.protocol import Verifier
+from ttcli.search.tree import Tree
 
 Rollouts = dict[int, list[Beam]]  # by step: its rollout, the nearest first
 

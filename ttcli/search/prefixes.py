@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from ttcli.search.draw import candidate
-from ttcli.tree import Candidate, Ended, Prefix
+from ttcli.search.sampling import candidate
+from ttcli.solution import Candidate, Ended, Prefix
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,11 +7,10 @@ from collections.abc import Iterator, Sequence
 
 from ttcli.cost import Meter
 from ttcli.events import Event
-from ttcli.policy.protocol import Policy
 from ttcli.problem import Problem
-from ttcli.search.grow import Tree
+from ttcli.seams import Policy, Verifier
 from ttcli.search.prefixes import contenders
-from ttcli.verifier.protocol import Verifier
+from ttcli.search.tree import Tree
 
 
 def rebase(

@@ -11,12 +11,11 @@ from dataclasses import dataclass, field
 from ttcli.answers import vote
 from ttcli.cost import Cost, Meter
 from ttcli.events import Event
-from ttcli.policy.protocol import Policy
 from ttcli.problem import Problem
+from ttcli.seams import Policy, Verifier
 from ttcli.search.best_of_n import scored_by
-from ttcli.search.draw import Count, Start, begin, conclude, grow
-from ttcli.tree import Candidate, Ended, Prefix
-from ttcli.verifier.protocol import Verifier
+from ttcli.search.sampling import Count, Start, begin, conclude, grow
+from ttcli.solution import Candidate, Ended, Prefix
 
 WINDOW = 4  # attempts that the next one has in view at most: the paper's revision model was trained on so many
 

@@ -9,19 +9,18 @@ from collections.abc import Generator, Iterator, Sequence
 from dataclasses import replace
 
 from ttcli.answers import vote
-from ttcli.ballot import Ballot
 from ttcli.cost import Meter
 from ttcli.events import Drawn, Event, Outcome, Scored, Solved
-from ttcli.policy.protocol import Policy
 from ttcli.problem import Problem
+from ttcli.seams import Policy, Verifier
 from ttcli.search.beam import beam
 from ttcli.search.best_of_n import scored_by
 from ttcli.search.chains import Proposer
 from ttcli.search.dials import nearest_root
-from ttcli.search.draw import begin, conclude
 from ttcli.search.revise import Chain, draw_chains
-from ttcli.tree import Candidate, Node
-from ttcli.verifier.protocol import Verifier
+from ttcli.search.sampling import begin, conclude
+from ttcli.solution import Candidate, Node
+from ttcli.tally import Ballot
 
 _COUNT = scored_by(vote.weighted)
 

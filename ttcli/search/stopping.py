@@ -10,7 +10,7 @@ which for whole a and b is the chance that Binomial(a + b + 1, 1/2) is at most a
 
 from __future__ import annotations
 
-from ttcli.ballot import Ballot
+from ttcli.tally import Ballot
 
 CONFIDENCE = 0.95  # the paper's threshold
 

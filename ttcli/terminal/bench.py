@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from contextlib import AbstractContextManager
 from types import TracebackType
-from typing import Literal, Protocol, TextIO
+from typing import Literal, TextIO
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
@@ -14,12 +13,13 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from ttcli.ballot import Ballot
-from ttcli.bench.figures import ProblemFigures
-from ttcli.bench.runner import Begun, Done, Going, Progress
-from ttcli.bench.stats import wilson
-from ttcli.bench.task import Task
+from ttcli.bench.execute.runner import Begun, Done, Going, Progress
+from ttcli.bench.figures.problem import ProblemFigures
+from ttcli.bench.store.task import Task
 from ttcli.events import Drawn, Event, Forked, Grew, Opened, Selected, Stepped, Valued, Voted, Wrote
+from ttcli.seams import Display
+from ttcli.stats.intervals import wilson
+from ttcli.tally import Ballot
 from ttcli.terminal import words
 from ttcli.terminal.live import FRAME
 from ttcli.terminal.marks import Marks, marks_for
@@ -124,15 +124,7 @@ class _AtWork:
                 self.ballot = ballot
 
 
-class BenchDisplay(AbstractContextManager["BenchDisplay"], Protocol):
-    """Draws a bench as it goes; a context, so that the terminal is left as it was found."""
-
-    def show(self, progress: Progress) -> None:
-        """Take note of what happened, and draw it if it is time to."""
-        ...
-
-
-def bench_display(show: Show, stream: TextIO, state: BenchState) -> BenchDisplay:
+def bench_display(show: Show, stream: TextIO, state: BenchState) -> Display[Progress]:
     """The display asked for; `auto` is a live panel on a terminal and plain lines elsewhere."""
     if show == "auto" and stream.isatty():
         return LiveBench(stream, state)

@@ -12,9 +12,9 @@ from rich.console import Console, ConsoleOptions, RenderResult
 from rich.segment import Segment
 from rich.style import Style
 
+from ttcli.record.tree import ROOT, Branch, SearchTree
 from ttcli.terminal import words
 from ttcli.terminal.fit import SCORE_BAR, bar, newest
-from ttcli.terminal.growth import ROOT, Branch, SearchTree
 from ttcli.terminal.marks import Marks
 
 Line = list[Segment]

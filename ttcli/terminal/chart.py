@@ -9,9 +9,9 @@ from string import ascii_uppercase
 
 from rich.cells import cell_len
 
-from ttcli.bench.curves import Curve, curves, title, units
-from ttcli.bench.numbers import short
-from ttcli.bench.summary import Line, Summary
+from ttcli.bench.figures.curves import Curve, curves, title, units
+from ttcli.bench.figures.numbers import short
+from ttcli.bench.figures.summary import Line, Summary
 from ttcli.cost import Unit
 from ttcli.terminal.marks import UNICODE, Marks
 

@@ -1,25 +1,17 @@
-"""The seam between a run and whoever watches it."""
+"""Which display a run is shown on."""
 
 from __future__ import annotations
 
 import sys
-from contextlib import AbstractContextManager
-from typing import Literal, Protocol, TextIO
+from typing import Literal, TextIO
 
 from ttcli.events import Event
+from ttcli.seams import Display
 
 Show = Literal["auto", "tree", "lines", "none"]
 
 
-class Display(AbstractContextManager["Display"], Protocol):
-    """Draws events as they come; a context, so that the terminal is left as it was found."""
-
-    def show(self, event: Event) -> None:
-        """Take note of an event, and draw it if it is time to."""
-        ...
-
-
-def display(show: Show, stream: TextIO | None = None) -> Display:
+def display(show: Show, stream: TextIO | None = None) -> Display[Event]:
     """The display asked for; `auto` is a live tree on a terminal and plain lines elsewhere."""
     from ttcli.terminal.lines import LineDisplay, NoDisplay
 

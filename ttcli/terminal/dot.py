@@ -5,8 +5,8 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterator
 
+from ttcli.record.tree import Branch, SearchTree
 from ttcli.terminal import words
-from ttcli.terminal.growth import Branch, SearchTree
 
 _WIDTH, _LINES = 36, 4  # of the text in a box
 

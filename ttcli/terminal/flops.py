@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import groupby
 
-from ttcli.bench.flops import TRAINING, Match
-from ttcli.bench.numbers import bounds, p_value, percent, points, points_between, short
+from ttcli.bench.figures.flops import TRAINING, Match
+from ttcli.bench.figures.numbers import bounds, p_value, percent, points, points_between, short
 from ttcli.terminal.columns import Column, fitted
 from ttcli.terminal.runs import stdout_marks, stdout_width
 

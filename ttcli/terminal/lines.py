@@ -6,8 +6,8 @@ from types import TracebackType
 from typing import TextIO
 
 from ttcli.events import Began, Chose, Drawn, Event, Scored, Selected, Solved, Stepped, Valued, Voted
+from ttcli.solution import Candidate, Node
 from ttcli.terminal import words
-from ttcli.tree import Candidate, Node
 
 
 class NoDisplay:

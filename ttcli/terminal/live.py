@@ -14,13 +14,13 @@ from rich.text import Text
 from rich.tree import Tree
 
 from ttcli.events import Event, Solved
+from ttcli.solution import Candidate
 from ttcli.terminal import words
 from ttcli.terminal.branches import Lines, fitted
 from ttcli.terminal.fit import SCORE_BAR, bar, cut, newest
 from ttcli.terminal.marks import Marks, marks_for
 from ttcli.terminal.state import Growing, RunState
 from ttcli.terminal.votes import votes_table
-from ttcli.tree import Candidate
 
 FRAME = 0.1  # seconds between two frames at least
 _SHARE = 0.025  # of a processor's time, for drawing; a picture that takes longer is drawn less often

@@ -7,8 +7,8 @@ from collections.abc import Collection, Sequence
 from ttcli.allocate.difficulty import Calibration
 from ttcli.allocate.optimal import Choice
 from ttcli.allocate.profile import Profile
-from ttcli.bench.numbers import bounds, percent, points, points_between
-from ttcli.bench.stats import Interval
+from ttcli.bench.figures.numbers import bounds, percent, points, points_between
+from ttcli.stats.intervals import Interval
 from ttcli.terminal import words
 from ttcli.terminal.columns import Column, fitted, table
 from ttcli.terminal.runs import stdout_marks, stdout_width

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ttcli.bench.numbers import part
-from ttcli.bench.summary import Revisions, Summary
+from ttcli.bench.figures.numbers import part
+from ttcli.bench.figures.summary import Revisions, Summary
 from ttcli.terminal.columns import Column, table
 from ttcli.terminal.marks import UNICODE, Marks
 from ttcli.terminal.tables import WIDTH

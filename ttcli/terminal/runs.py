@@ -9,9 +9,9 @@ from datetime import datetime
 
 from rich.console import Console
 
-from ttcli.bench.compare import Pairing
-from ttcli.bench.store import Run, RunProgress
-from ttcli.bench.summary import Summary
+from ttcli.bench.figures.compare import Pairing
+from ttcli.bench.figures.summary import Summary
+from ttcli.bench.store.store import Run, RunProgress
 from ttcli.terminal import tables
 from ttcli.terminal.chart import accuracy_chart
 from ttcli.terminal.columns import Column, table

@@ -10,15 +10,15 @@ from rich.text import Text
 
 from ttcli.errors import UsageError
 from ttcli.events import Outcome
-from ttcli.recorded import Recorded, as_tree, retell
+from ttcli.record.recording import Recorded, as_tree, retell
+from ttcli.record.tree import SearchTree
+from ttcli.solution import Node
 from ttcli.terminal import words
 from ttcli.terminal.branches import Lines, whole
 from ttcli.terminal.dot import dot_lines
-from ttcli.terminal.growth import SearchTree
 from ttcli.terminal.marks import marks_for
 from ttcli.terminal.state import RunState
 from ttcli.terminal.votes import votes_table
-from ttcli.tree import Node
 
 _WIDE = 200  # columns of what is no terminal
 

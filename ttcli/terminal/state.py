@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from ttcli.ballot import Ballot
 from ttcli.cost import Cost
 from ttcli.events import (
     Began,
@@ -24,8 +23,9 @@ from ttcli.events import (
     Voted,
     Wrote,
 )
-from ttcli.terminal.growth import TAIL, SearchTree
-from ttcli.tree import Candidate
+from ttcli.record.tree import TAIL, SearchTree
+from ttcli.solution import Candidate
+from ttcli.tally import Ballot
 
 
 @dataclass(slots=True)

@@ -6,10 +6,10 @@ import textwrap
 from collections.abc import Callable, Sequence
 from itertools import groupby
 
-from ttcli.bench.compare import Pairing
-from ttcli.bench.numbers import bounds, p_value, percent, points, points_between, short, to_tell, verdict
-from ttcli.bench.stats import SIGNIFICANT, Comparison
-from ttcli.bench.summary import Line, Summary
+from ttcli.bench.figures.compare import Pairing
+from ttcli.bench.figures.numbers import bounds, p_value, percent, points, points_between, short, to_tell, verdict
+from ttcli.bench.figures.summary import Line, Summary
+from ttcli.stats.intervals import SIGNIFICANT, Comparison
 from ttcli.terminal import words
 from ttcli.terminal.columns import Column, fitted, table
 from ttcli.terminal.marks import UNICODE, Marks

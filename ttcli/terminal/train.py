@@ -9,19 +9,20 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, TextIO
 
-from ttcli.bench.numbers import bounds, p_value, percent, points, points_between, to_tell
-from ttcli.bench.runner import Progress
-from ttcli.bench.task import Task
+from ttcli.bench.execute.runner import Progress
+from ttcli.bench.figures.numbers import bounds, p_value, percent, points, points_between, to_tell
+from ttcli.bench.store.task import Task
+from ttcli.seams import Display
 from ttcli.terminal import words
-from ttcli.terminal.bench import BenchDisplay, BenchState, bench_display
+from ttcli.terminal.bench import BenchState, bench_display
 from ttcli.terminal.columns import Column, fitted, table
 from ttcli.terminal.marks import UNICODE, Marks
 from ttcli.terminal.runs import stdout_marks, stdout_width
 from ttcli.terminal.tables import WIDTH
 from ttcli.train.card import Trained
 from ttcli.train.collect import Stage
+from ttcli.train.evaluation import Judgement, Measured
 from ttcli.train.fit import FOLDS
-from ttcli.train.judgement import Judgement, Measured
 from ttcli.train.labels import Labelled
 
 _EVERY = 10.0  # seconds between two lines about the same kind of work
@@ -43,7 +44,7 @@ class TrainDisplay:
         self._state = BenchState(problems, task)
         self._clock = clock
         self._stack = ExitStack()
-        self._bench: BenchDisplay | None = None
+        self._bench: Display[Progress] | None = None
         self._told = ("", 0.0)  # what a line was written about last, and when
 
     def __enter__(self) -> TrainDisplay:

@@ -7,10 +7,10 @@ import sys
 from rich.console import Console
 from rich.text import Text
 
+from ttcli.runtime.verify import Verified
 from ttcli.terminal import words
 from ttcli.terminal.fit import SCORE_BAR, bar
 from ttcli.terminal.marks import Marks, marks_for
-from ttcli.verify import Verified
 
 _MARGIN = " " * (SCORE_BAR + 7)  # beside a step's further lines: bar, score and the spaces between
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from rich.table import Table
 from rich.text import Text
 
-from ttcli.ballot import Ballot, Vote
+from ttcli.tally import Ballot, Vote
 from ttcli.terminal.marks import Marks
 
 _BAR = 24  # cells of the longest bar, on a terminal that has the room

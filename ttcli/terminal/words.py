@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ttcli.cost import Budget, Cost, Unit
 from ttcli.events import Began, Chose, Outcome
-from ttcli.tree import Candidate, Ended
+from ttcli.solution import Candidate, Ended
 
 
 def heading(began: Began) -> str:

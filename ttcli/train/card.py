@@ -11,11 +11,11 @@ from typing import Any
 
 import numpy as np
 
-from ttcli.bench.config import RunConfig
+from ttcli.bench.store.config import RunConfig
+from ttcli.train.evaluation import Judgement, Measured, Votes
 from ttcli.train.fit import FOLDS, Trial
-from ttcli.train.judgement import Judgement, Measured, Votes
 from ttcli.train.labels import Labelled
-from ttcli.train.lesson import Lesson
+from ttcli.train.spec import Lesson
 from ttcli.verifier.head import Head, write_head
 
 

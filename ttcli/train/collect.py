@@ -10,20 +10,20 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from ttcli.bench.figures import ProblemFigures
-from ttcli.bench.runner import Progress, Runner, open_tasks
-from ttcli.bench.samples import Facts
-from ttcli.bench.states import stacked
-from ttcli.bench.store import Store
-from ttcli.bench.worker import describe, engine
+from ttcli.bench.execute.runner import Progress, Runner, open_tasks
+from ttcli.bench.execute.worker import describe, engine
+from ttcli.bench.figures.problem import ProblemFigures
+from ttcli.bench.store.samples import Facts
+from ttcli.bench.store.states import stacked
+from ttcli.bench.store.store import Store
 from ttcli.catalog.progress import Progress as Download
 from ttcli.interrupt import Interrupt
-from ttcli.solve import Workbench, workbench
-from ttcli.train.lesson import Lesson
+from ttcli.runtime.runtime import Workbench, workbench
+from ttcli.seams import Interrupted
+from ttcli.solution import Prefix
 from ttcli.train.parts import Part, begin, figures_of
 from ttcli.train.rollouts import Resuming, Start, chosen_step, roll_out
-from ttcli.tree import Prefix
-from ttcli.verifier.protocol import Interrupted
+from ttcli.train.spec import Lesson
 
 if TYPE_CHECKING:
     from ttcli.engine.branch import States
@@ -53,7 +53,7 @@ def collecting(store: Store, lesson: Lesson, interrupt: Interrupt, download: Dow
         TtcError: as `workbench` does; StoreError where another process is at work on one of the runs.
     """
     # llama.cpp: not before it is needed
-    from ttcli.policy.local import LocalPolicy
+    from ttcli.policy.local.policy import LocalPolicy
     from ttcli.verifier.states import StateReader
 
     with workbench(lesson.settings, interrupt, download, bench=(), observe=candidate_layers) as rig:

@@ -19,8 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ttcli.errors import UsageError
+from ttcli.stats.auc import Ranking
 from ttcli.train.examples import Examples
-from ttcli.train.ranking import Ranking
 from ttcli.train.recipe import RECIPES, Recipe, fit_recipes
 from ttcli.verifier.aggregate import AGGREGATIONS, Aggregation, aggregate
 from ttcli.verifier.head import Head

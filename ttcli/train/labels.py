@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ttcli.answers import is_correct
-from ttcli.bench.figures import ProblemFigures
-from ttcli.bench.store import Store
+from ttcli.bench.figures.problem import ProblemFigures
+from ttcli.bench.store.store import Store
 from ttcli.train.examples import Examples
 
 

@@ -6,20 +6,20 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
-from ttcli.bench.config import RunConfig
-from ttcli.bench.figures import ProblemFigures, load_figures
-from ttcli.bench.sample import Sample, SampleKey
-from ttcli.bench.sitting import Order
-from ttcli.bench.sitting import config_of as bench_config
-from ttcli.bench.store import Run, Store
-from ttcli.bench.task import Task
-from ttcli.bench.worker import Description
+from ttcli.bench.execute.worker import Description
+from ttcli.bench.figures.problem import ProblemFigures, load_figures
+from ttcli.bench.run import Order
+from ttcli.bench.run import config_of as bench_config
+from ttcli.bench.store.config import RunConfig
+from ttcli.bench.store.sample import Sample, SampleKey
+from ttcli.bench.store.store import Run, Store
+from ttcli.bench.store.task import Task
 from ttcli.cost import Budget
+from ttcli.data.given import Given, Solutions
 from ttcli.engine.job import split_steps
-from ttcli.policy.protocol import Extension
-from ttcli.train.given import Given, Solutions
-from ttcli.train.lesson import Lesson
-from ttcli.tree import Prefix, Step
+from ttcli.seams import Extension
+from ttcli.solution import Prefix, Step
+from ttcli.train.spec import Lesson
 
 
 class Part(NamedTuple):

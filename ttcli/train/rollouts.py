@@ -9,11 +9,11 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 
-from ttcli.bench.states import Rollout
-from ttcli.policy.protocol import Extend, Extension, Policy
+from ttcli.bench.store.states import Rollout
 from ttcli.problem import Problem
-from ttcli.search.draw import candidate
-from ttcli.tree import Ended, Prefix, Step
+from ttcli.seams import Extend, Extension, Policy
+from ttcli.search.sampling import candidate
+from ttcli.solution import Ended, Prefix, Step
 
 
 class Start(NamedTuple):

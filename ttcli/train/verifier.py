@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from ttcli.bench.store import Store
+from ttcli.bench.store.store import Store
 from ttcli.errors import UsageError
 from ttcli.train.card import Trained, make_card
 from ttcli.train.collect import Stage
+from ttcli.train.evaluation import judge
 from ttcli.train.fit import Trial, choose, fit, solution_scores, trials
-from ttcli.train.judgement import judge
 from ttcli.train.labels import label
-from ttcli.train.lesson import Lesson
 from ttcli.train.parts import Part, figures_of
 from ttcli.train.recipe import RECIPES, Recipe
+from ttcli.train.spec import Lesson
 
 
 def train_verifier(

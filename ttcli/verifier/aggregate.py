@@ -7,8 +7,8 @@ from collections.abc import Iterable, Sequence
 from typing import Literal, get_args
 
 from ttcli.errors import UsageError
-from ttcli.tree import Prefix
-from ttcli.verifier.protocol import StepScores, Verifier
+from ttcli.seams import StepScores, Verifier
+from ttcli.solution import Prefix
 
 Aggregation = Literal["last", "min", "mean", "prod"]
 AGGREGATIONS: tuple[Aggregation, ...] = get_args(Aggregation)

@@ -24,8 +24,8 @@ from pathlib import Path
 
 from ttcli.answers.extract import extract_answer
 from ttcli.errors import UsageError, VerifierError
-from ttcli.tree import Prefix
-from ttcli.verifier.protocol import Interrupted, StepScores
+from ttcli.seams import Interrupted, StepScores
+from ttcli.solution import Prefix
 
 TIMEOUT = 30.0  # seconds
 _AT_ONCE = 8

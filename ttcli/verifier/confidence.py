@@ -6,8 +6,8 @@ import math
 from collections.abc import Iterable, Sequence
 
 from ttcli.errors import BackendError
-from ttcli.tree import Prefix
-from ttcli.verifier.protocol import StepScores
+from ttcli.seams import StepScores
+from ttcli.solution import Prefix
 
 
 class Confidence:

@@ -12,7 +12,7 @@ from typing import Generic, NamedTuple, TypeVar
 
 from ttcli.engine.branch import Branch
 from ttcli.problem import Problem
-from ttcli.tree import Prefix
+from ttcli.solution import Prefix
 from ttcli.verifier.reader import Reader
 
 Value = TypeVar("Value")  # what is read at the end of a step

@@ -14,11 +14,11 @@ from ttcli.engine.branch import States
 from ttcli.engine.model import Model
 from ttcli.errors import ModelError
 from ttcli.problem import Problem
-from ttcli.tree import Prefix
+from ttcli.seams import StepScores
+from ttcli.solution import Prefix
 from ttcli.verifier.aggregate import aggregate
 from ttcli.verifier.growing import Reading
 from ttcli.verifier.head import Head
-from ttcli.verifier.protocol import StepScores
 from ttcli.verifier.states import StateReader
 
 

@@ -15,8 +15,8 @@ from ttcli.engine.model import Model
 from ttcli.engine.template import ChatTemplate
 from ttcli.errors import ModelError
 from ttcli.problem import Problem
-from ttcli.tree import Ended, Prefix
-from ttcli.verifier.protocol import StepScores
+from ttcli.seams import StepScores
+from ttcli.solution import Ended, Prefix
 from ttcli.verifier.reader import Reader, share
 
 QUESTION = "Is this solution correct? Answer with one word, Yes or No."

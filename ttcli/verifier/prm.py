@@ -10,10 +10,10 @@ from collections.abc import Callable, Hashable, Sequence
 from ttcli.engine.branch import Branch
 from ttcli.engine.model import Model
 from ttcli.problem import Problem
-from ttcli.tree import Prefix
+from ttcli.seams import StepScores
+from ttcli.solution import Prefix
 from ttcli.verifier.form import Form
 from ttcli.verifier.growing import GrowingReader, Place, Spelling
-from ttcli.verifier.protocol import StepScores
 from ttcli.verifier.reader import Reader, share
 
 

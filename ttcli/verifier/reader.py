@@ -14,7 +14,7 @@ from ttcli.engine.sampling import Row
 from ttcli.engine.scheduler import Scheduler
 from ttcli.engine.session import Aborted, Session
 from ttcli.errors import BackendError, PromptTooLong
-from ttcli.verifier.protocol import Interrupted
+from ttcli.seams import Interrupted
 
 _TOKENS = 1024  # that a text may have before the context is made anew
 _SPARE = 8  # branches besides those of one call and as many that are kept

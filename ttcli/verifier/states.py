@@ -12,7 +12,7 @@ from collections.abc import Callable, Hashable, Sequence
 from ttcli.engine.branch import Branch, States
 from ttcli.engine.model import Model
 from ttcli.problem import Problem
-from ttcli.tree import Ended, Prefix
+from ttcli.solution import Ended, Prefix
 from ttcli.verifier.growing import GrowingReader, Place, Spelling
 from ttcli.verifier.reader import Reader
 

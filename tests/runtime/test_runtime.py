@@ -1,0 +1,298 @@
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+
+import pytest
+
+from ttcli.catalog.stored import LocalModel
+from ttcli.cost import Budget, Stopped, Unit
+from ttcli.errors import ModelError, UsageError
+from ttcli.events import Began, Drawn, Event, Outcome, Scored, Solved
+from ttcli.interrupt import Interrupt
+from ttcli.policy.local.policy import LocalPolicy
+from ttcli.problem import Problem
+from ttcli.record.encode import record
+from ttcli.runtime.loader import uses
+from ttcli.runtime.runtime import workbench
+from ttcli.runtime.settings import Machine, Sampling, Settings
+from ttcli.seams import Extend, Extension
+from ttcli.verifier.spec import VerifierSpec
+
+PROBLEM = Problem("What is 2 + 2?")
+
+
+class Silent:
+    def start(self, name: str, source: str, total_bytes: int, done_bytes: int) -> None:
+        raise AssertionError("nothing is to be fetched")
+
+    def advance(self, done_bytes: int) -> None: ...
+    def note(self, message: str) -> None: ...
+    def finish(self, outcome: str) -> None: ...
+
+
+@pytest.fixture
+def script(tmp_path: Path) -> str:
+    path = tmp_path / "script.json"
+    lines = [
+        {"text": "It is\n\n\\boxed{4}", "score": 0.75, "logprob": -0.5},
+        {"text": "\\boxed{5}", "score": 0.25, "logprob": -2},
+        {"text": "who knows"},
+    ]
+    path.write_text(json.dumps({"": lines}), encoding="utf-8")
+    return f"scripted:{path}"
+
+
+def solve(settings: Settings, interrupt: Interrupt | None = None) -> tuple[Began, list[Event], Outcome]:
+    with workbench(settings, interrupt or Interrupt(), Silent()) as bench:
+        began, *events, solved = bench.solve(PROBLEM)
+    assert isinstance(began, Began)
+    assert isinstance(solved, Solved)
+    return began, events, solved.outcome
+
+
+def test_a_run_begins_with_who_solves_what_and_ends_solved(script: str) -> None:
+    began, _, outcome = solve(Settings(script, budget=Budget(8), seed=3))
+    assert began == Began(PROBLEM, "auto", "scripted", None, Budget(8), 3)
+    assert outcome.answer in {"4", "5"}
+    assert outcome.cost.seconds > 0
+
+
+@pytest.mark.parametrize("verifier", ["scripted", "confidence", "confidence:weakest"])
+def test_a_script_goes_with_every_verifier_that_needs_no_model(script: str, verifier: str) -> None:
+    began, events, _ = solve(Settings(script, verifier_name=verifier, budget=Budget(6)))
+    assert (began.method, began.verifier) == ("best-of-n", verifier)
+    answered = [event for event in events if isinstance(event, Drawn) and event.candidate.answer is not None]
+    assert len([event for event in events if isinstance(event, Scored)]) == len(answered) > 0
+
+
+def test_a_script_cannot_judge(script: str) -> None:
+    with pytest.raises(UsageError, match="cannot judge"):
+        solve(Settings(script, verifier_name="judge"))
+
+
+def test_a_script_that_is_not_there_is_said_before_the_run() -> None:
+    with pytest.raises(ModelError, match="cannot read the script"):
+        solve(Settings("scripted:nowhere.json"))
+
+
+def test_an_interrupt_before_the_first_token_leaves_nothing_to_vote_on(script: str) -> None:
+    interrupt = Interrupt()
+    interrupt.request()
+    _, _, outcome = solve(Settings(script), interrupt)
+    assert (outcome.answer, outcome.candidates, outcome.stopped) == (None, (), Stopped.INTERRUPT)
+
+
+def test_a_deadline_is_a_budget_and_no_interrupt(script: str) -> None:
+    settings = Settings(
+        script, method_name="majority", budget=Budget(0.05, Unit.SECONDS), sampling=Sampling(max_tokens=4)
+    )
+    _, _, outcome = solve(settings)
+    assert outcome.stopped is not Stopped.INTERRUPT
+    assert outcome.candidates
+    assert outcome.cost.seconds < 1
+
+
+KEYS = [
+    "version", "ttc", "problem", "answer", "support", "method", "model", "verifier", "budget", "seed", "stopped",
+    "winner", "votes", "no_answer", "candidates", "tree", "chose", "cost",
+]  # fmt: skip
+
+
+def test_the_record_has_stable_keys_and_survives_json(script: str) -> None:
+    began, _, outcome = solve(
+        Settings(script, method_name="best-of-n", verifier_name="scripted", budget=Budget(9), seed=2)
+    )
+    told = record(began, outcome)
+    assert list(told) == KEYS
+    again = json.loads(json.dumps(told))
+    assert again == {**told, "candidates": again["candidates"], "votes": again["votes"], "tree": []}
+    assert again["version"] == 1
+    assert again["answer"] == again["votes"][0]["answer"] == again["candidates"][again["winner"]]["answer"]
+    assert again["no_answer"] + sum(len(vote["members"]) for vote in again["votes"]) == len(again["candidates"]) == 9
+    assert set(again["candidates"][0]) == {
+        "index", "text", "answer", "ended", "tokens", "logprob", "score", "step_scores", "node",
+            "chain", "attempt",
+    }  # fmt: skip
+    assert set(again["votes"][0]) == {"answer", "members", "weight", "best"}
+    assert again["cost"]["tokens"] == sum(again["cost"][f"{who}_tokens"] for who in ("prompt", "policy", "verifier"))
+    assert set(again["cost"]) == {*(field.name for field in dataclasses.fields(outcome.cost)), "tokens"}
+
+
+def test_the_record_of_a_search_has_its_tree(script: str) -> None:
+    settings = Settings(script, method_name="beam:m=2,n=4", verifier_name="scripted", budget=Budget(4), seed=2)
+    began, _, outcome = solve(settings)
+    told = json.loads(json.dumps(record(began, outcome)))
+    assert (told["method"], told["verifier"]) == ("beam:m=2,n=4", "scripted")
+    numbers = [node["number"] for node in told["tree"]]
+    assert numbers == [*range(1, len(numbers) + 1)]
+    assert set(told["tree"][0]) == {
+        "number", "parent", "text", "tokens", "logprob", "ended", "score", "pruned", "rollout",
+    }  # fmt: skip
+    assert {candidate["node"] for candidate in told["candidates"]} <= set(numbers)
+    assert sum(node["tokens"] for node in told["tree"]) == told["cost"]["policy_tokens"]
+
+
+def test_a_search_with_a_verifier_of_finished_solutions_is_refused_before_it_begins(script: str) -> None:
+    with workbench(Settings(script, method_name="beam", verifier_name="scripted"), Interrupt(), Silent()) as bench:
+        bench.verifiers["scripted"].partial = False
+        with pytest.raises(UsageError, match="beam asks for a score after every step"):
+            next(bench.solve(PROBLEM))
+
+
+def test_the_record_of_a_run_without_an_answer_says_null(tmp_path: Path) -> None:
+    path = tmp_path / "script.json"
+    path.write_text('{"": [{"text": "who knows"}]}', encoding="utf-8")
+    began, _, outcome = solve(Settings(f"scripted:{path}", budget=Budget(2)))
+    told = record(began, outcome)
+    assert (told["answer"], told["winner"], told["votes"], told["no_answer"], told["support"]) == (None, None, [], 2, 0)
+
+
+def test_a_search_gets_room_for_the_prefixes_it_holds(small_model_path: Path) -> None:
+    settings = Settings(
+        str(small_model_path),
+        method_name="beam",
+        verifier_name="confidence",
+        budget=Budget(8),
+        machine=Machine(width=4),
+    )
+    with workbench(settings, Interrupt(), Silent()) as rig:
+        assert isinstance(rig.policy, LocalPolicy)
+        rig.policy.start(PROBLEM)
+        assert rig.policy.scheduler.session.sequences > 4 + 2 * 8
+
+
+def test_steps_carry_the_states_of_the_layers_asked_for(small_model_path: Path) -> None:
+    settings = Settings(str(small_model_path), sampling=Sampling(max_tokens=4))
+    with workbench(settings, Interrupt(), Silent(), bench=[], observe=lambda layers: [layers // 2]) as rig:
+        root = rig.policy.start(PROBLEM)
+        happenings = [each for some in rig.policy.extend([Extend(root, (0, 0))]) for each in some]
+    [drawn] = [each for each in happenings if isinstance(each, Extension)]
+    assert [list(step.states) for step in drawn.prefix.steps] == [[15]] * len(drawn.prefix.steps)
+
+
+def test_a_command_scores_what_a_script_draws(script: str) -> None:
+    settings = Settings(script, verifier_name="command:sh -c 'test \"$TTC_ANSWER\" = 4'", budget=Budget(6))
+    _, _, outcome = solve(settings)
+    scores = {each.answer: each.score for each in outcome.candidates}
+    assert (outcome.answer, scores.get("4"), scores.get("5", 0.0), scores.get(None)) == ("4", 1.0, 0.0, None)
+
+
+def test_the_score_of_the_whole_is_made_of_the_steps_as_one_likes(script: str) -> None:
+    for how in (None, "prod"):
+        settings = Settings(script, verifier_name="scripted", budget=Budget(6), aggregate=how)
+        began, _, outcome = solve(settings)
+        assert began.verifier == ("scripted" if how is None else "scripted (prod)")
+        (score,) = {each.score for each in outcome.candidates if each.answer == "4"}
+        assert score == pytest.approx(0.75 if how is None else 0.75**2)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"verifier_name": "command:true"}, "command:true gives one score for the whole"),
+        ({"verifier_name": "judge:x.gguf"}, "judge:x.gguf gives one score for the whole"),
+        ({"method_name": "majority"}, "nothing is scored here"),
+    ],
+)
+def test_there_must_be_scores_of_steps_to_aggregate(script: str, settings: dict[str, str], message: str) -> None:
+    with pytest.raises(UsageError, match=message) as caught:
+        solve(Settings(script, aggregate="min", **settings))  # type: ignore[arg-type]
+    assert caught.value.hint == "leave out --aggregate"
+
+
+def test_scores_are_filed_under_what_made_them(script: str, tmp_path: Path) -> None:
+    check = tmp_path / "check.sh"
+    check.write_text("#!/bin/sh\n", encoding="utf-8")
+    check.chmod(0o755)
+
+    def keys(**more: str) -> list[str]:
+        with workbench(Settings(script, **more), Interrupt(), Silent(), bench=[]) as bench:  # type: ignore[arg-type]
+            return [bench.verifier_key(name) for name in ("confidence", "scripted", f"command:{check}")]
+
+    first = keys()
+    assert first[0] == "confidence"
+    assert first == keys()
+    check.write_text("#!/bin/sh\nexit 1\n", encoding="utf-8")
+    second = keys()
+    assert [old == new for old, new in zip(first, second, strict=True)] == [True, True, False]
+
+
+def test_scores_of_another_aggregation_are_filed_apart(script: str) -> None:
+    specs = [VerifierSpec.parse("confidence")]
+    with workbench(Settings(script, aggregate="min"), Interrupt(), Silent(), bench=specs) as bench:
+        assert bench.verifier_key("confidence") == "confidence min"
+
+
+def test_a_model_that_nothing_describes_is_no_process_reward_model(script: str, tmp_path: Path) -> None:
+    (tmp_path / "plain.gguf").write_bytes(b"GGUF")
+    with pytest.raises(ModelError, match="not known to be a process reward model") as caught:
+        solve(Settings(script, verifier_name=f"prm:{tmp_path / 'plain.gguf'}"))
+    assert str(tmp_path / "plain.toml") in (caught.value.hint or "")
+    assert "[verifier]" in (caught.value.hint or "")
+
+
+def test_a_process_reward_model_is_described_beside_it(small_model_path: Path, script: str, tmp_path: Path) -> None:
+    (tmp_path / "prm.gguf").symlink_to(small_model_path)
+    toml = '[verifier]\nkind = "prm"\nform = "step-turn"\ngood = "+"\nbad = "-"\n'
+    (tmp_path / "prm.toml").write_text(toml, encoding="utf-8")
+    name = f"prm:{tmp_path / 'prm.gguf'}"
+    began, _, outcome = solve(Settings(script, verifier_name=name, budget=Budget(2), offline=True))
+    assert began.verifier == "prm:prm"
+    assert outcome.cost.verifier_tokens > 0
+    for each in outcome.candidates:
+        assert each.score is None or each.score == each.step_scores[-1]
+    with workbench(Settings(script, verifier_name=name, offline=True), Interrupt(), Silent()) as bench:
+        key = bench.verifier_key(name)
+    (tmp_path / "prm.toml").write_text(toml.replace('good = "+"', 'good = "="'), encoding="utf-8")
+    with workbench(Settings(script, verifier_name=name, offline=True), Interrupt(), Silent()) as bench:
+        assert bench.verifier_key(name) != key
+
+
+def test_a_model_says_what_it_can_verify_by(small_model_path: Path, tmp_path: Path) -> None:
+    path = tmp_path / "prm.gguf"
+    path.symlink_to(small_model_path)
+    local = LocalModel(path, None, "prm")
+    told = uses(local)
+    assert (told["judge"], told["prm"]) == ("yes", "no: nothing describes it")
+    assert "layers 0 to 28" in told["head"]
+    toml = '[verifier]\nkind = "prm"\nform = "step-turn"\ngood = "+"\nbad = "-"\n'
+    (tmp_path / "prm.toml").write_text(toml, encoding="utf-8")
+    assert uses(local)["prm"] == "yes: step-turn"
+    (tmp_path / "prm.toml").write_text(toml.replace('good = "+"', 'good = "not one token"'), encoding="utf-8")
+    assert uses(local)["prm"].startswith("no: prm.gguf writes the label 'not one token' as ")
+
+
+def test_a_reviser_draws_the_revisions_of_the_models_own_weights(small_model_path: Path, tmp_path: Path) -> None:
+    from engine.adapters import write_adapter
+
+    model, seen = str(small_model_path), {}
+    zero, lora = (write_adapter(tmp_path / f"{scale}.gguf", scale=scale) for scale in (0.0, 2.0))
+    for name, reviser in {"none": None, "zero": str(zero), "lora": str(lora)}.items():
+        settings = Settings(
+            model,
+            method_name="revise:ratio=4",
+            budget=Budget(4),
+            sampling=Sampling(temperature=0, max_tokens=24),
+            reviser=reviser,
+        )
+        with workbench(settings, Interrupt(), Silent()) as bench:
+            *_, last = bench.solve(PROBLEM)
+            assert isinstance(last, Solved)
+            assert (bench.revisions["reviser"] is None) == (reviser is None)
+            assert "reviser" not in bench.recipe
+            seen[name] = ([each.text for each in last.outcome.candidates], bench.recipe, bench.revisions)
+    assert len({texts[0] for texts, _, _ in seen.values()}) == 1
+    assert seen["lora"][0][1:] != seen["zero"][0][1:]
+    assert seen["none"][1] == seen["zero"][1] == seen["lora"][1]
+    assert seen["zero"][2] != seen["lora"][2]
+
+
+def test_what_is_no_reviser_is_said_before_the_run(small_model_path: Path, tmp_path: Path) -> None:
+    (tmp_path / "text.gguf").write_text("hello, this is text")
+    for reviser in (tmp_path / "missing.gguf", tmp_path / "text.gguf", small_model_path):
+        settings = Settings(str(small_model_path), method_name="revise", reviser=str(reviser))
+        with pytest.raises(ModelError) as caught, workbench(settings, Interrupt(), Silent()):
+            pass
+        assert caught.value.hint

@@ -1,0 +1,1 @@
+"""Problems spread over the workers of a Ray cluster."""

@@ -1,0 +1,281 @@
+"""Problems spread over the workers of a Ray cluster: what a worker had in hand when it died, the others do.
+
+Workers only draw and score. What comes of it goes to the one process that has the store, as records: a worker is asked
+for them again and again, and answers when it has some. It always has one problem more than it works on, so that its
+batch need not wait for the driver.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import fields, replace
+
+from ttcli import __version__
+from ttcli.bench.cluster.connection import Place, places
+from ttcli.bench.cluster.hand import Hand
+from ttcli.bench.execute.worker import Description, Note, Over, Reply, Taken, Worker
+from ttcli.bench.store.task import Record, Work
+from ttcli.errors import BackendError, TtcError, UsageError
+from ttcli.interrupt import Interrupt
+from ttcli.problem import Problem
+from ttcli.runtime.settings import Settings
+from ttcli.seams import Load
+from ttcli.search.method import NO_DEMAND, Demand
+from ttcli.verifier.spec import VerifierSpec
+
+WAIT = 0.1  # seconds between two looks at the interrupt
+GRACE = 2.0  # seconds for the workers to end, after Ctrl-C
+ROOM = 60.0  # seconds for the process of a worker to start
+_THREADS = 4  # of an actor: `live`, `take`, and two for what is short
+
+
+@contextmanager
+def cluster(
+    address: str,
+    settings: Settings,
+    verifiers: Sequence[VerifierSpec],
+    interrupt: Interrupt,
+    notice: Callable[[str], None],
+    *,
+    demand: Demand = NO_DEMAND,
+) -> Iterator[Cluster]:
+    """Workers on the Ray cluster at an address, loaded and alike; see `places` for what an address means.
+
+    `notice`: hears what is worth a line, such as the death of a worker.
+    `demand`: see `workbench`.
+
+    Raises:
+        UsageError, BackendError: as `places`; workers that are not alike; no worker could start.
+        TtcError: as `workbench` does, in a worker.
+    """
+    with places(address, threads=settings.machine.threads) as found:
+        crew = Cluster(found, settings, verifiers, interrupt, notice, demand)
+        try:
+            crew.wait()
+            yield crew
+        finally:
+            crew.close()
+
+
+class Cluster:
+    """A crew of workers."""
+
+    def __init__(
+        self,
+        found: Sequence[Place],
+        settings: Settings,
+        verifiers: Sequence[VerifierSpec],
+        interrupt: Interrupt,
+        notice: Callable[[str], None],
+        demand: Demand,
+    ) -> None:
+        self._interrupt = interrupt
+        self._notice = notice
+        self._hands = [_employ(place, settings, verifiers, demand) for place in found]
+        self._asked = {hand.actor.take.remote(): hand for hand in self._hands}
+        self._returned: deque[Work] = deque()  # from workers that died
+        self._descriptions: list[Description] = []
+        self._room = 0  # places in all the decodes so far
+        self._rows = 0
+
+    @property
+    def description(self) -> Description:
+        """What the workers say of themselves, with the width of all of them."""
+        return replace(self._descriptions[0], width=self.width)
+
+    @property
+    def width(self) -> int:
+        """Texts that grow at once at most, in all workers."""
+        return sum(each.width for each in self._descriptions)
+
+    @property
+    def load(self) -> Load:
+        """How full the batches were, as if all workers decoded together; stays at nothing where they cannot tell."""
+        return Load(self._room // self.width, self._rows)
+
+    @property
+    def layers(self) -> tuple[int, ...]:
+        """Whose hidden states the verifiers of the workers read off the steps of samples."""
+        return self._descriptions[0].layers
+
+    @property
+    def pids(self) -> dict[str, int]:
+        """The processes of the workers that are alive, by name."""
+        return {hand.name: hand.pid for hand in self._hands}
+
+    def wait(self) -> None:
+        """Until all workers have loaded their models.
+
+        Raises:
+            UsageError: they are not alike.
+            BackendError: none could start.
+        """
+        self._greet()
+        while any(hand.description is None for hand in self._hands):
+            for _ in self._hear():
+                pass
+        self._descriptions = [hand.description for hand in self._hands if hand.description]
+        for hand in self._hands:
+            if hand.description:
+                _check_alike(self._hands[0].name, self._descriptions[0], hand.name, hand.description)
+
+    def expect(self, problems: Sequence[Problem]) -> None:
+        """Let the workers have room for the longest of these problems."""
+        import ray
+
+        told = ray.put(tuple(problems))
+        for hand in self._hands:
+            hand.actor.expect.remote(told)
+
+    def run(self, works: Iterable[Work | None]) -> Iterator[Record]:
+        """What comes of the works, as it comes; ends early, with nothing half-done, when the interrupt is requested.
+
+        Raises:
+            BackendError: no worker is left.
+        """
+        source = iter(works)
+        while not self._interrupt.requested:
+            for hand in sorted(self._hands, key=lambda hand: len(hand.open)):
+                if hand.hungry and (work := self._returned.popleft() if self._returned else next(source, None)):
+                    hand.give(work)
+            if not any(hand.open for hand in self._hands):
+                return
+            yield from self._hear()
+        for hand in self._hands:
+            hand.actor.stop.remote()
+        until = time.monotonic() + GRACE
+        while self._hands and time.monotonic() < until:
+            yield from self._hear()
+
+    def close(self) -> None:
+        """End the workers."""
+        import ray
+
+        for hand in self._hands:
+            ray.kill(hand.actor)
+        self._hands.clear()
+
+    def _greet(self) -> None:
+        """Learn which workers have a process; do without the others."""
+        import ray
+
+        pids = {hand.actor.pid.remote(): hand for hand in self._hands}
+        _, missing = ray.wait([*pids], num_returns=len(pids), timeout=ROOM)
+        for pid, hand in pids.items():
+            if pid in missing:
+                self._lose(hand, BackendError(f"{hand.name} has no room for a worker", hint="ray status"))
+            else:
+                try:
+                    hand.pid = ray.get(pid)
+                except ray.exceptions.RayError as error:
+                    self._lose(hand, _death(hand, error))
+
+    def _hear(self) -> Iterator[Record]:
+        """Records of the next worker that has something to tell, if one has soon."""
+        import ray
+
+        ready, _ = ray.wait([*self._asked], timeout=WAIT)
+        for answer in ready:
+            hand = self._asked.pop(answer)
+            try:
+                reply: Reply = ray.get(answer)
+            except ray.exceptions.RayTaskError:
+                raise
+            except ray.exceptions.RayError as error:  # the process, its node, or what it said last is lost
+                self._lose(hand, _death(hand, error))
+            else:
+                yield from self._read(hand, reply)
+
+    def _read(self, hand: Hand, reply: Reply) -> Iterator[Record]:
+        over = False
+        for message in reply.messages:
+            match message:
+                case Description():
+                    hand.description = message
+                case Note(text):
+                    self._notice(f"{hand.name}: {text}")
+                case Taken():
+                    hand.waiting -= 1
+                case Over():
+                    over = True
+                case _:
+                    hand.hear(message)
+                    yield message
+        self._measure(hand, reply.load)
+        if over:
+            self._part(hand)
+        else:
+            self._asked[hand.actor.take.remote()] = hand
+
+    def _measure(self, hand: Hand, load: Load | None) -> None:
+        if load is None or hand.description is None:
+            return
+        before = hand.load if load.decodes >= hand.load.decodes else Load()  # else its context was replaced
+        self._room += (load.decodes - before.decodes) * hand.description.width
+        self._rows += load.rows - before.rows
+        hand.load = load
+
+    def _part(self, hand: Hand) -> None:
+        """Take leave of a worker that has stopped, and hear what went wrong if anything did."""
+        import ray
+
+        try:
+            ray.get(hand.life)
+        except ray.exceptions.RayTaskError as error:
+            if isinstance(error.cause, BackendError) and hand.description is not None:
+                self._lose(hand, error.cause)
+            elif isinstance(error.cause, TtcError):
+                raise error.cause from None
+            else:
+                raise
+        except ray.exceptions.RayError as error:
+            self._lose(hand, _death(hand, error))
+        else:
+            self._hands.remove(hand)
+
+    def _lose(self, hand: Hand, reason: BackendError) -> None:
+        """Do without a worker; what it had in hand is done first by the others."""
+        import ray
+
+        self._hands.remove(hand)
+        self._asked = {answer: other for answer, other in self._asked.items() if other is not hand}
+        ray.kill(hand.actor)
+        self._returned.extendleft(each.left for each in reversed(hand.open.values()))
+        if self._interrupt.requested:
+            return
+        if not self._hands:
+            raise BackendError(f"{reason}, and no worker is left", hint=reason.hint)
+        others = "the other does" if len(self._hands) == 1 else "the others do"
+        self._notice(f"{reason}; {others} its problems")
+
+
+def _employ(place: Place, settings: Settings, verifiers: Sequence[VerifierSpec], demand: Demand) -> Hand:
+    import ray
+
+    settings = replace(settings, machine=replace(settings.machine, threads=place.threads))
+    options = {**place.options, "max_concurrency": _THREADS}
+    actor = ray.remote(Worker).options(**options).remote(settings, tuple(verifiers), demand)
+    return Hand(place.name, actor, actor.live.remote())
+
+
+def _death(hand: Hand, error: Exception) -> BackendError:
+    """What Ray says of a dead actor, in a line."""
+    if "No module named 'ttcli" in str(error):
+        return BackendError(f"{hand.name} has no ttcli", hint=f"pip install ttcli=={__version__}, on every node")
+    return BackendError(f"{hand.name} died", hint="fewer workers need less memory; `ray status` tells of a cluster")
+
+
+def _check_alike(name: str, one: Description, other_name: str, other: Description) -> None:
+    for each in fields(Description):
+        first, second = getattr(one, each.name), getattr(other, each.name)
+        if each.name != "width" and first != second:
+            values = f": {first} and {second}" if isinstance(first, str) else ""
+            raise UsageError(
+                f"{name} and {other_name} differ in {each.name}{values}",
+                hint="the same ttc and the same model on every node",
+            )
+    if other.ttc != __version__:
+        raise UsageError(f"{other_name} has ttc {other.ttc}, this is {__version__}", hint="the same ttc on every node")

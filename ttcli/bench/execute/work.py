@@ -1,0 +1,184 @@
+"""Problems interleaved in one engine: the texts of all that are open share the decodes, so the batch stays full."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Protocol
+
+from ttcli.bench.execute.pool import Flight, Pool, PooledPolicy, PooledVerifier
+from ttcli.bench.store.task import Failed, Finished, Happened, News, Record, Task, Work
+from ttcli.cost import Meter, Stopped, Unit
+from ttcli.errors import BackendError, TtcError, UsageError
+from ttcli.events import Solved, Spent
+from ttcli.interrupt import Interrupt
+from ttcli.problem import Problem
+from ttcli.seams import Load, Policy, Verifier
+from ttcli.search.method import Adviser
+from ttcli.search.methods import parse_method
+
+ATTEMPTS = 2  # at a task, before it counts as failed
+_PATIENCE = 3  # failures of the engine or a server in a row, before the bench gives up rather than fail every problem
+
+
+_Turns = Generator[Record | None, None, None]  # None: a decode has been had, now it is another problem's turn
+
+
+class Rig(Protocol):
+    """What a bench works with: `solve.Workbench` is one."""
+
+    policy: Policy
+    interrupt: Interrupt
+
+    @property
+    def layers(self) -> Sequence[int]:
+        """Of the policy's model: those whose hidden states the verifiers read."""
+        ...
+
+    @property
+    def verifiers(self) -> Mapping[str, Verifier]:
+        """By what the user called them."""
+        ...
+
+    @property
+    def adviser(self) -> Adviser | None:
+        """What auto asks; None: nobody."""
+        ...
+
+
+class Engine:
+    """Works through problems.
+
+    Args:
+        temperature: of the policy's own sampler.
+        max_tokens: of one solution.
+    """
+
+    def __init__(self, rig: Rig, *, seed: int, temperature: float, max_tokens: int) -> None:
+        self._rig = rig
+        self._seed = seed
+        self._temperature = temperature
+        self._max_tokens = max_tokens
+        self._flight = Flight()
+        self._failures = 0  # in a row
+
+    @property
+    def width(self) -> int:
+        """Texts that grow at once at most."""
+        return self._rig.policy.width
+
+    @property
+    def load(self) -> Load | None:
+        """How full the batches were."""
+        return self._rig.policy.load
+
+    @property
+    def layers(self) -> Sequence[int]:
+        """Whose hidden states its verifiers read off the steps of samples."""
+        return self._rig.layers
+
+    def expect(self, problems: Sequence[Problem]) -> None:
+        """Have room for the longest of these problems."""
+        self._rig.policy.expect(problems)
+
+    def run(self, works: Iterable[Work | None]) -> Iterator[Record]:
+        """What comes of the works, as it comes; ends early, with nothing half-done, when the interrupt is requested.
+
+        The next problem is opened when those that are open leave places in the batch, and room in the context. None
+        from the works means "none now, ask again after the next turn", and ends the call when no problem is open. No
+        clock decides anything: the same works give the same records.
+
+        Raises:
+            BackendError: the engine or the server failed again and again.
+            UsageError: a method cannot work with its verifier.
+        """
+        policy, waiting, active = self._rig.policy, iter(works), deque[_Turns]()
+        alone = False  # a budget in seconds is for one problem at a time
+        try:
+            while not self._rig.interrupt.requested:
+                places = not alone and self._flight.under_way < policy.width
+                if not active or (places and policy.holds(len(active) + 1)):
+                    work = next(waiting, None)
+                    if work is not None:
+                        alone = any(task.budget.unit is Unit.SECONDS for task in work.tasks)
+                        while alone and active and not self._rig.interrupt.requested:
+                            yield from self._round(active)
+                        active.append(self._solve(work))
+                        yield from self._turn(active, active[-1])
+                        continue
+                if not active:
+                    return
+                yield from self._round(active)
+        finally:
+            for problem in active:
+                problem.close()
+
+    def _round(self, active: deque[_Turns]) -> Iterator[Record]:
+        """A turn for every problem."""
+        for problem in list(active):
+            yield from self._turn(active, problem)
+
+    def _turn(self, active: deque[_Turns], problem: _Turns) -> Iterator[Record]:
+        """Let one problem go on until it has had a decode, or is done."""
+        for record in problem:
+            if record is None:
+                return
+            yield record
+            if self._rig.interrupt.requested:
+                return
+        active.remove(problem)
+
+    def _solve(self, work: Work) -> _Turns:
+        """The tasks of a problem one after the other; None after each decode."""
+        pool = Pool.of(work.samples, work.ratings)
+        for task in work.tasks:
+            for attempt in range(1, ATTEMPTS + 1):
+                try:
+                    yield from self._attempt(work, task, pool)
+                except UsageError:
+                    raise  # it would be the same with every problem
+                except TtcError as error:
+                    if attempt == ATTEMPTS:
+                        self._count_failure(error)
+                        yield Failed(work.position, task, str(error))
+                else:
+                    break
+
+    def _count_failure(self, error: TtcError) -> None:
+        self._failures = self._failures + 1 if isinstance(error, BackendError) else 0
+        if self._failures >= _PATIENCE:
+            raise error
+
+    def _attempt(self, work: Work, task: Task, pool: Pool) -> Iterator[Record | None]:
+        rig, timed = self._rig, task.budget.unit is Unit.SECONDS
+        method = parse_method(task.method)
+        # known solutions come all at once and whole: where tokens or seconds are the budget, others would fit into it,
+        # and what grows step by step is no sample, even if it reads like one
+        known = pool if task.budget.unit is Unit.GENERATIONS and not method.stepwise else Pool()
+        policy = PooledPolicy(rig.policy, known, self._flight, temperature=self._temperature)
+        verifier = PooledVerifier(rig.verifiers[task.verifier], known, task.verifier) if task.verifier else None
+        meter = Meter(task.budget, max_tokens=self._max_tokens, interrupted=lambda: rig.interrupt.requested)
+        if timed:
+            rig.interrupt.after(task.budget.amount)
+        try:
+            for event in method.run(work.problem, policy, verifier, meter, seed=self._seed, adviser=rig.adviser):
+                if not timed:  # the few that grew there had the machine to themselves: their seconds are no usual ones
+                    yield from (News(work.position, each) for each in known.news)
+                known.news.clear()
+                if isinstance(event, Solved):
+                    if event.outcome.stopped is not Stopped.INTERRUPT:
+                        self._failures = 0
+                        seconds = policy.seconds + (verifier.seconds if verifier else 0.0)
+                        yield _finished(work, task, event, meter.seconds if timed else seconds)
+                    return
+                yield Happened(work.position, task, event)
+                if isinstance(event, Spent):
+                    yield None
+        finally:
+            rig.interrupt.lift()
+
+
+def _finished(work: Work, task: Task, event: Solved, seconds: float) -> Finished:
+    cost = replace(event.outcome.cost, seconds=seconds)
+    return Finished(work.position, task, replace(event.outcome, cost=cost))

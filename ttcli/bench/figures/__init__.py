@@ -1,0 +1,1 @@
+"""What runs come to: outcomes problem by problem, and their summaries."""

@@ -1,0 +1,237 @@
+"""What one problem of a run says: right or wrong, and at what cost, for every method and number of samples."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import groupby
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ttcli.answers import CHECKER, is_correct, majority
+from ttcli.bench.figures.revisions import Attempt, attempts_of
+from ttcli.bench.store.config import RunConfig
+from ttcli.bench.store.samples import Facts, Score
+from ttcli.bench.store.store import Run, Store
+from ttcli.bench.store.task import Task
+from ttcli.data.dataset import Row
+from ttcli.search.methods import parse_method
+from ttcli.solution import Candidate, Ended
+from ttcli.stats.subsets import GradedSamples, random_pick, subset_limit, subset_vote
+
+
+class Spending(NamedTuple):
+    """A cost, in the mean over what could have been drawn."""
+
+    generations: float = 0.0
+    prompt_tokens: float = 0.0
+    policy_tokens: float = 0.0
+    verifier_tokens: float = 0.0
+    shared_tokens: float = 0.0  # that a method without shared cells would have decoded besides
+    flops: float = 0.0  # 2 x parameters x tokens; without the policy's where its parameters are not known
+    seconds: float = 0.0  # of the machine
+
+    @property
+    def tokens(self) -> float:
+        """All tokens that went through a model."""
+        return self.prompt_tokens + self.policy_tokens + self.verifier_tokens
+
+
+class Figure(NamedTuple):
+    """A method on a problem."""
+
+    accuracy: float  # in [0, 1]: over all subsets where it is a vote, else 0 or 1
+    right: bool  # in the run as it was
+    spending: Spending
+
+
+@dataclass(frozen=True, slots=True)
+class Ratings:
+    """A verifier's opinions of the samples; arrays have the shape (N,)."""
+
+    scores: NDArray[np.float64]  # in [0, 1]; nan: not scored
+    samples: GradedSamples | None  # with these scores; None: there are none
+    complete: int  # so many of the first samples it was asked for a score, be it in vain, or they had no answer
+    tokens: int  # in all
+    seconds: float  # in all
+
+
+class Drawn(NamedTuple):
+    """What all samples of a problem took."""
+
+    tokens: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """What a method came to that is no vote over independent samples."""
+
+    answer: str | None
+    right: bool
+    spending: Spending
+    attempts: tuple[Attempt, ...] = ()  # of its chains of revisions; (): it revises nothing
+    chose: str | None = None  # the method that it chose; None: it is one that does not choose
+
+
+@dataclass(frozen=True, slots=True)
+class ProblemFigures:
+    """A problem of a run with all that is known of it."""
+
+    position: int
+    row: Row
+    config: RunConfig
+    facts: tuple[Facts, ...]  # of its independent samples, by number; no number left out
+    drawn: Drawn  # by all of them
+    samples: GradedSamples | None  # None: there are none
+    ratings: Mapping[str, Ratings]  # by what the user called the verifier
+    settled: Mapping[str, Settled]  # by task
+    failed: Mapping[str, str]  # task -> why
+    subsets: int  # of its samples that are counted at most, for n of them
+    _votes: dict[Task, Figure | None] = field(default_factory=dict, init=False, repr=False, compare=False)
+
+    def figure(self, task: Task) -> Figure | None:
+        """A method's figure; None while it is not done. A failure counts as wrong."""
+        if task.pooled:
+            if task not in self._votes:  # every table and group asks for it
+                self._votes[task] = self._vote(task)
+            drawn = self._votes[task]
+            # a failure while many were drawn leaves the figures of fewer as they are
+            return drawn or (Figure(0.0, False, Spending()) if self._failed_vote(task) else None)
+        if task.key in self.failed:
+            return Figure(0.0, False, Spending())
+        settled = self.settled.get(task.key)
+        return Figure(float(settled.right), settled.right, settled.spending) if settled else None
+
+    def spending(self, n: int, verifier: str = "") -> Spending:
+        """What n samples cost, and their ratings where a verifier is named."""
+        prompt = self.facts[0].prompt_tokens
+        per_sample = n / len(self.facts)
+        rated = self.ratings.get(verifier)
+        policy = per_sample * self.drawn.tokens
+        scoring = per_sample * rated.tokens if rated else 0.0
+        parameters = self.config.verifiers[verifier].parameters if rated else 0
+        return Spending(
+            generations=n,
+            prompt_tokens=prompt,
+            policy_tokens=policy,
+            verifier_tokens=scoring,
+            shared_tokens=(n - 1) * prompt,
+            flops=2.0 * (self.config.parameters * (prompt + policy) + parameters * scoring),
+            seconds=per_sample * (self.drawn.seconds + (rated.seconds if rated else 0.0)),
+        )
+
+    def rated(self, verifier: str, n: int) -> bool:
+        """Whether the verifier was asked for a score of those of the first n samples that have an answer."""
+        return not verifier or self.ratings[verifier].complete >= n
+
+    def _vote(self, task: Task) -> Figure | None:
+        n = int(task.budget.amount)
+        samples, rule = self.samples, parse_method(task.method).vote
+        if samples is None or rule is None or len(samples) < n or not self.rated(task.verifier, n):
+            return None
+        if task.verifier:
+            samples = self.ratings[task.verifier].samples or samples
+        if n == 1:  # a vote of one is that one
+            accuracy, right = random_pick(samples), bool(samples.correct[0])
+        else:
+            accuracy, right = subset_vote(samples, n, rule, seed=self.config.seed, subsets=self.subsets)
+        return Figure(accuracy, right, self.spending(n, task.verifier))
+
+    def _failed_vote(self, task: Task) -> bool:
+        """Whether drawing, or scoring with the task's verifier, failed."""
+        pooled = {other.key: other for other in self.config.tasks if other.pooled}
+        return any(key in pooled and pooled[key].verifier in ("", task.verifier) for key in self.failed)
+
+
+def load_figures(store: Store, run: Run, *, position: int | None = None) -> list[ProblemFigures]:
+    """The problems of a run, or one of them, from the store alone."""
+    known = store.verdicts.all()  # the checker may know more: votes on the way asked it too
+    CHECKER.remember(known)
+    config = run.config
+    facts, scores = store.samples(config).facts(
+        run.id, config.temperature, config.seed, config.depth, position=position
+    )
+    by_position = {at: [*group] for at, group in groupby(facts, key=lambda each: each.position)}
+    by_sample: dict[int, list[Score]] = {}
+    for score in scores:
+        by_sample.setdefault(score.sample, []).append(score)
+    settled: dict[int, dict[str, Settled]] = {}
+    failed: dict[int, dict[str, str]] = {}
+    rows = store.rows(run)
+    subsets = subset_limit(len(rows))
+    for result in store.results(run):
+        if result.error is not None:
+            failed.setdefault(result.position, {})[result.task] = result.error
+        elif result.outcome is not None:
+            reference = rows[result.position].problem.answer or ""
+            settled.setdefault(result.position, {})[result.task] = _settled(result.outcome, reference)
+    figures = [
+        _figures(at, row, config, by_position.get(at, ()), by_sample, settled.get(at, {}), failed.get(at, {}), subsets)
+        for at, row in enumerate(rows)
+        if position is None or at == position
+    ]
+    new = {pair: same for pair, same in CHECKER.verdicts.items() if pair not in known}
+    if new and not store.readonly:
+        store.verdicts.add(new)
+    return figures
+
+
+def _figures(
+    position: int,
+    row: Row,
+    config: RunConfig,
+    facts: Sequence[Facts],
+    scores: Mapping[int, Sequence[Score]],
+    settled: Mapping[str, Settled],
+    failed: Mapping[str, str],
+    subsets: int,
+) -> ProblemFigures:
+    facts = _without_gaps(facts)
+    samples = _samples(facts, row.problem.answer or "") if facts else None
+    ratings = {
+        name: _ratings(facts, samples, [_by(verifier.key, scores.get(fact.id, ())) for fact in facts])
+        for name, verifier in config.verifiers.items()
+    }
+    drawn = Drawn(sum(each.tokens for each in facts), sum(each.seconds for each in facts))
+    return ProblemFigures(position, row, config, tuple(facts), drawn, samples, ratings, settled, failed, subsets)
+
+
+def _by(verifier: str, scores: Sequence[Score]) -> Score | None:
+    return next((each for each in scores if each.verifier == verifier), None)
+
+
+def _without_gaps(facts: Sequence[Facts]) -> list[Facts]:
+    """The samples up to the first number that is missing: a vote over those that happened to end early is biased."""
+    return [each for number, each in enumerate(facts) if each.number == number]
+
+
+def _samples(facts: Sequence[Facts], reference: str) -> GradedSamples:
+    candidates = [Candidate(each.number, "", each.answer, Ended.STOP, each.tokens, 0.0) for each in facts]
+    classes = np.full(len(facts), -1, np.int64)
+    for number, vote in enumerate(majority(candidates).votes):
+        classes[list(vote.members)] = number
+    correct = {answer: is_correct(answer, reference) for answer in {each.answer for each in facts}}
+    return GradedSamples(classes, np.array([correct[each.answer] for each in facts]))
+
+
+def _ratings(facts: Sequence[Facts], samples: GradedSamples | None, scores: Sequence[Score | None]) -> Ratings:
+    given = [each for each in scores if each]
+    values = np.array([each.score if each else None for each in scores], np.float64)  # None becomes nan
+    open_ones = (at for at, each in enumerate(scores) if each is None and facts[at].answer is not None)
+    complete = next(open_ones, len(scores))
+    scored = samples and GradedSamples(samples.classes, samples.correct, values)
+    return Ratings(values, scored, complete, sum(each.tokens for each in given), sum(each.seconds for each in given))
+
+
+def _settled(outcome: str, reference: str) -> Settled:
+    content = json.loads(outcome)
+    cost = {key: float(content["cost"][key]) for key in Spending._fields}
+    right = is_correct(content["answer"], reference)
+    chose = content.get("chose")
+    return Settled(
+        content["answer"], right, Spending(**cost), attempts_of(content, reference), chose["method"] if chose else None
+    )

@@ -1,0 +1,1 @@
+"""What a user gets of a run: a page, pictures, rows."""

@@ -1,0 +1,138 @@
+"""What a report tells of each problem, as JSON: a line of the list, and all that its entry unfolds to."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from ttcli.answers import is_correct
+from ttcli.bench.figures.problem import ProblemFigures
+from ttcli.bench.figures.summary import by_difficulty
+from ttcli.bench.report.replay import replay
+from ttcli.bench.store.sample import SampleKey
+from ttcli.bench.store.store import Result, Run, Store
+from ttcli.bench.store.task import Task
+from ttcli.search.best_of_n import COUNTS
+from ttcli.search.methods import parse_method
+from ttcli.solution import Candidate
+
+
+def index_record(run: Run, figures: Sequence[ProblemFigures]) -> dict[str, Any]:
+    """The list of problems: for each what it is found, filtered and sorted by.
+
+    `states` has a letter for each task: r right, w wrong, f failed, - not done.
+    """
+    bins = {each.position: name for _, name, members in by_difficulty(figures) for each in members}
+    return {
+        "tasks": [task.key for task in run.config.tasks],
+        "verifiers": [*run.config.verifiers],
+        "problems": [
+            {
+                "position": each.position,
+                "id": each.row.problem.id,
+                "text": each.row.problem.text,
+                "reference": each.row.problem.answer,
+                "level": each.row.level,
+                "subject": each.row.subject,
+                "difficulty": bins.get(each.position),
+                "right": int(each.samples.correct.sum()) if each.samples else 0,
+                "samples": len(each.facts),
+                "states": "".join(state(each, task) for task in run.config.tasks),
+                "answers": [*dict.fromkeys(_answers(each))],
+            }
+            for each in figures
+        ],
+    }
+
+
+def state(problem: ProblemFigures, task: Task) -> str:
+    """A letter for what a task came to."""
+    figure = problem.figure(task)
+    if task.key in problem.failed or (task.pooled and figure and not figure.spending.generations):
+        return "f"  # the latter where another task failed while it drew what this one votes over
+    return "-" if figure is None else "r" if figure.right else "w"
+
+
+def problem_records(store: Store, run: Run, figures: Sequence[ProblemFigures]) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Position and details of every problem, one after the other: all of them may be many."""
+    results: dict[int, dict[str, Result]] = {}
+    for result in store.results(run):
+        results.setdefault(result.position, {})[result.task] = result
+    for problem in figures:
+        samples, candidates = _samples(store, run, problem)
+        own = results.get(problem.position, {})
+        tasks = [_task(store, run, problem, task, candidates, own.get(task.key)) for task in run.config.tasks]
+        yield problem.position, {"samples": samples, "tasks": tasks}
+
+
+def _answers(problem: ProblemFigures) -> Iterator[str]:
+    yield from (fact.answer for fact in problem.facts if fact.answer is not None)
+    yield from (settled.answer for settled in problem.settled.values() if settled.answer is not None)
+
+
+def _samples(store: Store, run: Run, problem: ProblemFigures) -> tuple[list[list[Any]], dict[str, list[Candidate]]]:
+    """Samples as arrays, as the page expects them; and as candidates with the scores of each verifier, "" for none."""
+    config = run.config
+    keys = {name: each.key for name, each in config.verifiers.items()}
+    samples, ratings = store.samples(config).of(problem.row.problem.text, keys)
+    by_key = {sample.key: sample for sample in samples}
+    opinions = {(rating.sample, rating.verifier): rating.scores for rating in ratings}
+    rows: list[list[Any]] = []
+    candidates: dict[str, list[Candidate]] = {name: [] for name in ("", *config.verifiers)}
+    for number, fact in enumerate(problem.facts):
+        sample = by_key[SampleKey(config.temperature, config.seed, number)]
+        right = bool(problem.samples and problem.samples.correct[number])
+        found = [opinions.get((sample.key, name)) for name in config.verifiers]
+        steps = [[step.text, step.tokens, _rounded(step.confidence)] for step in sample.steps]
+        scores = [[each.score, [*each.steps]] if each else None for each in found]
+        rows.append([number, sample.answer, right, sample.ended, sample.tokens, steps, scores])
+        plain = Candidate(number, "", fact.answer, fact.ended, fact.tokens, 0.0)
+        candidates[""].append(plain)
+        for name, opinion in zip(config.verifiers, found, strict=True):
+            candidates[name].append(replace(plain, score=opinion.score if opinion else None))
+    return rows, candidates
+
+
+def _task(
+    store: Store,
+    run: Run,
+    problem: ProblemFigures,
+    task: Task,
+    candidates: Mapping[str, Sequence[Candidate]],
+    result: Result | None,
+) -> dict[str, Any]:
+    reference = problem.row.problem.answer or ""
+    told: dict[str, Any] = {"key": task.key, "state": state(problem, task)}
+    if told["state"] == "f":
+        return told | {"why": problem.failed.get(task.key) or next(iter(problem.failed.values()))}
+    if told["state"] == "-":
+        return told
+    figure = problem.figure(task)
+    told["spent"] = figure.spending._asdict() if figure else {}
+    if task.pooled:
+        count = COUNTS[parse_method(task.method).vote or "majority"]
+        ballot = count(candidates[task.verifier][: int(task.budget.amount)])
+        votes = [(vote.answer, vote.weight, len(vote.members)) for vote in ballot.votes]
+        told |= _vote(votes, ballot.abstained, reference)
+        return told
+    outcome = json.loads(result.outcome) if result and result.outcome else None
+    if outcome:
+        votes = [(vote["answer"], vote["weight"], len(vote["members"])) for vote in outcome["votes"]]
+        told |= _vote(votes, outcome["no_answer"], reference) | {
+            "stopped": outcome["stopped"],
+            "chose": outcome.get("chose"),
+        }
+    events = store.events(run, problem.position, task)
+    told["tree"] = replay(task.key, events, outcome, lambda answer: is_correct(answer, reference))
+    return told
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, 3)
+
+
+def _vote(votes: Sequence[tuple[str, float, int]], silent: int, reference: str) -> dict[str, Any]:
+    """A ballot: [answer, weight, number of members, right] by rank."""
+    return {"votes": [[*vote, is_correct(vote[0], reference)] for vote in votes], "silent": silent}

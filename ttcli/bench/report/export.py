@@ -1,0 +1,124 @@
+"""A run as rows, one per sample and one per result of a method that is no vote over samples: JSONL, or Parquet."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from ttcli.answers import is_correct
+from ttcli.bench.figures.problem import ProblemFigures, load_figures
+from ttcli.bench.store.store import Run, Store
+from ttcli.errors import UsageError
+from ttcli.files.atomic import writing
+
+_COLUMNS = {  # of a Parquet file, besides the scores
+    **dict.fromkeys(("type", "run", "id", "level", "subject", "problem", "reference", "method"), "string"),
+    "number": "int64",
+    "answer": "string",
+    "correct": "bool",
+    **dict.fromkeys(("ended", "failed"), "string"),
+    **dict.fromkeys(("tokens", "prompt_tokens"), "int64"),
+    "seconds": "float64",
+    "text": "string",
+}
+
+
+def rows(store: Store, run: Run) -> Iterator[dict[str, Any]]:
+    """All rows of a run, problem by problem."""
+    for figures in load_figures(store, run):
+        yield from _samples(store, run, figures)
+        yield from _results(run, figures)
+
+
+def write_parquet(store: Store, run: Run, path: Path) -> None:
+    """The same rows as one Parquet file.
+
+    Raises:
+        UsageError: pyarrow is not installed.
+        TtcError: the file cannot be written.
+    """
+    try:
+        import pyarrow
+        import pyarrow.parquet
+    except ImportError as error:
+        raise UsageError("Parquet needs the package pyarrow", hint="pip install 'ttcli[parquet]'") from error
+    # named here: the two kinds of rows differ in their columns, and the first row does not have all of them
+    schema = [(name, pyarrow.type_for_alias(kind)) for name, kind in _COLUMNS.items()]
+    if verifiers := run.config.verifiers:  # Parquet knows no struct without a field
+        schema.append(("scores", pyarrow.struct([(name, pyarrow.float64()) for name in verifiers])))
+    table = pyarrow.Table.from_pylist([*rows(store, run)], pyarrow.schema(schema))
+    with writing(path) as file:
+        pyarrow.parquet.write_table(table, file)
+
+
+def write_jsonl(store: Store, run: Run, path: Path) -> None:
+    """The rows as one object per line.
+
+    Raises:
+        TtcError: the file cannot be written.
+    """
+    with writing(path) as file:
+        file.writelines(f"{to_line(row)}\n".encode() for row in rows(store, run))
+
+
+def to_line(row: dict[str, Any]) -> str:
+    """A row as a line of JSONL."""
+    return json.dumps(row, ensure_ascii=False)
+
+
+def _problem(figures: ProblemFigures) -> dict[str, Any]:
+    row = figures.row
+    return {
+        "id": row.problem.id,
+        "level": row.level,
+        "subject": row.subject,
+        "problem": row.problem.text,
+        "reference": row.problem.answer,
+    }
+
+
+def _samples(store: Store, run: Run, figures: ProblemFigures) -> Iterator[dict[str, Any]]:
+    config = run.config
+    keys = {name: verifier.key for name, verifier in config.verifiers.items()}
+    samples, ratings = store.samples(config).of(figures.row.problem.text, keys)
+    own = [each for each in samples if each.key[:2] == (config.temperature, config.seed)]
+    scores = {(rating.sample, rating.verifier): rating.scores for rating in ratings}
+    for sample in sorted(own, key=lambda each: each.key):
+        if sample.key.number >= config.depth:
+            break
+        opinions = {name: scores.get((sample.key, name)) for name in config.verifiers}
+        yield {
+            "type": "sample",
+            "run": run.id,
+            **_problem(figures),
+            "number": sample.key.number,
+            "answer": sample.answer,
+            "correct": is_correct(sample.answer, figures.row.problem.answer or ""),
+            "ended": sample.ended.value,
+            "tokens": sample.tokens,
+            "prompt_tokens": sample.prompt_tokens,
+            "seconds": sample.seconds,
+            "text": "".join(step.text for step in sample.steps),
+            "scores": {name: scored.score if scored else None for name, scored in opinions.items()},
+        }
+
+
+def _results(run: Run, figures: ProblemFigures) -> Iterator[dict[str, Any]]:
+    for task in figures.config.tasks:
+        figure = None if task.pooled else figures.figure(task)
+        if figure is None:
+            continue
+        settled = figures.settled.get(task.key)
+        yield {
+            "type": "result",
+            "run": run.id,
+            **_problem(figures),
+            "method": task.key,
+            "answer": settled.answer if settled else None,
+            "correct": figure.right,
+            "failed": figures.failed.get(task.key),
+            "tokens": int(figure.spending.tokens),
+            "seconds": figure.spending.seconds,
+        }

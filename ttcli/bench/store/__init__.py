@@ -1,0 +1,1 @@
+"""Where runs live: one SQLite file, and what is kept in it."""

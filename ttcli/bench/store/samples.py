@@ -1,0 +1,191 @@
+"""The samples and ratings of a store: filed under the problem and what drew them, for every run that can use them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sqlite3
+import time
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ttcli.bench.store.database import Database
+from ttcli.bench.store.sample import Rating, Sample, SampleKey
+from ttcli.bench.store.states import States, insert_states, stacked
+from ttcli.seams import StepScores
+from ttcli.solution import Ended, Step
+
+
+class Facts(NamedTuple):
+    """What tables need of a sample: all but its text."""
+
+    position: int  # of its problem in the run
+    id: int  # in the store
+    number: int
+    answer: str | None
+    ended: Ended
+    tokens: int
+    prompt_tokens: int
+    seconds: float
+
+
+class Score(NamedTuple):
+    """What tables need of a rating."""
+
+    sample: int  # its id in the store
+    verifier: str  # key
+    score: float | None  # None: it could not be scored
+    tokens: int
+    seconds: float
+
+
+class Samples:
+    """Samples of one source: what drew them."""
+
+    def __init__(self, database: Database, source_key: str) -> None:
+        self._database = database
+        self._source_key = source_key
+
+    def of(
+        self, problem: str, keys: Mapping[str, str], layers: Iterable[int] = ()
+    ) -> tuple[list[Sample], list[Rating]]:
+        """All samples of a problem's text, and their ratings under these verifier keys, by what the user calls them.
+
+        Steps carry the states of `layers`, as far as these are kept.
+        """
+        found = self._database.read(
+            "SELECT sample.id, temperature, seed, number, steps, ended, answer, prompt_tokens, seconds "
+            f"FROM sample {_OF_PROBLEM}",
+            (_hash(problem), self._source_key),
+        )
+        states = States(self._database).by_step([row for row, *_ in found], layers)
+        samples = {
+            row: Sample(SampleKey(temperature, seed, number), _steps(steps, states.get(row)), Ended(ended), *rest)
+            for row, temperature, seed, number, steps, ended, *rest in found
+        }
+        names = {key: name for name, key in keys.items()}
+        opinions = self._database.read(
+            "SELECT rating.sample, verifier, rating.score, rating.steps, rating.tokens, rating.seconds "
+            f"FROM rating JOIN sample ON sample.id = rating.sample {_OF_PROBLEM}",
+            (_hash(problem), self._source_key),
+        )
+        ratings = [
+            Rating(samples[row].key, names[key], _opinion(score, steps, tokens), seconds)
+            for row, key, score, steps, tokens, seconds in opinions
+            if key in names and row in samples
+        ]
+        return [*samples.values()], ratings
+
+    def steps(self, ids: Collection[int]) -> dict[int, tuple[Step, ...]]:
+        """The steps of samples, by their ids in the store."""
+        found = self._database.read(
+            "SELECT id, steps FROM sample WHERE id IN (SELECT value FROM json_each(?))", (json.dumps([*ids]),)
+        )
+        return {row: _steps(steps) for row, steps in found}
+
+    def add(self, problem: str, sample: Sample) -> None:
+        """Keep a sample, and the hidden states that its steps carry; one that is there already stays as it is."""
+        key = sample.key
+        steps = json.dumps([[step.text, step.tokens, step.logprob] for step in sample.steps])
+        with self._database.write() as db:
+            added = db.execute(
+                "INSERT OR IGNORE INTO sample (source, problem, temperature, seed, number, steps, answer, ended, "
+                "tokens, prompt_tokens, seconds, drawn) SELECT source.id, problem.id, ?, ?, ?, ?, ?, ?, ?, ?, ?, ? "
+                "FROM source, problem WHERE source.key = ? AND problem.hash = ?",
+                (
+                    *(key.temperature, key.seed, key.number, steps, sample.answer, sample.ended.value),
+                    *(
+                        sample.tokens,
+                        sample.prompt_tokens,
+                        sample.seconds,
+                        time.time(),
+                        self._source_key,
+                        _hash(problem),
+                    ),
+                ),
+            )
+            if added.rowcount and added.lastrowid is not None:
+                insert_states(db, added.lastrowid, stacked([step.states for step in sample.steps]))
+
+    def rate(self, problem: str, rating: Rating, verifier_key: str) -> None:
+        """Keep a rating; one that is there already stays as it is."""
+        scores = rating.scores
+        told = (scores.score, json.dumps(scores.steps), scores.tokens) if scores else (None, "[]", 0)
+        with self._database.write() as db:
+            db.execute(
+                f"INSERT OR IGNORE INTO rating SELECT sample.id, ?, ?, ?, ?, ? FROM sample {_OF_PROBLEM} "
+                "AND temperature = ? AND seed = ? AND number = ?",
+                (
+                    *(verifier_key, *told, rating.seconds),
+                    *(_hash(problem), self._source_key, *rating.sample),
+                ),
+            )
+
+    def facts(
+        self, run: str, temperature: float, seed: int, depth: int, *, position: int | None = None
+    ) -> tuple[list[Facts], list[Score]]:
+        """The first `depth` samples of the problems of a run, or of one, by position and number; and their ratings."""
+        where = (
+            "FROM item JOIN sample ON sample.problem = item.problem JOIN source ON source.id = sample.source "
+            "AND source.key = ? {} WHERE item.run = ? AND temperature = ? AND seed = ? AND number < ? "
+            "AND (? IS NULL OR position = ?)"
+        )
+        values = (self._source_key, run, temperature, seed, depth, position, position)
+        columns = "position, sample.id, number, sample.answer, ended, sample.tokens, prompt_tokens, sample.seconds"
+        found = self._database.read(f"SELECT {columns} {where.format('')} ORDER BY position, number", values)
+        join = where.format("JOIN rating ON rating.sample = sample.id")
+        scores = self._database.read(f"SELECT sample.id, verifier, score, rating.tokens, rating.seconds {join}", values)
+        facts = [
+            Facts(position, row, number, answer, Ended(ended), *rest)
+            for position, row, number, answer, ended, *rest in found
+        ]
+        return facts, [Score(*row) for row in scores]
+
+
+class Verdicts:
+    """Pairs of answers that took mathematics to compare, once for all runs."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def all(self) -> dict[tuple[str, str], bool]:
+        """Every verdict."""
+        return {(a, b): bool(same) for a, b, same in self._database.read("SELECT a, b, same FROM verdict")}
+
+    def add(self, verdicts: Mapping[tuple[str, str], bool]) -> None:
+        """Keep verdicts."""
+        if verdicts:
+            with self._database.write() as db:
+                db.executemany(
+                    "INSERT OR IGNORE INTO verdict VALUES (?, ?, ?)", [(*pair, same) for pair, same in verdicts.items()]
+                )
+
+
+_OF_PROBLEM = (
+    "JOIN problem ON problem.id = sample.problem JOIN source ON source.id = sample.source "
+    "WHERE problem.hash = ? AND source.key = ?"
+)
+
+
+def problem_id(db: sqlite3.Connection, text: str) -> int:
+    """The row of a problem's text, made where there is none."""
+    db.execute("INSERT OR IGNORE INTO problem (hash, text) VALUES (?, ?)", (_hash(text), text))
+    return int(db.execute("SELECT id FROM problem WHERE hash = ?", (_hash(text),)).fetchone()[0])
+
+
+def _hash(text: str) -> str:
+    return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
+
+
+def _steps(text: str, states: Sequence[Mapping[int, NDArray[np.float32]]] | None = None) -> tuple[Step, ...]:
+    steps = json.loads(text)
+    carried: Sequence[Mapping[int, NDArray[np.float32]]] = [{} for _ in steps] if states is None else states
+    pairs = zip(steps, carried, strict=True)
+    return tuple(Step(written, tokens, logprob, own) for (written, tokens, logprob), own in pairs)
+
+
+def _opinion(score: float | None, steps: str, tokens: int) -> StepScores | None:
+    return None if score is None else StepScores(score, tuple(json.loads(steps)), tokens)

@@ -1,0 +1,257 @@
+"""Where runs live: one file, written as results come, so that whatever ends a bench loses only what was in flight."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import NamedTuple
+
+from filelock import FileLock, Timeout
+
+from ttcli.bench.store.config import RunConfig
+from ttcli.bench.store.database import Database
+from ttcli.bench.store.sample import Rating, Sample
+from ttcli.bench.store.samples import Samples, Verdicts, problem_id
+from ttcli.bench.store.states import States
+from ttcli.bench.store.task import Failed, Finished, Happened, News, Record, Task
+from ttcli.data.dataset import Row
+from ttcli.errors import StoreError
+from ttcli.events import EveryToken
+from ttcli.problem import Problem
+from ttcli.record.encode import event_record, outcome_record
+
+
+class Run(NamedTuple):
+    """A run as the store has it."""
+
+    id: str
+    created: float  # seconds since 1970
+    config: RunConfig
+
+
+class LoadRow(NamedTuple):
+    """How full the batch was over a stretch of time."""
+
+    at: float  # seconds since 1970, at its end
+    seconds: float
+    decodes: int
+    rows: int  # texts that grew, summed over the decodes
+    open: int  # problems in work
+    waiting: int  # problems not begun
+    width: int  # texts that could have grown in each decode
+
+
+class RunProgress(NamedTuple):
+    """How far a run has come, at a glance."""
+
+    problems: int
+    begun: int  # problems with a sample or a result
+    failed: int  # problems with a task that failed
+
+
+class Result(NamedTuple):
+    """What a task came to."""
+
+    position: int
+    task: str  # its key
+    outcome: str | None  # JSON; None where it failed, or can be read off the samples
+    error: str | None
+
+
+class Store:
+    """An open store; a context that closes it.
+
+    Raises:
+        StoreError: the file cannot be used; every method raises it where the disk or the file fails.
+    """
+
+    def __init__(self, path: Path, *, readonly: bool = False) -> None:
+        self._database = Database(path, readonly=readonly)
+        self.path = path
+        self.readonly = readonly
+        self.verdicts = Verdicts(self._database)
+        self.states = States(self._database)
+
+    def __enter__(self) -> Store:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._database.close()
+
+    def samples(self, config: RunConfig) -> Samples:
+        """The samples that a run of this configuration can use."""
+        return Samples(self._database, config.source_key)
+
+    # -- runs
+
+    def begin(self, config: RunConfig, rows: Sequence[Row]) -> Run:
+        """The run of a configuration over problems: a new one, or the one begun before, with the baseline of now."""
+        run_id = config.run_id(rows)
+        with self._database.write() as db:
+            recipe = json.dumps(config.source_recipe)
+            db.execute("INSERT OR IGNORE INTO source (key, recipe) VALUES (?, ?)", (config.source_key, recipe))
+            found = db.execute("SELECT config FROM run WHERE id = ?", (run_id,)).fetchone()
+            if found is not None:
+                kept = replace(RunConfig.from_json(found[0]), baseline=config.baseline)
+                db.execute("UPDATE run SET config = ? WHERE id = ?", (kept.to_json(), run_id))
+            else:
+                db.execute(
+                    "INSERT INTO run SELECT ?, ?, id, ? FROM source WHERE key = ?",
+                    (run_id, time.time(), config.to_json(), config.source_key),
+                )
+                for position, row in enumerate(rows):
+                    _insert_item(db, run_id, position, row)
+        return self.run(run_id)
+
+    def runs(self) -> list[Run]:
+        """All runs, oldest first."""
+        rows = self._database.read("SELECT id, created, config FROM run ORDER BY created, id")
+        return [Run(run_id, created, RunConfig.from_json(config)) for run_id, created, config in rows]
+
+    def run(self, prefix: str) -> Run:
+        """The run whose id begins with this; `last` is the newest.
+
+        Raises:
+            StoreError: there is none, or more than one.
+        """
+        runs = self.runs()
+        found = runs[-1:] if prefix == "last" else [run for run in runs if prefix and run.id.startswith(prefix)]
+        if len(found) != 1:
+            many = f"{len(found)} runs begin with {prefix!r}" if found else f"there is no run {prefix!r}"
+            raise StoreError(f"{many} in {self.path}", hint="ttc runs list")
+        return found[0]
+
+    def progress(self, run: Run) -> RunProgress:
+        """How far a run has come."""
+        config = run.config
+        (problems, begun, failed), *_ = self._database.read(
+            "SELECT count(*), count(*) FILTER (WHERE EXISTS (SELECT 1 FROM sample WHERE sample.problem = item.problem "
+            "AND temperature = ? AND seed = ? AND source = (SELECT source FROM run WHERE id = item.run)) OR EXISTS "
+            "(SELECT 1 FROM result WHERE result.run = item.run AND result.position = item.position)), "
+            "count(*) FILTER (WHERE EXISTS (SELECT 1 FROM result WHERE result.run = item.run "
+            "AND result.position = item.position AND error IS NOT NULL)) FROM item WHERE run = ?",
+            (config.temperature, config.seed, run.id),
+        )
+        return RunProgress(problems, begun, failed)
+
+    def rows(self, run: Run) -> list[Row]:
+        """The problems of a run, by position."""
+        found = self._database.read(
+            "SELECT text, name, reference, line, level, subject FROM item JOIN problem ON problem.id = item.problem "
+            "WHERE run = ? ORDER BY position",
+            (run.id,),
+        )
+        return [Row(Problem(text, name, answer), *rest) for text, name, answer, *rest in found]
+
+    @contextmanager
+    def working_on(self, run: Run) -> Iterator[None]:
+        """Be the only process that works on a run.
+
+        Raises:
+            StoreError: another process does.
+        """
+        lock = FileLock(self.path.with_name(f"{self.path.name}.{run.id}.lock"))
+        with self._database.errors():
+            try:
+                lock.acquire(timeout=0)
+            except Timeout as timeout:  # an OSError too
+                raise StoreError(f"another ttc is at work on run {run.id}", hint="wait for it, or stop it") from timeout
+        try:
+            yield
+        finally:
+            lock.release()
+
+    def remove(self, run: Run, *, samples: bool) -> int:
+        """Delete a run; with `samples`, also those that no other run could use. Returns how many of these went."""
+        with self._database.write() as db:
+            problems = db.execute("SELECT problem FROM item WHERE run = ?", (run.id,)).fetchall()
+            db.execute("DELETE FROM run WHERE id = ?", (run.id,))
+            if not samples:
+                return 0
+            return db.executemany(
+                "DELETE FROM sample WHERE problem = ? AND source = (SELECT id FROM source WHERE key = ?) "
+                "AND NOT EXISTS (SELECT 1 FROM item JOIN run ON run.id = item.run "
+                "WHERE item.problem = sample.problem AND run.source = sample.source)",
+                [(problem, run.config.source_key) for (problem,) in problems],
+            ).rowcount
+
+    # -- what comes of the work
+
+    def write(self, run: Run, problem: Problem, record: Record) -> None:
+        """Keep a record; a sample or rating that is there already stays as it is."""
+        match record:
+            case News(item=Sample() as sample):
+                self.samples(run.config).add(problem.text, sample)
+            case News(item=Rating() as rating):
+                key = run.config.verifiers[rating.verifier].key
+                self.samples(run.config).rate(problem.text, rating, key)
+            case Happened(event=event):
+                if not record.task.pooled and not isinstance(event, EveryToken):
+                    self._insert_event(run, record)
+            case Finished():
+                outcome = None if record.task.pooled else json.dumps(outcome_record(record.outcome))
+                self._insert_result(run, Result(record.position, record.task.key, outcome, None))
+            case Failed():
+                self._insert_result(run, Result(record.position, record.task.key, None, record.reason))
+
+    def write_load(self, run: Run, load: LoadRow) -> None:
+        """Keep how full the batch was."""
+        with self._database.write() as db:
+            db.execute("INSERT INTO load VALUES (?, ?, ?, ?, ?, ?, ?, ?)", (run.id, *load))
+
+    def loads(self, run: Run) -> list[LoadRow]:
+        """How full the batch was, over time."""
+        columns = "at, seconds, decodes, rows, open, waiting, width"
+        found = self._database.read(f"SELECT {columns} FROM load WHERE run = ? ORDER BY at", (run.id,))
+        return [LoadRow(*row) for row in found]
+
+    def results(self, run: Run) -> list[Result]:
+        """What the tasks came to that are done or failed, by position."""
+        found = self._database.read(
+            "SELECT position, task, outcome, error FROM result WHERE run = ? ORDER BY position, task", (run.id,)
+        )
+        return [Result(*row) for row in found]
+
+    def events(self, run: Run, position: int, task: Task) -> list[str]:
+        """How a task went, as JSON, in order."""
+        where = "run = ? AND position = ? AND task = ?"
+        values = (run.id, position, task.key)
+        return [
+            event for (event,) in self._database.read(f"SELECT event FROM event WHERE {where} ORDER BY number", values)
+        ]
+
+    def forget(self, run: Run, *, failures: bool) -> None:
+        """Drop the events of tasks that were broken off, and with `failures` what failed: both are to be done again."""
+        with self._database.write() as db:
+            if failures:
+                db.execute("DELETE FROM result WHERE run = ? AND error IS NOT NULL", (run.id,))
+            db.execute(
+                "DELETE FROM event WHERE run = ? AND NOT EXISTS (SELECT 1 FROM result WHERE result.run = event.run "
+                "AND result.position = event.position AND result.task = event.task)",
+                (run.id,),
+            )
+
+    def _insert_event(self, run: Run, record: Happened) -> None:
+        task = (run.id, record.position, record.task.key)
+        event = json.dumps(event_record(record.event))
+        with self._database.write() as db:
+            db.execute(
+                "INSERT INTO event SELECT ?, ?, ?, coalesce(max(number) + 1, 0), ? FROM event "
+                "WHERE run = ? AND position = ? AND task = ?",
+                (*task, event, *task),
+            )
+
+    def _insert_result(self, run: Run, result: Result) -> None:
+        with self._database.write() as db:
+            db.execute("INSERT OR REPLACE INTO result VALUES (?, ?, ?, ?, ?)", (run.id, *result))
+
+
+def _insert_item(db: sqlite3.Connection, run: str, position: int, row: Row) -> None:
+    problem = problem_id(db, row.problem.text)
+    named = (row.problem.id, row.line, row.problem.answer, row.level, row.subject)
+    db.execute("INSERT INTO item VALUES (?, ?, ?, ?, ?, ?, ?, ?)", (run, position, problem, *named))

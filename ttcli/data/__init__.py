@@ -1,0 +1,1 @@
+"""Problems and given solutions, in the forms in which people have them."""

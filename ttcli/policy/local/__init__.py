@@ -1,0 +1,1 @@
+"""Solutions from a GGUF model in this process."""

@@ -1,0 +1,206 @@
+"""A context of the local policy: how large it is, and the branches that are held in it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+
+from ttcli.engine import machine
+from ttcli.engine.adapter import Adapter
+from ttcli.engine.branch import Branch, beginning
+from ttcli.engine.job import Job
+from ttcli.engine.model import Model
+from ttcli.engine.scheduler import Growth, Scheduler
+from ttcli.engine.session import SPARE_SEQUENCES, Session
+from ttcli.errors import ModelError, PromptTooLong
+from ttcli.seams import Load
+
+_CELLS_PER_TEXT = 384  # in one buffer for all: more is seldom needed, and preemption copes when it is
+_CELL_BLOCK = 256  # llama.cpp rounds the cells of a stream up to these
+_HELD = 2  # prefixes that wait for each that grows: the step it grew from, and those that have ended theirs
+_SPARE = 4  # streams beside the texts': prompts
+_ENOUGH = 16  # texts in streams of their own are at least as fast as any number in one buffer
+_MEMORY_SHARE = 0.5  # of what is available that the cells may take
+_MODEST = 400_000_000  # bytes
+
+
+class Context:
+    """Made when its first prompt is known.
+
+    Args:
+        max_tokens: sampled tokens of one solution at most.
+        width: texts that grow in one batch at most.
+        cells: KV cells; None: enough for `width` usual solutions, within the memory that is free.
+        beams: prefixes that a search has side by side; 0: there will be no searches.
+        attempts: earlier solutions that a prompt shows at most.
+        turn: tokens around each of those.
+        adapter: what changes the weights here.
+    """
+
+    def __init__(
+        self,
+        model: Model,
+        name: str,
+        *,
+        max_tokens: int,
+        width: int,
+        cells: int | None,
+        beams: int,
+        attempts: int,
+        turn: int,
+        adapter: Adapter | None,
+        observe: Sequence[int],
+        threads: int | None,
+        interrupted: Callable[[], bool],
+    ) -> None:
+        self.model = model
+        self.width = width
+        self.branches: dict[int, Branch] = {}  # of prefixes that can be extended, by their ids
+        self.finished: dict[int, Branch] = {}  # of texts that revisions can go on from
+        self._name = name
+        self._max_tokens = max_tokens
+        self._cells = cells
+        self._beams = beams
+        self._held = _HELD * max(beams, width) if beams else 0
+        self._attempts = attempts
+        self._turn = turn
+        self._adapter = adapter
+        self._observe = observe
+        self._threads = threads
+        self._interrupted = interrupted
+        self._scheduler: Scheduler | None = None
+        self._usual_prompts = (0, 0)  # tokens of the longest, how many at once
+
+    def expect(self, lengths: Iterable[int]) -> None:
+        """Learn how long the prompts will be, those that show attempts left aside."""
+        fitting = [length for length in lengths if length + self._max_tokens <= self.model.context]
+        if fitting:
+            self._usual_prompts = (max(fitting), min(len(fitting), self.width))
+
+    @property
+    def scheduler(self) -> Scheduler:
+        """The scheduler.
+
+        Raises:
+            ModelError: nothing has been started.
+        """
+        if self._scheduler is None:
+            raise ModelError(f"{self._name} has not been given a problem")
+        return self._scheduler
+
+    @property
+    def load(self) -> Load:
+        """How full its batches were."""
+        return Load(self._scheduler.session.decodes, self._scheduler.rows) if self._scheduler else Load()
+
+    @property
+    def room(self) -> int:
+        """Texts that could begin to grow at once."""
+        return self._scheduler.room if self._scheduler else self.width
+
+    def holds(self, problems: int) -> bool:
+        """Whether the beams of so many problems find room side by side: each problem has a prompt besides."""
+        made = self._scheduler
+        return made is None or not self._beams or problems * (self._beams + 1) <= made.session.sequences
+
+    @property
+    def longest(self) -> int:
+        """Tokens that a text can have, prompt and answer: a context that holds something cannot be replaced."""
+        return self._scheduler.session.longest if self._scheduler and self._in_use else self.model.context
+
+    # -- branches
+
+    def root(self, ids: Sequence[int]) -> Branch:
+        """A prompt of its own."""
+        self._reserve(len(ids))
+        return Branch(None, ids)
+
+    def revision(self, ids: Sequence[int]) -> tuple[Branch, int]:
+        """A prompt on whatever cells hold its beginning already, and how many of its tokens these are.
+
+        A finished text that goes on otherwise than the prompt does is cut back to what they have in common.
+        """
+        self._reserve(len(ids))
+        found, length = beginning(ids, self.branches.values(), self.finished.values())
+        if found is not None and found.length > length:
+            self.scheduler.session.shorten(found, length - found.start)
+        for number in [number for number, branch in self.finished.items() if branch is found]:
+            self.branches[number] = self.finished.pop(number)  # what stands on it needs it as it is
+        return Branch(found, ids[length:]), length
+
+    def release(self, number: int) -> None:
+        """Give up the branch of this number, if there is one."""
+        branch = self.branches.pop(number, None) or self.finished.pop(number, None)
+        if branch is not None:
+            self.scheduler.release(branch)
+
+    def cancel(self, jobs: Iterable[Job]) -> None:
+        """Stop jobs and free their cells."""
+        if self._scheduler is not None:
+            self._scheduler.cancel(jobs)
+
+    def step(self) -> list[Growth]:
+        """Let the texts grow by a token; see the scheduler."""
+        return self._scheduler.step() if self._scheduler and self._scheduler.busy else []
+
+    def close(self) -> None:
+        """Free it."""
+        if self._scheduler is not None:
+            self._scheduler.session.close()
+            self._scheduler = None
+            self.branches.clear()
+            self.finished.clear()
+
+    # -- size
+
+    @property
+    def _in_use(self) -> bool:
+        return bool(self.branches or self.finished or (self._scheduler and self._scheduler.busy))
+
+    def _reserve(self, prompt: int) -> None:
+        """Have a context that holds this prompt and an answer; a small one is replaced while it holds nothing."""
+        need = prompt + self._max_tokens
+        if self._scheduler is not None:
+            if need <= self._scheduler.session.longest:
+                return
+            if self._in_use:
+                raise PromptTooLong(
+                    f"the prompt takes {prompt} tokens and the answer up to {self._max_tokens}, "
+                    f"but the context in use has {self._scheduler.session.longest} cells",
+                    hint="give it a run of its own",
+                )
+            self.close()
+        longest, prompts = self._usual_prompts
+        self._scheduler = Scheduler(self._session(max(longest, prompt), max(prompts, 1)))
+
+    def _session(self, prompt: int, prompts: int) -> Session:
+        """A context for so many prompts of this length: in streams on a CPU that has the memory, else in one buffer."""
+        shown = self._attempts * (self._turn + self._max_tokens)
+        need = max(prompt, min(prompt + shown, self.model.context - self._max_tokens)) + self._max_tokens
+        affordable = self._affordable(prompts)
+        texts = affordable // (need + _CELL_BLOCK) - _SPARE - self._held - 1  # that the session keeps
+        # a GPU's memory is not known here, and one buffer takes less of it
+        streams = self._cells is None and texts >= min(self.width, _ENOUGH) and not machine.has_gpu()
+        if streams:
+            self.width = min(self.width, texts)
+        solutions = self.width * (1 + self._attempts) + self._held
+        usual = prompts * prompt + solutions * min(self._max_tokens, _CELLS_PER_TEXT)
+        return Session(
+            self.model,
+            cells=need if streams else max(need, self._cells or min(usual, affordable)),
+            width=self.width,
+            sequences=self.width + self._held + (_SPARE if streams else SPARE_SEQUENCES),
+            streams=streams,
+            threads=self._threads,
+            flash_attention=not streams,
+            adapter=self._adapter,
+            observe=self._observe,
+            halted=self._interrupted,
+        )
+
+    def _affordable(self, prompts: int) -> int:
+        """Cells that may be taken: for one problem a modest part of any machine, for many as much as half of it."""
+        memory = machine.available_memory()
+        if memory is None:
+            return self.model.context * self.width
+        share = int(memory * _MEMORY_SHARE)
+        return (share if prompts > 1 else min(share, _MODEST)) // self.model.cell_bytes

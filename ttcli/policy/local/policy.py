@@ -1,0 +1,282 @@
+"""Solutions from a GGUF model in this process: one prompt, many continuations in one batch."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, replace
+from functools import partial
+
+from ttcli.engine.adapter import Adapter
+from ttcli.engine.branch import Branch
+from ttcli.engine.job import Job, Until
+from ttcli.engine.model import Model
+from ttcli.engine.sampling import Sampler, generator
+from ttcli.engine.scheduler import Scheduler
+from ttcli.engine.session import Aborted
+from ttcli.engine.template import ChatTemplate
+from ttcli.errors import PromptTooLong
+from ttcli.policy.local.call import Call, Text
+from ttcli.policy.local.context import Context
+from ttcli.policy.prompt import Prompt
+from ttcli.problem import Problem
+from ttcli.seams import Extend, Extension, Growth, Load
+from ttcli.solution import Ended, Prefix, Step
+
+_NOTHING = Problem("")
+
+
+class LocalPolicy:
+    """A policy on the engine.
+
+    Args:
+        model: the weights; they stay the caller's to close.
+        name: what the model is called in messages and records.
+        max_tokens: sampled tokens of one solution at most.
+        width: texts that grow in one batch at most.
+        cells: KV cells; None: enough for `width` usual solutions, within the memory that is free.
+        beams: prefixes that a search has side by side; 0: there will be no searches.
+        attempts: earlier solutions that the prompt of a revision shows at most; 0: there will be no revisions.
+        reviser: draws the revisions, on the same weights, in a context of its own; None: the model itself draws them.
+        observe: layers whose outputs the steps carry; see `Step.states`.
+        interrupted: asked during every decode.
+
+    Raises:
+        ModelError: the model has no chat template, cannot be branched, or has no such layers.
+    """
+
+    def __init__(
+        self,
+        model: Model,
+        *,
+        name: str,
+        prompt: Prompt,
+        sampler: Sampler,
+        max_tokens: int,
+        width: int,
+        cells: int | None = None,
+        beams: int = 0,
+        attempts: int = 0,
+        reviser: Adapter | None = None,
+        observe: Sequence[int] = (),
+        threads: int | None = None,
+        interrupted: Callable[[], bool] | None = None,
+    ) -> None:
+        model.require_branching()
+        self.model = model
+        self.name = name
+        self.parameters = model.matmul_parameters
+        self.width = width
+        self._template = ChatTemplate(model)
+        self._prompt = prompt
+        self._sampler = sampler
+        self._max_tokens = max_tokens
+        self._interrupted = interrupted or (lambda: False)
+        turn = len(self.encode(_NOTHING, ("",))) - len(self.encode(_NOTHING)) if attempts else 0
+        make = partial(
+            Context,
+            model,
+            name,
+            max_tokens=max_tokens,
+            width=width,
+            cells=cells,
+            beams=beams,
+            turn=turn,
+            observe=tuple(observe),
+            threads=threads,
+            interrupted=self._interrupted,
+        )
+        self._plain = make(attempts=0 if reviser else attempts, adapter=None)
+        self._revising = make(attempts=attempts, adapter=reviser) if reviser else self._plain
+        self._contexts = list(dict.fromkeys((self._plain, self._revising)))
+        self._claimed: set[int] = set()  # prefixes whose own tokens have been charged to an extension
+        self._calls: list[Call] = []  # of `extend`, under way
+        self._unshared = 0.0  # seconds of decodes in which no text grew: the next ones pay for their prompt
+        self._next_id = 0
+
+    @property
+    def recipe(self) -> Mapping[str, object]:
+        """Prompt, sampler and token limit."""
+        return {
+            "template": self.model.chat_template,
+            "prompt": dict(self._prompt.recipe),
+            "sampler": asdict(self._sampler),
+            "max_tokens": self._max_tokens,
+        }
+
+    @property
+    def revisions(self) -> Mapping[str, object]:
+        """The words that ask for them."""
+        return {"revise": self._prompt.revise}
+
+    @property
+    def load(self) -> Load:
+        """How full its batches were, in the contexts now in use."""
+        loads = [context.load for context in self._contexts]
+        return Load(sum(load.decodes for load in loads), sum(load.rows for load in loads))
+
+    def holds(self, problems: int) -> bool:
+        """Whether the beams of so many problems find room side by side."""
+        return self._plain.holds(problems)
+
+    def expect(self, problems: Sequence[Problem]) -> None:
+        """Size the context for the longest prompt, and for as many prompts at once as could fill the batch."""
+        lengths = [len(self.encode(problem)) for problem in problems]
+        for context in self._contexts:
+            context.expect(lengths)
+
+    def encode(self, problem: Problem, attempts: Sequence[str] = ()) -> list[int]:
+        """The tokens of a problem, and of attempts at it, up to where a solution begins."""
+        return self._template.encode(self._prompt.messages(problem, attempts))
+
+    def start(self, problem: Problem, *, attempts: Sequence[str] = ()) -> Prefix:
+        """The root of a problem, or of a revision; nothing is decoded until it is extended."""
+        shown, ids = tuple(attempts), self.encode(problem, attempts)
+        while shown and len(ids) + self._max_tokens > self._revising.longest:
+            shown = shown[1:]
+            ids = self.encode(problem, shown)
+        need, context = len(ids) + self._max_tokens, self.model.context
+        if need > context:
+            fits = context - len(ids)
+            raise PromptTooLong(
+                f"the prompt takes {len(ids)} tokens and the answer up to {self._max_tokens}, "
+                f"but {self.name} has a context of {context}",
+                hint=f"--max-tokens {fits}" if fits > 0 else "shorten it, or choose a model with a longer context",
+            )
+        branch, known = self._revising.revision(ids) if shown else (self._plain.root(ids), 0)
+        self.width = self._plain.width
+        root = Prefix(problem, 0, prompt_tokens=len(ids), attempts=shown, known_tokens=known)
+        return self._handle(root, branch)
+
+    def resume(self, root: Prefix, steps: Sequence[Step]) -> Prefix:
+        """What was written elsewhere, or long ago, on a root: to be extended as if it had been drawn here.
+
+        Each step is tokenized by itself, which may differ from the tokens that were drawn.
+        """
+        tokens = [token for step in steps for token in self.model.tokenize(step.text, special=False)]
+        branch = Branch(self._context(root).branches[root.id], tokens)
+        return self._handle(replace(root, steps=tuple(steps)), branch)
+
+    def extend(
+        self, requests: Iterable[Extend | None], *, stop: Callable[[int], bool] = lambda _tokens: False
+    ) -> Iterator[list[Growth | Extension]]:
+        """Continue prefixes; see the protocol."""
+        call = Call(requests, stop)
+        self._calls.append(call)
+        try:
+            while self._pull(call):
+                if not call.inbox and not self._step(call):
+                    yield [self._cut(job, call.texts.pop(job)) for job in list(call.texts) if job.grown]
+                    return
+                yield self._read(call)
+        finally:
+            self._calls.remove(call)
+            for job, text in call.texts.items():
+                self._context(text.prefix).cancel([job])
+
+    def release(self, prefixes: Iterable[Prefix]) -> None:
+        """Free the cells of prefixes."""
+        for prefix in prefixes:
+            self._context(prefix).release(prefix.id)
+            self._claimed.discard(prefix.id)
+
+    def close(self) -> None:
+        """Free the contexts."""
+        for context in self._contexts:
+            context.close()
+
+    @property
+    def scheduler(self) -> Scheduler:
+        """The scheduler of all that is no work of a reviser, for its statistics.
+
+        Raises:
+            ModelError: nothing has been started.
+        """
+        return self._plain.scheduler
+
+    def _context(self, prefix: Prefix) -> Context:
+        return self._revising if prefix.attempts else self._plain
+
+    def _handle(self, prefix: Prefix, branch: Branch) -> Prefix:
+        self._next_id += 1
+        context = self._context(prefix)
+        kept = context.branches if prefix.ended is Ended.OPEN else context.finished
+        kept[self._next_id] = branch
+        return replace(prefix, id=self._next_id)
+
+    def _pull(self, call: Call) -> bool:
+        """Submit requests while there is room; whether anything is under way."""
+        # a call that finds no place queues one request, lest it end before its turn has come
+        while not (call.over or self._interrupted()) and (
+            not call.texts or all(context.room > 0 for context in self._contexts)
+        ):
+            request = next(call.source, None)
+            if request is None:
+                break
+            job, shared = self._submit(request)
+            call.texts[job] = Text(call, next(call.numbers), request.prefix, shared)
+        return bool(call.texts)
+
+    def _submit(self, request: Extend) -> tuple[Job, int]:
+        prefix = request.prefix
+        context = self._context(prefix)
+        branch = context.branches[prefix.id]
+        sampler = self._sampler
+        if request.temperature is not None:
+            sampler = replace(sampler, temperature=request.temperature)
+        until = Until(
+            self._max_tokens - (branch.length - prefix.prompt_tokens),
+            separator=self._prompt.step_separator,
+            steps=request.steps if request.until == "step" else None,
+        )
+        job = Job(branch, sampler, until, generator(*request.seed), keep=request.keep)
+        context.scheduler.submit(job)
+        fresh = 0 if prefix.id in self._claimed else branch.pending
+        self._claimed.add(prefix.id)
+        return job, branch.length - fresh
+
+    def _step(self, asking: Call) -> bool:
+        """Let the texts of all calls grow by a token; False if that was called off, or the one asking is to stop."""
+        for call in self._calls:
+            if call.ends():
+                self.scheduler.cancel(call.texts)
+        if asking.over or self._interrupted():
+            return False
+        began = time.perf_counter()
+        grown, halted = [], False
+        try:
+            for context in self._contexts:
+                grown += context.step()
+        except Aborted:
+            halted = True  # what another context has drawn before counts
+        self._unshared += time.perf_counter() - began
+        texts = {job: text for call in self._calls for job, text in call.texts.items()}
+        for job, token in grown:
+            texts[job].call.inbox.append((job, token))
+            texts[job].seconds += self._unshared / len(grown)
+        if grown:
+            self._unshared = 0.0
+        return not halted
+
+    def _read(self, call: Call) -> list[Growth | Extension]:
+        """What arrived for one call: tokens, and the extensions that are complete."""
+        events: list[Growth | Extension] = []
+        events.extend(Growth(call.texts[job].number, token) for job, token in call.inbox)
+        finished = [
+            job for job in dict.fromkeys(job for job, _ in call.inbox) if job.finished
+        ]  # a new text is in twice
+        events.extend(self._extension(job, call.texts.pop(job)) for job in finished)
+        call.inbox.clear()
+        return events
+
+    def _cut(self, job: Job, text: Text) -> Extension:
+        self._context(text.prefix).cancel([job])
+        if not job.finished:
+            job.cut()
+        return self._extension(job, text)
+
+    def _extension(self, job: Job, text: Text) -> Extension:
+        grown = replace(text.prefix, id=0, steps=(*text.prefix.steps, *job.steps), ended=job.ended)
+        if job.ended is Ended.OPEN or (job.keep and job.ended is not Ended.CUT):
+            grown = self._handle(grown, job.branch)
+        return Extension(text.number, grown, job.grown, text.shared, text.seconds)

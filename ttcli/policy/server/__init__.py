@@ -1,0 +1,1 @@
+"""Solutions from an OpenAI-compatible server."""

@@ -1,0 +1,231 @@
+"""Lets texts grow through a server's API: which request, for whom, and what becomes of its end."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import Sequence
+from contextlib import aclosing
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+from ttcli.engine.sampling import Sampler
+from ttcli.errors import BackendError
+from ttcli.policy.prompt import Prompt
+from ttcli.policy.server.chunk import Piece, Usage
+from ttcli.policy.server.client import ChatApi, Trouble
+from ttcli.policy.server.dialect import Dialect
+from ttcli.policy.server.mailbox import Desk, ServerText
+from ttcli.policy.server.retry import insist
+from ttcli.problem import Problem
+from ttcli.solution import Ended
+
+_ENDS = {"length": Ended.LENGTH, "max_tokens": Ended.LENGTH, "content_filter": Ended.CUT}  # all else: end of turn
+_BROKEN = {"abort", "error", "cancelled"}  # reasons that are none
+_PROBE = "1"  # a word of one token, or of two where the tokenizer puts a space before it
+_PROBE_TOKENS = (1, 2)
+_NO_MANY = (500, 501)  # what servers say to n > 1 that do not know it, besides 400
+
+
+class Writer:
+    """Runs on the loop of its API alone; drafts are changed under the desk's lock."""
+
+    def __init__(
+        self,
+        api: ChatApi,
+        dialect: Dialect,
+        desk: Desk,
+        *,
+        model: str,
+        prompt: Prompt,
+        sampler: Sampler,
+        max_tokens: int,
+    ) -> None:
+        self._dialect = dialect
+        self._api = api
+        self._desk = desk
+        self._model = model
+        self._prompt = prompt
+        self._sampler = sampler
+        self._max_tokens = max_tokens
+        self._insist = partial(insist, api, dialect)
+        self._checking = asyncio.Lock()
+
+    async def write(self, texts: Sequence[ServerText]) -> None:
+        """Bring texts that begin alike to their ends.
+
+        Raises:
+            BackendError, PromptTooLong: the server fails, refuses, or cannot go on with a partial answer.
+        """
+        if any(text.request.until == "step" or text.request.prefix.text for text in texts):
+            await self._require_continuation(texts[0].request.prefix.problem)
+        while waiting := [text for text in texts if not text.done]:
+            if len(waiting) > 1 and not self._fit_one_request(waiting):
+                await self._write_each(waiting)
+                return
+            await self._insist(partial(self._request, waiting))
+
+    def _fit_one_request(self, texts: Sequence[ServerText]) -> bool:
+        """Whether the server may draw all of them at once."""
+        in_steps = texts[0].request.until == "step"
+        return (
+            self._dialect.many is not False
+            and all(text.draft.fresh and text.stops for text in texts)
+            and (not in_steps or self._dialect.names_stops)
+        )
+
+    async def _write_each(self, texts: Sequence[ServerText]) -> None:
+        try:
+            async with asyncio.TaskGroup() as group:
+                for text in texts:
+                    group.create_task(self.write([text]))
+        except ExceptionGroup as several:
+            raise several.exceptions[0] from None
+
+    async def _request(self, texts: Sequence[ServerText]) -> None:
+        """One request for those of these texts that are not done; some may need another one after it."""
+        texts = [text for text in texts if not text.done]
+        if len(texts) > 1 and not self._fit_one_request(texts):
+            return  # an earlier attempt has taught that
+        with self._desk.lock:
+            for text in texts:
+                text.draft.rewind()
+                text.finish = None
+        body = self._body(texts)
+        usage = None
+        try:
+            async with aclosing(self._api.stream(body)) as happenings:
+                async for happening in happenings:
+                    if isinstance(happening, Usage):
+                        usage = happening
+                    elif happening.choice < len(texts):
+                        self._take(texts[happening.choice], happening, alone=len(texts) == 1)
+                    if all(text.done and text.finish is None for text in texts):
+                        break  # the steps that were wanted are there, and more would come
+        except Trouble as trouble:
+            if "n" in body and self._dialect.many is None and trouble.status in _NO_MANY:
+                self._dialect.single()
+                return
+            if not all(text.done or text.finish for text in texts):
+                raise
+        self._settle(texts, usage)
+
+    def _take(self, text: ServerText, piece: Piece, *, alone: bool) -> None:
+        """A piece of a text; one that is alone waits for the usage of its request."""
+        if piece.choice > 0:
+            self._dialect.many = True
+        self._desk.take(text, piece)
+        if piece.finish in _BROKEN:
+            raise Trouble(f"it ended a text by {piece.finish}")
+        if text.draft.full:
+            self._conclude(text, Ended.OPEN, None)
+        elif piece.finish:
+            text.finish = piece
+            if not alone:
+                self._finish(text, piece, None)
+
+    def _settle(self, texts: Sequence[ServerText], usage: Usage | None) -> None:
+        """Make sense of the end of a request."""
+        if len(texts) == 1:
+            text = texts[0]
+            if text.finish is not None:
+                self._finish(text, text.finish, usage)
+            elif not text.done:
+                raise Trouble("it ended a text in the middle")
+            return
+        if not any(text.finish or text.done for text in texts):
+            raise Trouble("it ended a text in the middle")
+        if self._dialect.many is None:
+            self._dialect.many = False  # only the first choice came
+
+    def _finish(self, text: ServerText, piece: Piece, usage: Usage | None) -> None:
+        """The server says that a text ended: it did, or a step of it did."""
+        text.requests += 1
+        separator = self._prompt.step_separator
+        with self._desk.lock:
+            if usage is not None:
+                text.draft.charge(usage.completion)
+            if piece.finish == "stop" and piece.stopped_by == separator:
+                if text.draft.blank:
+                    text.stops = False  # it began with a separator, which ends no step: the next request goes on
+                    return
+                text.draft.separate()
+                text.draft.keep()
+                if text.draft.full or self._left(text) <= 0:
+                    self._conclude(text, Ended.OPEN, usage)
+            else:
+                self._conclude(text, _ENDS.get(piece.finish or "", Ended.STOP), usage)
+
+    def _conclude(self, text: ServerText, ended: Ended, usage: Usage | None) -> None:
+        with self._desk.lock:
+            if ended is Ended.OPEN and self._left(text) <= 0:
+                ended = Ended.LENGTH
+            self._desk.conclude(text, ended, usage)
+
+    def _left(self, text: ServerText) -> int:
+        """Tokens that a text may still take."""
+        return self._max_tokens - text.request.prefix.tokens - text.draft.tokens
+
+    def _body(self, texts: Sequence[ServerText]) -> dict[str, Any]:
+        first = texts[0]
+        request = first.request
+        sampler = self._sampler
+        if request.temperature is not None:
+            sampler = replace(sampler, temperature=request.temperature)
+        body = self._dialect.body(
+            self._model,
+            self._messages(request.prefix.problem, request.prefix.text + first.draft.kept, request.prefix.attempts),
+            sampler,
+            max_tokens=max(1, self._left(first)),
+            seed=seed_of(*request.seed, first.requests),
+        )
+        if request.until == "step" and first.stops and self._dialect.names_stops:
+            body["stop"] = [self._prompt.step_separator]
+        if len(texts) > 1:
+            body["n"] = len(texts)
+        return body
+
+    def _messages(self, problem: Problem, answer: str, attempts: Sequence[str] = ()) -> list[dict[str, str]]:
+        partial_answer = [{"role": "assistant", "content": answer}] if answer else []
+        return [*self._prompt.messages(problem, attempts), *partial_answer]
+
+    async def _require_continuation(self, problem: Problem) -> None:
+        """Find out, once, whether the server goes on with a partial answer: it costs two requests of one token.
+
+        A partial answer of one word makes the prompt longer by that word. A server that closes the turn after it and
+        opens another one adds their marks too.
+
+        Raises:
+            BackendError: it does not.
+        """
+        async with self._checking:
+            if self._dialect.continues is None:
+                plain = await self._insist(partial(self._probe, problem, ""))
+                begun = await self._insist(partial(self._probe, problem, _PROBE))
+                self._dialect.continues = bool(plain and begun) and begun - plain in _PROBE_TOKENS
+        if not self._dialect.continues:
+            raise BackendError(
+                f"{self._api.address.name} cannot continue a partial answer, so step searches cannot run on it",
+                hint="--method best-of-n",
+            )
+
+    async def _probe(self, problem: Problem, answer: str) -> int:
+        """Tokens of the prompt; 0 where the server does not tell."""
+        greedy = Sampler(temperature=0)
+        body = self._dialect.body(self._model, self._messages(problem, answer), greedy, max_tokens=1, seed=0)
+        for name in ("stream_options", "logprobs", "top_logprobs"):
+            body.pop(name, None)
+        tokens = 0
+        for happening in await self._api.reply(body):
+            if isinstance(happening, Usage):
+                tokens = happening.prompt
+            else:
+                self._dialect.names_stops = happening.names_stops
+        return tokens
+
+
+def seed_of(*key: int) -> int:
+    """31 bits that depend on the key alone."""
+    digest = hashlib.blake2b(repr(key).encode(), digest_size=4).digest()
+    return int.from_bytes(digest, "big") >> 1

@@ -1,0 +1,101 @@
+"""How one server wants to be spoken to: asked in full at first, then without what it refuses."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ttcli.engine.sampling import Sampler
+from ttcli.policy.server.client import LIMITS, Refusal
+
+_SAMPLERS = ("top_k", "min_p")  # no part of OpenAI's own format
+_CONTINUE = {"continue_final_message": True, "add_generation_prompt": False}
+# what may be left out, and what a user loses with it
+_OPTIONAL = {
+    "top_k": "texts are drawn without it",
+    "min_p": "texts are drawn without it",
+    "seed": "the same seed will not give the same texts",
+    "logprobs": "nothing can be said about its confidence",
+    "top_logprobs": None,
+    "stream_options": None,
+    "continue_final_message": None,
+    "add_generation_prompt": None,
+}
+_REFUSES = (400, 422)  # statuses that may speak of a field
+
+
+class Dialect:
+    """What a server has been found to understand."""
+
+    def __init__(self, server: str) -> None:
+        self.many: bool | None = None  # whether it draws several choices in one request; None: not known
+        self.continues: bool | None = None  # whether it goes on with a partial answer; None: not known
+        self.names_stops = False  # whether it tells a stop string from the end of a turn
+        self.notices: list[str] = []  # what the user should know, once each
+        self._server = server
+        self._dropped: set[str] = set()
+        self._confirmed: set[str] = set()  # of those dropped: without them it worked
+        self._limit = LIMITS[0]
+
+    def body(
+        self, model: str, messages: Sequence[Mapping[str, str]], sampler: Sampler, *, max_tokens: int, seed: int
+    ) -> dict[str, Any]:
+        """A request; a last message of the assistant's is one to go on with."""
+        body: dict[str, Any] = {
+            "model": model,
+            "messages": list(messages),
+            self._limit: max_tokens,
+            "temperature": sampler.temperature,
+            "top_p": sampler.top_p,
+            "seed": seed,
+            "logprobs": True,
+            "top_logprobs": 1,  # llama-cpp-python gives none without, llama-server none with 0
+            "stream_options": {"include_usage": True},
+        }
+        if sampler.temperature > 0:
+            body |= {name: getattr(sampler, name) for name in _SAMPLERS if getattr(sampler, name)}
+        if messages[-1]["role"] == "assistant":
+            body |= _CONTINUE
+        return {name: value for name, value in body.items() if name not in self._dropped}
+
+    def concede(self, refusal: Refusal) -> bool:
+        """Learn from a refusal; whether the next body will be another one.
+
+        What the server's message names is left out first, then the samplers that OpenAI does not know, then `n`.
+        """
+        if refusal.status not in _REFUSES:
+            return False
+        said, body = str(refusal), refusal.body
+        if LIMITS[0] in body and LIMITS[1] in said:
+            self._limit = LIMITS[1]
+            return True
+        if "n" in body and re.search(r"\bn\b|\bchoices?\b", said):
+            self.single()
+            return True
+        named = {name for name in _OPTIONAL if name in body and re.search(rf"\b{name}\b", said)}
+        unnamed = {name for name in _SAMPLERS if name in body} or {name for name in _CONTINUE if name in body}
+        if named or unnamed:
+            self._drop(named or unnamed)
+            return True
+        if "n" in body:
+            self.single()
+            return True
+        return False
+
+    def single(self) -> None:
+        """Learn that it draws one choice per request; what was left out on a mere guess may have been innocent."""
+        self.many = False
+        self._dropped &= self._confirmed
+
+    def confirm(self) -> None:
+        """Learn that what was asked for last went well."""
+        for name in sorted(self._dropped - self._confirmed):
+            if loss := _OPTIONAL[name]:
+                self.notices.append(f"{self._server} does not know {name}: {loss}")
+        self._confirmed |= self._dropped
+
+    def _drop(self, names: set[str]) -> None:
+        self._dropped |= names
+        if "logprobs" in names:
+            self._dropped.add("top_logprobs")

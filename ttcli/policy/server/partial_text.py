@@ -1,0 +1,180 @@
+"""A text in the making, from the pieces in which a server sends it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import accumulate
+from typing import NamedTuple
+
+from ttcli.policy.server.chunk import Piece
+from ttcli.solution import Step
+
+
+class _Unit(NamedTuple):
+    """The smallest part that a step boundary can fall between."""
+
+    text: str
+    tokens: int  # told by the server; 0: it does not tell
+    logprob: float  # their sum
+
+
+@dataclass(slots=True)
+class _Part:
+    """A step as it is counted."""
+
+    text: str = ""
+    tokens: int = 0  # that the server told with their log-probabilities
+    chunks: int = 0  # pieces with words, where it does not tell tokens
+    logprob: float = 0.0
+    charged: int | None = None  # tokens by the usage of the request
+
+
+class Draft:
+    """The steps of one continuation; a request that fails takes back what it brought.
+
+    A token is one for which the server gave a log-probability. From a server that gives none, the tokens of a request
+    are its usage, dealt out to the steps in proportion to their pieces, or else the number of pieces that have words.
+    The token that ends a turn is among them only where the server counts it.
+
+    Args:
+        separator: closes a step that has words in it.
+        steps: wanted; None: all.
+    """
+
+    def __init__(self, separator: str, steps: int | None) -> None:
+        self._separator = separator
+        self._steps = steps
+        self._parts: list[_Part] = []
+        self._open = _Part()
+        self._kept = 0  # parts that stay whatever happens
+        self._drawn = self._kept_drawn = 0  # tokens of this text, of its kept parts
+        self._lost = 0  # tokens of requests that failed, and of what lay behind the last step wanted
+        self._shown = 0  # tokens that were told as growth
+
+    @property
+    def full(self) -> bool:
+        """Whether it has all the steps it is to have."""
+        return self._steps is not None and len(self._parts) >= self._steps
+
+    @property
+    def blank(self) -> bool:
+        """Whether the step in the making has no words yet."""
+        return not self._open.text.strip()
+
+    @property
+    def fresh(self) -> bool:
+        """Whether it begins with the next request."""
+        return not self._kept
+
+    @property
+    def kept(self) -> str:
+        """What the next request goes on with."""
+        return "".join(part.text for part in self._parts[: self._kept])
+
+    @property
+    def tokens(self) -> int:
+        """Of its steps."""
+        return sum(step.tokens for step in self.steps())
+
+    @property
+    def sampled(self) -> int:
+        """All tokens that were sampled for it."""
+        return max(self.tokens + self._lost, self._shown)
+
+    def take(self, piece: Piece) -> list[str]:
+        """Add a piece; return the text of each token that was not shown before, "" where several share a text."""
+        shown: list[str] = []
+        for unit in _units(piece):
+            count = unit.tokens or 1
+            self._drawn += count
+            fresh = min(count, self._drawn - self._shown)
+            if self.full:
+                self._lost += count
+            else:
+                self._append(unit)
+            if fresh > 0:
+                shown += [*[""] * (fresh - 1), unit.text]
+                self._shown += fresh
+        return shown
+
+    def separate(self) -> None:
+        """Close the step by the separator that the server cut off."""
+        self._open.text += self._separator
+        self._close()
+
+    def keep(self) -> None:
+        """What is there stays, whatever becomes of the next request."""
+        self._kept, self._kept_drawn = len(self._parts), self._drawn
+
+    def rewind(self) -> None:
+        """Take back what the last request brought."""
+        self._lost += self._drawn - self._kept_drawn
+        self._drawn = self._kept_drawn
+        del self._parts[self._kept :]
+        self._open = _Part()
+
+    def charge(self, tokens: int) -> None:
+        """Deal out the usage of the last request over its steps."""
+        parts = [*self._parts[self._kept :], self._open]
+        bounds = [0, *accumulate(part.chunks for part in parts)]
+        if bounds[-1]:
+            shares = [round(tokens * bound / bounds[-1]) for bound in bounds]
+            for part, start, end in zip(parts, shares, shares[1:], strict=False):
+                part.charged = end - start
+        else:
+            self._open.charged = tokens
+
+    def end(self) -> None:
+        """Close the last step; what has no words is no step of its own."""
+        if self._parts and self.blank:
+            last = self._parts[-1]
+            last.text += self._open.text
+            last.tokens += self._open.tokens
+            last.chunks += self._open.chunks
+            last.logprob += self._open.logprob
+            if last.charged is not None or self._open.charged is not None:
+                last.charged = (last.charged or 0) + (self._open.charged or 0)
+            self._open = _Part()
+        else:
+            self._close()
+
+    def steps(self) -> tuple[Step, ...]:
+        """The steps that are closed."""
+        if any(part.tokens for part in (*self._parts, self._open)):
+            return tuple(Step(part.text, part.tokens, part.logprob) for part in self._parts)
+        return tuple(
+            Step(part.text, part.chunks if part.charged is None else part.charged, None) for part in self._parts
+        )
+
+    def _append(self, unit: _Unit) -> None:
+        part = self._open
+        part.text += unit.text
+        part.tokens += unit.tokens
+        part.chunks += 1
+        part.logprob += unit.logprob
+        while end := self._end_of_step():
+            rest = "" if unit.tokens == 1 else self._open.text[end:]  # a token is not cut in two
+            self._open.text = self._open.text.removesuffix(rest)
+            self._close()
+            self._open.text = "" if self.full else rest
+
+    def _end_of_step(self) -> int:
+        """Where the first separator after a word ends; 0 where there is none."""
+        text = self._open.text
+        found = text.find(self._separator, len(text) - len(text.lstrip()))
+        return found + len(self._separator) if found >= 0 else 0
+
+    def _close(self) -> None:
+        self._parts.append(self._open)
+        self._open = _Part()
+
+
+def _units(piece: Piece) -> Iterator[_Unit]:
+    tokens = piece.tokens
+    if tokens and "".join(token.text for token in tokens) == piece.text:
+        yield from (_Unit(token.text, 1, token.logprob) for token in tokens)
+    elif tokens:
+        yield _Unit(piece.text, len(tokens), sum(token.logprob for token in tokens))
+    elif piece.text or piece.thought:
+        yield _Unit(piece.text, 0, 0.0)

@@ -1,0 +1,237 @@
+"""Solutions from an OpenAI-compatible server: vLLM, SGLang, llama-server, llama-cpp-python's server, hosted ones.
+
+What a server does not tell is not made up. The tokens of a prompt are 0 in a root, and in what grew from it those that
+the server told; where it gives no log-probabilities, steps have none, and a verifier that lives on them says so. Those
+it gives are taken for what `Step` wants, at temperature 1 over the full vocabulary, as vLLM, llama-server and OpenAI
+give them; SGLang can be set up otherwise.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict
+from functools import partial
+from itertools import groupby
+
+from ttcli.engine.sampling import Sampler
+from ttcli.errors import UsageError
+from ttcli.policy.prompt import Prompt
+from ttcli.policy.server.address import Address
+from ttcli.policy.server.background import Background
+from ttcli.policy.server.client import ChatApi, Key, Patience
+from ttcli.policy.server.completions import Writer
+from ttcli.policy.server.dialect import Dialect
+from ttcli.policy.server.mailbox import Desk, ServerCall, ServerText
+from ttcli.policy.server.partial_text import Draft
+from ttcli.policy.server.retry import insist
+from ttcli.problem import Problem
+from ttcli.seams import Extend, Extension, Growth
+from ttcli.solution import Prefix
+
+WIDTH = 8  # texts at once, unless another number is asked for
+_GLANCE = 0.1  # seconds that a call waits for news at most, all calls under way together
+
+
+class ServerPolicy:
+    """A policy behind an HTTP API.
+
+    Texts grow on the server, several requests side by side and several texts in one request where they begin alike and
+    the server can do that. A candidate's seed is sent with it; whether the same seed gives the same text is the
+    server's affair, and of those that share a request only the first one's counts.
+
+    Args:
+        model: a name that the server knows; None: the only one that it has, for which it is asked here.
+        max_tokens: of one solution.
+        width: texts that grow at once at most.
+        notice: told on `close`, once each, what the server does not understand.
+        interrupted: asked ten times a second.
+
+    Raises:
+        UsageError: the key cannot be sent; `model` is None and the server has several.
+        BackendError: `model` is None and the server does not tell.
+    """
+
+    parameters = 0
+
+    def __init__(
+        self,
+        address: Address,
+        *,
+        model: str | None,
+        prompt: Prompt,
+        sampler: Sampler,
+        max_tokens: int,
+        width: int = WIDTH,
+        patience: Patience | None = None,
+        notice: Callable[[str], None] = lambda _message: None,
+        interrupted: Callable[[], bool] = lambda: False,
+    ) -> None:
+        self.width = width
+        self._address = address
+        self._prompt = prompt
+        self._sampler = sampler
+        self._max_tokens = max_tokens
+        self._notice = notice
+        self._interrupted = interrupted
+        self._calls: list[ServerCall] = []
+        self._queue: deque[tuple[ServerText, ...]] = deque()  # pulled, and waiting for a place
+        self._desk = Desk()
+        self._api = ChatApi(address, Key.from_environment(address), patience or Patience())
+        self._background = Background("ttc-server")
+        self._dialect = Dialect(address.name)
+        try:
+            self.name = model if model is not None else self._only_model()
+        except BaseException:
+            self.close()
+            raise
+        self._writer = Writer(
+            self._api,
+            self._dialect,
+            self._desk,
+            model=self.name,
+            prompt=prompt,
+            sampler=sampler,
+            max_tokens=max_tokens,
+        )
+
+    @property
+    def recipe(self) -> Mapping[str, object]:
+        """Server, model, prompt, sampler and token limit; not the key."""
+        return {
+            "server": self._address.url,
+            "model": self.name,
+            "prompt": dict(self._prompt.recipe),
+            "sampler": asdict(self._sampler),
+            "max_tokens": self._max_tokens,
+        }
+
+    @property
+    def revisions(self) -> Mapping[str, object]:
+        """The words that ask for them."""
+        return {"revise": self._prompt.revise}
+
+    @property
+    def load(self) -> None:
+        """Its batches are not seen from here."""
+        return
+
+    def holds(self, problems: int) -> bool:  # noqa: ARG002 - as the protocol calls it
+        """As far as is known here."""
+        return True
+
+    def expect(self, problems: Sequence[Problem]) -> None:
+        """Any problem finds room, as far as is known here."""
+
+    def start(self, problem: Problem, *, attempts: Sequence[str] = ()) -> Prefix:
+        """The root of a problem, or of a revision.
+
+        Nothing is sent until it is extended. The tokens of its prompt are not known here, so no attempt is left out;
+        what the server does not compute again it says itself.
+        """
+        return Prefix(problem, self._desk.new_id(), attempts=tuple(attempts))
+
+    def extend(
+        self, requests: Iterable[Extend | None], *, stop: Callable[[int], bool] = lambda _tokens: False
+    ) -> Iterator[list[Growth | Extension]]:
+        """Continue prefixes; see the protocol. A server does not wait to be asked: it can pass `stop` by some tokens.
+
+        Raises:
+            BackendError: the server fails, refuses, or cannot do what is asked.
+            PromptTooLong: it says so.
+        """
+        call = ServerCall(requests, stop)
+        self._calls.append(call)
+        try:
+            while self._pull(call):
+                if self._stopped(call):
+                    yield self._desk.cut(call)
+                    return
+                self._launch()
+                self._desk.wait(call, _GLANCE / len(self._calls))
+                yield self._desk.read(call)
+        finally:
+            self._calls.remove(call)
+            self._cancel(call)
+            self._desk.drop(call)
+
+    def release(self, prefixes: Iterable[Prefix]) -> None:
+        """Nothing is kept for a prefix."""
+
+    def close(self) -> None:
+        """Cancel what is under way, close all connections, say what there was to notice."""
+        self._background.close(self._api.close)
+        while self._dialect.notices:
+            self._notice(self._dialect.notices.pop(0))
+
+    def _only_model(self) -> str:
+        models = self._background.run(insist(self._api, self._dialect, self._api.models), self._interrupted)
+        if len(models) != 1:
+            named = f"has several models: {', '.join(models)}" if models else "names no model"
+            raise UsageError(f"{self._address.name} {named}", hint=f"--model {models[0] if models else 'NAME'}")
+        return models[0]
+
+    def _pull(self, call: ServerCall) -> bool:
+        """Take requests while there is room; whether anything is under way."""
+        pulled: list[ServerText] = []
+        waiting = sum(map(len, self._queue))
+        # a call that finds no place queues one request, lest it end before its turn has come
+        while not (call.over or self._interrupted()) and (
+            not call.texts or self._desk.growing + waiting + len(pulled) < self.width
+        ):
+            request = next(call.source, None)
+            if request is None:
+                break
+            draft = Draft(self._prompt.step_separator, request.steps if request.until == "step" else None)
+            text = ServerText(call, next(call.numbers), request, draft)
+            call.texts[text.number] = text
+            pulled.append(text)
+        self._queue.extend(tuple(group) for _, group in groupby(pulled, key=_kind))
+        return bool(call.texts)
+
+    def _stopped(self, asking: ServerCall) -> bool:
+        """Ask all calls whether they are to stop: what one waits for goes on in the others."""
+        for call in self._calls:
+            if not call.over and call.ends():
+                self._cancel(call)
+        return asking.over or self._interrupted()
+
+    def _launch(self) -> None:
+        """Begin what has waited, as far as there are places."""
+        while self._queue and self._desk.growing + len(self._queue[0]) <= self.width:
+            texts = self._queue.popleft()
+            for text in texts:
+                self._desk.begin(text)
+            self._background.post(self._start, texts)
+
+    def _start(self, texts: Sequence[ServerText]) -> None:
+        """On the loop: write these texts, unless they have been called off."""
+        call = texts[0].call
+        if not call.over:
+            task = asyncio.create_task(self._writer.write(texts))
+            call.tasks.add(task)
+            task.add_done_callback(partial(self._end, call))
+
+    def _end(self, call: ServerCall, task: asyncio.Task[None]) -> None:
+        """On the loop: a task is over."""
+        call.tasks.discard(task)
+        error = None if task.cancelled() else task.exception()
+        if error is not None:
+            self._desk.fail(call, error)
+
+    def _cancel(self, call: ServerCall) -> None:
+        call.over = True
+        self._queue = deque(texts for texts in self._queue if texts[0].call is not call)
+        self._background.post(_cancel_all, call.tasks)
+
+
+def _kind(text: ServerText) -> tuple[object, ...]:
+    """What texts have in common that one request may draw."""
+    request = text.request
+    return request.prefix, request.until, request.steps, request.temperature
+
+
+def _cancel_all(tasks: Iterable[asyncio.Task[None]]) -> None:
+    for task in tasks:
+        task.cancel()

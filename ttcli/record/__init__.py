@@ -1,0 +1,1 @@
+"""Runs as JSON, read back, and as trees built from their events."""

@@ -1,0 +1,1 @@
+"""From settings to a run: what the commands call."""

@@ -1,0 +1,81 @@
+"""Verifier heads by name: those shipped with ttc, those trained on this machine, and files."""
+
+from __future__ import annotations
+
+from hashlib import sha256
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from ttcli.catalog.entry import head_folder
+from ttcli.errors import ModelError, UsageError
+from ttcli.files.paths import heads_dir
+
+if TYPE_CHECKING:
+    from ttcli.verifier.head import Head
+
+SUFFIX = ".safetensors"
+_TRAIN = "train one: ttc train verifier --help"
+
+
+class LocalHead(NamedTuple):
+    """A head on this machine."""
+
+    name: str  # as the user calls it
+    path: Path
+    head: Head
+
+    @property
+    def sha256(self) -> str:
+        """Of the file: equal hashes, equal scores."""
+        return sha256(self.path.read_bytes()).hexdigest()
+
+
+def head_files() -> dict[str, Path]:
+    """The heads known by name; one trained here goes before one that is shipped under the same name."""
+    files = [file for folder in (head_folder(), heads_dir()) for file in sorted(folder.glob(f"*{SUFFIX}"))]
+    return {file.name.removesuffix(SUFFIX): file for file in files}
+
+
+def heads_for(weights: str) -> list[LocalHead]:
+    """The heads known by name that were made for the model with this SHA-256."""
+    found = [_read(name, path) for name, path in head_files().items()]
+    return [each for each in found if each.head.weights == weights]
+
+
+def find_head(name: str | None, weights: str | None) -> LocalHead:
+    """The head of this name, or at this path; without a name, the only one for the model with this SHA-256.
+
+    Those trained here go before those that are shipped.
+
+    Raises:
+        UsageError: without a name: several serve, or none could because there is no model on this machine.
+        ModelError: there is none, or the file is no head.
+    """
+    if name is not None:
+        return _named(name)
+    if weights is None:
+        raise UsageError("which head is to verify what a server writes?", hint="--verifier head:NAME")
+    found = heads_for(weights)
+    if not found:
+        raise ModelError("there is no verifier head for this model", hint=_TRAIN)
+    nearest = [each for each in found if each.path.parent == heads_dir()] or found
+    if len(nearest) > 1:
+        names = ", ".join(f"head:{each.name}" for each in nearest)
+        raise UsageError(f"there are several heads for this model: {names}", hint=f"--verifier head:{nearest[0].name}")
+    return nearest[0]
+
+
+def _named(name: str) -> LocalHead:
+    if "/" in name or name.endswith(SUFFIX):
+        return _read(name, Path(name).expanduser())
+    known = head_files()
+    if name not in known:
+        hint = f"one of {', '.join(known)}, or a path" if known else _TRAIN
+        raise ModelError(f"there is no verifier head {name!r}", hint=hint)
+    return _read(name, known[name])
+
+
+def _read(name: str, path: Path) -> LocalHead:
+    from ttcli.verifier.head import read_head  # numpy: not before it is needed
+
+    return LocalHead(name, path, read_head(path))

@@ -1,0 +1,223 @@
+"""From what a user calls a verifier to one that works, with the models it is made of."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias
+
+from ttcli.catalog.entry import PrmForm, catalog
+from ttcli.catalog.fingerprint import fingerprint
+from ttcli.catalog.progress import Progress
+from ttcli.catalog.pull import resolve
+from ttcli.catalog.stored import LocalModel, form_of, locate
+from ttcli.errors import ModelError, UsageError
+from ttcli.interrupt import Interrupt
+from ttcli.runtime.heads import find_head
+from ttcli.runtime.settings import Settings
+from ttcli.seams import Verifier
+from ttcli.verifier.aggregate import no_steps
+from ttcli.verifier.confidence import Confidence
+from ttcli.verifier.spec import VerifierSpec
+
+if TYPE_CHECKING:
+    from ttcli.engine.model import Model
+    from ttcli.policy.prompt import Prompt
+    from ttcli.verifier.form import Form
+
+Loaded: TypeAlias = "tuple[LocalModel, Model]"
+
+
+class Workshop:
+    """Loads models and makes verifiers of them; all is freed when its stack is.
+
+    Args:
+        settings: where to look for models, and how to run them.
+        interrupt: asked while a verifier is at work.
+    """
+
+    def __init__(self, settings: Settings, interrupt: Interrupt, progress: Progress, stack: ExitStack) -> None:
+        self._settings = settings
+        self._interrupt = interrupt
+        self._progress = progress
+        self._stack = stack
+
+    def resolve(self, name: str) -> LocalModel:
+        """A model on this machine, fetched first where that is allowed and needed."""
+        return resolve(name, offline=self._settings.offline, progress=self._progress)
+
+    def load(self, path: Path) -> Model:
+        """The weights in a file."""
+        from ttcli.engine.model import Model  # the engine brings numpy and llama.cpp: not before they are needed
+
+        model = Model(path, gpu_layers=self._settings.machine.gpu_layers)
+        self._stack.callback(model.close)
+        return model
+
+    def make(self, spec: VerifierSpec, own: Loaded | None = None) -> Verifier:
+        """A verifier; `own`: the model whose solutions it is to score, where that runs here.
+
+        Raises:
+            UsageError: it does not go with such a policy.
+            ModelError: it cannot be made of what it is to be made of.
+        """
+        match spec.kind:
+            case "prm":
+                verifier = self._prm(str(spec.model), own)
+            case "head":
+                verifier = self._head(spec, own)
+            case "judge":
+                verifier = self._judge(spec, own)
+            case "command":
+                from ttcli.verifier.command import Command
+
+                return Command(str(spec.model), timeout=self._settings.command_timeout, interrupted=self._interrupt)
+            case "scripted":
+                raise UsageError("the scripted verifier goes with a scripted model", hint="--verifier confidence")
+            case _:
+                return Confidence(weakest=spec.kind == "weakest")
+        self._stack.callback(verifier.close)
+        return verifier
+
+    def _judge(self, spec: VerifierSpec, own: Loaded | None) -> Verifier:
+        from ttcli.verifier.judge import Judge
+
+        if spec.model is not None:
+            own = self._shared(self.resolve(spec.model), own)
+        if own is None:
+            raise UsageError("a server does not judge its own solutions", hint="--verifier judge:MODEL")
+        return Judge(own[1], threads=self._settings.machine.threads, interrupted=self._interrupt)
+
+    def _prm(self, name: str, own: Loaded | None) -> Verifier:
+        from ttcli.verifier.prm import Prm
+
+        local = self.resolve(name)
+        told = form_of(local)
+        if told is None:
+            raise ModelError(
+                f"{local.name} is not known to be a process reward model that says + or - behind each step",
+                hint=f"if it is one, describe it in {local.path.with_suffix('.toml')}: "
+                '[verifier] kind = "prm", form = "step-turn", good = "+", bad = "-"',
+            )
+        _, model = self._shared(local, own)
+        return Prm(model, _form(model, told), threads=self._settings.machine.threads, interrupted=self._interrupt)
+
+    def _shared(self, local: LocalModel, own: Loaded | None) -> Loaded:
+        """A model with its weights: those of the policy where they are the same."""
+        return own if own is not None and own[0].path == local.path else (local, self.load(local.path))
+
+    def _head(self, spec: VerifierSpec, own: Loaded | None) -> Verifier:
+        """A head, on the policy's own model or on another one of the catalog."""
+        from ttcli.engine.template import ChatTemplate
+        from ttcli.verifier.head_verifier import HeadVerifier
+
+        weights = fingerprint(own[0]) if own else None
+        found = find_head(spec.model, weights)
+        carried = found.head.weights == weights
+        if own is None or not carried:
+            names = [entry.name for entry in catalog().values() if entry.sha256 == found.head.weights]
+            if not names:
+                policy = f", not for {own[0].name}" if own else ""
+                raise ModelError(
+                    f"head:{found.name} is a head for {found.head.model}{policy}, and that is not in the catalog",
+                    hint=f"--model {found.head.model} if you have it, or another verifier: --verifier confidence",
+                )
+            other = self.resolve(names[0])
+            own = (other, self.load(other.path))
+        local, model = own
+        template, prompt = ChatTemplate(model), prompt_of(local)
+        return HeadVerifier(
+            found.head,
+            str(spec),
+            model,
+            lambda problem: template.encode(prompt.messages(problem)),
+            carried=carried,
+            threads=self._settings.machine.threads,
+            interrupted=self._interrupt,
+        )
+
+
+def uses(local: LocalModel) -> dict[str, str]:
+    """What a GGUF can be as a verifier, by kind: yes, with what there is to say of it, or why not."""
+    from ttcli.engine.model import Model
+    from ttcli.verifier.judge import Judge
+
+    told = form_of(local)
+    model = Model(local.path)
+    try:
+        reason = model.cannot_branch()
+        return {
+            "judge": _possible(lambda: Judge(model), "yes"),
+            "prm": _possible(lambda: _form(model, told), f"yes: {told.form}") if told else "no: nothing describes it",
+            "head": f"no: {reason}" if reason else f"yes, once trained: layers 0 to {model.layers - 2} can be read",
+        }
+    finally:
+        model.close()
+
+
+def _possible(make: Callable[[], object], success: str) -> str:
+    try:
+        make()
+    except ModelError as error:
+        return f"no: {error}"
+    return success
+
+
+def _form(model: Model, told: PrmForm) -> Form:
+    """The form of a process reward model, checked against its vocabulary."""
+    from ttcli.verifier.form import StepTag, StepTurn
+
+    if told.tag is not None:
+        return StepTag(model, good=told.good, bad=told.bad, tag=told.tag)
+    return StepTurn(model, good=told.good, bad=told.bad)
+
+
+def check(specs: Sequence[VerifierSpec], settings: Settings) -> None:
+    """Make sure, before anything is loaded, that these verifiers can be used so.
+
+    Raises:
+        UsageError: they cannot.
+    """
+    if settings.aggregate is None:
+        return
+    if not specs:
+        raise UsageError("nothing is scored here, so there is nothing to aggregate", hint="leave out --aggregate")
+    for spec in specs:
+        if not spec.scores_steps:
+            raise no_steps(str(spec))
+
+
+def score_key(spec: VerifierSpec, settings: Settings, weights: Callable[[str | None], str]) -> str:
+    """What scores are filed under: equal keys, equal scores.
+
+    `weights`: the hash of a model, by what the user calls it; None: the policy's own.
+    """
+    match spec.kind:
+        case "head":
+            key = f"head:{find_head(spec.model, weights(None)).sha256}"
+        case "judge" | "scripted":
+            key = f"{spec.kind}:{weights(spec.model)}"
+        case "prm":
+            local = locate(str(spec.model))
+            form = form_of(local) if local else None
+            told = (form.form, form.tag, form.good, form.bad) if form else ()
+            key = f"prm:{weights(spec.model)} {json.dumps(told)}"
+        case "command":
+            from ttcli.verifier.command import fingerprint as of_command
+
+            key = f"command:{of_command(str(spec.model))}"
+        case _:
+            key = str(spec)
+    return key if settings.aggregate is None else f"{key} {settings.aggregate}"
+
+
+def prompt_of(local: LocalModel) -> Prompt:
+    """How a model is asked."""
+    from ttcli.policy.prompt import REVISE, Prompt
+
+    words = local.entry.template if local.entry else None
+    if words is None:
+        return Prompt()
+    return Prompt(system=words.system, step_separator=words.step_separator, revise=words.revise or REVISE)

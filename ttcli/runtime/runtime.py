@@ -1,0 +1,280 @@
+"""From settings to a run: load what was asked for, run the method, yield its events."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from hashlib import sha256
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ttcli.catalog.entry import DEFAULT_MODEL
+from ttcli.catalog.fingerprint import fingerprint
+from ttcli.catalog.progress import Progress
+from ttcli.catalog.pull import resolve
+from ttcli.catalog.speeds import known_width
+from ttcli.catalog.stored import LocalModel
+from ttcli.cost import Meter, Unit
+from ttcli.errors import UsageError
+from ttcli.events import Began, Event
+from ttcli.interrupt import Interrupt
+from ttcli.policy.scripted import Script, ScriptedPolicy, ScriptedVerifier
+from ttcli.policy.server.address import Address
+from ttcli.problem import Problem
+from ttcli.runtime.heads import find_head
+from ttcli.runtime.loader import Workshop, check, prompt_of, score_key
+from ttcli.runtime.settings import Settings
+from ttcli.seams import Policy, Verifier
+from ttcli.search.method import NO_DEMAND, Adviser, Demand
+from ttcli.verifier.aggregate import Aggregated
+from ttcli.verifier.confidence import Confidence
+from ttcli.verifier.spec import VerifierSpec
+
+if TYPE_CHECKING:
+    from ttcli.engine.sampling import Sampler
+
+SCRIPTED = "scripted:"  # --model scripted:FILE runs a script instead of a model
+
+
+class Workbench:
+    """A policy and verifiers, loaded and ready for problems."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        policy: Policy,
+        verifiers: Mapping[str, Verifier],
+        interrupt: Interrupt,
+        weights: Callable[[str | None], str],
+        measure: Callable[[], float | None] = lambda: None,
+        layers: Sequence[int] = (),
+        reviser: str | None = None,
+    ) -> None:
+        self.settings = settings
+        self.policy = policy
+        how = settings.aggregate
+        # by what the user called them
+        self.verifiers = {name: Aggregated(each, how) if how else each for name, each in verifiers.items()}
+        self.interrupt = interrupt
+        self.measure = measure  # tokens per second of a full batch; None where that is not known
+        self.layers = tuple(layers)  # of the policy's model: those whose hidden states its heads read
+        self._reviser = reviser  # the hash of the adapter that draws revisions; None: there is none
+        self._weights = weights  # the hash of a model, by what the user calls it; None: the policy's own
+
+    @property
+    def recipe(self) -> dict[str, object]:
+        """All that decides how solutions are distributed, as JSON."""
+        return {"weights": self._weights(None), **self.policy.recipe}
+
+    @property
+    def revisions(self) -> dict[str, object]:
+        """All that decides besides how revisions are distributed, as JSON."""
+        return {"reviser": self._reviser, **self.policy.revisions}
+
+    @property
+    def adviser(self) -> Adviser | None:
+        """What auto asks; None where there is no profile."""
+        if self.settings.profile is None:
+            return None
+        from ttcli.allocate.adviser import ProfileAdviser  # numpy: not before it is needed
+
+        return ProfileAdviser(self.settings.profile)
+
+    def verifier_key(self, name: str) -> str:
+        """What scores are filed under: equal keys, equal scores."""
+        return score_key(VerifierSpec.parse(name), self.settings, self._weights)
+
+    def solve(self, problem: Problem) -> Iterator[Event]:
+        """Run the method on a problem; the last event is Solved.
+
+        Raises:
+            UsageError: before the first event, where the method cannot work with the verifier.
+        """
+        settings = self.settings
+        verifier = self.verifiers[str(settings.verifier)] if settings.verifier else None
+        if settings.budget.unit is Unit.SECONDS:
+            self.interrupt.after(settings.budget.amount)
+        meter = Meter(
+            settings.budget, max_tokens=settings.sampling.max_tokens, interrupted=lambda: self.interrupt.requested
+        )
+        events = settings.method.run(problem, self.policy, verifier, meter, seed=settings.seed, adviser=self.adviser)
+        yield Began(
+            problem,
+            settings.method.name,
+            self.policy.name,
+            verifier.name if verifier else None,
+            settings.budget,
+            settings.seed,
+        )
+        yield from events
+
+
+@contextmanager
+def workbench(
+    settings: Settings,
+    interrupt: Interrupt,
+    progress: Progress,
+    *,
+    bench: Sequence[VerifierSpec] | None = None,
+    demand: Demand = NO_DEMAND,
+    observe: Callable[[int], Sequence[int]] = lambda _layers: (),
+) -> Iterator[Workbench]:
+    """Load the models of a run, fetching them first where they are not here; free them at the end.
+
+    `bench`: the verifiers of a bench, whose problems share the batch; None: one problem, the settings' own verifier.
+    `demand`: of a bench: what its methods hold in the policy's context.
+    `observe`: told how many layers the model has, says whose outputs the steps are to carry besides those that heads
+    read; a server's steps carry none.
+
+    Raises:
+        ModelError, DownloadError, BackendError: a model that cannot be had, loaded or used.
+        UsageError: settings that do not go together.
+    """
+    demand = settings.demand(settings.method, settings.budget) if bench is None else demand
+    if settings.reviser is not None and not demand.attempts:
+        raise UsageError("nothing is revised here, so there is nothing to do for a reviser", hint="--method revise")
+    alone = [settings.verifier] if settings.verifier else []
+    specs = alone if bench is None else bench
+    check(specs, settings)
+    at_once = int(settings.budget.amount) if bench is None and settings.budget.unit is Unit.GENERATIONS else None
+    with ExitStack() as stack:
+        server = settings.server
+        name = DEFAULT_MODEL if settings.model is None else settings.model
+        if server is not None:
+            yield _served(server, settings, specs, interrupt, progress, stack)
+        elif name.startswith(SCRIPTED):
+            file = Path(name.removeprefix(SCRIPTED))
+            yield _scripted(file, settings, specs, interrupt, Workshop(settings, interrupt, progress, stack))
+        else:
+            yield _local(name, settings, specs, at_once, demand, observe, interrupt, progress, stack)
+
+
+def _served(
+    server: Address,
+    settings: Settings,
+    specs: Sequence[VerifierSpec],
+    interrupt: Interrupt,
+    progress: Progress,
+    stack: ExitStack,
+) -> Workbench:
+    # numpy and the HTTP client: not before they are needed
+    from ttcli.policy.prompt import Prompt
+    from ttcli.policy.server.policy import WIDTH, ServerPolicy
+
+    policy = ServerPolicy(
+        server,
+        model=settings.model,
+        prompt=Prompt(),
+        sampler=_sampler(settings),
+        max_tokens=settings.sampling.max_tokens,
+        width=settings.machine.width or WIDTH,
+        notice=progress.note,
+        interrupted=interrupt,
+    )
+    stack.callback(policy.close)
+    workshop = Workshop(settings, interrupt, progress, stack)
+    verifiers = {str(spec): workshop.make(spec) for spec in specs}
+    return Workbench(
+        settings,
+        policy,
+        verifiers,
+        interrupt,
+        lambda name: policy.name if name is None else fingerprint(resolve(name, offline=True, progress=progress)),
+    )
+
+
+def _sampler(settings: Settings) -> Sampler:
+    from ttcli.engine.sampling import Sampler
+
+    sampling = settings.sampling
+    return Sampler(sampling.temperature, sampling.top_k, sampling.top_p, sampling.min_p)
+
+
+def _scripted(
+    file: Path, settings: Settings, specs: Sequence[VerifierSpec], interrupt: Interrupt, workshop: Workshop
+) -> Workbench:
+    script = Script.read(file)
+    policy = ScriptedPolicy(script, width=settings.machine.width or 4, interrupted=interrupt)
+    if settings.reviser is not None:
+        raise UsageError("a script has no weights for --reviser to change", hint="leave it out")
+    if any(spec.kind == "judge" for spec in specs):
+        raise UsageError("a script cannot judge", hint="--verifier scripted")
+    if any(spec.kind == "head" for spec in specs):
+        raise UsageError("a script has no hidden states", hint="--verifier scripted")
+    known: dict[str, Verifier] = {
+        "scripted": ScriptedVerifier(script),
+        "confidence": Confidence(),
+        "weakest": Confidence(weakest=True),
+    }
+    verifiers = {str(spec): known[spec.kind] if spec.kind in known else workshop.make(spec) for spec in specs}
+    return Workbench(
+        settings,
+        policy,
+        verifiers,
+        interrupt,
+        lambda name: sha256(file.read_bytes()).hexdigest() if name is None else fingerprint(workshop.resolve(name)),
+    )
+
+
+def _local(
+    name: str,
+    settings: Settings,
+    specs: Sequence[VerifierSpec],
+    at_once: int | None,
+    demand: Demand,
+    observe: Callable[[int], Sequence[int]],
+    interrupt: Interrupt,
+    progress: Progress,
+    stack: ExitStack,
+) -> Workbench:
+    # the engine brings numpy and llama.cpp: not before they are needed
+    from ttcli.engine import machine
+    from ttcli.engine.adapter import Adapter
+    from ttcli.engine.tune import speeds
+    from ttcli.policy.local.policy import LocalPolicy
+
+    sampler = _sampler(settings)
+    workshop = Workshop(settings, interrupt, progress, stack)
+    local = workshop.resolve(name)
+    model = workshop.load(local.path)
+    threads = settings.machine.threads or machine.threads()
+    width = known_width(local.path, threads) or machine.width()
+    if at_once is not None:
+        width = min(width, at_once)
+    width = settings.machine.width or width
+    layers = _read_by_heads(specs, local)
+    adapter = workshop.resolve(settings.reviser) if settings.reviser is not None else None
+    policy = LocalPolicy(
+        model,
+        name=local.entry.name if local.entry else local.path.name,
+        prompt=prompt_of(local),
+        sampler=sampler,
+        max_tokens=settings.sampling.max_tokens,
+        width=width,
+        beams=demand.beams,
+        attempts=demand.attempts,
+        reviser=Adapter(model, adapter.path) if adapter else None,
+        observe=sorted({*observe(model.layers), *layers}),
+        threads=threads,
+        interrupted=interrupt,
+    )
+    stack.callback(policy.close)
+    verifiers = {str(spec): workshop.make(spec, (local, model)) for spec in specs}
+    return Workbench(
+        settings,
+        policy,
+        verifiers,
+        interrupt,
+        lambda other: fingerprint(resolve(name if other is None else other, offline=True, progress=progress)),
+        lambda: next(iter(speeds(model, widths=[policy.width], threads=threads, halted=interrupt))).tokens_per_second,
+        layers,
+        fingerprint(adapter) if adapter else None,
+    )
+
+
+def _read_by_heads(specs: Sequence[VerifierSpec], local: LocalModel) -> list[int]:
+    """The layers of a model that the heads among some verifiers read."""
+    asked = [spec for spec in specs if spec.kind == "head"]
+    weights = fingerprint(local) if asked else None
+    heads = [find_head(spec.model, weights).head for spec in asked]
+    return sorted({head.layer for head in heads if head.weights == weights})

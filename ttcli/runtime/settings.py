@@ -1,0 +1,136 @@
+"""All that shapes a run, besides the problem."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from ttcli.catalog.entry import DEFAULT_MODEL
+from ttcli.cost import Budget
+from ttcli.errors import UsageError
+from ttcli.policy.server.address import Address
+from ttcli.search.method import Demand, Method
+from ttcli.search.methods import parse_method
+from ttcli.verifier.aggregate import Aggregation
+from ttcli.verifier.spec import VerifierSpec
+
+if TYPE_CHECKING:
+    from ttcli.allocate.profile import Profile
+
+MAX_WIDTH = 240  # llama.cpp knows 256 sequences, and prompts take some
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """How solutions are drawn."""
+
+    temperature: float = 0.8  # 0: greedy
+    top_k: int = 40  # 0: off
+    top_p: float = 0.95  # 1: off
+    min_p: float = 0.0  # 0: off
+    max_tokens: int = 1024  # of one solution
+
+    def __post_init__(self) -> None:
+        if self.max_tokens < 1:
+            raise UsageError(f"--max-tokens must be at least 1, not {self.max_tokens}", hint="--max-tokens 1024")
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """How the engine uses the machine; None: chosen from model and machine."""
+
+    width: int | None = None  # texts in one batch
+    threads: int | None = None
+    gpu_layers: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.width is not None and not 1 <= self.width <= MAX_WIDTH:
+            raise UsageError(f"--width must be from 1 to {MAX_WIDTH}, not {self.width}", hint="--width 32")
+        if self.threads is not None and self.threads < 1:
+            raise UsageError(f"--threads must be at least 1, not {self.threads}", hint="leave it out to have it chosen")
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """A run: with what, how, how much.
+
+    Raises:
+        UsageError: an unknown method or verifier, a number out of range, a URL that is none.
+    """
+
+    model: str | None = DEFAULT_MODEL  # None: the only one that the server of `policy` has
+    method_name: str | None = None  # None: auto, or best-of-n where a verifier is named
+    verifier_name: str | None = None  # None: confidence, where the method needs one
+    budget: Budget = field(default_factory=lambda: Budget(16))
+    seed: int = 0  # 0 or more
+    offline: bool = False
+    sampling: Sampling = field(default_factory=Sampling)
+    machine: Machine = field(default_factory=Machine)
+    reviser: str | None = None  # a LoRA adapter that draws the revisions; None: the model itself does
+    policy: str | None = None  # the URL of an OpenAI-compatible server; None: the engine in this process
+    aggregate: Aggregation | None = None  # from scores of steps to that of the whole; None: as the verifier does it
+    command_timeout: float = 30.0  # seconds that a verifying command may take for a solution
+    profile: Profile | None = None  # that auto goes by; None: there is none
+
+    def __post_init__(self) -> None:
+        self.method.check(self.budget)
+        if self.budget.shared:
+            raise UsageError(f"{self.budget} is an average, and here is one problem", hint=f"{self.budget.amount:g}")
+        if self.seed < 0:
+            raise UsageError(f"--seed must be 0 or more, not {self.seed}", hint="--seed 0")
+        if self.model is None and self.policy is None:
+            raise UsageError("there is no model", hint=f"--model {DEFAULT_MODEL}")
+        server = self.server
+        if self.offline and server is not None and not server.loopback:
+            raise UsageError(f"--offline, but {server.name} is another machine", hint="leave out --offline")
+        if self.reviser is not None and server is not None:
+            hint = "leave out --policy, or --reviser"
+            raise UsageError(f"--reviser changes a model that runs here, and {server.name} has its own", hint=hint)
+        if not 0 < self.command_timeout < math.inf:
+            hint = "--command-timeout 30"
+            raise UsageError(f"--command-timeout must be a positive number, not {self.command_timeout:g}", hint=hint)
+        if self.verifier_name is not None:
+            spec = VerifierSpec.parse(self.verifier_name)
+            if not self.method.takes_verifier:
+                raise UsageError(
+                    f"{self.method.name} scores nothing, so it has no use for a verifier", hint="--method best-of-n"
+                )
+            self.method.check_verifier(str(spec), partial=spec.partial)
+
+    @property
+    def server(self) -> Address | None:
+        """The server asked for.
+
+        Raises:
+            UsageError: what `policy` says is no URL of a server.
+        """
+        return Address.parse(self.policy) if self.policy is not None else None
+
+    @property
+    def method(self) -> Method:
+        """The method asked for, or the default.
+
+        Raises:
+            UsageError: there is none of this name, or it cannot be set so.
+        """
+        default = "auto" if self.verifier_name is None else "best-of-n"
+        return parse_method(default if self.method_name is None else self.method_name)
+
+    def demand(self, method: Method, budget: Budget) -> Demand:
+        """What a method holds in the policy's context; auto, as much as any way in its profile."""
+        if method.advised is None or self.profile is None:
+            return method.demand(budget)
+        from ttcli.allocate.adviser import demand  # numpy: not before it is needed
+
+        return demand(self.profile)
+
+    @property
+    def verifier(self) -> VerifierSpec | None:
+        """The verifier asked for, or the default of a method that needs one; of an advised one, the profile's."""
+        method = self.method
+        if method.advised is not None:
+            return VerifierSpec.parse(self.profile.verifier) if self.profile and self.profile.verifier else None
+        if not method.takes_verifier or (self.verifier_name is None and not method.needs_verifier):
+            return None
+        return VerifierSpec.parse(self.verifier_name or "confidence")

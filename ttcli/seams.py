@@ -1,0 +1,165 @@
+"""The three seams: whoever proposes continuations, whoever scores them, and whoever watches."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Literal, NamedTuple, Protocol, TypeVar
+
+from ttcli.problem import Problem
+from ttcli.solution import Prefix
+
+Shown_contra = TypeVar("Shown_contra", contravariant=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Extend:
+    """One continuation of one prefix."""
+
+    prefix: Prefix
+    seed: tuple[int, ...]  # keys the candidate's own random generator
+    until: Literal["step", "answer"] = "answer"
+    steps: int = 1  # with until="step": how many
+    temperature: float | None = None  # None: the policy's own; 0: greedy
+    keep: bool = False  # where it comes to its end: have a revision go on from what was computed, until released
+
+
+class Growth(NamedTuple):
+    """A token that a continuation took."""
+
+    request: int  # position among the requests of this call, which a None is not
+    text: str  # that became readable with it
+
+
+class Extension(NamedTuple):
+    """A finished continuation, or one that was cut short."""
+
+    request: int  # position among the requests of this call
+    prefix: Prefix  # the request's prefix with the new steps
+    tokens: int  # sampled for it
+    shared: int  # tokens of the request's prefix that were not decoded again for it
+    seconds: float = 0.0  # of the machine: the time of each decode in equal parts to the texts that grew in it
+
+
+class Load(NamedTuple):
+    """How full the batch was since the policy was made."""
+
+    decodes: int = 0
+    rows: int = 0  # texts that grew, summed over the decodes
+
+
+class Policy(Protocol):
+    """Proposes continuations.
+
+    `extend` takes requests when it has a place for them; None from the iterable means "none now, ask again after the
+    next token", and ends the call when nothing is under way. Each step yields what grew, possibly nothing, so that one
+    `next()` costs one decode at most and several calls can be driven in turn. `stop` is asked before every decode,
+    with the tokens that it could add at most to those yielded so far; when it, or the policy's own interrupt, says so,
+    continuations under way come back cut and those not begun do not come back. Closing the iterator cancels what is
+    under way.
+    """
+
+    parameters: int  # that take part in a matrix product per token, for FLOPs; 0: not known
+    name: str
+    width: int  # texts that grow at once at most
+
+    @property
+    def recipe(self) -> Mapping[str, object]:
+        """What besides the weights decides how its solutions are distributed, as JSON: prompt, sampler, token limit."""
+        ...
+
+    @property
+    def revisions(self) -> Mapping[str, object]:
+        """What besides the recipe decides how revisions are distributed, as JSON: the words that ask for them."""
+        ...
+
+    @property
+    def load(self) -> Load | None:
+        """How full its batches were; None where it cannot tell."""
+        ...
+
+    def holds(self, problems: int) -> bool:
+        """Whether so many could be worked on in turn with nothing to be computed again."""
+        ...
+
+    def expect(self, problems: Sequence[Problem]) -> None:
+        """Learn what will be started, to have room for the longest of them and for as many as fill the batch."""
+        ...
+
+    def start(self, problem: Problem, *, attempts: Sequence[str] = ()) -> Prefix:
+        """The root of a problem; with attempts, the oldest first, that of a revision of the last of them.
+
+        What was computed for earlier solutions that are kept, or for other roots, is not computed again where the
+        tokens are the same. The oldest attempts are left out where all do not fit; the root says which are in.
+
+        Raises:
+            PromptTooLong: the prompt without attempts and one answer do not fit the model's context.
+        """
+        ...
+
+    def extend(
+        self, requests: Iterable[Extend | None], *, stop: Callable[[int], bool] = lambda _tokens: False
+    ) -> Iterator[list[Growth | Extension]]:
+        """Continue prefixes, many at a time; finished ones are yielded as they finish."""
+        ...
+
+    def release(self, prefixes: Iterable[Prefix]) -> None:
+        """Free what is kept for these prefixes; they are not extended again."""
+        ...
+
+    def close(self) -> None:
+        """Free everything."""
+        ...
+
+
+class StepScores(NamedTuple):
+    """A verifier's opinion of a prefix."""
+
+    score: float  # of the whole, in [0, 1]
+    steps: tuple[float, ...]  # one per step so far, in [0, 1]; () where the verifier only judges the whole
+    tokens: int  # evaluated by the verifier's own model for it
+
+
+class Verifier(Protocol):
+    """Scores prefixes; only what is new since the last call is computed."""
+
+    parameters: int  # of its own model, for FLOPs; 0 where it has none
+    name: str
+    partial: bool  # whether it can score what has not come to its end
+
+    def price(self, prefixes: Sequence[Prefix]) -> int:
+        """Tokens that scoring these would put through its own model at most."""
+        ...
+
+    def score(self, prefixes: Sequence[Prefix]) -> list[StepScores]:
+        """One opinion per prefix, in order.
+
+        Raises:
+            Interrupted: the scoring was called off.
+            PromptTooLong: one of them does not fit the context of its model.
+        """
+        ...
+
+    def release(self, prefixes: Iterable[Prefix]) -> None:
+        """Free what is kept for these prefixes and, under a root, for all that grew from it."""
+        ...
+
+    def close(self) -> None:
+        """Free everything."""
+        ...
+
+
+class Interrupted(Exception):
+    """A scoring was called off before it was done."""
+
+
+class Display(AbstractContextManager["Display[Shown_contra]"], Protocol[Shown_contra]):
+    """Draws what happens as it comes: `Display[Event]` a run, `Display[Progress]` a bench.
+
+    A context, so that the terminal is left as it was found.
+    """
+
+    def show(self, event: Shown_contra) -> None:
+        """Take note of what happened, and draw it if it is time to."""
+        ...

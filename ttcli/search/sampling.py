@@ -1,0 +1,185 @@
+"""Candidates of one problem, as many as asked for and as the budget allows."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from ttcli.answers.extract import extract_answer
+from ttcli.cost import Cost, Meter
+from ttcli.errors import PromptTooLong
+from ttcli.events import Drawn, Event, Grew, Opened, Outcome, Scored, Solved, Spent, Voted
+from ttcli.seams import Extend, Extension, Interrupted, Policy, Verifier
+from ttcli.solution import Candidate, Ended, Node, Prefix
+from ttcli.tally import Ballot
+
+Count = Callable[[Sequence[Candidate]], Ballot]
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """A candidate to be begun."""
+
+    index: int
+    prefix: Prefix  # it grows from
+    chain: int | None = None  # see Candidate
+    attempt: int | None = None
+    keep: bool = False  # see Extend
+
+
+def draw(
+    root: Prefix,
+    policy: Policy,
+    meter: Meter,
+    *,
+    count: Count,
+    seed: int,
+    before: Sequence[Candidate] = (),
+    limit: int | None = None,
+    temperature: float | None = None,
+    verifier: Verifier | None = None,
+) -> Generator[Event, None, list[Candidate]]:
+    """Draw independent candidates to their answers, after those drawn `before`; return the new ones by index.
+
+    Ends after `limit` candidates, or when the meter admits no more. Candidate i draws from the generator keyed by
+    (seed, problem, i), whatever else is going on. Each is scored by the verifier, if there is one, and voted upon as it
+    finishes.
+    """
+    under_way: dict[int, int] = {}
+
+    def starts() -> Iterator[Start | None]:
+        first = len(before)
+        for index in itertools.count(first) if limit is None else range(first, first + limit):
+            while not meter.admits(list(under_way.values())):
+                yield None
+            yield Start(index, root)
+
+    return (
+        yield from grow(
+            starts(),
+            under_way,
+            policy,
+            meter,
+            count=count,
+            seed=seed,
+            before=before,
+            temperature=temperature,
+            verifier=verifier,
+        )
+    )
+
+
+def grow(
+    starts: Iterable[Start | None],
+    under_way: dict[int, int],
+    policy: Policy,
+    meter: Meter,
+    *,
+    count: Count,
+    seed: int,
+    before: Sequence[Candidate],
+    temperature: float | None = None,
+    verifier: Verifier | None = None,
+    ended: Callable[[Start, Prefix], None] = lambda _start, _prefix: None,
+) -> Generator[Event, None, list[Candidate]]:
+    """Draw the candidates of these starts, of which None means "none now"; return them by index.
+
+    `under_way` is kept up to date for whoever decides on the next start: tokens of those that grow, by index. `ended`
+    is told of each before the next start is asked for.
+    """
+    begun: list[Start] = []  # by number of their requests
+    opened: list[int] = []
+    drawn: list[Candidate] = []
+
+    def requests() -> Iterator[Extend | None]:
+        for start in starts:
+            if start is None:
+                yield None
+                continue
+            under_way[start.index] = 0
+            begun.append(start)
+            opened.append(start.index)
+            meter.add(Cost(generations=1))
+            key = (seed, start.prefix.problem.key, start.index)
+            yield Extend(start.prefix, seed=key, temperature=temperature, keep=start.keep)
+
+    for happenings in policy.extend(requests(), stop=lambda tokens: not meter.allows(tokens)):
+        events: list[Event] = [*map(Opened, opened)]  # told when `ended` knows of all: a reader may leave
+        opened.clear()
+        finished: list[tuple[Candidate, Prefix]] = []
+        grown = 0
+        for happening in happenings:
+            start = begun[happening.request]
+            if isinstance(happening, Extension):
+                grown += happening.tokens - under_way.pop(start.index)  # not all of them need have been seen to grow
+                meter.add(Cost(shared_tokens=happening.shared))
+                ended(start, happening.prefix)
+                new = candidate(start.index, happening.prefix)
+                finished.append((replace(new, chain=start.chain, attempt=start.attempt), happening.prefix))
+            else:
+                under_way[start.index] += 1
+                grown += 1
+                events.append(Grew(start.index, happening.text))
+        meter.add(Cost(policy_tokens=grown, flops=2.0 * policy.parameters * grown))
+        yield from events
+        for one, prefix in finished:
+            if one.ended is not Ended.CUT:
+                meter.finished(one.tokens)
+            yield Drawn(one)
+            drawn.append((yield from _scored(one, prefix, verifier, meter)))
+            yield Voted(count([*before, *drawn]))
+        yield Spent(meter.total())
+    return sorted(drawn, key=lambda one: one.index)
+
+
+def begin(root: Prefix, policy: Policy, meter: Meter) -> None:
+    """Count the prompt, which is decoded once however many candidates grow from it."""
+    tokens = root.prompt_tokens
+    meter.add(Cost(prompt_tokens=tokens, flops=2.0 * policy.parameters * tokens))
+
+
+def conclude(
+    candidates: Sequence[Candidate], count: Count, meter: Meter, *, tree: Sequence[Node] = ()
+) -> Iterator[Event]:
+    """The last vote, and what the run came to."""
+    ballot = count(candidates)
+    yield Voted(ballot)
+    leader = ballot.leader
+    answer = leader.answer if leader else None
+    yield Solved(Outcome(answer, ballot, tuple(candidates), meter.total(), meter.stopped, tuple(tree)))
+
+
+def candidate(index: int, prefix: Prefix) -> Candidate:
+    """A solution as it takes part in the vote; one that was broken off answers only with what it had said whole."""
+    answer = extract_answer(prefix.text if prefix.ended is Ended.STOP else _said_whole(prefix.text))
+    return Candidate(index, prefix.text, answer, prefix.ended, prefix.tokens, prefix.logprob)
+
+
+def _said_whole(text: str) -> str:
+    """The part of a broken-off text that more words could not change: whole lines, and the last one up to a closed box.
+
+    "The answer is 12" may have been on its way to 128.
+    """
+    lines, newline, last = text.rpartition("\n")
+    box = last.find("\\boxed{")
+    return lines + newline + last[box : last.rfind("}") + 1] if box >= 0 else lines
+
+
+def _scored(
+    drawn: Candidate, prefix: Prefix, verifier: Verifier | None, meter: Meter
+) -> Generator[Event, None, Candidate]:
+    """The candidate with its score; without one where it has no answer to vote for, or could not be scored."""
+    if verifier is None or drawn.answer is None:
+        return drawn
+    price = verifier.price([prefix])
+    if price and not meter.allows(price):
+        return drawn
+    try:
+        opinion = verifier.score([prefix])[0]
+    except (Interrupted, PromptTooLong):
+        return drawn
+    meter.add(Cost(verifier_tokens=opinion.tokens, flops=2.0 * verifier.parameters * opinion.tokens))
+    scored = replace(drawn, score=opinion.score, step_scores=opinion.steps)
+    yield Scored(scored)
+    return scored

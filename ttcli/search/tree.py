@@ -1,0 +1,289 @@
+"""What the searches down a tree have in common: steps are drawn and scored, some are kept, the others are given up.
+
+A search is a loop on a `Tree`, and a turn of it is a round: `grow` draws steps, `score` asks the verifier about them in
+one call, `select` says which go on and frees the others at once. Whatever ends the loop, the method, the budget or
+Ctrl-C, `conclude` votes over the solutions that have come to their end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from dataclasses import replace
+from types import TracebackType
+
+from ttcli.cost import Cost, Meter
+from ttcli.errors import PromptTooLong
+from ttcli.events import Event, Forked, Selected, Spent, Stepped, Valued, Wrote
+from ttcli.problem import Problem
+from ttcli.seams import Extend, Extension, Interrupted, Policy, StepScores, Verifier
+from ttcli.search.finals import Finals
+from ttcli.search.prefixes import Beam
+from ttcli.search.sampling import begin, conclude
+from ttcli.solution import Ended, Node, Prefix
+
+ROUNDS = 40  # at most (Snell et al. 2024, s. 5.2)
+
+
+class Tree:
+    """The steps under one problem, from `with` on until its end; afterwards it can still conclude.
+
+    Args:
+        finals: finished solutions that vote at most, the best by score.
+        generations: that a beam counts for.
+    """
+
+    def __init__(
+        self,
+        problem: Problem,
+        policy: Policy,
+        verifier: Verifier,
+        meter: Meter,
+        *,
+        seed: int,
+        finals: int,
+        generations: int = 1,
+    ) -> None:
+        self._policy = policy
+        self._verifier = verifier
+        self._meter = meter
+        self._seed = seed
+        self._finals = Finals(finals)
+        self._generations = generations
+        self._nodes: dict[int, Node] = {}
+        self._undecided: dict[int, Beam] = {}  # by node: neither grown from, nor given up, nor a candidate yet
+        self._last = 0  # number of a node
+        self._round = 0
+        self._halted = False  # in the middle of a round
+        self.root = Beam(0, policy.start(problem))
+        self._held = {0: self.root}  # by node: for whose prefix the policy keeps something
+        begin(self.root.prefix, policy, meter)
+
+    def __enter__(self) -> Tree:
+        return self
+
+    def __exit__(
+        self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
+    ) -> None:
+        self._policy.release([beam.prefix for beam in self._held.values()])
+        self._verifier.release([self.root.prefix])
+
+    def goes_on(self, growing: Sequence[Beam]) -> bool:
+        """Whether there is to be another round, in which these grow."""
+        return bool(growing) and self._round < ROUNDS and not self._halted and self._meter.stopped is None
+
+    # -- a round
+
+    def grow(
+        self, parents: Sequence[Beam], *, distinct: bool = True, beside: Sequence[Beam] = ()
+    ) -> Generator[Event, None, list[Beam]]:
+        """Draw a step from each of these, as often as it is named; the steps in that order.
+
+        `distinct`: one that reads like an earlier step from the same prefix, or like one of those `beside`, is given up
+        and drawn again, once.
+        """
+        for parent in parents:
+            self._undecided.pop(parent.node, None)
+        steps = yield from self._draw(parents, generations=0 if self._round else self._generations)
+        repeats = self._repeats([*beside, *steps]) if distinct and not self._halted else []
+        if not repeats:
+            return steps
+        self._give_up(repeats)
+        by_node = {parent.node: parent for parent in parents}
+        again = yield from self._draw([by_node[self._nodes[each.node].parent] for each in repeats])
+        redrawn = dict(zip((each.node for each in repeats), again, strict=False))  # fewer where that was cut short
+        return [redrawn.get(each.node, each) for each in steps if each.node in redrawn or each not in repeats]
+
+    def roll(self, beams: Sequence[Beam]) -> Generator[Event, None, dict[int, Beam]]:
+        """Draw the likeliest next step of each of these, to look ahead; by the node that it comes from."""
+        steps = yield from self._draw(beams, temperature=0.0, rollout=True)
+        return {self._nodes[step.node].parent: step for step in steps}
+
+    def adopt(self, rollout: Beam) -> Beam:
+        """Take a rollout for a step like those that `grow` draws."""
+        node = self._nodes[rollout.node] = replace(self._nodes[rollout.node], rollout=False)
+        self._undecided.pop(node.parent, None)
+        return rollout
+
+    def score(self, beams: Sequence[Beam]) -> Generator[Event, None, list[Beam]]:
+        """The same with their scores; without where the verifier cannot tell. One that has a score keeps it."""
+        asked = [beam for beam in beams if beam.score is None]
+        opinions = dict(zip((beam.node for beam in asked), self._ask([beam.prefix for beam in asked]), strict=True))
+        given = {node: opinion for node, opinion in opinions.items() if opinion is not None}
+        tokens = sum(opinion.tokens for opinion in given.values())
+        self._meter.add(Cost(verifier_tokens=tokens, flops=2.0 * self._verifier.parameters * tokens))
+        scored = [
+            self._note(replace(beam, score=given[beam.node].score, step_scores=given[beam.node].steps))
+            if beam.node in given
+            else beam
+            for beam in beams
+        ]
+        self._free(beam for beam in asked if not beam.open)  # nothing comes after them
+        self._halted |= bool(asked) and not given
+        yield from (Valued(node, opinion.score) for node, opinion in given.items())
+        if asked:
+            yield Spent(self._meter.total())
+        return scored
+
+    def value(self, beam: Beam, score: float) -> Generator[Event, None, Beam]:
+        """The same with a score that comes from elsewhere in the tree."""
+        valued = self._note(replace(beam, score=score))
+        yield Valued(beam.node, score)
+        return valued
+
+    def select(self, kept: Sequence[Beam], *, aside: Sequence[Beam] = ()) -> Iterator[Event]:
+        """End a round: these go on, and those `aside` stay; other steps are given up, or are solutions now.
+
+        A round that was cut short decides nothing.
+        """
+        if self._halted:
+            return
+        self._round += 1
+        finished = self._finished()
+        staying = {beam.node for beam in (*kept, *aside)}
+        given_up = [beam for node, beam in self._undecided.items() if node not in staying and beam not in finished]
+        self._give_up(given_up)
+        self._free([beam for node, beam in self._held.items() if node not in staying])
+        self._undecided = {n: beam for n, beam in self._undecided.items() if n in staying and beam not in finished}
+        yield Selected(self._round, tuple(beam.node for beam in kept), tuple(beam.node for beam in given_up))
+        yield from self._finals.take(finished)
+
+    # -- the end
+
+    def conclude(self) -> Iterator[Event]:
+        """Vote over what has finished; where none of it has an answer, let the best unfinished solution vote too."""
+        finals = self._finals
+        yield from finals.take(self._finished())
+        if not finals.answered and (best := self._best_unfinished()):
+            yield from finals.take([best])
+        for node in finals.beaten:
+            self._nodes[node] = replace(self._nodes[node], pruned=True)
+        tree = [self._nodes[number] for number in sorted(self._nodes)]
+        yield from conclude(finals.candidates, finals.count, self._meter, tree=tree)
+
+    def _finished(self) -> list[Beam]:
+        """What has come to its end and is no candidate yet."""
+        ended = (Ended.STOP, Ended.LENGTH)
+        return [
+            beam
+            for node, beam in self._undecided.items()
+            if beam.prefix.ended in ended and not (self._nodes[node].rollout or self._nodes[node].pruned)
+        ]
+
+    def _best_unfinished(self) -> Beam | None:
+        """One with an answer before one without, then by score, or by that of the steps above, then the longest."""
+
+        def rank(beam: Beam) -> tuple[bool, float, int]:
+            node = self._nodes[beam.node]
+            while node.score is None and node.parent:
+                node = self._nodes[node.parent]
+            return beam.answer is not None, node.score or 0.0, beam.prefix.tokens
+
+        finished = {each.node for each in self._finals.candidates}
+        left = {node: beam for node, beam in {**self._held, **self._undecided}.items() if node and node not in finished}
+        return max((left[node] for node in sorted(left) if not self._nodes[node].pruned), key=rank, default=None)
+
+    # -- steps
+
+    def _draw(
+        self, parents: Sequence[Beam], *, generations: int = 0, temperature: float | None = None, rollout: bool = False
+    ) -> Generator[Event, None, list[Beam]]:
+        """A step from each of these; node i draws from the generator keyed by (seed, problem, i)."""
+        if self._halted or self._meter.stopped is not None:
+            self._halted |= bool(parents)
+            return []
+        first = self._last + 1
+        seen = [0] * len(parents)  # tokens that a step was seen to take
+        drawn: dict[int, Beam] = {}  # by request
+        forked: list[Event] = []
+
+        def requests() -> Iterator[Extend]:
+            for parent in parents:
+                self._last += 1
+                forked.append(Forked(self._last, parent.node, rollout))
+                self._meter.add(Cost(generations=generations))
+                key = (self._seed, parent.prefix.problem.key, self._last)
+                yield Extend(parent.prefix, key, until="step", temperature=temperature)
+
+        for happenings in self._policy.extend(requests(), stop=lambda tokens: not self._meter.allows(tokens)):
+            events = [*forked]  # told when all that came is in the tree: a reader may leave at any of them
+            forked.clear()
+            grown = shared = 0
+            for happening in happenings:
+                at = happening.request
+                if isinstance(happening, Extension):
+                    grown += happening.tokens - seen[at]
+                    shared += happening.shared
+                    drawn[at] = self._plant(first + at, parents[at], happening, rollout=rollout)
+                    events.append(Stepped(self._nodes[first + at]))
+                else:
+                    grown += 1
+                    seen[at] += 1
+                    events.append(Wrote(first + at, happening.text))
+            flops = 2.0 * self._policy.parameters * grown
+            self._meter.add(Cost(policy_tokens=grown, shared_tokens=shared, flops=flops))
+            yield from events
+            yield Spent(self._meter.total())
+        cut = any(beam.prefix.ended is Ended.CUT for beam in drawn.values())
+        self._halted |= cut or len(drawn) < len(parents)
+        return [drawn[at] for at in sorted(drawn)]
+
+    def _plant(self, number: int, parent: Beam, extension: Extension, *, rollout: bool) -> Beam:
+        prefix = extension.prefix
+        new = replace(prefix, steps=prefix.steps[len(parent.prefix.steps) :])
+        self._nodes[number] = Node(
+            number, parent.node, new.text, extension.tokens, new.logprob, prefix.ended, rollout=rollout
+        )
+        beam = self._undecided[number] = Beam.at(number, prefix)
+        if beam.open:
+            self._held[number] = beam
+        return beam
+
+    def _repeats(self, steps: Sequence[Beam]) -> list[Beam]:
+        """The steps that read like an earlier one from the same prefix."""
+        seen: set[tuple[int, str, Ended]] = set()
+        found = []
+        for step in steps:
+            node = self._nodes[step.node]
+            known = len(seen)
+            seen.add((node.parent, node.text, node.ended))
+            if len(seen) == known:
+                found.append(step)
+        return found
+
+    def _ask(self, prefixes: Sequence[Prefix]) -> Sequence[StepScores | None]:
+        """The verifier's opinions; None for what is too long for it, and for all where they cannot be had any more."""
+        nobody = [None] * len(prefixes)
+        price = self._verifier.price(prefixes) if prefixes else 0
+        if price and (self._halted or not self._meter.allows(price)):
+            self._halted = True
+            return nobody
+        try:
+            return self._verifier.score(prefixes) if prefixes else nobody
+        except Interrupted:
+            self._halted = True
+            return nobody
+        except PromptTooLong:
+            return nobody if len(prefixes) == 1 else [self._ask([prefix])[0] for prefix in prefixes]
+
+    def _note(self, beam: Beam) -> Beam:
+        """Remember a beam as it is now."""
+        self._nodes[beam.node] = replace(self._nodes[beam.node], score=beam.score)
+        for known in (self._held, self._undecided):
+            if beam.node in known:
+                known[beam.node] = beam
+        return beam
+
+    def _give_up(self, beams: Sequence[Beam]) -> None:
+        for beam in beams:
+            self._nodes[beam.node] = replace(self._nodes[beam.node], pruned=True)
+        self._free(beams)
+
+    def _free(self, beams: Iterable[Beam]) -> None:
+        """Have policy and verifier forget what they keep for these."""
+        freed = [*beams]
+        for beam in freed:
+            self._held.pop(beam.node, None)
+        self._policy.release([beam.prefix for beam in freed if beam.open])
+        # a verifier may know a prefix by its text, and under the root it would forget everything
+        needed = {beam.prefix.text for beam in self._held.values()}
+        self._verifier.release([each.prefix for each in freed if each.node and each.prefix.text not in needed])

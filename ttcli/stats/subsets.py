@@ -1,0 +1,202 @@
+"""What n of N samples of a problem would have come to: every n is measured from one run of N.
+
+Averaging over the subsets of n that could have been drawn is unbiased, and has less variance than the first n alone, as
+for pass@k = 1 - C(N - c, k) / C(N, k) (Chen et al. 2021, arXiv 2107.03374). Votes have no closed form: they are counted
+in every subset, or in enough random ones.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import combinations
+from typing import Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+Rule = Literal["majority", "weighted", "best"]  # as in ttcli.answers.vote
+
+SUBSETS = 512  # of a problem, counted at most
+_IN_ALL = 40_000  # subsets of all problems of a run: a standard error of their mean below 0.0025
+_FEWEST = 64
+
+_EXACT = 2.0**32  # sums of multiples of 1 / _EXACT are exact, up to 2**21 scores in [0, 1]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class GradedSamples:
+    """Independent samples of one problem, in order of drawing; all arrays have the shape (N,).
+
+    Raises:
+        ValueError: no samples, shapes that differ, classes out of range, a correct sample without an answer.
+    """
+
+    classes: NDArray[np.int64]  # equal answers have equal numbers, from 0 and below N; -1: no answer
+    correct: NDArray[np.bool_]
+    scores: NDArray[np.float64] | None = None  # a verifier's, in [0, 1]; nan: not scored
+
+    def __post_init__(self) -> None:
+        arrays = [self.classes, self.correct] + ([] if self.scores is None else [self.scores])
+        if not len(self) or any(array.shape != (len(self),) for array in arrays):
+            raise ValueError(f"there are no samples in shapes {[array.shape for array in arrays]}")
+        if self.classes.min() < -1 or self.classes.max() >= len(self):
+            raise ValueError(f"classes must be from -1 to {len(self) - 1}")
+        if np.any(self.correct & (self.classes < 0)):
+            raise ValueError("a sample without an answer cannot be correct")
+
+    def __len__(self) -> int:
+        return len(self.classes)
+
+
+def random_pick(samples: GradedSamples) -> float:
+    """The probability that one sample is correct, in [0, 1]."""
+    return float(samples.correct.mean())
+
+
+def coverage(samples: GradedSamples, n: int) -> float:
+    """The probability that any of n samples is correct, (C(N, n) - C(N - c, n)) / C(N, n) of whole numbers.
+
+    Raises:
+        ValueError: n outside [1, N].
+    """
+    total = len(samples)
+    _check(n, total)
+    all_subsets = math.comb(total, n)
+    return (all_subsets - math.comb(total - int(samples.correct.sum()), n)) / all_subsets
+
+
+class SubsetVote(NamedTuple):
+    """What the vote of n samples comes to."""
+
+    accuracy: float  # the probability that it is right, in [0, 1]
+    right: bool  # whether that of the first n is, as in a run that ended there
+
+
+def subset_limit(problems: int) -> int:
+    """How many subsets of each problem are counted at most in a run of so many."""
+    return min(SUBSETS, max(_FEWEST, _IN_ALL // max(problems, 1)))
+
+
+def subset_vote(samples: GradedSamples, n: int, rule: Rule, *, seed: int = 0, subsets: int = SUBSETS) -> SubsetVote:
+    """The vote of n samples: exact where they have few subsets, an unbiased mean else.
+
+    Scores count as they do in a run: the vote is over the samples that have one, and by majority where none with an
+    answer has. Classes are those of all N samples.
+
+    Raises:
+        ValueError: n outside [1, N], a negative seed.
+    """
+    _check(n, len(samples))
+    right = _right(samples, _subsets(len(samples), n, seed, subsets), rule)
+    counted = right if len(right) <= subsets else right[1:]
+    return SubsetVote(float(counted.mean()), bool(right[0]))
+
+
+def _check(n: int, total: int) -> None:
+    if not 1 <= n <= total:
+        raise ValueError(f"there are no {n} of {total} samples")
+
+
+@lru_cache(maxsize=64)
+def _subsets(total: int, n: int, seed: int, limit: int) -> NDArray[np.intp]:
+    """Indices (subsets, n), ascending in each, the first n samples first: all subsets, or besides `limit` random ones.
+
+    Random ones are the same for every problem. They are cut from shuffles of all samples, so that none is left out by
+    chance; each is still as likely as any other.
+    """
+    if math.comb(total, n) <= limit:
+        return np.array(list(combinations(range(total), n)), dtype=np.intp)
+    per_shuffle = total // n
+    shuffles = np.tile(np.arange(total), (math.ceil(limit / per_shuffle), 1))
+    np.random.default_rng((seed, total, n)).permuted(shuffles, axis=1, out=shuffles)
+    drawn = np.sort(shuffles[:, : per_shuffle * n].reshape(-1, n)[:limit], axis=1)
+    return np.concatenate([np.arange(n)[np.newaxis], drawn])
+
+
+def _right(samples: GradedSamples, subsets: NDArray[np.intp], rule: Rule) -> NDArray[np.bool_]:
+    """Whether the vote of each subset is right: the first drawn member of the leading class gives its answer."""
+    if not samples.correct.any():
+        return np.zeros(len(subsets), dtype=np.bool_)
+    answered = samples.classes >= 0
+    if rule == "majority" or samples.scores is None:
+        return samples.correct[_lead_by_number(samples.classes, answered, subsets)]
+    scored = answered & ~np.isnan(samples.scores)
+    lead = _lead_by_sum if rule == "weighted" else _lead_by_best
+    leaders = lead(samples.classes, scored, samples.scores, subsets)
+    if (unscored := ~scored[leaders]).any():
+        leaders[unscored] = _lead_by_number(samples.classes, answered, subsets[unscored])
+    return samples.correct[leaders]
+
+
+# Each _lead_by_... gives, per subset, the index of the first voter in its leading class, or of any sample where nobody
+# votes. Those who do not vote share a last class of their own, which cannot lead.
+
+
+def _lead_by_number(
+    classes: NDArray[np.int64], voters: NDArray[np.bool_], subsets: NDArray[np.intp]
+) -> NDArray[np.intp]:
+    cells, size = _cells(classes, voters, subsets)
+    totals = np.bincount(cells.ravel(), minlength=size)
+    totals[-len(subsets) :] = -1
+    return _at(subsets, totals[cells].argmax(axis=1))
+
+
+def _lead_by_sum(
+    classes: NDArray[np.int64], voters: NDArray[np.bool_], scores: NDArray[np.float64], subsets: NDArray[np.intp]
+) -> NDArray[np.intp]:
+    cells, size = _cells(classes, voters, subsets)
+    worth = np.where(voters, scores, 0.0)
+    totals = np.bincount(cells.ravel(), worth[subsets].ravel(), minlength=size)
+    totals[-len(subsets) :] = -1
+    leaders = _at(subsets, totals[cells].argmax(axis=1))
+    if np.any(worth * _EXACT % 1):
+        table = totals.reshape(-1, len(subsets))
+        margin = 2 * subsets.shape[1] * np.finfo(np.float64).eps  # relative; more than two sums can be off by
+        close = np.count_nonzero(table >= table.max(axis=0) * (1 - margin), axis=0) > 1
+        unsure = np.flatnonzero(close & voters[leaders])
+        leaders[unsure] = _lead_by_exact_sum(classes, voters, scores, subsets[unsure])
+    return leaders
+
+
+def _lead_by_exact_sum(
+    classes: NDArray[np.int64], voters: NDArray[np.bool_], scores: NDArray[np.float64], subsets: NDArray[np.intp]
+) -> list[int]:
+    """The same by sums that are rounded once, as the vote's are; slower, and somebody has to vote."""
+    class_of, score_of, votes = classes.tolist(), scores.tolist(), voters.tolist()
+    leaders: list[int] = []
+    for subset in subsets.tolist():
+        members: dict[int, list[int]] = {}
+        for index in subset:
+            if votes[index]:
+                members.setdefault(class_of[index], []).append(index)
+        sums = [math.fsum([score_of[index] for index in indices]) for indices in members.values()]
+        leaders.append(list(members.values())[sums.index(max(sums))][0])
+    return leaders
+
+
+def _lead_by_best(
+    classes: NDArray[np.int64], voters: NDArray[np.bool_], scores: NDArray[np.float64], subsets: NDArray[np.intp]
+) -> NDArray[np.intp]:
+    cells, size = _cells(classes, voters, subsets)
+    worth = np.where(voters, scores, -1.0)
+    values = worth[subsets]
+    highest = worth[_at(subsets, values.argmax(axis=1))]
+    leading = np.zeros(size, dtype=np.bool_)
+    leading[cells[values == highest[:, np.newaxis]]] = True
+    return _at(subsets, leading[cells].argmax(axis=1))
+
+
+def _cells(
+    classes: NDArray[np.int64], voters: NDArray[np.bool_], subsets: NDArray[np.intp]
+) -> tuple[NDArray[np.intp], int]:
+    """Where each sample counts in a flat table (classes, subsets), and the size of that table."""
+    last = int(classes.max()) + 1
+    rows = np.where(voters, classes, last) * len(subsets)
+    return rows[subsets] + np.arange(len(subsets))[:, np.newaxis], (last + 1) * len(subsets)
+
+
+def _at(subsets: NDArray[np.intp], positions: NDArray[np.intp]) -> NDArray[np.intp]:
+    """The sample at one position of each subset."""
+    return subsets[np.arange(len(subsets)), positions]
