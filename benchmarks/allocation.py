@@ -37,7 +37,7 @@ from scipy.stats import t as student
 from world import RATES, STRATEGIES, Oracle, World
 
 from ttcli.allocate.difficulty import PROBES, Bins, Difficulty, fit_difficulty, quantile_bins, unseen
-from ttcli.allocate.marginal import LADDER, Gains, Purse, Seen, fit_gains, next_batch
+from ttcli.allocate.marginal import LADDER, Gains, Seen, SharedBudget, fit_gains, next_batch
 from ttcli.allocate.optimal import Choice, Outcomes, choose, chosen
 from ttcli.allocate.standing import stays
 from ttcli.search.stopping import CONFIDENCE
@@ -126,7 +126,7 @@ def shuffled(chance: Array, part: float, seed: int) -> Array:
 def auction(worth: Array, right: NDArray[np.bool_], average: int) -> Spent:
     """Hand out the budget; a problem that the last grant left between two rungs votes as at the lower one."""
     problems = len(worth)
-    purse = Purse(problems, average * problems, probe=PROBES, most=LADDER[-1])
+    purse = SharedBudget(problems, average * problems, probe=PROBES, most=LADDER[-1])
     values, rung = worth.tolist(), [0] * problems
     for problem in range(problems):
         purse.bid(problem, values[problem][0], next_batch(PROBES))

@@ -18,10 +18,21 @@ import time
 from collections.abc import Iterator
 
 from ttcli.cost import Budget, Cost
-from ttcli.events import Began, Event, Forked, Outcome, Selected, Solved, Spent, Stepped, Valued, Wrote
+from ttcli.events import (
+    CostUpdated,
+    Event,
+    Outcome,
+    RunFinished,
+    RunStarted,
+    StepFinished,
+    StepScored,
+    StepsSelected,
+    StepStarted,
+    StepToken,
+)
 from ttcli.problem import Problem
 from ttcli.solution import Ended, Node
-from ttcli.tally import Ballot
+from ttcli.tally import Tally
 from ttcli.terminal.live import LiveDisplay
 
 _STEP = 30  # tokens
@@ -42,26 +53,26 @@ class Terminal(io.StringIO):
 def search(beams: int, rounds: int) -> Iterator[Event]:
     """The events of a beam search; all its steps grow side by side."""
     rng = random.Random(0)
-    yield Began(Problem("What is 17 * 23?"), "beam", "synthetic", "prm", Budget(beams), 0)
+    yield RunStarted(Problem("What is 17 * 23?"), "beam", "synthetic", "prm", Budget(beams), 0)
     parents, last, tokens = [0] * beams, 0, 0
     for number in range(1, rounds + 1):
         steps = range(last + 1, last + beams + 1)
-        yield from (Forked(step, parent) for step, parent in zip(steps, parents, strict=True))
+        yield from (StepStarted(step, parent) for step, parent in zip(steps, parents, strict=True))
         texts: dict[int, list[str]] = {step: [] for step in steps}
         for _ in range(_STEP):
             for step in steps:
                 texts[step].append(f" {rng.choice(_WORDS)}")
-                yield Wrote(step, texts[step][-1])
+                yield StepToken(step, texts[step][-1])
             tokens += beams
-            yield Spent(Cost(beams, 9, tokens))
+            yield CostUpdated(Cost(beams, 9, tokens))
         scores = {step: rng.random() for step in steps}
         for step, parent in zip(steps, parents, strict=True):
-            yield Stepped(Node(step, parent, "".join(texts[step]), _STEP, -1.0, Ended.OPEN))
-        yield from (Valued(step, score) for step, score in scores.items())
+            yield StepFinished(Node(step, parent, "".join(texts[step]), _STEP, -1.0, Ended.OPEN))
+        yield from (StepScored(step, score) for step, score in scores.items())
         kept = sorted(sorted(steps, key=lambda step: -scores[step])[: beams // _EXPAND])
-        yield Selected(number, tuple(kept), tuple(sorted(set(steps) - set(kept))))
+        yield StepsSelected(number, tuple(kept), tuple(sorted(set(steps) - set(kept))))
         parents, last = [step for step in kept for _ in range(_EXPAND)], steps[-1]
-    yield Solved(Outcome(None, Ballot(), (), Cost(beams, 9, tokens), None))
+    yield RunFinished(Outcome(None, Tally(), (), Cost(beams, 9, tokens), None))
 
 
 def main() -> None:
@@ -75,13 +86,13 @@ def main() -> None:
     options = parser.parse_args()
     os.environ |= {"COLUMNS": str(options.columns), "LINES": str(options.lines), "TERM": "xterm-256color"}
     events = [*search(options.beams, options.rounds)]
-    tokens = sum(isinstance(event, Wrote) for event in events)
+    tokens = sum(isinstance(event, StepToken) for event in events)
     now = 0.0
     terminal = Terminal()
     began = time.process_time()
     with LiveDisplay(terminal, lambda: now) as display:
         for event in events:
-            now += isinstance(event, Wrote) / options.speed
+            now += isinstance(event, StepToken) / options.speed
             display.show(event)
     spent = time.process_time() - began
     told = {

@@ -27,10 +27,10 @@ from pathlib import Path
 from ttcli.catalog.pull import resolve
 from ttcli.engine import machine
 from ttcli.engine.branch import Branch, Piece
-from ttcli.engine.job import Job, Until
+from ttcli.engine.job import Job, StopCriteria
 from ttcli.engine.library import library
 from ttcli.engine.model import Model
-from ttcli.engine.sampling import Sampler, generator
+from ttcli.engine.sampling import SamplingParams, generator
 from ttcli.engine.scheduler import Scheduler
 from ttcli.engine.session import Session
 from ttcli.engine.template import ChatTemplate
@@ -42,7 +42,7 @@ PROBLEM = (
     "Natalia sold clips to 48 of her friends in April, and then she sold half as many clips in May. "
     "How many clips did Natalia sell altogether in April and May?"
 )
-SAMPLER = Sampler()
+SAMPLER = SamplingParams()
 LOOP_TOKENS = 8  # of the loop per turn: about as long as one wide decode
 
 
@@ -73,7 +73,7 @@ def engine(session: Session, prompt: list[int], texts: int, tokens: int) -> Iter
     scheduler = Scheduler(session)
     root = Branch(None, prompt)
     for index in range(texts):
-        scheduler.submit(Job(root, SAMPLER, Until(tokens, separator="\n\n"), generator(0, 0, index)))
+        scheduler.submit(Job(root, SAMPLER, StopCriteria(tokens, separator="\n\n"), generator(0, 0, index)))
     while scheduler.busy:
         yield len(scheduler.step())
     scheduler.release(root)

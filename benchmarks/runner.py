@@ -24,28 +24,28 @@ from ttcli.bench.execute.runner import Runner
 from ttcli.bench.execute.worker import describe
 from ttcli.bench.execute.worker import engine as crew_of
 from ttcli.bench.plan import make_tasks
-from ttcli.bench.run import Order, config_of
+from ttcli.bench.run import BenchSpec, config_of
 from ttcli.bench.store.store import Store
 from ttcli.catalog.pull import resolve
 from ttcli.data.dataset import Row, read_dataset, select
 from ttcli.engine import machine
 from ttcli.engine.branch import Branch
-from ttcli.engine.job import Job, Until
-from ttcli.engine.sampling import Sampler, generator
+from ttcli.engine.job import Job, StopCriteria
+from ttcli.engine.sampling import SamplingParams, generator
 from ttcli.engine.scheduler import Scheduler
 from ttcli.engine.session import Session
 from ttcli.engine.template import ChatTemplate
 from ttcli.interrupt import Interrupt
 from ttcli.policy.local.policy import LocalPolicy
 from ttcli.policy.prompt import Prompt
-from ttcli.runtime.runtime import Workbench, workbench
+from ttcli.runtime.runtime import Runtime, load_runtime
 from ttcli.runtime.settings import Sampling, Settings
 from ttcli.terminal.download import download_progress
 
 STRETCH = 50  # decodes per ratio
 
 
-def runner(store: Store, order: Order, rig: Workbench) -> Iterator[int]:
+def runner(store: Store, order: BenchSpec, rig: Runtime) -> Iterator[int]:
     """Tokens of each decode."""
     run = store.begin(config_of(order, describe(rig)), order.rows)
     before = 0
@@ -65,8 +65,8 @@ def engine(policy: LocalPolicy, session: Session, rows: tuple[Row, ...], budget:
         for row in rows:
             root = Branch(None, template.encode(Prompt().messages(row.problem)))
             for index in range(budget):
-                until = Until(tokens, separator="\n\n")
-                yield Job(root, Sampler(), until, generator(0, row.problem.key, index))
+                until = StopCriteria(tokens, separator="\n\n")
+                yield Job(root, SamplingParams(), until, generator(0, row.problem.key, index))
 
     waiting = jobs()
     while True:
@@ -114,12 +114,12 @@ def main() -> None:
     rows = select(read_dataset(options.data).rows, limit=options.problems)
     settings = Settings(model=options.model, sampling=Sampling(max_tokens=options.max_tokens))
     tasks = make_tasks(["majority", "best-of-n"], ["confidence"], str(options.budget))
-    order = Order(settings, tasks, "majority", Path(options.data).name, rows, ())
+    order = BenchSpec(settings, tasks, "majority", Path(options.data).name, rows, ())
     resolve(options.model, offline=False, progress=download_progress())
     with (
         tempfile.TemporaryDirectory() as folder,
         Store(Path(folder) / "runs.sqlite3") as store,
-        workbench(settings, Interrupt(), download_progress(), bench=order.verifiers) as rig,
+        load_runtime(settings, Interrupt(), download_progress(), bench=order.verifiers) as rig,
     ):
         policy = rig.policy
         if not isinstance(policy, LocalPolicy):

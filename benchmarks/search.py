@@ -45,9 +45,9 @@ from ttcli.data.dataset import read_dataset
 from ttcli.engine import machine
 from ttcli.engine.library import library
 from ttcli.engine.model import Model
-from ttcli.engine.sampling import Sampler
+from ttcli.engine.sampling import SamplingParams
 from ttcli.engine.template import ChatTemplate
-from ttcli.events import Solved, Spent, Stepped, Valued
+from ttcli.events import CostUpdated, RunFinished, StepFinished, StepScored
 from ttcli.policy.local.policy import LocalPolicy
 from ttcli.policy.prompt import Prompt
 from ttcli.problem import Problem
@@ -61,7 +61,7 @@ from ttcli.verifier.head import Head, Layer
 from ttcli.verifier.head_verifier import HeadVerifier
 from ttcli.verifier.prm import Prm
 
-SAMPLER = Sampler()
+SAMPLER = SamplingParams()
 PROMPT = Prompt(system="You are a helpful assistant.")
 SHORT_STEPS = Prompt(system="You are a helpful assistant.", step_separator=".")  # several rounds in a short time
 DATA = Path(__file__).parents[2] / "shared" / "data" / "gsm8k_test_first1000.jsonl"
@@ -135,14 +135,14 @@ class Ours:
         """Go on to the end of a decode; False when the search is over."""
         begin = time.perf_counter()
         for event in self._events:
-            if isinstance(event, Stepped):
+            if isinstance(event, StepFinished):
                 self.nodes[event.node.number] = event.node
-            elif isinstance(event, Valued):
+            elif isinstance(event, StepScored):
                 self.scored.append(self.nodes[event.node])
-            elif isinstance(event, Spent):
+            elif isinstance(event, CostUpdated):
                 self.cost = event.cost
                 break
-            elif isinstance(event, Solved):
+            elif isinstance(event, RunFinished):
                 self.cost = event.outcome.cost
         else:
             return False

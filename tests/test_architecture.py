@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
@@ -13,7 +14,7 @@ import ttcli
 
 ROOT = Path(ttcli.__file__).parent
 
-# lowest first: a room may import those of the lines before its own, and itself; those of one line do not know each other
+# lowest first: a room may import from the lines above its own, and itself; rooms of one line do not know each other
 ORDER: list[set[str]] = [
     {"errors", "problem", "interrupt", "tally"},
     {"solution", "cost"},
@@ -51,6 +52,8 @@ OUTSIDE = {  # library -> the rooms that know it
     "safetensors": "verifier",
     "sklearn": "stats train",
 }
+
+_CODE = re.compile(r"`([^`]+)`")
 
 FILES = sorted(ROOT.rglob("*.py"))
 
@@ -170,3 +173,16 @@ def test_only_a_terminal_or_a_command_prints() -> None:
         )
         prints = any(isinstance(call, ast.Name) and call.id == "print" for call in calls)
         assert not prints or room(path) in {"cli", "terminal"}, name(path)
+
+
+def test_the_map_for_contributors_names_every_room() -> None:
+    guide = ROOT.parent / "CONTRIBUTING.md"
+    told = guide.read_text(encoding="utf-8").partition("<!-- rooms -->")[2].partition("\n\n")[0]
+    named = {
+        word.rstrip("/") for row in told.splitlines() for word in row.split("|")[1:2] for word in _CODE.findall(word)
+    }
+    assert named == set().union(*ORDER) - {"__main__"}
+    inside = {
+        f"{top}/{each}" if top == "policy" else each for top in INSIDE for each in set().union(*INSIDE[top]) - {""}
+    }
+    assert inside <= {word.rstrip("/") for word in _CODE.findall(told)}

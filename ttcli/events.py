@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from ttcli.cost import Budget, Cost, Stopped
 from ttcli.problem import Problem
 from ttcli.solution import Candidate, Node
-from ttcli.tally import Ballot
+from ttcli.tally import Tally
 
 
 @dataclass(frozen=True, slots=True)
-class Began:
+class RunStarted:
     """A run began."""
 
     problem: Problem
@@ -23,14 +23,14 @@ class Began:
 
 
 @dataclass(frozen=True, slots=True)
-class Opened:
+class CandidateStarted:
     """A candidate was begun."""
 
     candidate: int  # its index
 
 
 @dataclass(frozen=True, slots=True)
-class Grew:
+class CandidateToken:
     """A candidate took a token."""
 
     candidate: int
@@ -38,7 +38,7 @@ class Grew:
 
 
 @dataclass(frozen=True, slots=True)
-class Forked:
+class StepStarted:
     """A step of a search tree was begun."""
 
     node: int  # its number
@@ -47,7 +47,7 @@ class Forked:
 
 
 @dataclass(frozen=True, slots=True)
-class Wrote:
+class StepToken:
     """A step of a search tree took a token."""
 
     node: int
@@ -55,14 +55,14 @@ class Wrote:
 
 
 @dataclass(frozen=True, slots=True)
-class Stepped:
+class StepFinished:
     """A step of a search tree is complete, or was cut."""
 
     node: Node
 
 
 @dataclass(frozen=True, slots=True)
-class Valued:
+class StepScored:
     """A verifier scored the path down to a step of a search tree."""
 
     node: int
@@ -70,7 +70,7 @@ class Valued:
 
 
 @dataclass(frozen=True, slots=True)
-class Selected:
+class StepsSelected:
     """A round of a search is over: which steps go on, and which are given up."""
 
     round: int  # from 1
@@ -79,35 +79,35 @@ class Selected:
 
 
 @dataclass(frozen=True, slots=True)
-class Drawn:
+class CandidateFinished:
     """A candidate is complete, or was cut."""
 
     candidate: Candidate
 
 
 @dataclass(frozen=True, slots=True)
-class Scored:
+class CandidateScored:
     """A verifier scored a candidate."""
 
     candidate: Candidate  # with its score
 
 
 @dataclass(frozen=True, slots=True)
-class Voted:
+class VoteUpdated:
     """The vote over the candidates so far."""
 
-    ballot: Ballot
+    ballot: Tally
 
 
 @dataclass(frozen=True, slots=True)
-class Spent:
+class CostUpdated:
     """What the run has cost so far; after every decode."""
 
     cost: Cost
 
 
 @dataclass(frozen=True, slots=True)
-class Chose:
+class MethodChosen:
     """The first samples have told how hard the problem is, and so how the rest of the budget is spent."""
 
     difficulty: float  # the chance that one sample is right, in (0, 1)
@@ -124,36 +124,36 @@ class Outcome:
     """What a run came to."""
 
     answer: str | None  # None: no candidate gave one
-    ballot: Ballot
+    ballot: Tally
     candidates: tuple[Candidate, ...]  # by index
     cost: Cost
     stopped: Stopped | None  # why it ended before its method was done; None: it was done
     tree: tuple[Node, ...] = ()  # of a search down a tree, by number; () where candidates are drawn in one go
-    chose: Chose | None = None  # None: the method was the same from the beginning
+    chose: MethodChosen | None = None  # None: the method was the same from the beginning
 
 
 @dataclass(frozen=True, slots=True)
-class Solved:
+class RunFinished:
     """The run is over: its last event."""
 
     outcome: Outcome
 
 
-EveryToken = Grew | Wrote | Spent  # too many to be kept
+TokenEvent = CandidateToken | StepToken | CostUpdated  # too many to be kept
 
 Event = (
-    Began
-    | Opened
-    | Grew
-    | Forked
-    | Wrote
-    | Stepped
-    | Valued
-    | Selected
-    | Chose
-    | Drawn
-    | Scored
-    | Voted
-    | Spent
-    | Solved
+    RunStarted
+    | CandidateStarted
+    | CandidateToken
+    | StepStarted
+    | StepToken
+    | StepFinished
+    | StepScored
+    | StepsSelected
+    | MethodChosen
+    | CandidateFinished
+    | CandidateScored
+    | VoteUpdated
+    | CostUpdated
+    | RunFinished
 )

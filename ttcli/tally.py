@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class Vote:
+class AnswerClass:
     """A class of candidates with the same answer."""
 
     answer: str  # as its first drawn member wrote it
@@ -17,14 +17,14 @@ class Vote:
 
 
 @dataclass(frozen=True, slots=True)
-class Ballot:
+class Tally:
     """Classes of equal answers, ranked."""
 
-    votes: tuple[Vote, ...] = ()  # best first
+    votes: tuple[AnswerClass, ...] = ()  # best first
     abstained: int = 0  # candidates without an answer
 
     @property
-    def leader(self) -> Vote | None:
+    def leader(self) -> AnswerClass | None:
         """The vote that won; None where no candidate gave an answer."""
         return self.votes[0] if self.votes else None
 

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.allocate.worlds import RATES
-from ttcli.allocate.marginal import LADDER, Gains, Purse, Seen, fit_gains, next_batch
+from ttcli.allocate.marginal import LADDER, Gains, Seen, SharedBudget, fit_gains, next_batch
 from ttcli.allocate.standing import Tallies
 from ttcli.stats.logistic import Logistic, Term
 
@@ -73,7 +73,7 @@ def test_no_more_is_spent_than_there_is_and_every_problem_has_its_probe(
 ) -> None:
     problems, probe, more, extra = purse_of
     total, most = problems * probe + extra, probe + more
-    purse = Purse(problems, total, probe=probe, most=most)
+    purse = SharedBudget(problems, total, probe=probe, most=most)
     for problem, worth, samples in bids:
         purse.bid(problem % problems, worth, samples)
         purse.grant()
@@ -84,7 +84,7 @@ def test_no_more_is_spent_than_there_is_and_every_problem_has_its_probe(
 
 @given(st.integers(1, 20), st.integers(4, 40))
 def test_the_whole_average_is_spent_while_somebody_asks(problems: int, average: int) -> None:
-    purse = Purse(problems, average * problems, probe=4, most=1000)
+    purse = SharedBudget(problems, average * problems, probe=4, most=1000)
     for problem in range(problems):
         purse.bid(problem, 0.1, 3)
     while grant := purse.grant():
@@ -93,7 +93,7 @@ def test_the_whole_average_is_spent_while_somebody_asks(problems: int, average: 
 
 
 def test_the_highest_bid_goes_first_and_the_last_one_is_cut() -> None:
-    purse = Purse(3, 20, probe=4, most=100)
+    purse = SharedBudget(3, 20, probe=4, most=100)
     for problem, worth in enumerate([0.1, 0.3, 0.1]):
         purse.bid(problem, worth, 5)
     assert [purse.grant(), purse.grant(), purse.grant()] == [(1, 5), (0, 3), None]
@@ -101,7 +101,7 @@ def test_the_highest_bid_goes_first_and_the_last_one_is_cut() -> None:
 
 
 def test_what_is_worth_nothing_gets_nothing() -> None:
-    purse = Purse(1, 100, probe=4, most=100)
+    purse = SharedBudget(1, 100, probe=4, most=100)
     purse.bid(0, 0.0, 5)
     purse.bid(0, 0.5, 0)
     assert purse.grant() is None
@@ -110,9 +110,9 @@ def test_what_is_worth_nothing_gets_nothing() -> None:
 
 def test_a_budget_that_cannot_be_kept_is_refused() -> None:
     with pytest.raises(ValueError, match="do not suffice"):
-        Purse(3, 11, probe=4, most=8)
+        SharedBudget(3, 11, probe=4, most=8)
     with pytest.raises(ValueError, match="from 4 to 2"):
-        Purse(3, 12, probe=4, most=2)
+        SharedBudget(3, 12, probe=4, most=2)
 
 
 def test_batches_lead_from_rung_to_rung() -> None:

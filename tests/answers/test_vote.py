@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from ttcli.answers import best, hierarchical, majority, weighted
 from ttcli.solution import Candidate, Ended
-from ttcli.tally import Ballot
+from ttcli.tally import Tally
 
 
 def candidate(index: int, answer: str | None, score: float | None = None) -> Candidate:
@@ -50,10 +50,10 @@ def test_share_is_of_the_votes_and_support_of_all_candidates() -> None:
 @pytest.mark.parametrize("vote", [majority, weighted, best])
 @pytest.mark.parametrize("candidates", [[], drawn(None, None)])
 def test_without_answers_nobody_leads(
-    vote: Callable[[Sequence[Candidate]], Ballot], candidates: list[Candidate]
+    vote: Callable[[Sequence[Candidate]], Tally], candidates: list[Candidate]
 ) -> None:
     ballot = vote(candidates)
-    assert ballot == Ballot((), abstained=len(candidates))
+    assert ballot == Tally((), abstained=len(candidates))
     assert (ballot.leader, ballot.share, ballot.support) == (None, 0.0, 0.0)
 
 
@@ -82,7 +82,7 @@ def test_best_ranks_by_the_highest_score_alone() -> None:
 
 
 @pytest.mark.parametrize("vote", [weighted, best])
-def test_votes_by_score_need_scores_of_those_that_vote(vote: Callable[..., Ballot]) -> None:
+def test_votes_by_score_need_scores_of_those_that_vote(vote: Callable[..., Tally]) -> None:
     with pytest.raises(ValueError, match="score"):
         vote(drawn("1", "2"), never)
     assert vote([candidate(0, None), candidate(1, "2", 0.5)], never).abstained == 1

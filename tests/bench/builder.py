@@ -19,7 +19,7 @@ from ttcli.bench.store.store import LoadRow, Run, Store
 from ttcli.bench.store.task import Failed, Finished, Happened, News, Record, Task
 from ttcli.cost import Budget, Cost, Unit
 from ttcli.data.dataset import Row
-from ttcli.events import Drawn, Event, Opened, Outcome, Voted
+from ttcli.events import CandidateFinished, CandidateStarted, Event, Outcome, VoteUpdated
 from ttcli.problem import Problem
 from ttcli.seams import StepScores
 from ttcli.solution import Candidate, Ended, Step
@@ -175,9 +175,9 @@ def _events(samples: Iterable[Sample]) -> Iterator[Event]:
     drawn: list[Candidate] = []
     for sample in samples:
         drawn.append(_candidate(sample))
-        yield Opened(sample.key.number)
-        yield Drawn(drawn[-1])
-        yield Voted(majority(drawn))
+        yield CandidateStarted(sample.key.number)
+        yield CandidateFinished(drawn[-1])
+        yield VoteUpdated(majority(drawn))
 
 
 def _outcome(samples: Sequence[Sample]) -> Outcome:

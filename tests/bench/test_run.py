@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from ttcli.bench.run import Order
+from ttcli.bench.run import BenchSpec
 from ttcli.bench.store.task import Task
 from ttcli.cost import Budget
 from ttcli.runtime.settings import Settings
@@ -18,4 +18,4 @@ from ttcli.runtime.settings import Settings
 )
 def test_the_widest_search_says_how_much_room_the_engine_needs(tasks: list[Task], beams: int) -> None:
     settings = Settings("scripted:none.json")
-    assert Order(settings, tuple(tasks), "majority", "data", (), ()).demand.beams == beams
+    assert BenchSpec(settings, tuple(tasks), "majority", "data", (), ()).demand.beams == beams

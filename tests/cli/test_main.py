@@ -83,7 +83,7 @@ def test_an_unexpected_error_is_a_line_and_no_traceback(
     def breaks(*_: object) -> None:
         raise ZeroDivisionError("[/b] by zero")
 
-    monkeypatch.setattr("ttcli.runtime.runtime.workbench", breaks)
+    monkeypatch.setattr("ttcli.runtime.runtime.load_runtime", breaks)
     assert main.run(["solve", "2 + 2?", "-m", script]) == 1
     assert capsys.readouterr().err.splitlines() == [
         "error: unexpected ZeroDivisionError: [/b] by zero",
@@ -101,7 +101,7 @@ def test_ctrl_c_and_a_broken_pipe_are_exit_codes(
     def breaks(*_: object) -> None:
         raise error
 
-    monkeypatch.setattr("ttcli.runtime.runtime.workbench", breaks)
+    monkeypatch.setattr("ttcli.runtime.runtime.load_runtime", breaks)
     monkeypatch.setattr(main, "_reader_left", lambda: 1)
     assert main.run(["solve", "2 + 2?", "-m", script]) == code
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from ttcli.engine.model import Model
-from ttcli.engine.sampling import Draw, Row, Sampler
+from ttcli.engine.sampling import Draw, Row, SamplingParams
 from ttcli.engine.scheduler import Scheduler
 from ttcli.engine.session import Session
 
@@ -33,7 +33,7 @@ class _DryLibrary:
 class _DryDice:
     """Never ends the turn, so that lengths are what a test says."""
 
-    def draw(self, row: Row, sampler: Sampler, rng: np.random.Generator) -> Draw:
+    def draw(self, row: Row, sampler: SamplingParams, rng: np.random.Generator) -> Draw:
         rng.random()
         return Draw(WORD, -1.0)
 

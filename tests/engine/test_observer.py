@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 
 from engine.conftest import MakeScheduler, MakeSession
 from ttcli.engine.branch import Branch, Piece, States
-from ttcli.engine.job import Job, Until
+from ttcli.engine.job import Job, StopCriteria
 from ttcli.engine.model import Model
 from ttcli.engine.observer import Observer, Part, parts
-from ttcli.engine.sampling import Sampler, generator
+from ttcli.engine.sampling import SamplingParams, generator
 from ttcli.engine.session import Aborted, Session
 from ttcli.errors import BackendError, ModelError
 
@@ -144,7 +144,7 @@ def test_a_step_carries_the_states_that_its_last_token_was_drawn_from(
         cells=96 if streams else 1024, width=4, sequences=10, streams=streams, observe=LAYERS, flash_attention=False
     )
     roots = [Branch(None, words), Branch(None, words[3:15]), Branch(None, words[8:])]
-    jobs = [Job(roots[n % 3], Sampler(), Until(4 + n, separator=" "), generator(n)) for n in range(6)]
+    jobs = [Job(roots[n % 3], SamplingParams(), StopCriteria(4 + n, separator=" "), generator(n)) for n in range(6)]
     for job in jobs:
         scheduler.submit(job)
     while scheduler.busy:
@@ -166,7 +166,7 @@ def test_a_text_that_is_cut_keeps_the_states_its_last_token_was_drawn_from(
 ) -> None:
     scheduler = make_scheduler(width=2, observe=LAYERS, flash_attention=False)
     root = Branch(None, words)
-    job = Job(root, Sampler(), Until(20), generator(1))
+    job = Job(root, SamplingParams(), StopCriteria(20), generator(1))
     scheduler.submit(job)
     for _ in range(5):
         scheduler.step()

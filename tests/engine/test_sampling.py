@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from scipy.stats import chisquare
 
-from ttcli.engine.sampling import Dice, Row, Sampler, generator, pick, shortlist
+from ttcli.engine.sampling import Row, Sampler, SamplingParams, generator, pick, shortlist
 from ttcli.errors import UsageError
 
 # few distinct values make ties; large vocabularies reach the block search and the first look
@@ -33,7 +33,7 @@ LARGE_ROWS = st.builds(
 )
 ROWS = st.one_of(SMALL_ROWS, LARGE_ROWS)
 SAMPLERS = st.builds(
-    Sampler,
+    SamplingParams,
     temperature=st.floats(0.05, 3),
     top_k=st.sampled_from([0, 1, 2, 5, 40, 64, 200, 10_000]),
     top_p=st.sampled_from([1.0, 0.999, 0.95, 0.5, 0.1, 1e-6]),
@@ -46,7 +46,7 @@ def likeliest_first(row: Row, tokens: Iterable[int]) -> list[int]:
     return sorted(tokens, key=lambda token: (-row[token], token))
 
 
-def reference(row: Row, sampler: Sampler) -> list[tuple[int, float]]:
+def reference(row: Row, sampler: SamplingParams) -> list[tuple[int, float]]:
     """The same by the textbook: sort everything, then cut three times. Token and odds relative to the first."""
     order = likeliest_first(row, range(row.size))
     peak = float(row[order[0]])
@@ -65,11 +65,11 @@ def reference(row: Row, sampler: Sampler) -> list[tuple[int, float]]:
 
 @settings(deadline=None, max_examples=200)
 @given(ROWS, SAMPLERS)
-@example(np.zeros(1, np.float32), Sampler(top_k=40))
-@example(np.zeros(64, np.float32), Sampler(top_k=64, top_p=1.0))
-@example(np.zeros(3000, np.float32), Sampler(top_k=0, top_p=0.5))
-@example(np.where(np.arange(2000) == 7, 0, -np.inf).astype(np.float32), Sampler(top_k=0, top_p=0.5))
-def test_the_shortlist_is_the_textbooks(row: Row, sampler: Sampler) -> None:
+@example(np.zeros(1, np.float32), SamplingParams(top_k=40))
+@example(np.zeros(64, np.float32), SamplingParams(top_k=64, top_p=1.0))
+@example(np.zeros(3000, np.float32), SamplingParams(top_k=0, top_p=0.5))
+@example(np.where(np.arange(2000) == 7, 0, -np.inf).astype(np.float32), SamplingParams(top_k=0, top_p=0.5))
+def test_the_shortlist_is_the_textbooks(row: Row, sampler: SamplingParams) -> None:
     tokens, odds = shortlist(row, float(row.max()), sampler)
     if sampler.top_p == 1 and sampler.min_p == 0 and not 0 < sampler.top_k < row.size:  # no cut: no need to sort
         assert tokens.tolist() == list(range(row.size))
@@ -87,7 +87,7 @@ def test_the_shortlist_is_the_textbooks(row: Row, sampler: Sampler) -> None:
 @settings(deadline=None, max_examples=50)
 @given(ROWS, st.integers(1, 300), st.floats(0.05, 3))
 def test_top_k_keeps_the_k_largest_with_ties_by_index(row: Row, k: int, temperature: float) -> None:
-    tokens, _ = shortlist(row, float(row.max()), Sampler(temperature, k, 1.0, 0.0))
+    tokens, _ = shortlist(row, float(row.max()), SamplingParams(temperature, k, 1.0, 0.0))
     expected = likeliest_first(row, range(row.size))[:k]
     assert (tokens.tolist() if k < row.size else likeliest_first(row, tokens)) == expected
 
@@ -95,15 +95,17 @@ def test_top_k_keeps_the_k_largest_with_ties_by_index(row: Row, k: int, temperat
 @settings(deadline=None, max_examples=50)
 @given(ROWS)
 def test_with_every_cut_off_the_shortlist_is_the_whole_vocabulary(row: Row) -> None:
-    tokens, odds = shortlist(row, float(row.max()), Sampler(1.0, 0, 1.0, 0.0))
+    tokens, odds = shortlist(row, float(row.max()), SamplingParams(1.0, 0, 1.0, 0.0))
     assert sorted(tokens.tolist()) == list(range(row.size))
     np.testing.assert_allclose(odds, np.exp(row[tokens].astype(np.float64) - row.max()))
 
 
 @settings(deadline=None, max_examples=50)
 @given(ROWS, st.integers(0, 1000), SAMPLERS)
-def test_the_log_probability_is_the_log_softmax_whatever_the_sampler(row: Row, seed: int, sampler: Sampler) -> None:
-    token, logprob = Dice(row.size).draw(row, sampler, generator(seed))
+def test_the_log_probability_is_the_log_softmax_whatever_the_sampler(
+    row: Row, seed: int, sampler: SamplingParams
+) -> None:
+    token, logprob = Sampler(row.size).draw(row, sampler, generator(seed))
     wide = row.astype(np.float64)
     peak = wide.max()
     assert logprob == pytest.approx(wide[token] - peak - math.log(np.exp(wide - peak).sum()), abs=1e-4)
@@ -114,25 +116,25 @@ def test_the_log_probability_is_the_log_softmax_whatever_the_sampler(row: Row, s
 @given(ROWS)
 def test_greedy_takes_the_first_of_the_largest_and_no_random_number(row: Row) -> None:
     rng = generator(1)
-    assert Dice(row.size).draw(row, Sampler(temperature=0), rng).token == int(np.argmax(row))
+    assert Sampler(row.size).draw(row, SamplingParams(temperature=0), rng).token == int(np.argmax(row))
     assert rng.random() == generator(1).random()
 
 
 @settings(deadline=None, max_examples=50)
 @given(ROWS, SAMPLERS, st.integers(0, 1000))
-def test_a_draw_takes_exactly_one_random_number(row: Row, sampler: Sampler, seed: int) -> None:
+def test_a_draw_takes_exactly_one_random_number(row: Row, sampler: SamplingParams, seed: int) -> None:
     used, fresh = generator(seed), generator(seed)
-    Dice(row.size).draw(row, sampler, used)
+    Sampler(row.size).draw(row, sampler, used)
     fresh.random()
     assert used.random() == fresh.random()
 
 
 @settings(deadline=None, max_examples=50)
 @given(ROWS, SAMPLERS, st.integers(0, 1000))
-def test_a_draw_leaves_the_row_as_it_was(row: Row, sampler: Sampler, seed: int) -> None:
+def test_a_draw_leaves_the_row_as_it_was(row: Row, sampler: SamplingParams, seed: int) -> None:
     before = row.copy()
     row.flags.writeable = False
-    Dice(row.size).draw(row, sampler, generator(seed))
+    Sampler(row.size).draw(row, sampler, generator(seed))
     assert (row == before).all()
 
 
@@ -142,11 +144,11 @@ def test_tokens_come_as_often_as_their_odds_say(size: int, top_k: int) -> None:
     row = np.full(size, -1e4, np.float32)
     places = [size - 1, 0, 2, 3, 1]
     row[places] = np.log([0.4, 0.3, 0.15, 0.1, 0.05])
-    sampler = Sampler(temperature=0.7, top_k=top_k, top_p=1.0)
+    sampler = SamplingParams(temperature=0.7, top_k=top_k, top_p=1.0)
     odds = np.array([0.4, 0.3, 0.15, 0.1, 0.05]) ** (1 / 0.7)
     if top_k:
         odds[top_k:] = 0
-    rng, dice, draws = generator(5), Dice(size), 4000
+    rng, dice, draws = generator(5), Sampler(size), 4000
     tokens = [dice.draw(row, sampler, rng).token for _ in range(draws)]
     counts = np.array([tokens.count(place) for place in places])
     assert counts.sum() == draws
@@ -183,5 +185,5 @@ def test_the_same_key_draws_the_same_numbers_and_another_key_others() -> None:
 )
 def test_a_sampler_refuses_what_makes_no_sense_and_names_the_option(bad: dict[str, Any]) -> None:
     with pytest.raises(UsageError) as caught:
-        Sampler(**bad)
+        SamplingParams(**bad)
     assert next(iter(bad)).replace("_", "-") in str(caught.value)

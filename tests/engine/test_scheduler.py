@@ -11,17 +11,17 @@ from hypothesis import strategies as st
 
 from engine.conftest import WORD, MakeScheduler
 from ttcli.engine.branch import Branch, Piece
-from ttcli.engine.job import Job, Until, split_steps
+from ttcli.engine.job import Job, StopCriteria, split_steps
 from ttcli.engine.model import Model
-from ttcli.engine.sampling import Row, Sampler, generator
+from ttcli.engine.sampling import Row, SamplingParams, generator
 from ttcli.engine.scheduler import Scheduler
 from ttcli.engine.session import Aborted
 from ttcli.engine.template import ChatTemplate
 from ttcli.errors import PromptTooLong
 from ttcli.solution import Ended, Step
 
-GREEDY = Sampler(temperature=0)
-WARM = Sampler(temperature=0.8)
+GREEDY = SamplingParams(temperature=0)
+WARM = SamplingParams(temperature=0.8)
 STEPS_MOST = 3000  # of the scheduler, before a test calls it a live-lock
 
 
@@ -36,8 +36,8 @@ def essay(small_model: Model) -> list[int]:
     return ChatTemplate(small_model).encode([{"role": "user", "content": words}])
 
 
-def job(root: Branch, key: int, most: int, *, sampler: Sampler = WARM, **until: object) -> Job:
-    return Job(root, sampler, Until(most, **until), generator(key))
+def job(root: Branch, key: int, most: int, *, sampler: SamplingParams = WARM, **until: object) -> Job:
+    return Job(root, sampler, StopCriteria(most, **until), generator(key))
 
 
 def drain(scheduler: Scheduler, jobs: Sequence[Job]) -> list[str]:
@@ -443,7 +443,7 @@ def test_whatever_fits_alone_ends_together_in_at_most_a_step_per_token(
 
 
 def taken(pieces: Sequence[bytes | None], **until: object) -> tuple[Job, list[str]]:
-    one = Job(Branch(None, [1]), GREEDY, Until(**({"max_tokens": 100} | until)), generator(0))
+    one = Job(Branch(None, [1]), GREEDY, StopCriteria(**({"max_tokens": 100} | until)), generator(0))
     return one, [one.take(n, piece, -0.5, {}) for n, piece in enumerate(pieces)]
 
 

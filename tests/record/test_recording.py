@@ -13,12 +13,22 @@ from terminal.forest import SMALL, SMALL_EVENTS, SMALL_OUTCOME, TREE_BEGAN, node
 
 from ttcli.cost import Budget, Cost, Unit
 from ttcli.errors import UsageError
-from ttcli.events import Began, Forked, Grew, Outcome, Selected, Solved, Spent, Stepped, Wrote
+from ttcli.events import (
+    CandidateToken,
+    CostUpdated,
+    Outcome,
+    RunFinished,
+    RunStarted,
+    StepFinished,
+    StepsSelected,
+    StepStarted,
+    StepToken,
+)
 from ttcli.record.encode import event_record, record
 from ttcli.record.recording import Recorded, as_tree, read_event, read_outcome, read_record, retell
 
 METHODS = ["adaptive", "majority", "best-of-n", "beam", "lookahead", "dvts", "rebase", "particles"]
-BEGAN = Began(PROBLEM, "beam", "scripted", "scripted", Budget(8), 7)
+BEGAN = RunStarted(PROBLEM, "beam", "scripted", "scripted", Budget(8), 7)
 
 
 def through_json(content: Any) -> Any:
@@ -45,7 +55,7 @@ def test_a_record_reads_back_as_the_run_it_was(lines: Any, method: str, seed: in
 def test_events_that_are_kept_read_back_as_they_were(lines: Any, method: str, seed: int) -> None:
     events = Run(lines, method, Budget(8), seed=seed).events()
     for event in events:
-        if not isinstance(event, Grew | Wrote | Spent | Solved):
+        if not isinstance(event, CandidateToken | StepToken | CostUpdated | RunFinished):
             assert read_event(through_json(event_record(event))) == event
 
 
@@ -129,9 +139,9 @@ def test_a_run_is_retold_round_by_round_from_its_outcome() -> None:
     kinds = [type(event).__name__ for event in events]
     a_round = [*["Forked"] * 4, *["Stepped", "Valued"] * 4, "Selected"]
     assert kinds == [*a_round, *a_round, "Drawn", "Drawn", "Voted"]
-    assert of(Selected, events) == [Selected(1, (1, 3), (2, 4)), Selected(2, (5, 7), (6, 8))]
-    original = [event.node for event in SMALL_EVENTS if isinstance(event, Stepped)]
-    assert [event.node for event in of(Stepped, events)] == original
+    assert of(StepsSelected, events) == [StepsSelected(1, (1, 3), (2, 4)), StepsSelected(2, (5, 7), (6, 8))]
+    original = [event.node for event in SMALL_EVENTS if isinstance(event, StepFinished)]
+    assert [event.node for event in of(StepFinished, events)] == original
 
 
 def test_rollouts_belong_to_the_round_of_the_steps_they_look_ahead_of() -> None:
@@ -139,9 +149,9 @@ def test_rollouts_belong_to_the_round_of_the_steps_they_look_ahead_of() -> None:
     events = [*retell(outcome_of([], tree))]
     forked = [[]]
     for event in events:
-        if isinstance(event, Forked):
+        if isinstance(event, StepStarted):
             forked[-1].append(event.node)
-        elif isinstance(event, Selected):
+        elif isinstance(event, StepsSelected):
             forked.append([])
     assert forked == [[1, 2, 3], [4, 5], []]
 
@@ -170,12 +180,12 @@ def test_a_replay_takes_as_long_as_the_run_did_at_its_speed(speed: float) -> Non
     run = Recorded(TREE_BEGAN, tuple(retell(SMALL_OUTCOME)), SMALL_OUTCOME)
     assert seconds(run, speed) == pytest.approx(2.0 / speed)
     assert max(wait for wait, _ in run.paced(speed)) < 0.2
-    assert [event for _, event in run.paced(speed) if not isinstance(event, Spent)] == [*run.tell()]
+    assert [event for _, event in run.paced(speed) if not isinstance(event, CostUpdated)] == [*run.tell()]
 
 
 def test_a_replay_counts_what_is_spent_up_to_what_was_spent() -> None:
     run = Recorded(TREE_BEGAN, tuple(retell(SMALL_OUTCOME)), SMALL_OUTCOME)
-    spent = [event.cost for _, event in run.paced(1.0) if isinstance(event, Spent)]
+    spent = [event.cost for _, event in run.paced(1.0) if isinstance(event, CostUpdated)]
     assert spent == sorted(spent, key=lambda cost: (cost.policy_tokens, cost.seconds))
     assert (spent[0].generations, spent[0].prompt_tokens) == (4, 9)
     assert spent[-1].policy_tokens == sum(each.tokens for each in SMALL)

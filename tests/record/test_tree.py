@@ -15,7 +15,7 @@ from terminal.forest import (
 )
 
 from ttcli.cost import Budget
-from ttcli.events import Event, Forked, Outcome, Selected, Stepped, Wrote
+from ttcli.events import Event, Outcome, StepFinished, StepsSelected, StepStarted, StepToken
 from ttcli.policy.scripted import Line
 from ttcli.record.tree import TAIL, SearchTree
 from ttcli.solution import Ended
@@ -38,16 +38,16 @@ def test_a_step_grows_word_by_word_and_is_what_was_told_in_the_end() -> None:
     tree = grown(*begun(1, 0, "two words"))
     assert (tree.branches[1].tokens, tree.branches[1].tail, tree.branches[1].ended) == (2, "two words", None)
     assert [*tree.growing] == [1]
-    tree.take(Stepped(node(1, 0, "Two words.", tokens=4, ended=Ended.STOP)))
+    tree.take(StepFinished(node(1, 0, "Two words.", tokens=4, ended=Ended.STOP)))
     assert (tree.branches[1].tokens, tree.branches[1].tail, tree.branches[1].ended) == (4, "Two words.", Ended.STOP)
     assert not tree.growing
     assert [*tree.front] == [1]
 
 
 def test_only_the_end_of_a_long_text_is_kept() -> None:
-    tree = grown(Forked(1, 0), *[Wrote(1, "0123456789")] * 100)
+    tree = grown(StepStarted(1, 0), *[StepToken(1, "0123456789")] * 100)
     assert tree.branches[1].tail == "0123456789" * (TAIL // 10)
-    tree.take(Stepped(node(1, 0, "x" * 1000)))
+    tree.take(StepFinished(node(1, 0, "x" * 1000)))
     assert len(tree.branches[1].tail) == TAIL
 
 
@@ -65,7 +65,7 @@ def test_a_round_leaves_those_that_go_on_at_the_front_and_counts_the_others() ->
 def test_a_step_of_which_nothing_is_left_counts_among_what_its_parent_lost() -> None:
     deep = [node(1, 0, score=0.9), node(2, 0, score=0.2), node(3, 1, score=0.8), node(4, 3, score=0.1)]
     told = [event for each in deep for event in stepped(each)]
-    tree = grown(*told, Selected(1, (2,), (4,)))
+    tree = grown(*told, StepsSelected(1, (2,), (4,)))
     assert [tree.branches[number].dead for number in (1, 2, 3, 4)] == [True, False, True, False]
     assert [tree.branches[number].pruned for number in (1, 2, 3, 4)] == [False, False, False, True]
     assert (tree.branches[0].alive, tree.branches[0].lost, tree.branches[0].best_lost) == (1, 1, 0.9)
@@ -78,7 +78,7 @@ def test_what_looked_ahead_of_a_pruned_step_goes_with_it_and_is_no_step_of_its_r
     tree = grown(*(event for each in steps for event in stepped(each)))
     assert [*tree.front] == [2, 3]
     assert [each.steps for each in tree.rounds] == [0, 2, 0]
-    tree.take(Selected(1, (2,), (1,)))
+    tree.take(StepsSelected(1, (2,), (1,)))
     assert [*tree.front] == [2]
     assert tree.branches[0].lost == 1
 
@@ -86,16 +86,16 @@ def test_what_looked_ahead_of_a_pruned_step_goes_with_it_and_is_no_step_of_its_r
 @pytest.mark.parametrize("again", [True, False])
 def test_a_rollout_of_a_step_that_is_kept_becomes_the_first_of_the_next_steps(again: bool) -> None:
     steps = [node(1, 0, score=0.3), node(2, 1, rollout=True)]
-    tree = grown(*(event for each in steps for event in stepped(each)), Selected(1, (1,), ()))
+    tree = grown(*(event for each in steps for event in stepped(each)), StepsSelected(1, (1,), ()))
     assert tree.branches[2].rollout
-    tree.take(Forked(3, 1) if again else Selected(2, (2,), ()))
+    tree.take(StepStarted(3, 1) if again else StepsSelected(2, (2,), ()))
     assert not tree.branches[2].rollout
     assert tree.rounds[2].steps == 1 + again
 
 
 def test_a_kept_step_whose_rollout_is_dropped_stays_at_the_front() -> None:
     steps = [node(1, 0, score=0.3), node(2, 1, rollout=True)]
-    tree = grown(*(event for each in steps for event in stepped(each)), Selected(1, (1,), (2,)))
+    tree = grown(*(event for each in steps for event in stepped(each)), StepsSelected(1, (1,), (2,)))
     assert [*tree.front] == [1]
     assert not tree.branches[1].dead
     assert tree.branches[1].lost == 0
@@ -152,7 +152,7 @@ def test_the_events_of_every_search_end_in_the_tree_of_its_outcome(method: str, 
     rounds = 0
     for event in run.iterate():
         state.take(event)
-        rounds += isinstance(event, Selected)
+        rounds += isinstance(event, StepsSelected)
         for number in (*state.tree.front, *state.tree.growing):
             assert not state.tree.branches[number].pruned
     assert state.outcome is not None

@@ -9,13 +9,13 @@ import pytest
 from ttcli.catalog.stored import LocalModel
 from ttcli.cost import Budget, Stopped, Unit
 from ttcli.errors import ModelError, UsageError
-from ttcli.events import Began, Drawn, Event, Outcome, Scored, Solved
+from ttcli.events import CandidateFinished, CandidateScored, Event, Outcome, RunFinished, RunStarted
 from ttcli.interrupt import Interrupt
 from ttcli.policy.local.policy import LocalPolicy
 from ttcli.problem import Problem
 from ttcli.record.encode import record
 from ttcli.runtime.loader import uses
-from ttcli.runtime.runtime import workbench
+from ttcli.runtime.runtime import load_runtime
 from ttcli.runtime.settings import Machine, Sampling, Settings
 from ttcli.seams import Extend, Extension
 from ttcli.verifier.spec import VerifierSpec
@@ -44,17 +44,17 @@ def script(tmp_path: Path) -> str:
     return f"scripted:{path}"
 
 
-def solve(settings: Settings, interrupt: Interrupt | None = None) -> tuple[Began, list[Event], Outcome]:
-    with workbench(settings, interrupt or Interrupt(), Silent()) as bench:
+def solve(settings: Settings, interrupt: Interrupt | None = None) -> tuple[RunStarted, list[Event], Outcome]:
+    with load_runtime(settings, interrupt or Interrupt(), Silent()) as bench:
         began, *events, solved = bench.solve(PROBLEM)
-    assert isinstance(began, Began)
-    assert isinstance(solved, Solved)
+    assert isinstance(began, RunStarted)
+    assert isinstance(solved, RunFinished)
     return began, events, solved.outcome
 
 
 def test_a_run_begins_with_who_solves_what_and_ends_solved(script: str) -> None:
     began, _, outcome = solve(Settings(script, budget=Budget(8), seed=3))
-    assert began == Began(PROBLEM, "auto", "scripted", None, Budget(8), 3)
+    assert began == RunStarted(PROBLEM, "auto", "scripted", None, Budget(8), 3)
     assert outcome.answer in {"4", "5"}
     assert outcome.cost.seconds > 0
 
@@ -63,8 +63,10 @@ def test_a_run_begins_with_who_solves_what_and_ends_solved(script: str) -> None:
 def test_a_script_goes_with_every_verifier_that_needs_no_model(script: str, verifier: str) -> None:
     began, events, _ = solve(Settings(script, verifier_name=verifier, budget=Budget(6)))
     assert (began.method, began.verifier) == ("best-of-n", verifier)
-    answered = [event for event in events if isinstance(event, Drawn) and event.candidate.answer is not None]
-    assert len([event for event in events if isinstance(event, Scored)]) == len(answered) > 0
+    answered = [
+        event for event in events if isinstance(event, CandidateFinished) and event.candidate.answer is not None
+    ]
+    assert len([event for event in events if isinstance(event, CandidateScored)]) == len(answered) > 0
 
 
 def test_a_script_cannot_judge(script: str) -> None:
@@ -135,7 +137,7 @@ def test_the_record_of_a_search_has_its_tree(script: str) -> None:
 
 
 def test_a_search_with_a_verifier_of_finished_solutions_is_refused_before_it_begins(script: str) -> None:
-    with workbench(Settings(script, method_name="beam", verifier_name="scripted"), Interrupt(), Silent()) as bench:
+    with load_runtime(Settings(script, method_name="beam", verifier_name="scripted"), Interrupt(), Silent()) as bench:
         bench.verifiers["scripted"].partial = False
         with pytest.raises(UsageError, match="beam asks for a score after every step"):
             next(bench.solve(PROBLEM))
@@ -157,7 +159,7 @@ def test_a_search_gets_room_for_the_prefixes_it_holds(small_model_path: Path) ->
         budget=Budget(8),
         machine=Machine(width=4),
     )
-    with workbench(settings, Interrupt(), Silent()) as rig:
+    with load_runtime(settings, Interrupt(), Silent()) as rig:
         assert isinstance(rig.policy, LocalPolicy)
         rig.policy.start(PROBLEM)
         assert rig.policy.scheduler.session.sequences > 4 + 2 * 8
@@ -165,7 +167,7 @@ def test_a_search_gets_room_for_the_prefixes_it_holds(small_model_path: Path) ->
 
 def test_steps_carry_the_states_of_the_layers_asked_for(small_model_path: Path) -> None:
     settings = Settings(str(small_model_path), sampling=Sampling(max_tokens=4))
-    with workbench(settings, Interrupt(), Silent(), bench=[], observe=lambda layers: [layers // 2]) as rig:
+    with load_runtime(settings, Interrupt(), Silent(), bench=[], observe=lambda layers: [layers // 2]) as rig:
         root = rig.policy.start(PROBLEM)
         happenings = [each for some in rig.policy.extend([Extend(root, (0, 0))]) for each in some]
     [drawn] = [each for each in happenings if isinstance(each, Extension)]
@@ -208,7 +210,7 @@ def test_scores_are_filed_under_what_made_them(script: str, tmp_path: Path) -> N
     check.chmod(0o755)
 
     def keys(**more: str) -> list[str]:
-        with workbench(Settings(script, **more), Interrupt(), Silent(), bench=[]) as bench:  # type: ignore[arg-type]
+        with load_runtime(Settings(script, **more), Interrupt(), Silent(), bench=[]) as bench:  # type: ignore[arg-type]
             return [bench.verifier_key(name) for name in ("confidence", "scripted", f"command:{check}")]
 
     first = keys()
@@ -221,7 +223,7 @@ def test_scores_are_filed_under_what_made_them(script: str, tmp_path: Path) -> N
 
 def test_scores_of_another_aggregation_are_filed_apart(script: str) -> None:
     specs = [VerifierSpec.parse("confidence")]
-    with workbench(Settings(script, aggregate="min"), Interrupt(), Silent(), bench=specs) as bench:
+    with load_runtime(Settings(script, aggregate="min"), Interrupt(), Silent(), bench=specs) as bench:
         assert bench.verifier_key("confidence") == "confidence min"
 
 
@@ -243,10 +245,10 @@ def test_a_process_reward_model_is_described_beside_it(small_model_path: Path, s
     assert outcome.cost.verifier_tokens > 0
     for each in outcome.candidates:
         assert each.score is None or each.score == each.step_scores[-1]
-    with workbench(Settings(script, verifier_name=name, offline=True), Interrupt(), Silent()) as bench:
+    with load_runtime(Settings(script, verifier_name=name, offline=True), Interrupt(), Silent()) as bench:
         key = bench.verifier_key(name)
     (tmp_path / "prm.toml").write_text(toml.replace('good = "+"', 'good = "="'), encoding="utf-8")
-    with workbench(Settings(script, verifier_name=name, offline=True), Interrupt(), Silent()) as bench:
+    with load_runtime(Settings(script, verifier_name=name, offline=True), Interrupt(), Silent()) as bench:
         assert bench.verifier_key(name) != key
 
 
@@ -277,9 +279,9 @@ def test_a_reviser_draws_the_revisions_of_the_models_own_weights(small_model_pat
             sampling=Sampling(temperature=0, max_tokens=24),
             reviser=reviser,
         )
-        with workbench(settings, Interrupt(), Silent()) as bench:
+        with load_runtime(settings, Interrupt(), Silent()) as bench:
             *_, last = bench.solve(PROBLEM)
-            assert isinstance(last, Solved)
+            assert isinstance(last, RunFinished)
             assert (bench.revisions["reviser"] is None) == (reviser is None)
             assert "reviser" not in bench.recipe
             seen[name] = ([each.text for each in last.outcome.candidates], bench.recipe, bench.revisions)
@@ -293,6 +295,6 @@ def test_what_is_no_reviser_is_said_before_the_run(small_model_path: Path, tmp_p
     (tmp_path / "text.gguf").write_text("hello, this is text")
     for reviser in (tmp_path / "missing.gguf", tmp_path / "text.gguf", small_model_path):
         settings = Settings(str(small_model_path), method_name="revise", reviser=str(reviser))
-        with pytest.raises(ModelError) as caught, workbench(settings, Interrupt(), Silent()):
+        with pytest.raises(ModelError) as caught, load_runtime(settings, Interrupt(), Silent()):
             pass
         assert caught.value.hint

@@ -10,7 +10,17 @@ from typing import TypeVar
 from hypothesis import strategies as st
 
 from ttcli.cost import Budget, Meter
-from ttcli.events import Drawn, Event, Grew, Opened, Outcome, Scored, Solved, Spent, Voted
+from ttcli.events import (
+    CandidateFinished,
+    CandidateScored,
+    CandidateStarted,
+    CandidateToken,
+    CostUpdated,
+    Event,
+    Outcome,
+    RunFinished,
+    VoteUpdated,
+)
 from ttcli.interrupt import Interrupt
 from ttcli.policy.scripted import Line, Script, ScriptedPolicy, ScriptedVerifier
 from ttcli.problem import Problem
@@ -97,7 +107,7 @@ class Run:
 
 def outcome_of(events: Sequence[Event]) -> Outcome:
     last = events[-1]
-    assert isinstance(last, Solved)
+    assert isinstance(last, RunFinished)
     return last.outcome
 
 
@@ -113,28 +123,28 @@ def check_order(events: Sequence[Event]) -> None:
     drawn: dict[int, Candidate] = {}
     for event in events[:-1]:
         match event:
-            case Opened(candidate=index):
+            case CandidateStarted(candidate=index):
                 opened.append(index)
                 texts[index], tokens[index] = "", 0
-            case Grew(candidate=index, text=text):
+            case CandidateToken(candidate=index, text=text):
                 assert index not in drawn
                 texts[index] += text
                 tokens[index] += 1
-            case Drawn(candidate=candidate):
+            case CandidateFinished(candidate=candidate):
                 assert candidate.index not in drawn
                 assert (candidate.text, candidate.tokens) == (texts[candidate.index], tokens[candidate.index])
                 assert candidate.score is None
                 drawn[candidate.index] = candidate
-            case Scored(candidate=candidate):
+            case CandidateScored(candidate=candidate):
                 assert drawn[candidate.index].score is None
                 drawn[candidate.index] = candidate
-            case Solved():
+            case RunFinished():
                 raise AssertionError("Solved is the last event")
     assert opened == list(range(len(opened)))
     assert {index for index, count in tokens.items() if count} == set(drawn)
     outcome = outcome_of(events)
     assert outcome.candidates == tuple(drawn[index] for index in sorted(drawn))
-    assert of(Voted, events)[-1].ballot == outcome.ballot
+    assert of(VoteUpdated, events)[-1].ballot == outcome.ballot
     assert outcome.answer == (outcome.ballot.leader.answer if outcome.ballot.leader else None)
 
 
@@ -143,11 +153,15 @@ def check_cost(events: Sequence[Event]) -> None:
     outcome = outcome_of(events)
     cost = outcome.cost
     prompt = len(PROBLEM.text.split())
-    assert cost.generations == len(of(Opened, events))
-    assert cost.policy_tokens == len(of(Grew, events)) == sum(candidate.tokens for candidate in outcome.candidates)
+    assert cost.generations == len(of(CandidateStarted, events))
+    assert (
+        cost.policy_tokens
+        == len(of(CandidateToken, events))
+        == sum(candidate.tokens for candidate in outcome.candidates)
+    )
     assert cost.prompt_tokens == prompt
     assert cost.shared_tokens == prompt * len(outcome.candidates)
     assert cost.flops == 2 * (cost.policy_tokens + prompt)
-    spent = [event.cost for event in of(Spent, events)]
+    spent = [event.cost for event in of(CostUpdated, events)]
     assert all(before.tokens <= after.tokens for before, after in pairwise(spent))
     assert not spent or spent[-1] == cost

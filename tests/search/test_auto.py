@@ -14,7 +14,16 @@ from hypothesis import strategies as st
 
 from search.runs import FIVE, FOUR, LINES, NONE, PROBLEM, Run, check_order, of, outcome_of
 from ttcli.cost import Budget, Meter, Stopped, Unit
-from ttcli.events import Chose, Drawn, Event, Opened, Outcome, Scored, Spent, Voted
+from ttcli.events import (
+    CandidateFinished,
+    CandidateScored,
+    CandidateStarted,
+    CostUpdated,
+    Event,
+    MethodChosen,
+    Outcome,
+    VoteUpdated,
+)
 from ttcli.policy.scripted import Line, ScriptedVerifier
 from ttcli.record.encode import outcome_record
 from ttcli.record.recording import as_tree, read_outcome
@@ -36,7 +45,7 @@ class Fixed:
 
     def advise(self, probes: Sequence[Candidate], generations: float) -> Advice:
         self.asked.append((list(probes), generations))
-        return Advice(Chose(0.25, 4, 5, self.method, 0.5, 0.0, "majority"), parse_method(self.method))
+        return Advice(MethodChosen(0.25, 4, 5, self.method, 0.5, 0.0, "majority"), parse_method(self.method))
 
 
 @dataclass
@@ -68,11 +77,15 @@ def check(events: Sequence[Event]) -> Outcome:
     outcome = outcome_of(events)
     indices = [each.index for each in outcome.candidates]  # of a chain that was cut short some are missing
     assert indices == sorted(set(indices))
-    latest = {event.candidate.index: event.candidate for event in events if isinstance(event, Drawn | Scored)}
+    latest = {
+        event.candidate.index: event.candidate
+        for event in events
+        if isinstance(event, CandidateFinished | CandidateScored)
+    }
     assert latest == {each.index: each for each in outcome.candidates}
-    assert of(Voted, events)[-1].ballot == outcome.ballot
+    assert of(VoteUpdated, events)[-1].ballot == outcome.ballot
     assert outcome.answer == (outcome.ballot.leader.answer if outcome.ballot.leader else None)
-    spent = [event.cost for event in of(Spent, events)]
+    spent = [event.cost for event in of(CostUpdated, events)]
     assert all(before.tokens <= after.tokens for before, after in pairwise(spent))
     assert not spent or spent[-1].policy_tokens == outcome.cost.policy_tokens
     assert read_outcome(json.loads(json.dumps(outcome_record(outcome)))) == outcome
@@ -96,7 +109,7 @@ def test_the_budget_holds_and_the_probes_are_the_usual_first_samples(
     assert outcome.stopped is None
     usual = Run(lines, "best-of-n", budget=Budget(min(4, budget)), seed=seed, width=width).outcome()
     assert outcome.candidates[:4] == usual.candidates
-    chosen = of(Chose, events)
+    chosen = of(MethodChosen, events)
     assert outcome.chose == (chosen[0] if chosen else None)
     assert len(chosen) == (budget >= 4)
     if budget >= 4:
@@ -127,7 +140,7 @@ def test_a_search_has_what_the_probes_leave_and_both_vote() -> None:
     events = Auto([FOUR, FIVE], way="beam", budget=Budget(12)).events()
     outcome = check(events)
     assert len([each for each in outcome.candidates if each.node is None]) == 4
-    assert [each.candidate for each in of(Opened, events)] == [0, 1, 2, 3]
+    assert [each.candidate for each in of(CandidateStarted, events)] == [0, 1, 2, 3]
     assert outcome.tree
     assert outcome.cost.generations == 12
     members = {index for vote in outcome.ballot.votes for index in vote.members}

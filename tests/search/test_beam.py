@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from search.runs import Run, of, outcome_of
 from ttcli.cost import Budget, Unit
-from ttcli.events import Forked, Selected, Stepped
+from ttcli.events import StepFinished, StepsSelected, StepStarted
 from ttcli.policy.scripted import Line
 from ttcli.solution import Ended
 
@@ -12,11 +12,11 @@ BAD = Line("bad\n\nworse\n\n\\boxed{5}", scores=(0.4, 0.3, 0.2))
 
 def test_only_the_best_prefixes_grow_and_as_many_steps_from_each() -> None:
     events = Run([GOOD, BAD], "beam:m=2", Budget(4), seed=3).events()
-    nodes = {event.node.number: event.node for event in of(Stepped, events)}
-    first, *_ = of(Selected, events)
+    nodes = {event.node.number: event.node for event in of(StepFinished, events)}
+    first, *_ = of(StepsSelected, events)
     assert len(first.kept) == 2
     assert [nodes[number].text for number in first.kept] == ["good\n\n"] * 2
-    forks = [event.parent for event in of(Forked, events)]
+    forks = [event.parent for event in of(StepStarted, events)]
     repeats = {number: sum(nodes[n].parent == number for n in nodes) - 2 for number in first.kept}
     assert all(forks.count(number) == 2 + repeats[number] for number in first.kept)
     assert {nodes[n].text for n in first.pruned} >= {"bad\n\n"}
@@ -30,7 +30,7 @@ def test_a_finished_solution_goes_on_competing_and_yields_to_better_prefixes() -
     events = Run([short, slow], "beam:m=4", Budget(8), seed=1).events()
     outcome = outcome_of(events)
     nodes = {node.number: node for node in outcome.tree}
-    first = of(Selected, events)[0]
+    first = of(StepsSelected, events)[0]
     assert {nodes[number].text for number in first.kept} == {"let me see\n\n"}
     done = {one.node for one in outcome.candidates if one.text == short.text}
     assert done
@@ -43,7 +43,7 @@ def test_a_finished_solution_that_is_kept_takes_up_a_place_and_is_not_expanded()
     slow = Line("let me see\n\nand so on\n\nit is \\boxed{4}", scores=(0.6, 0.6, 0.9))
     events = Run([short, *[slow] * 5], "beam:m=2", Budget(4), seed=1).events()
     nodes = {node.number: node for node in outcome_of(events).tree}
-    first, second, *_ = of(Selected, events)
+    first, second, *_ = of(StepsSelected, events)
     ended = [number for number in first.kept if nodes[number].ended is Ended.STOP]
     assert len(ended) == 1
     assert ended[0] in second.kept
@@ -56,7 +56,7 @@ def test_a_search_ends_when_every_place_is_taken_by_a_finished_solution() -> Non
     short = Line("it is \\boxed{5}", score=0.9)
     slow = Line("let me see\n\nit is \\boxed{4}", scores=(0.2, 0.3))
     events = Run([short, slow], "beam:m=4", Budget(4), seed=0).events()
-    assert len(of(Selected, events)) == 1
+    assert len(of(StepsSelected, events)) == 1
     assert outcome_of(events).answer == "5"
 
 

@@ -8,7 +8,7 @@ import pytest
 from search.runs import ENDLESS, FIVE, FOUR, NONE, PROBLEM, Run, check_order, of, outcome_of
 from ttcli.cost import Budget, Stopped, Unit
 from ttcli.errors import ModelError
-from ttcli.events import Drawn, Grew, Opened, Scored, Voted
+from ttcli.events import CandidateFinished, CandidateScored, CandidateStarted, CandidateToken, VoteUpdated
 from ttcli.policy.scripted import Line, Script, ScriptedVerifier
 from ttcli.seams import Interrupted, StepScores
 from ttcli.solution import Ended, Prefix
@@ -105,10 +105,10 @@ def test_weighted_takes_the_largest_sum_of_scores_and_plain_the_best_candidate()
 def test_a_candidate_is_scored_after_it_is_drawn_and_before_the_next_vote() -> None:
     events = Run([FOUR, FIVE], "best-of-n", Budget(6)).events()
     check_order(events)
-    kinds = [type(event) for event in events if isinstance(event, Drawn | Scored | Voted)]
-    assert kinds == [Drawn, Scored, Voted] * 6 + [Voted]
-    assert [event.candidate.score for event in of(Scored, events)] == [
-        0.9 if event.candidate.answer == "4" else 0.2 for event in of(Scored, events)
+    kinds = [type(event) for event in events if isinstance(event, CandidateFinished | CandidateScored | VoteUpdated)]
+    assert kinds == [CandidateFinished, CandidateScored, VoteUpdated] * 6 + [VoteUpdated]
+    assert [event.candidate.score for event in of(CandidateScored, events)] == [
+        0.9 if event.candidate.answer == "4" else 0.2 for event in of(CandidateScored, events)
     ]
 
 
@@ -214,5 +214,5 @@ def test_a_token_budget_too_small_for_one_candidate_cuts_it_and_is_not_passed() 
 def test_candidates_keep_their_index_while_the_budget_makes_them_wait() -> None:
     events = Run([FOUR, FIVE], "majority", Budget(60, Unit.TOKENS), max_tokens=25).events()
     check_order(events)
-    assert [event.candidate for event in of(Opened, events)] == list(range(len(of(Opened, events))))
-    assert len(of(Grew, events)) == outcome_of(events).cost.policy_tokens
+    assert [event.candidate for event in of(CandidateStarted, events)] == list(range(len(of(CandidateStarted, events))))
+    assert len(of(CandidateToken, events)) == outcome_of(events).cost.policy_tokens

@@ -8,14 +8,14 @@ from hypothesis import strategies as st
 
 from ttcli.cost import Budget, Unit
 from ttcli.errors import UsageError
-from ttcli.search.chains import Chains, Halves, ratios
+from ttcli.search.chains import ChainParameters, HalfParameters, ratios
 from ttcli.search.methods import parse_method
 
 
 @given(st.integers(1, 600))
 def test_every_ratio_that_fits_makes_up_the_budget_in_whole_chains(n: int) -> None:
     for ratio in ratios(n):
-        sizes = Chains(ratio).sizes("revise", Budget(n))
+        sizes = ChainParameters(ratio).sizes("revise", Budget(n))
         assert sizes["chains"] * sizes["length"] == n
         assert Fraction(sizes["length"], sizes["chains"]) == ratio
     assert Fraction(1, n) in ratios(n)
@@ -31,20 +31,20 @@ def test_the_ratios_of_a_power_of_four_are_powers_of_four(power: int) -> None:
     ("n", "chains", "length"), [(1, 1, 1), (4, 2, 2), (6, 2, 3), (7, 1, 7), (8, 2, 4), (12, 3, 4), (16, 4, 4)]
 )
 def test_left_to_itself_the_ratio_is_the_nearest_to_one_and_rather_longer(n: int, chains: int, length: int) -> None:
-    assert Chains().sizes("revise", Budget(n)) == {"chains": chains, "length": length}
+    assert ChainParameters().sizes("revise", Budget(n)) == {"chains": chains, "length": length}
 
 
 def test_a_ratio_that_does_not_fit_is_refused_with_those_that_do() -> None:
     with pytest.raises(UsageError, match="8 generations make no whole chains at a ratio of 4") as caught:
-        Chains(Fraction(4)).sizes("revise", Budget(8))
+        ChainParameters(Fraction(4)).sizes("revise", Budget(8))
     assert caught.value.hint == "ratios that fit 8: 1/8, 1/2, 2, 8"
 
 
 def test_where_no_generations_are_counted_n_says_how_many_there_may_be() -> None:
     tokens = Budget(9000, Unit.TOKENS)
-    assert Chains().sizes("revise", tokens) == {"chains": 4, "length": 4}
-    assert Chains(n=64).sizes("revise", tokens) == {"chains": 8, "length": 8}
-    assert Halves(n=5).sizes("search-revise", tokens)["proposals"] == 3
+    assert ChainParameters().sizes("revise", tokens) == {"chains": 4, "length": 4}
+    assert ChainParameters(n=64).sizes("revise", tokens) == {"chains": 8, "length": 8}
+    assert HalfParameters(n=5).sizes("search-revise", tokens)["proposals"] == 3
 
 
 def test_n_and_a_budget_of_another_number_are_at_odds() -> None:

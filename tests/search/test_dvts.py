@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from search.runs import Run, of, outcome_of
 from ttcli.cost import Budget
-from ttcli.events import Selected
+from ttcli.events import StepsSelected
 from ttcli.policy.scripted import Line
 from ttcli.solution import Node
 
@@ -23,7 +23,7 @@ def test_every_subtree_goes_on_from_its_own_best_step() -> None:
     events = Run(LINES, "dvts:m=4", Budget(16), seed=4, width=16).events()
     outcome = outcome_of(events)
     nodes = {node.number: node for node in outcome.tree}
-    first, second, *_ = of(Selected, events)
+    first, second, *_ = of(StepsSelected, events)
     assert len(first.kept) == len(second.kept) == 4
     roots = sorted(number for number, node in nodes.items() if node.parent == 0)
     standing = [number for number in roots if number in first.kept or number in first.pruned]
@@ -38,7 +38,7 @@ def test_a_beam_search_of_the_same_size_may_end_in_one_subtree_where_dvts_keeps_
     def kept(method: str) -> set[int]:
         events = Run(LINES, method, Budget(16), seed=4, width=16).events()
         nodes = {node.number: node for node in outcome_of(events).tree}
-        return {ancestor(nodes, number) for number in of(Selected, events)[-1].kept}
+        return {ancestor(nodes, number) for number in of(StepsSelected, events)[-1].kept}
 
     assert len(kept("dvts:m=4")) == 4
     assert len(kept("beam:m=4")) < 4

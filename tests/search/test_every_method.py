@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from search.runs import FIVE, FOUR, LINES, NONE, PROBLEM, Run, check_cost, check_order, of, outcome_of
 from ttcli.cost import Budget, Meter, Stopped, Unit
 from ttcli.errors import UsageError
-from ttcli.events import Drawn, Opened, Scored, Solved
+from ttcli.events import CandidateFinished, CandidateScored, CandidateStarted, RunFinished
 from ttcli.search.methods import METHODS
 from ttcli.solution import Ended
 
@@ -112,9 +112,9 @@ def test_an_interrupted_run_ends_at_once_with_what_it_has(run: Run) -> None:
 @given(RUNS)
 def test_every_answer_of_a_verified_method_is_scored_and_of_no_other(run: Run) -> None:
     events = run.events()
-    answered = [event for event in of(Drawn, events) if event.candidate.answer is not None]
+    answered = [event for event in of(CandidateFinished, events) if event.candidate.answer is not None]
     expected = len(answered) if METHODS[run.method].verified else 0  # auto has no adviser here
-    assert len(of(Scored, events)) == expected
+    assert len(of(CandidateScored, events)) == expected
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -154,7 +154,7 @@ def test_a_run_that_came_to_its_end_was_not_stopped() -> None:
 
 def test_solved_is_yielded_once() -> None:
     for method in METHODS:
-        assert len(of(Solved, Run([FOUR, NONE], method).events())) == 1
+        assert len(of(RunFinished, Run([FOUR, NONE], method).events())) == 1
 
 
 def test_a_candidate_is_opened_in_the_step_that_begins_it() -> None:
@@ -163,7 +163,7 @@ def test_a_candidate_is_opened_in_the_step_that_begins_it() -> None:
     words = len(FOUR.text.split(" ")) + 1  # a step ends without a space
     first = ["Opened", *["Grew"] * words, "Drawn", "Voted"]
     assert kinds == [*first, *first, "Voted", "Solved"]
-    assert of(Opened, events) == [Opened(0), Opened(1)]
+    assert of(CandidateStarted, events) == [CandidateStarted(0), CandidateStarted(1)]
 
 
 def test_a_verified_method_without_a_verifier_is_refused() -> None:

@@ -3,7 +3,7 @@ from __future__ import annotations
 from search.runs import Run, of, outcome_of
 from search.trees import Exacting, path
 from ttcli.cost import Budget, Unit
-from ttcli.events import Forked, Selected, Valued
+from ttcli.events import StepScored, StepsSelected, StepStarted
 from ttcli.policy.scripted import Line, Script
 
 # at first sight the trap is better, one step later it is seen for what it is
@@ -20,9 +20,9 @@ def test_looking_ahead_sees_what_beam_search_falls_for() -> None:
 def test_a_step_is_worth_what_the_end_of_its_rollout_is_worth() -> None:
     events = Run([TRAP, WAY], "lookahead", Budget(8), seed=1).events()
     nodes = {node.number: node for node in outcome_of(events).tree}
-    scores = {nodes[number].text: nodes[number].score for number in of(Selected, events)[0].kept}
+    scores = {nodes[number].text: nodes[number].score for number in of(StepsSelected, events)[0].kept}
     assert scores == {"way\n\n": 0.8}
-    given_up = {nodes[n].score for n in of(Selected, events)[0].pruned if nodes[n].text == "trap\n\n"}
+    given_up = {nodes[n].score for n in of(StepsSelected, events)[0].pruned if nodes[n].text == "trap\n\n"}
     assert 0.1 in given_up
     assert 0.7 not in given_up
 
@@ -37,8 +37,8 @@ def test_a_rollout_is_as_long_as_asked_for_and_ends_with_the_solution() -> None:
     line = Line("\n\n".join(["a", "b", "c", "d", "\\boxed{4}"]))
     for k in (1, 2, 3, 9):
         events = Run([line], f"lookahead:k={k},m=1,n=1", Budget(999, Unit.TOKENS)).events()
-        before_selection = events[: events.index(of(Selected, events)[0])]
-        assert sum(fork.rollout for fork in of(Forked, before_selection)) == min(k, 4)
+        before_selection = events[: events.index(of(StepsSelected, events)[0])]
+        assert sum(fork.rollout for fork in of(StepStarted, before_selection)) == min(k, 4)
 
 
 def test_the_rollout_of_a_step_that_is_kept_is_not_drawn_again() -> None:
@@ -56,8 +56,8 @@ def test_the_first_step_of_a_kept_rollout_is_the_first_of_the_next_steps() -> No
     lines = [Line(f"way\n\n{n}\n\n\\boxed{{4}}", scores=(0.5, 0.5, 0.9)) for n in range(50)]
     events = Run(lines, "lookahead", Budget(8), seed=3).events()
     nodes = {node.number: node for node in outcome_of(events).tree}
-    (kept,) = of(Selected, events)[0].kept
-    forks = [fork for fork in of(Forked, events) if fork.parent == kept]
+    (kept,) = of(StepsSelected, events)[0].kept
+    forks = [fork for fork in of(StepStarted, events) if fork.parent == kept]
     assert [fork.rollout for fork in forks] == [True, False, False, False]
     adopted, *drawn = [nodes[fork.node] for fork in forks]
     assert not adopted.rollout
@@ -68,9 +68,9 @@ def test_the_first_step_of_a_kept_rollout_is_the_first_of_the_next_steps() -> No
 def test_a_step_that_repeats_the_adopted_one_is_drawn_again() -> None:
     lines = [Line("way\n\non\n\n\\boxed{4}"), Line("way\n\noff\n\n\\boxed{4}")]
     events = Run(lines, "lookahead", Budget(8), seed=3).events()
-    (kept,) = of(Selected, events)[0].kept
+    (kept,) = of(StepsSelected, events)[0].kept
     nodes = {node.number: node for node in outcome_of(events).tree}
-    drawn = [nodes[fork.node] for fork in of(Forked, events) if fork.parent == kept]
+    drawn = [nodes[fork.node] for fork in of(StepStarted, events) if fork.parent == kept]
     repeats = [node for node in drawn[1:4] if node.text == drawn[0].text]
     assert repeats
     assert all(node.pruned for node in repeats)
@@ -79,7 +79,7 @@ def test_a_step_that_repeats_the_adopted_one_is_drawn_again() -> None:
 def test_what_is_given_up_takes_its_rollout_with_it() -> None:
     events = Run([TRAP, WAY], "lookahead:k=2", Budget(12), seed=1).events()
     nodes = {node.number: node for node in outcome_of(events).tree}
-    given_up = set(of(Selected, events)[0].pruned)
+    given_up = set(of(StepsSelected, events)[0].pruned)
     below = {n for n in nodes if any(step.number in given_up for step in path(nodes, n)) and n <= max(given_up)}
     assert below == given_up
     assert any(nodes[n].rollout for n in given_up)
@@ -88,10 +88,10 @@ def test_what_is_given_up_takes_its_rollout_with_it() -> None:
 def test_only_the_ends_of_rollouts_are_shown_to_the_verifier() -> None:
     verifier = Exacting(Script({"": [TRAP, WAY]}))
     events = Run([TRAP, WAY], "lookahead", Budget(8), verifier=verifier, seed=1).events()
-    first = events[: events.index(of(Selected, events)[0])]
+    first = events[: events.index(of(StepsSelected, events)[0])]
     nodes = {node.number: node for node in outcome_of(events).tree}
-    steps = [event.node for event in of(Forked, first) if event.parent == 0 and not nodes[event.node].pruned]
-    ends = [event.node for event in of(Valued, first) if nodes[event.node].parent]
+    steps = [event.node for event in of(StepStarted, first) if event.parent == 0 and not nodes[event.node].pruned]
+    ends = [event.node for event in of(StepScored, first) if nodes[event.node].parent]
     assert verifier.calls[0] == 4
     assert len(ends) == 4
-    assert set(steps) <= {event.node for event in of(Valued, first)}
+    assert set(steps) <= {event.node for event in of(StepScored, first)}

@@ -15,8 +15,8 @@ from ttcli.bench.execute.work import Engine
 from ttcli.bench.store.task import Happened, Task, Work
 from ttcli.cost import Budget, Meter, Unit
 from ttcli.engine.model import Model
-from ttcli.engine.sampling import Sampler
-from ttcli.events import Event, Selected, Solved
+from ttcli.engine.sampling import SamplingParams
+from ttcli.events import Event, RunFinished, StepsSelected
 from ttcli.interrupt import Interrupt
 from ttcli.policy.local.policy import LocalPolicy
 from ttcli.policy.prompt import Prompt
@@ -31,7 +31,9 @@ PROMPT = Prompt(system="", instruction="", step_separator=" ")  # a step is a wo
 
 
 def policy_of(model: Model, *, width: int = 4) -> LocalPolicy:
-    return LocalPolicy(model, name="small", prompt=PROMPT, sampler=Sampler(), max_tokens=10, width=width, beams=8)
+    return LocalPolicy(
+        model, name="small", prompt=PROMPT, sampler=SamplingParams(), max_tokens=10, width=width, beams=8
+    )
 
 
 def events_of(policy: LocalPolicy, method: str, budget: Budget) -> list[Event]:
@@ -46,16 +48,16 @@ def test_a_search_counts_each_token_once_and_leaves_the_context_as_it_found_it(s
     session = None
     for event in parse_method(method).run(FRUIT, policy, Confidence(), Meter(Budget(8), max_tokens=10), seed=0):
         session = session or policy.scheduler.session
-        if isinstance(event, Selected):
+        if isinstance(event, StepsSelected):
             kept = len(set(event.kept))
             assert len(policy._plain.branches) <= kept * (2 if method == "lookahead" else 1)
-        if isinstance(event, Solved):
+        if isinstance(event, RunFinished):
             assert not policy._plain.branches
         events.append(event)
     check_tree(events)
     outcome = outcome_of(events)
     assert outcome.cost.policy_tokens == sum(node.tokens for node in outcome.tree) > 0
-    assert len(of(Selected, events)) > 1
+    assert len(of(StepsSelected, events)) > 1
     assert session is not None
     # a token is decoded when another follows it, and never twice: what has grown fits beside the prompt
     assert session.decoded <= outcome.cost.prompt_tokens + outcome.cost.policy_tokens

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from search.runs import Run, of, outcome_of
 from ttcli.cost import Budget
-from ttcli.events import Selected
+from ttcli.events import StepsSelected
 from ttcli.policy.scripted import Line
 from ttcli.search.particles import resample, weights
 from ttcli.solution import Ended
@@ -64,7 +64,7 @@ def test_every_round_has_n_particles_and_the_finished_ones_take_part() -> None:
     events = Run([short, slow, slow], "particles", Budget(8), seed=1).events()
     outcome = outcome_of(events)
     nodes = {node.number: node for node in outcome.tree}
-    selected = of(Selected, events)
+    selected = of(StepsSelected, events)
     assert [len(each.kept) for each in selected] == [8] * len(selected)
     ended = [n for each in selected[:2] for n in each.kept if nodes[n].ended is Ended.STOP]
     assert ended
@@ -75,7 +75,7 @@ def test_every_round_has_n_particles_and_the_finished_ones_take_part() -> None:
 
 def test_a_step_comes_from_each_particle_even_if_it_repeats_another() -> None:
     events = Run([Line("one\n\n\\boxed{4}")], "particles", Budget(6)).events()
-    first = of(Selected, events)[0]
+    first = of(StepsSelected, events)[0]
     nodes = outcome_of(events).tree
     for number in set(first.kept):
         assert sum(node.parent == number for node in nodes) == first.kept.count(number)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from search.runs import Run, of, outcome_of
 from ttcli.cost import Budget
-from ttcli.events import Selected
+from ttcli.events import StepsSelected
 from ttcli.policy.scripted import Line
 from ttcli.search.rebase import allot
 
@@ -63,17 +63,17 @@ def test_the_budget_shrinks_by_what_has_finished_and_all_of_it_is_shared_out() -
     outcome = outcome_of(events)
     nodes = {node.number: node for node in outcome.tree}
     left = 12
-    for selected in of(Selected, events):
+    for selected in of(StepsSelected, events):
         left -= sum(one.text == short.text for one in outcome.candidates) if selected.round == 1 else 0
         assert selected.round > 2 or len(selected.kept) == left
     assert 0 < left < 12
     assert len(outcome.candidates) == 12
-    first = of(Selected, events)[0]
+    first = of(StepsSelected, events)[0]
     by_score = {nodes[number].score: first.kept.count(number) for number in first.kept}
     assert list(dict(sorted(by_score.items())).values()) == sorted(by_score.values())
     for number in first.kept:
         children = [node for node in nodes.values() if node.parent == number]
         repeated = sum(node.pruned for node in children) - sum(
-            n.number in of(Selected, events)[1].pruned for n in children
+            n.number in of(StepsSelected, events)[1].pruned for n in children
         )
         assert len(children) - repeated >= first.kept.count(number)

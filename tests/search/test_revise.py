@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from search.runs import FIVE, FOUR, PROBLEM, WORDS, Run, of, outcome_of
 from ttcli.answers import vote
 from ttcli.cost import Budget, Unit
-from ttcli.events import Drawn, Event, Grew, Opened, Scored, Spent
+from ttcli.events import CandidateFinished, CandidateScored, CandidateStarted, CandidateToken, CostUpdated, Event
 from ttcli.policy.scripted import Line, ScriptedPolicy
 from ttcli.problem import Problem
 from ttcli.search.chains import ratios
@@ -147,11 +147,15 @@ def test_costs_are_those_of_what_was_begun(run: Revising) -> None:
     cost = outcome.cost
     begun = [root for root, attempts in run.started if attempts]
     words = len(PROBLEM.text.split())
-    assert cost.generations == len(of(Opened, events)) == len({event.candidate for event in of(Opened, events)})
-    assert cost.policy_tokens == len(of(Grew, events)) == sum(each.tokens for each in outcome.candidates)
+    assert (
+        cost.generations
+        == len(of(CandidateStarted, events))
+        == len({event.candidate for event in of(CandidateStarted, events)})
+    )
+    assert cost.policy_tokens == len(of(CandidateToken, events)) == sum(each.tokens for each in outcome.candidates)
     assert words <= cost.prompt_tokens <= words + sum(root.prompt_tokens - root.known_tokens for root in begun)
     assert cost.flops == 2 * (cost.policy_tokens + cost.prompt_tokens)
-    assert not of(Spent, events) or of(Spent, events)[-1].cost == cost
+    assert not of(CostUpdated, events) or of(CostUpdated, events)[-1].cost == cost
 
 
 @quick
@@ -159,7 +163,7 @@ def test_costs_are_those_of_what_was_begun(run: Revising) -> None:
 def test_every_answer_is_drawn_once_then_scored_once(run: Revising) -> None:
     events = run.events()
     outcome = outcome_of(events)
-    drawn = [event.candidate for event in of(Drawn, events)]
+    drawn = [event.candidate for event in of(CandidateFinished, events)]
     assert len({each.index for each in drawn}) == len(drawn)
     assert [each.index for each in of_scored(events)] == [each.index for each in drawn if each.answer is not None]
     assert {each.index for each in drawn} == {each.index for each in outcome.candidates}
@@ -167,7 +171,7 @@ def test_every_answer_is_drawn_once_then_scored_once(run: Revising) -> None:
 
 
 def of_scored(events: Sequence[Event]) -> list[Candidate]:
-    return [event.candidate for event in of(Scored, events)]
+    return [event.candidate for event in of(CandidateScored, events)]
 
 
 @quick
@@ -230,7 +234,7 @@ def test_a_chain_has_one_vote_however_often_it_repeats_itself() -> None:
 def test_without_a_verifier_nothing_is_scored() -> None:
     run = Revising([FOUR, FIVE], budget=Budget(4), scored=False)
     events = run.events()
-    assert not of(Scored, events)
+    assert not of(CandidateScored, events)
     assert len(outcome_of(events).candidates) == 4
 
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ttcli.search.stopping import CONFIDENCE, leader_stays, votes_needed
-from ttcli.tally import Ballot, Vote
+from ttcli.tally import AnswerClass, Tally
 
 
 def beta_tail(a: int, b: int) -> Fraction:
@@ -17,9 +17,9 @@ def beta_tail(a: int, b: int) -> Fraction:
     return sum(powers, Fraction(0)) * Fraction(factorial(a + b + 1), factorial(a) * factorial(b))
 
 
-def ballot(*counts: int, abstained: int = 0) -> Ballot:
-    votes = [Vote(str(i), tuple(range(100 * i, 100 * i + n)), float(n), None) for i, n in enumerate(counts)]
-    return Ballot(tuple(votes), abstained)
+def ballot(*counts: int, abstained: int = 0) -> Tally:
+    votes = [AnswerClass(str(i), tuple(range(100 * i, 100 * i + n)), float(n), None) for i, n in enumerate(counts)]
+    return Tally(tuple(votes), abstained)
 
 
 @given(st.integers(0, 40), st.integers(0, 40))

@@ -12,7 +12,7 @@ from search.runs import PROBLEM, Run, of, outcome_of
 from search.trees import LINES, Exacting, check_tree, check_tree_cost, watch
 from ttcli.cost import Budget, Meter, Stopped, Unit
 from ttcli.errors import BackendError, UsageError
-from ttcli.events import Forked, Selected
+from ttcli.events import StepsSelected, StepStarted
 from ttcli.policy.scripted import Line, Script, ScriptedPolicy, ScriptedVerifier
 from ttcli.seams import StepScores
 from ttcli.search.methods import METHODS, parse_method
@@ -156,14 +156,14 @@ def test_an_interrupted_search_ends_at_once_and_votes_over_what_has_finished(run
 @pytest.mark.parametrize("method", SEARCHES)
 def test_a_step_that_repeats_a_sibling_is_drawn_again_once_where_draws_need_not_be_independent(method: str) -> None:
     events = Run([Line("one\n\n\\boxed{4}")], f"{method}:n=4", Budget(10**6, Unit.TOKENS)).events()
-    first = [event.node for event in of(Forked, events) if event.parent == 0]
+    first = [event.node for event in of(StepStarted, events) if event.parent == 0]
     if method == "particles":
         assert len(first) == 4
     else:
         assert len(first) == 4 + 3
         assert first[:4] == [1, 2, 3, 4]
         assert {node.number for node in outcome_of(events).tree if node.pruned} >= {2, 3, 4}
-        assert set(of(Selected, events)[0].pruned) >= {2, 3, 4}
+        assert set(of(StepsSelected, events)[0].pruned) >= {2, 3, 4}
 
 
 def test_steps_that_differ_are_not_drawn_again() -> None:
@@ -231,7 +231,7 @@ def test_a_verifier_that_judges_only_what_is_finished_is_refused_before_anything
 def test_nothing_is_drawn_after_forty_rounds(method: str) -> None:
     endless = Line("\n\n".join(["so"] * 60 + ["\\boxed{4}"]))
     events = Run([endless], f"{method}:n=4", Budget(10**6, Unit.TOKENS)).events()
-    assert len(of(Selected, events)) == ROUNDS == 40
+    assert len(of(StepsSelected, events)) == ROUNDS == 40
     outcome = outcome_of(events)
     assert outcome.stopped is None
     (best,) = outcome.candidates
@@ -294,7 +294,7 @@ def test_a_round_is_scored_in_one_call(method: str) -> None:
     lines = [Line("one\n\ntwo\n\n\\boxed{4}"), Line("three\n\nfour\n\n\\boxed{5}")]
     verifier = Exacting(Script({"": lines}))
     events = Run(lines, method, Budget(16), verifier=verifier).events()
-    assert len(verifier.calls) == len(of(Selected, events))
+    assert len(verifier.calls) == len(of(StepsSelected, events))
 
 
 @pytest.mark.parametrize("method", SEARCHES)

@@ -9,7 +9,19 @@ from hypothesis import strategies as st
 
 from search.runs import PROBLEM, Run, of, outcome_of
 from ttcli.errors import PromptTooLong
-from ttcli.events import Drawn, Event, Forked, Scored, Selected, Solved, Spent, Stepped, Valued, Voted, Wrote
+from ttcli.events import (
+    CandidateFinished,
+    CandidateScored,
+    CostUpdated,
+    Event,
+    RunFinished,
+    StepFinished,
+    StepScored,
+    StepsSelected,
+    StepStarted,
+    StepToken,
+    VoteUpdated,
+)
 from ttcli.policy.scripted import Line, Script, ScriptedVerifier
 from ttcli.seams import Interrupted, StepScores
 from ttcli.solution import Candidate, Ended, Node, Prefix
@@ -47,7 +59,7 @@ class Witness:
     """Follows the events of a search as they come, and says at once what is wrong."""
 
     def __init__(self) -> None:
-        self.forked: dict[int, Forked] = {}
+        self.forked: dict[int, StepStarted] = {}
         self.texts: dict[int, str] = {}  # as written so far
         self.tokens: dict[int, int] = {}
         self.nodes: dict[int, Node] = {}
@@ -58,44 +70,44 @@ class Witness:
 
     def see(self, event: Event) -> None:
         match event:
-            case Forked(node=number, parent=parent):
+            case StepStarted(node=number, parent=parent):
                 assert number == len(self.forked) + 1
                 assert not parent or self.nodes[parent].ended is Ended.OPEN
                 assert parent not in self.pruned
                 self.forked[number], self.texts[number], self.tokens[number] = event, "", 0
-            case Wrote(node=number, text=text):
+            case StepToken(node=number, text=text):
                 assert number not in self.nodes
                 self.texts[number] += text
                 self.tokens[number] += 1
-            case Stepped(node=node):
+            case StepFinished(node=node):
                 assert node.number not in self.nodes
                 fork = self.forked[node.number]
                 assert (node.parent, node.rollout) == (fork.parent, fork.rollout)
                 assert (node.text, node.tokens) == (self.texts[node.number], self.tokens[node.number])
                 assert node.score is None
                 self.nodes[node.number] = node
-            case Valued(node=number, score=score):
+            case StepScored(node=number, score=score):
                 assert number in self.nodes
                 self.scores[number] = score
-            case Selected():
+            case StepsSelected():
                 self._see_selected(event)
-            case Drawn(candidate=one):
+            case CandidateFinished(candidate=one):
                 assert one.index == len(self.drawn)
                 assert one.node is not None
                 assert one.text == text_of(self.nodes, one.node)
                 assert one.tokens == sum(node.tokens for node in path(self.nodes, one.node))
                 assert one.score is None
                 self.drawn.append(one)
-            case Scored(candidate=one):
+            case CandidateScored(candidate=one):
                 assert one.node is not None
                 assert one.score == self.scores[one.node]
                 self.drawn[one.index] = one
-            case Voted() | Spent() | Solved():
+            case VoteUpdated() | CostUpdated() | RunFinished():
                 pass
             case _:
                 raise AssertionError(f"{event} is none of a search down a tree")
 
-    def _see_selected(self, event: Selected) -> None:
+    def _see_selected(self, event: StepsSelected) -> None:
         self.rounds += 1
         assert event.round == self.rounds
         given_up = set(event.pruned)
@@ -113,7 +125,7 @@ def check_tree(events: Sequence[Event]) -> Witness:
     for event in events:
         witness.see(event)
     outcome = outcome_of(events)
-    assert len(of(Solved, events)) == 1
+    assert len(of(RunFinished, events)) == 1
     tree = {node.number: node for node in outcome.tree}
     assert list(tree) == sorted(witness.nodes)
     for number, node in witness.nodes.items():
@@ -126,7 +138,7 @@ def check_tree(events: Sequence[Event]) -> Witness:
     beaten = {node.number for node in outcome.tree if node.pruned} - witness.pruned
     assert beaten <= {one.node for one in outcome.candidates if one.index not in voting} | _repeated(events)
     assert outcome.candidates == tuple(witness.drawn)
-    assert of(Voted, events)[-1].ballot == outcome.ballot
+    assert of(VoteUpdated, events)[-1].ballot == outcome.ballot
     assert outcome.answer == (outcome.ballot.leader.answer if outcome.ballot.leader else None)
     return witness
 
@@ -136,7 +148,7 @@ def _repeated(events: Iterable[Event]) -> set[int]:
     seen: set[tuple[int, str]] = set()
     found = set()
     for event in events:
-        if isinstance(event, Stepped):
+        if isinstance(event, StepFinished):
             key = (event.node.parent, event.node.text)
             if key in seen:
                 found.add(event.node.number)
@@ -149,11 +161,11 @@ def check_tree_cost(events: Sequence[Event]) -> None:
     outcome = outcome_of(events)
     cost = outcome.cost
     tree = {node.number: node for node in outcome.tree}
-    assert cost.policy_tokens == len(of(Wrote, events)) == sum(node.tokens for node in tree.values())
+    assert cost.policy_tokens == len(of(StepToken, events)) == sum(node.tokens for node in tree.values())
     assert cost.prompt_tokens == PROMPT
     above = sum(sum(step.tokens for step in path(tree, node.parent)) for node in tree.values())
     assert cost.shared_tokens == PROMPT * len(tree) + above
-    spent = [event.cost for event in of(Spent, events)]
+    spent = [event.cost for event in of(CostUpdated, events)]
     assert all(before.tokens <= after.tokens for before, after in pairwise(spent))
     assert not spent or spent[-1] == cost
 
@@ -189,7 +201,7 @@ def watch(run: Run, verifier: ScriptedVerifier) -> list[Event]:
     for event in run.iterate():
         events.append(event)
         witness.see(event)
-        if isinstance(event, Selected):
+        if isinstance(event, StepsSelected):
             on = {number for number in event.kept if witness.nodes[number].ended is Ended.OPEN}
             rolled = {
                 node.number

@@ -14,10 +14,10 @@ from ttcli.search.best_of_n import scored_by
 from ttcli.solution import Candidate, Ended
 from ttcli.stats import subsets as subset_votes
 from ttcli.stats.subsets import GradedSamples, Rule, coverage, random_pick, subset_vote
-from ttcli.tally import Ballot
+from ttcli.tally import Tally
 
 RULES: tuple[Rule, ...] = get_args(Rule)
-VOTES: dict[Rule, Callable[[Sequence[Candidate]], Ballot]] = {
+VOTES: dict[Rule, Callable[[Sequence[Candidate]], Tally]] = {
     "majority": vote.majority,
     "weighted": scored_by(vote.weighted),
     "best": scored_by(vote.best),

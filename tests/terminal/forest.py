@@ -9,24 +9,24 @@ from dataclasses import replace
 from ttcli.answers import majority
 from ttcli.cost import Budget, Cost
 from ttcli.events import (
-    Began,
-    Drawn,
+    CandidateFinished,
+    CandidateScored,
+    CostUpdated,
     Event,
-    Forked,
     Outcome,
-    Scored,
-    Selected,
-    Solved,
-    Spent,
-    Stepped,
-    Valued,
-    Voted,
-    Wrote,
+    RunFinished,
+    RunStarted,
+    StepFinished,
+    StepScored,
+    StepsSelected,
+    StepStarted,
+    StepToken,
+    VoteUpdated,
 )
 from ttcli.problem import Problem
 from ttcli.solution import Candidate, Ended, Node
 
-TREE_BEGAN = Began(Problem("What is 17 * 23?"), "beam", "tiny", "prm:tiny", Budget(4), 0)
+TREE_BEGAN = RunStarted(Problem("What is 17 * 23?"), "beam", "tiny", "prm:tiny", Budget(4), 0)
 WORDS = (
     "so",
     "we",
@@ -63,15 +63,15 @@ def node(
 def begun(number: int, parent: int, text: str = "", *, rollout: bool = False) -> list[Event]:
     """A step in the making, word by word."""
     words = text.split(" ") if text else []
-    wrote = [Wrote(number, word if at == 0 else f" {word}") for at, word in enumerate(words)]
-    return [Forked(number, parent, rollout), *wrote]
+    wrote = [StepToken(number, word if at == 0 else f" {word}") for at, word in enumerate(words)]
+    return [StepStarted(number, parent, rollout), *wrote]
 
 
 def stepped(each: Node) -> list[Event]:
     """A step, from its beginning to its score."""
-    valued: list[Event] = [] if each.score is None else [Valued(each.number, each.score)]
+    valued: list[Event] = [] if each.score is None else [StepScored(each.number, each.score)]
     done = replace(each, score=None, pruned=False)
-    return [*begun(each.number, each.parent, each.text, rollout=each.rollout), Stepped(done), *valued]
+    return [*begun(each.number, each.parent, each.text, rollout=each.rollout), StepFinished(done), *valued]
 
 
 def leaf(index: int, answer: str | None, tree: Sequence[Node], number: int) -> Candidate:
@@ -95,9 +95,9 @@ def outcome_of(candidates: Sequence[Candidate], tree: Sequence[Node], seconds: f
 
 def drawn(candidates: Sequence[Candidate]) -> Iterator[Event]:
     for at, each in enumerate(candidates, 1):
-        yield Drawn(replace(each, score=None, step_scores=()))
-        yield Scored(each)
-        yield Voted(majority(candidates[:at]))
+        yield CandidateFinished(replace(each, score=None, step_scores=()))
+        yield CandidateScored(each)
+        yield VoteUpdated(majority(candidates[:at]))
 
 
 # 1 and 3 are kept, 2 and 4 are not; then 5 (under 1) and 7 (under 3) are, which end
@@ -116,15 +116,15 @@ SMALL_OUTCOME = outcome_of(SMALL_CANDIDATES, SMALL)
 FIRST_ROUND: list[Event] = [
     TREE_BEGAN,
     *(event for each in SMALL[:4] for event in stepped(each)),
-    Selected(1, (1, 3), (2, 4)),
-    Spent(Cost(4, 9, 27, seconds=0.5)),
+    StepsSelected(1, (1, 3), (2, 4)),
+    CostUpdated(Cost(4, 9, 27, seconds=0.5)),
 ]
 SMALL_EVENTS: list[Event] = [
     *FIRST_ROUND,
     *(event for each in SMALL[4:] for event in stepped(each)),
-    Selected(2, (5, 7), (6, 8)),
+    StepsSelected(2, (5, 7), (6, 8)),
     *drawn(SMALL_CANDIDATES),
-    Solved(SMALL_OUTCOME),
+    RunFinished(SMALL_OUTCOME),
 ]
 
 
@@ -136,22 +136,22 @@ def search(beams: int, rounds: int, *, expand: int = 4, length: int = 12, seed: 
     yield replace(TREE_BEGAN, budget=Budget(beams))
     for round_ in range(1, rounds + 1):
         numbers = range(len(tree) + 1, len(tree) + beams + 1)
-        yield from (Forked(number, parent) for number, parent in zip(numbers, parents, strict=True))
+        yield from (StepStarted(number, parent) for number, parent in zip(numbers, parents, strict=True))
         texts = {number: [rng.choice(WORDS) for _ in range(length)] for number in numbers}
         for at in range(length):
-            yield from (Wrote(number, f" {texts[number][at]}") for number in numbers)
-            yield Spent(Cost(beams, 9, len(tree) * length + beams * (at + 1), seconds=0.1))
+            yield from (StepToken(number, f" {texts[number][at]}") for number in numbers)
+            yield CostUpdated(Cost(beams, 9, len(tree) * length + beams * (at + 1), seconds=0.1))
         for number, parent in zip(numbers, parents, strict=True):
             ended = Ended.STOP if round_ == rounds else Ended.OPEN
             tree[number] = node(number, parent, " ".join(texts[number]), rng.random(), tokens=length, ended=ended)
-            yield Stepped(replace(tree[number], score=None))
-        yield from (Valued(number, tree[number].score or 0.0) for number in numbers)
+            yield StepFinished(replace(tree[number], score=None))
+        yield from (StepScored(number, tree[number].score or 0.0) for number in numbers)
         ranked = sorted(numbers, key=lambda number: -(tree[number].score or 0.0))
         kept = sorted(ranked[: len(ranked) // expand])
         for number in set(numbers) - set(kept):
             tree[number] = replace(tree[number], pruned=True)
-        yield Selected(round_, tuple(kept), tuple(sorted(set(numbers) - set(kept))))
+        yield StepsSelected(round_, tuple(kept), tuple(sorted(set(numbers) - set(kept))))
         parents = [number for number in kept for _ in range(expand)]
     candidates = [leaf(at, str(at % 3), [*tree.values()], number) for at, number in enumerate(kept)]
     yield from drawn(candidates)
-    yield Solved(outcome_of(candidates, [*tree.values()]))
+    yield RunFinished(outcome_of(candidates, [*tree.values()]))

@@ -8,15 +8,26 @@ from collections.abc import Sequence
 from rich.console import Console
 
 from ttcli.cost import Budget, Cost, Stopped
-from ttcli.events import Began, Drawn, Event, Grew, Opened, Outcome, Scored, Solved, Spent, Voted
+from ttcli.events import (
+    CandidateFinished,
+    CandidateScored,
+    CandidateStarted,
+    CandidateToken,
+    CostUpdated,
+    Event,
+    Outcome,
+    RunFinished,
+    RunStarted,
+    VoteUpdated,
+)
 from ttcli.problem import Problem
 from ttcli.solution import Candidate, Ended
-from ttcli.tally import Ballot, Vote
+from ttcli.tally import AnswerClass, Tally
 from ttcli.terminal.live import draw
 from ttcli.terminal.marks import ASCII, UNICODE, Marks
 from ttcli.terminal.state import RunState
 
-BEGAN = Began(Problem("What is 17 * 23?"), "best-of-n", "tiny", "judge:tiny", Budget(16), 0)
+BEGAN = RunStarted(Problem("What is 17 * 23?"), "best-of-n", "tiny", "judge:tiny", Budget(16), 0)
 EVIL = "[red]\x1b[2J\x1b]0;owned\x07\x9b31m[/b] [link=file:///x] \r\n\x00\u202e:smile:"
 
 
@@ -26,30 +37,31 @@ def candidate(
     return Candidate(index, f"It is {answer}.", answer, ended, tokens, -1.0, score)
 
 
-def ballot(*votes: tuple[str, Sequence[int]], weights: Sequence[float] = (), abstained: int = 0) -> Ballot:
+def ballot(*votes: tuple[str, Sequence[int]], weights: Sequence[float] = (), abstained: int = 0) -> Tally:
     weigh = list(weights) or [float(len(members)) for _, members in votes]
-    return Ballot(
+    return Tally(
         tuple(
-            Vote(answer, tuple(members), weight, None) for (answer, members), weight in zip(votes, weigh, strict=True)
+            AnswerClass(answer, tuple(members), weight, None)
+            for (answer, members), weight in zip(votes, weigh, strict=True)
         ),
         abstained,
     )
 
 
 def growing(index: int, text: str, tokens: int = 1) -> list[Event]:
-    return [Opened(index), *[Grew(index, "")] * (tokens - 1), Grew(index, text)]
+    return [CandidateStarted(index), *[CandidateToken(index, "")] * (tokens - 1), CandidateToken(index, text)]
 
 
 def ended(each: Candidate) -> list[Event]:
-    scored: list[Event] = [Scored(each)] if each.score is not None else []
-    return [Drawn(each), *scored, Voted(Ballot())]
+    scored: list[Event] = [CandidateScored(each)] if each.score is not None else []
+    return [CandidateFinished(each), *scored, VoteUpdated(Tally())]
 
 
 def solved(
-    candidates: Sequence[Candidate], result: Ballot, cost: Cost | None = None, stopped: Stopped | None = None
-) -> Solved:
+    candidates: Sequence[Candidate], result: Tally, cost: Cost | None = None, stopped: Stopped | None = None
+) -> RunFinished:
     leader = result.leader
-    return Solved(Outcome(leader.answer if leader else None, result, tuple(candidates), cost or COST, stopped))
+    return RunFinished(Outcome(leader.answer if leader else None, result, tuple(candidates), cost or COST, stopped))
 
 
 COST = Cost(generations=16, prompt_tokens=40, policy_tokens=1280, verifier_tokens=300, seconds=20.0)
@@ -60,8 +72,8 @@ IN_WORK: list[Event] = [
     *growing(2, "17 * 23 = ", 4),
     *growing(3, "", 1),
     *ended(candidate(0, "391", 0.75)),
-    Voted(ballot(("391", [0]), weights=[0.75])),
-    Spent(Cost(generations=4, prompt_tokens=40, policy_tokens=116, seconds=2.0)),
+    VoteUpdated(ballot(("391", [0]), weights=[0.75])),
+    CostUpdated(Cost(generations=4, prompt_tokens=40, policy_tokens=116, seconds=2.0)),
 ]
 SIX = [
     candidate(0, "391", 0.91),

@@ -11,7 +11,7 @@ from terminal.pictures import ballot, candidate, ended, growing
 from ttcli.bench.execute.runner import Begun, Going
 from ttcli.bench.store.task import Task
 from ttcli.cost import Budget
-from ttcli.events import Began, Event, Solved, Voted
+from ttcli.events import Event, RunFinished, RunStarted, VoteUpdated
 from ttcli.terminal.bench import BenchState, panel
 from ttcli.terminal.marks import ASCII, UNICODE, Marks
 
@@ -26,7 +26,7 @@ def in_work(*told: tuple[Task, Sequence[Event]], marks: Marks = UNICODE, columns
     state.take(Begun(ROW))
     for task, events in told:
         for event in events:
-            if not isinstance(event, Began | Solved):
+            if not isinstance(event, RunStarted | RunFinished):
                 state.take(Going(ROW, task, event))
     stream = io.TextIOWrapper(io.BytesIO(), encoding="utf-8", newline="\n")
     Console(file=stream, width=columns, no_color=True).print(panel(state, columns, marks))
@@ -35,7 +35,7 @@ def in_work(*told: tuple[Task, Sequence[Event]], marks: Marks = UNICODE, columns
 
 
 def test_candidates_in_the_making_and_votes_are_marks() -> None:
-    events = [*growing(0, "x"), *growing(1, "y"), *ended(candidate(0, "6")), Voted(ballot(("6", [0])))]
+    events = [*growing(0, "x"), *growing(1, "y"), *ended(candidate(0, "6")), VoteUpdated(ballot(("6", [0])))]
     assert in_work((MAJORITY, events)) == "1, majority@4: 6 ● ◌"
 
 

@@ -23,7 +23,7 @@ from terminal.forest import (
     stepped,
 )
 from terminal.pictures import EVIL, picture
-from ttcli.events import Event, Selected, Solved
+from ttcli.events import Event, RunFinished, StepsSelected
 from ttcli.record.tree import SearchTree
 from ttcli.solution import Ended, Node
 from ttcli.terminal.branches import Lines, fitted, whole
@@ -118,7 +118,7 @@ def chain(length: int, *, pruned: int = 2) -> Iterator[Event]:
         for number in numbers:
             yield from stepped(node(number, last, f"Step {number}.", round(number % 7 / 10, 1)))
         last = numbers[0]
-        yield Selected(depth + 1, (last,), tuple(numbers[1:]))
+        yield StepsSelected(depth + 1, (last,), tuple(numbers[1:]))
 
 
 def test_a_chain_is_not_indented() -> None:
@@ -179,7 +179,7 @@ def test_a_solution_without_an_answer_and_one_that_was_cut_say_so() -> None:
     ]
     candidates = [leaf(0, None, tree, 1), leaf(1, None, tree, 2)]
     told = [event for each in tree for event in stepped(each)]
-    events = [TREE_BEGAN, *told, *drawn(candidates), Solved(outcome_of(candidates, tree))]
+    events = [TREE_BEGAN, *told, *drawn(candidates), RunFinished(outcome_of(candidates, tree))]
     assert texts(grown(events), room=9) == [
         "├─ ○ 1 no answer  No idea.            █░░░░░░░ 0.10 5 tokens",
         "├─ ○ 2 no answer, token limit  …nd on ██░░░░░░ 0.20 5 tokens",
@@ -237,12 +237,12 @@ def trees(draw: st.DrawFn) -> list[Event]:
         kept = draw(st.lists(st.sampled_from(numbers), min_size=1, unique=True))
         gone = [number for number in numbers if number not in kept]
         tree |= {each.number: replace(each, pruned=each.number in gone) for each in new}
-        events += [*(event for each in new for event in stepped(each)), Selected(round_, tuple(kept), tuple(gone))]
+        events += [*(event for each in new for event in stepped(each)), StepsSelected(round_, tuple(kept), tuple(gone))]
         front = kept
     candidates = [
         leaf(at, draw(st.sampled_from([None, "4", EVIL])), [*tree.values()], number) for at, number in enumerate(front)
     ]
-    return [*events, *drawn(candidates), Solved(outcome_of(candidates, [*tree.values()]))]
+    return [*events, *drawn(candidates), RunFinished(outcome_of(candidates, [*tree.values()]))]
 
 
 @settings(deadline=None, max_examples=150)

@@ -7,7 +7,7 @@ from dataclasses import replace
 from terminal.forest import FIRST_ROUND, SMALL, SMALL_EVENTS, begun, node, outcome_of, stepped
 from terminal.pictures import BEGAN, DONE, EVIL, IN_WORK, ballot, candidate, ended, growing, solved
 from ttcli.cost import Stopped
-from ttcli.events import Event, Selected, Solved
+from ttcli.events import Event, RunFinished, StepsSelected
 from ttcli.problem import Problem
 from ttcli.solution import Ended
 from ttcli.terminal.display import display
@@ -111,13 +111,13 @@ def test_a_search_down_a_tree_is_a_line_for_each_round() -> None:
 
 def test_a_round_tells_what_looked_ahead_and_counts_a_step_that_is_kept_twice_once() -> None:
     steps = [*stepped(node(1, 0)), *stepped(node(2, 1, tokens=1, rollout=True)), *stepped(node(3, 0))]
-    lines = told([*steps, Selected(1, (1, 1, 3), ())])
+    lines = told([*steps, StepsSelected(1, (1, 1, 3), ())])
     assert lines == ["round 1: 2 steps, 1 to look ahead, kept 2, 11 tokens"]
 
 
 def test_a_round_that_was_broken_off_is_told_without_a_choice() -> None:
     cut = outcome_of([], SMALL[:4])
-    lines = told([*FIRST_ROUND, *stepped(node(5, 1, ended=Ended.CUT)), *begun(6, 1), Solved(cut)])
+    lines = told([*FIRST_ROUND, *stepped(node(5, 1, ended=Ended.CUT)), *begun(6, 1), RunFinished(cut)])
     assert lines[1:] == [
         "round 1: 4 steps, kept 2, best 0.75, 27 tokens",
         "round 2: 1 step, 5 tokens",

@@ -12,10 +12,10 @@ from rich.cells import cell_len
 from terminal.forest import search
 from terminal.pictures import BEGAN, DONE, EVIL, IN_WORK, ballot, candidate, ended, growing, picture, solved
 from ttcli.cost import Budget, Cost, Unit
-from ttcli.events import Event, Grew, Spent, Voted
+from ttcli.events import CandidateToken, CostUpdated, Event, VoteUpdated
 from ttcli.problem import Problem
 from ttcli.solution import Ended
-from ttcli.tally import Ballot
+from ttcli.tally import Tally
 from ttcli.terminal.live import FRAME, LiveDisplay
 from ttcli.terminal.marks import ASCII, UNICODE
 
@@ -99,7 +99,7 @@ def test_ascii_marks_make_an_ascii_picture() -> None:
 
 def test_ascii_lines_are_cropped_without_an_ellipsis() -> None:
     long = candidate(0, "é" * 100)
-    assert "".join(picture([BEGAN, *ended(long), Voted(ballot((long.answer or "", [0])))], marks=ASCII)).isascii()
+    assert "".join(picture([BEGAN, *ended(long), VoteUpdated(ballot((long.answer or "", [0])))], marks=ASCII)).isascii()
 
 
 def test_before_anything_began_there_is_nothing_to_see() -> None:
@@ -108,7 +108,7 @@ def test_before_anything_began_there_is_nothing_to_see() -> None:
 
 
 def test_majority_votes_are_counted_and_not_weighed() -> None:
-    lines = picture([BEGAN, Voted(ballot(("391", [0, 2]), ("401", [1]), abstained=3))])
+    lines = picture([BEGAN, VoteUpdated(ballot(("391", [0, 2]), ("401", [1]), abstained=3))])
     assert lines[3:6] == [
         "391       ████████████████████ 2",
         "401       ██████████           1",
@@ -117,14 +117,14 @@ def test_majority_votes_are_counted_and_not_weighed() -> None:
 
 
 def test_scores_of_zero_draw_a_bar_all_the_same() -> None:
-    lines = picture([BEGAN, Voted(ballot(("391", [0]), weights=[0.0]))])
+    lines = picture([BEGAN, VoteUpdated(ballot(("391", [0]), weights=[0.0]))])
     assert lines[3] == "391 █ 1, 0.00"
 
 
 def test_many_different_answers_leave_room_for_the_tree() -> None:
     several = [candidate(i, str(i)) for i in range(40)]
     lines = picture(
-        [BEGAN, *(e for c in several for e in ended(c)), Voted(ballot(*((str(i), [i]) for i in range(40))))]
+        [BEGAN, *(e for c in several for e in ended(c)), VoteUpdated(ballot(*((str(i), [i]) for i in range(40))))]
     )
     assert len(lines) <= 24
     assert "… and 32 more" in lines
@@ -147,12 +147,12 @@ def test_a_candidate_begun_too_late_is_not_in_the_last_picture() -> None:
     ],
 )  # fmt: skip
 def test_the_budget_reads_in_its_own_unit(budget: Budget, cost: Cost, line: str) -> None:
-    assert picture([replace(BEGAN, budget=budget), Spent(cost)], columns=100)[-1] == line
+    assert picture([replace(BEGAN, budget=budget), CostUpdated(cost)], columns=100)[-1] == line
 
 
 def test_wide_characters_are_reckoned_as_two_cells() -> None:
     wide = "三百九十一" * 20
-    lines = picture([BEGAN, *growing(1, wide, 3), *ended(candidate(0, wide)), Voted(ballot((wide, [0])))])
+    lines = picture([BEGAN, *growing(1, wide, 3), *ended(candidate(0, wide)), VoteUpdated(ballot((wide, [0])))])
     assert all(cell_len(line) <= 60 for line in lines)
     assert lines[-3].startswith("└── ◌   2 …")
     assert lines[-3].endswith("一 3 tokens")
@@ -164,7 +164,7 @@ EVENTS_OF_TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=80) 
 def hostile(text: str) -> list[Event]:
     one = candidate(0, text, 0.5)
     began = replace(BEGAN, problem=Problem(text), model=text)
-    return [began, *growing(1, text, 2), *ended(one), Voted(ballot((text, [0])))]
+    return [began, *growing(1, text, 2), *ended(one), VoteUpdated(ballot((text, [0])))]
 
 
 @settings(deadline=None, max_examples=100)
@@ -227,7 +227,7 @@ def test_at_most_ten_frames_are_drawn_in_a_second(screen: Screen) -> None:
             display.show(event)
         for _ in range(1000):
             clock.now += 0.001
-            display.show(Grew(0, "word "))
+            display.show(CandidateToken(0, "word "))
         frames = screen.getvalue().count("judge:tiny")
     assert FRAME == 0.1
     assert 9 <= frames <= 11
@@ -247,7 +247,7 @@ def test_what_takes_long_to_draw_is_drawn_less_often(screen: Screen, took: float
             display.show(event)
         for _ in range(2000):
             clock.now += 0.001
-            display.show(Grew(0, "word "))
+            display.show(CandidateToken(0, "word "))
         frames = screen.getvalue().count("judge:tiny")
     assert 2 / seldom - 1 <= frames <= 2 / seldom + 2
 
@@ -286,7 +286,7 @@ def test_frames_redraw_in_place_though_the_terminal_is_low(screen: Screen, monke
             for event in (
                 *growing(number, "x"),
                 *ended(each),
-                Voted(ballot(*((str(i), [i]) for i in range(number + 1)))),
+                VoteUpdated(ballot(*((str(i), [i]) for i in range(number + 1)))),
             ):
                 clock.now += 1
                 display.show(event)
@@ -354,7 +354,7 @@ def test_a_search_redraws_its_tree_in_place_and_leaves_the_last_picture(screen: 
 
 def test_an_empty_ballot_has_no_table() -> None:
     nobody = candidate(0, None, None, Ended.LENGTH)
-    assert picture([BEGAN, *ended(nobody), solved([nobody], Ballot((), 1))])[3:] == [
+    assert picture([BEGAN, *ended(nobody), solved([nobody], Tally((), 1))])[3:] == [
         "└── ○   1 no answer                   80 tokens, token limit",
         "16 of 16 generations, 1,620 tokens, 64 tokens/s, 20.0 s",
     ]

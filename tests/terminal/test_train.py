@@ -21,8 +21,8 @@ from ttcli.terminal.train import (
 )
 from ttcli.train.card import Trained
 from ttcli.train.collect import Stage
-from ttcli.train.evaluation import Bin, Judgement, Measured, Votes
-from ttcli.train.spec import Lesson
+from ttcli.train.evaluation import Bin, Evaluation, Measured, Votes
+from ttcli.train.spec import TrainSpec
 from ttcli.train.verifier import train_verifier
 
 WIDE = Interval(0.1, 0.3)
@@ -36,13 +36,13 @@ def votes(difference: float, interval: Interval) -> Votes:
     return Votes(8, 0.2, WIDE, 0.2 + difference, WIDE, 0.55, comparison)
 
 
-def judgement(difference: float = 0.04, interval: Interval = SMALL) -> Judgement:
+def judgement(difference: float = 0.04, interval: Interval = SMALL) -> Evaluation:
     bins = (Bin(0.0, 0.1, 12, 0.05, 0.0), Bin(0.9, 1.0, 1200, 0.95, 0.875))
     nothing = Measured(None, None, 0)
-    return Judgement(60, 1212, 0.3, FIGURE, nothing, FIGURE, FIGURE, bins, (votes(difference, interval),))
+    return Evaluation(60, 1212, 0.3, FIGURE, nothing, FIGURE, FIGURE, bins, (votes(difference, interval),))
 
 
-def train(path: Path, lesson: Lesson) -> Trained:
+def train(path: Path, lesson: TrainSpec) -> Trained:
     with Class(path, lesson).collection() as (store, collection):
         [*collection.go()]
         *_, found = train_verifier(store, lesson, collection.parts, collection.layers, recipes=QUICK)

@@ -18,13 +18,13 @@ from ttcli.engine.branch import States
 from ttcli.interrupt import Interrupt
 from ttcli.policy.scripted import Line, Script, ScriptedPolicy
 from ttcli.problem import Problem
-from ttcli.runtime.runtime import Workbench
+from ttcli.runtime.runtime import Runtime
 from ttcli.runtime.settings import Sampling, Settings
 from ttcli.seams import Extend, Extension, Growth, Interrupted
 from ttcli.solution import Ended, Prefix, Step
 from ttcli.train.collect import Collection, Hands
 from ttcli.train.parts import begin
-from ttcli.train.spec import Lesson, Source
+from ttcli.train.spec import Source, TrainSpec
 from ttcli.verifier.growing import Reading
 
 LAYERS = (2, 4)
@@ -125,7 +125,7 @@ class Class:
     """A lesson with who takes part in it, over a store of its own."""
 
     path: Path
-    lesson: Lesson
+    lesson: TrainSpec
     interrupt: Interrupt = field(default_factory=Interrupt)
     observing: bool = True
     script: Script = SCRIPT
@@ -136,15 +136,15 @@ class Class:
 
     @contextmanager
     def collection(self) -> Iterator[tuple[Store, Collection]]:
-        rig = Workbench(self.lesson.settings, self.policy, {}, self.interrupt, lambda _name: "f" * 64)
+        rig = Runtime(self.lesson.settings, self.policy, {}, self.interrupt, lambda _name: "f" * 64)
         with Store(self.path) as store:
             parts = begin(store, self.lesson, describe(rig), lambda text: len(text.split()))
             yield store, Collection(store, self.lesson, parts, rig, Hands(self.policy, self.reader))
 
 
-def make_lesson(problems: int = 4, *, held_out: Iterable[int] = (0,), **options: object) -> Lesson:
+def make_lesson(problems: int = 4, *, held_out: Iterable[int] = (0,), **options: object) -> TrainSpec:
     settings = Settings(model="tiny", sampling=Sampling(max_tokens=50))
-    lesson = Lesson(
+    lesson = TrainSpec(
         settings,
         Source("data.jsonl", "a" * 64),
         make_rows(problems),

@@ -10,7 +10,7 @@ from sklearn.metrics import brier_score_loss, roc_auc_score
 from train.synthetic import make_examples, make_votes
 from ttcli.stats.intervals import wilson
 from ttcli.stats.subsets import GradedSamples
-from ttcli.train.evaluation import BINS, Judgement, judge
+from ttcli.train.evaluation import BINS, Evaluation, judge
 from ttcli.train.examples import Examples
 
 
@@ -19,7 +19,7 @@ def scores_of(examples: Examples, strength: float, seed: int = 0) -> np.ndarray:
     return 1 / (1 + np.exp(-(strength * (2 * examples.correct - 1) + noise)))
 
 
-def judged(strength: float, seed: int = 0, problems: int = 40) -> Judgement:
+def judged(strength: float, seed: int = 0, problems: int = 40) -> Evaluation:
     examples = make_examples(seed, problems=problems)
     return judge(examples, scores_of(examples, strength, seed), make_votes(examples, seed=seed))
 

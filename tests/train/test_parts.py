@@ -16,20 +16,20 @@ from ttcli.problem import Problem
 from ttcli.solution import Ended
 from ttcli.train.collect import Stage
 from ttcli.train.parts import figures_of
-from ttcli.train.spec import Lesson
+from ttcli.train.spec import TrainSpec
 
 ROWS = make_rows(4)
 ALL = given({0: [RIGHT, RIGHT], 1: [WRONG], 2: [SILENT], 3: [RIGHT]})
 SOME = given({3: [WRONG, RIGHT, SILENT, WRONG, WRONG], 1: [WRONG], 9: [RIGHT]})  # of problems 1 and 3 of four
 
 
-def sources(path: Path, lesson: Lesson) -> list[str]:
+def sources(path: Path, lesson: TrainSpec) -> list[str]:
     """The source of every part's samples."""
     with Class(path, lesson).collection() as (_, collection):
         return [part.run.config.source_key for part in collection.parts]
 
 
-def answers(path: Path, lesson: Lesson) -> list[list[str | None]]:
+def answers(path: Path, lesson: TrainSpec) -> list[list[str | None]]:
     """Those that a lesson finds in a store, problem by problem."""
     with Class(path, lesson).collection() as (store, collection):
         figures = figures_of(store, collection.parts)

@@ -15,12 +15,12 @@ from ttcli.policy.scripted import Line, Script
 from ttcli.train.card import Trained
 from ttcli.train.collect import Stage
 from ttcli.train.fit import solution_scores
-from ttcli.train.spec import Lesson
+from ttcli.train.spec import TrainSpec
 from ttcli.train.verifier import train_verifier
 from ttcli.verifier.head import read_head
 
 
-def train(path: Path, lesson: Lesson, script: Script | None = None) -> tuple[list[Stage], Trained]:
+def train(path: Path, lesson: TrainSpec, script: Script | None = None) -> tuple[list[Stage], Trained]:
     room = Class(path, lesson, **({"script": script} if script else {}))
     with room.collection() as (store, collection):
         [*collection.go()]

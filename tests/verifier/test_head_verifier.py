@@ -14,7 +14,7 @@ from ttcli.bench.execute.pool import Pool, PooledVerifier
 from ttcli.bench.store.sample import Rating, Sample, SampleKey
 from ttcli.engine.branch import Branch, Piece
 from ttcli.engine.model import Model
-from ttcli.engine.sampling import Sampler
+from ttcli.engine.sampling import SamplingParams
 from ttcli.engine.session import Session
 from ttcli.engine.template import ChatTemplate
 from ttcli.errors import ModelError, PromptTooLong
@@ -180,7 +180,7 @@ def drawn(small_model: Model) -> list[Prefix]:
     """Solutions whose steps carry states."""
     prompt = Prompt(step_separator=" ")
     policy = LocalPolicy(
-        small_model, name="small", prompt=prompt, sampler=Sampler(), max_tokens=12, width=4, observe=(LAYER,)
+        small_model, name="small", prompt=prompt, sampler=SamplingParams(), max_tokens=12, width=4, observe=(LAYER,)
     )
     try:
         root = policy.start(PROBLEM)

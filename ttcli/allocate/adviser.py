@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from ttcli.allocate.difficulty import probes as looked_at
 from ttcli.allocate.profile import Profile
 from ttcli.cost import Budget
-from ttcli.events import Chose
+from ttcli.events import MethodChosen
 from ttcli.search.method import NO_DEMAND, Advice, Demand
 from ttcli.search.methods import parse_method
 from ttcli.solution import Candidate
@@ -30,7 +30,7 @@ class ProfileAdviser:
         profile = self._profile
         chance = float(profile.difficulty.predict(looked_at([probes]))[0])
         choice = profile.choice(chance, generations)
-        chose = Chose(
+        chose = MethodChosen(
             difficulty=chance,
             bin=choice.bin + 1,
             bins=profile.bins.count,

@@ -94,7 +94,7 @@ class Grant(NamedTuple):
     samples: int
 
 
-class Purse:
+class SharedBudget:
     """A budget for all problems, given out batch by batch to whoever expects the largest gain per sample.
 
     Every problem has its probe from the start. After a probe or a grant it says what it expects next (`bid`), or

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from ttcli.search.stopping import leader_stays
 from ttcli.solution import Candidate
 from ttcli.stats.logistic import Array, logit
-from ttcli.tally import Ballot
+from ttcli.tally import Tally
 
 Counts = NDArray[np.int64]
 
@@ -29,7 +29,7 @@ class Tallies(NamedTuple):
     leader: NDArray[np.intp]  # the winning class of each problem, shape (problems,)
 
 
-def tallies(ballots: Sequence[Ballot], candidates: Sequence[Sequence[Candidate]]) -> Tallies:
+def tallies(ballots: Sequence[Tally], candidates: Sequence[Sequence[Candidate]]) -> Tallies:
     """Votes over these candidates, problem by problem."""
     shape = (len(ballots), max((len(ballot.votes) for ballot in ballots), default=0) or 1)
     counts, scored = np.zeros(shape, np.int64), np.zeros(shape, np.int64)

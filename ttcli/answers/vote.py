@@ -15,27 +15,27 @@ from typing import NamedTuple
 from ttcli.answers.equal import decide, equivalent
 from ttcli.answers.normal import Canonical, canonical
 from ttcli.solution import Candidate
-from ttcli.tally import Ballot, Vote
+from ttcli.tally import AnswerClass, Tally
 
 Equivalence = Callable[[str, str], bool]
 
 
-def majority(candidates: Sequence[Candidate], same: Equivalence = equivalent) -> Ballot:
+def majority(candidates: Sequence[Candidate], same: Equivalence = equivalent) -> Tally:
     """Rank answers by how many candidates gave them."""
     return _ballot(candidates, same, lambda classes: [float(len(members)) for members in classes])
 
 
-def weighted(candidates: Sequence[Candidate], same: Equivalence = equivalent) -> Ballot:
+def weighted(candidates: Sequence[Candidate], same: Equivalence = equivalent) -> Tally:
     """Rank answers by the summed scores of the candidates that gave them; ValueError where one of these has none."""
     return _ballot(candidates, same, lambda classes: [math.fsum(_scores(members)) for members in classes])
 
 
-def best(candidates: Sequence[Candidate], same: Equivalence = equivalent) -> Ballot:
+def best(candidates: Sequence[Candidate], same: Equivalence = equivalent) -> Tally:
     """Rank answers by the highest score of a candidate that gave them; ValueError where one of these has no score."""
     return _ballot(candidates, same, lambda classes: [max(_scores(members)) for members in classes])
 
 
-def hierarchical(candidates: Sequence[Candidate], same: Equivalence = equivalent) -> Ballot:
+def hierarchical(candidates: Sequence[Candidate], same: Equivalence = equivalent) -> Tally:
     """Rank answers by the chains of revisions that they win: each chain has one vote, as heavy as its best solution.
 
     Inside a chain the answer with the largest sum of scores wins, and the highest score that it got there is what the
@@ -64,13 +64,13 @@ def _ballot(
     candidates: Sequence[Candidate],
     same: Equivalence,
     weigh: Callable[[Sequence[Sequence[Candidate]]], Sequence[float]],
-) -> Ballot:
+) -> Tally:
     """The ballot with the weights that `weigh` gives to the classes of equal answers."""
     voters = _voters(candidates)
     classes = _classes(voters, same)
     weights = weigh([[voter.candidate for voter in members] for members in classes])
     votes = [
-        Vote(
+        AnswerClass(
             answer=members[0].answer,
             members=tuple(voter.candidate.index for voter in members),
             weight=weight,
@@ -79,7 +79,7 @@ def _ballot(
         for members, weight in zip(classes, weights, strict=True)
     ]
     votes.sort(key=lambda vote: (-vote.weight, vote.members[0]))
-    return Ballot(tuple(votes), abstained=len(candidates) - len(voters))
+    return Tally(tuple(votes), abstained=len(candidates) - len(voters))
 
 
 def _scores(members: Sequence[Candidate]) -> list[float]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ttcli.bench.cluster.cluster import cluster
-from ttcli.bench.execute.runner import Crew, Progress, Runner, open_tasks
+from ttcli.bench.execute.runner import Executor, Progress, Runner, open_tasks
 from ttcli.bench.execute.share import profile_counts
 from ttcli.bench.execute.worker import Description, describe, engine
 from ttcli.bench.figures.problem import load_figures
@@ -20,7 +20,7 @@ from ttcli.bench.store.task import Task
 from ttcli.catalog.progress import Progress as Download
 from ttcli.data.dataset import Row
 from ttcli.interrupt import Interrupt
-from ttcli.runtime.runtime import workbench
+from ttcli.runtime.runtime import load_runtime
 from ttcli.runtime.settings import Settings
 from ttcli.search.method import NO_DEMAND, Demand
 from ttcli.search.methods import parse_method
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class BenchSpec:
     """What a user asked for."""
 
     settings: Settings
@@ -55,10 +55,10 @@ class Order:
         return functools.reduce(Demand.joined, demands, NO_DEMAND)
 
 
-class Sitting:
+class ActiveRun:
     """A run that is being worked on."""
 
-    def __init__(self, store: Store, run: Run, crew: Crew, profile: Profile | None) -> None:
+    def __init__(self, store: Store, run: Run, crew: Executor, profile: Profile | None) -> None:
         self.run = run
         self._profile = profile
         self._store = store
@@ -75,45 +75,45 @@ class Sitting:
 
 
 @contextmanager
-def sitting(store: Store, order: Order, interrupt: Interrupt, download: Download) -> Iterator[Sitting]:
+def sitting(store: Store, order: BenchSpec, interrupt: Interrupt, download: Download) -> Iterator[ActiveRun]:
     """Load the models, here or in the workers, and find the run or begin it.
 
     Raises:
-        TtcError: as `workbench` or `cluster` do; StoreError where another process is at work on the run.
+        TtcError: as `load_runtime` or `cluster` do; StoreError where another process is at work on the run.
     """
     with _crew(order, interrupt, download) as (crew, description):
         run = store.begin(config_of(order, description), order.rows)
         with store.working_on(run):
             if order.retry_failed:
                 store.forget(run, failures=True)
-            yield Sitting(store, run, crew, order.settings.profile)
+            yield ActiveRun(store, run, crew, order.settings.profile)
 
 
 @contextmanager
-def _crew(order: Order, interrupt: Interrupt, download: Download) -> Iterator[tuple[Crew, Description]]:
+def _crew(order: BenchSpec, interrupt: Interrupt, download: Download) -> Iterator[tuple[Executor, Description]]:
     if order.ray is not None:
         with cluster(
             order.ray, order.settings, order.verifiers, interrupt, download.note, demand=order.demand
         ) as workers:
             yield workers, workers.description
     else:
-        with workbench(order.settings, interrupt, download, bench=order.verifiers, demand=order.demand) as rig:
+        with load_runtime(order.settings, interrupt, download, bench=order.verifiers, demand=order.demand) as rig:
             yield engine(rig), describe(rig)
 
 
 def identify(settings: Settings, interrupt: Interrupt, download: Download) -> Description:
     """What the engine with these settings says of itself; nothing is drawn."""
-    with workbench(settings, interrupt, download, bench=()) as rig:
+    with load_runtime(settings, interrupt, download, bench=()) as rig:
         return describe(rig)
 
 
-def foresee(store: Store, order: Order, interrupt: Interrupt, download: Download) -> tuple[Forecast, float | None]:
+def foresee(store: Store, order: BenchSpec, interrupt: Interrupt, download: Download) -> tuple[Forecast, float | None]:
     """What is left to draw of a run, and at how many tokens per second; None where that cannot be measured.
 
     The speed is that of the last run with this model, or is measured now, on this machine: no worker of `order.ray`
     is asked. Nothing stays behind in the store.
     """
-    with workbench(order.settings, interrupt, download, bench=order.verifiers, demand=order.demand) as rig:
+    with load_runtime(order.settings, interrupt, download, bench=order.verifiers, demand=order.demand) as rig:
         config = config_of(order, describe(rig))
         known = next((run for run in store.runs() if run.id == config.run_id(order.rows)), None)
         run = known or store.begin(config, order.rows)
@@ -127,7 +127,7 @@ def foresee(store: Store, order: Order, interrupt: Interrupt, download: Download
         return left, speeds[-1] if speeds else rig.measure()
 
 
-def config_of(order: Order, description: Description) -> RunConfig:
+def config_of(order: BenchSpec, description: Description) -> RunConfig:
     """What the run of an order consists of."""
     settings = order.settings
     return RunConfig(
@@ -152,7 +152,7 @@ def _goes_by(task: Task, profile: Profile) -> bool:
     return parse_method(task.method).advised is not None or (task.budget.shared and profile_counts(task, profile))
 
 
-def _profile_key(order: Order) -> str | None:
+def _profile_key(order: BenchSpec) -> str | None:
     """The hash of the profile that a method goes by; None: none does."""
     profile = order.settings.profile
     if profile is None or not any(_goes_by(task, profile) for task in order.tasks):

@@ -17,7 +17,7 @@ from ttcli.errors import UsageError
 if TYPE_CHECKING:
     from ttcli.bench.figures.problem import ProblemFigures
     from ttcli.bench.figures.summary import Summary
-    from ttcli.bench.run import Order
+    from ttcli.bench.run import BenchSpec
     from ttcli.bench.store.store import Store
 
 FAILED_UNDER = 3
@@ -82,7 +82,7 @@ def bench(
     ttc bench math.jsonl --method majority --method best-of-n --verifier judge --report math.html
     """
     from ttcli.bench.plan import choose_baseline, make_tasks
-    from ttcli.bench.run import Order
+    from ttcli.bench.run import BenchSpec
     from ttcli.bench.store.store import Store
     from ttcli.runtime.settings import Machine, Sampling, Settings
     from ttcli.search.methods import parse_method
@@ -111,7 +111,7 @@ def bench(
         tasks = make_tasks(methods, verifier or (), budget, profile=settings.profile, fixed=fixed)
     name, rows = choose_rows(data, skip_bad=skip_bad, limit=limit, sample=sample, seed=seed)
     command = ("ttc", *sys.argv[1:])
-    order = Order(settings, tasks, choose_baseline(tasks, baseline), name, rows, command, retry_failed, ray)
+    order = BenchSpec(settings, tasks, choose_baseline(tasks, baseline), name, rows, command, retry_failed, ray)
     with Store(options.store_path(store)) as opened:
         if dry_run:
             return _dry_run(opened, order, wishes)
@@ -129,7 +129,7 @@ class _Wishes:
     fail_under: float | None
 
 
-def _run(store: Store, order: Order, wishes: _Wishes) -> int:
+def _run(store: Store, order: BenchSpec, wishes: _Wishes) -> int:
     """Work until all is done or somebody stops it; then tell."""
     from ttcli.bench.figures.records import problem_record
     from ttcli.bench.figures.summary import summarise
@@ -168,7 +168,7 @@ def _tell(summary: Summary, store: Store, wishes: _Wishes) -> None:
         write_report(store, summary.run, wishes.report)
 
 
-def _dry_run(store: Store, order: Order, wishes: _Wishes) -> int:
+def _dry_run(store: Store, order: BenchSpec, wishes: _Wishes) -> int:
     """What the run would take."""
     from ttcli.bench.run import foresee
     from ttcli.interrupt import Interrupt

@@ -16,7 +16,7 @@ from ttcli.errors import UsageError
 
 if TYPE_CHECKING:
     from ttcli.bench.calibrate import Calibrated
-    from ttcli.bench.run import Order
+    from ttcli.bench.run import BenchSpec
     from ttcli.bench.store.store import Store
 
 
@@ -67,7 +67,7 @@ def calibrate(
     ttc calibrate dev.jsonl --method best-of-n --method beam --budget 8,16 -o mine
     """
     from ttcli.bench.calibrate import BASELINE, calibration_tasks
-    from ttcli.bench.run import Order
+    from ttcli.bench.run import BenchSpec
     from ttcli.bench.store.store import Store
     from ttcli.runtime.settings import Machine, Sampling, Settings
 
@@ -85,12 +85,12 @@ def calibrate(
     )
     source, rows = choose_rows(data, skip_bad=skip_bad, limit=limit, sample=sample, seed=seed)
     name = _name(output, settings.model, source)
-    order = Order(settings, tasks, BASELINE, source, rows, ("ttc", *sys.argv[1:]), retry_failed, ray)
+    order = BenchSpec(settings, tasks, BASELINE, source, rows, ("ttc", *sys.argv[1:]), retry_failed, ray)
     with Store(options.store_path(store)) as opened:
         return _calibrate(opened, order, name, as_json=as_json, quiet=quiet)
 
 
-def _calibrate(store: Store, order: Order, name: str, *, as_json: bool, quiet: bool) -> int:
+def _calibrate(store: Store, order: BenchSpec, name: str, *, as_json: bool, quiet: bool) -> int:
     """Run, choose, keep, tell."""
     from ttcli.allocate.profile import write_profile
     from ttcli.bench.calibrate import calibrate as profile_of

@@ -16,7 +16,7 @@ from ttcli.errors import UsageError
 
 if TYPE_CHECKING:
     from ttcli.bench.execute.worker import Description
-    from ttcli.bench.run import Order
+    from ttcli.bench.run import BenchSpec
     from ttcli.bench.store.store import Store
     from ttcli.runtime.settings import Settings
 
@@ -74,7 +74,7 @@ def flops(
     """
     from ttcli.bench.figures.flops import check_tasks, matched, parse_ratios
     from ttcli.bench.plan import choose_baseline, make_tasks
-    from ttcli.bench.run import Order
+    from ttcli.bench.run import BenchSpec
     from ttcli.bench.store.store import Store
     from ttcli.bench.store.task import Task
     from ttcli.cost import Budget
@@ -99,7 +99,7 @@ def flops(
     )
     name, rows = choose_rows(data, skip_bad=skip_bad, limit=limit, sample=sample, seed=seed)
     command = ("ttc", *sys.argv[1:])
-    order = Order(settings, tasks, choose_baseline(tasks, None), name, rows, command, retry_failed)
+    order = BenchSpec(settings, tasks, choose_baseline(tasks, None), name, rows, command, retry_failed)
     larger = replace(settings, model=large)
     with Store(options.store_path(store)) as opened:
         multiple = _multiple(*(_identify(each, quiet=quiet) for each in (settings, larger)))
@@ -110,8 +110,8 @@ def flops(
 
 def _flops(
     store: Store,
-    small: Order,
-    large: Order,
+    small: BenchSpec,
+    large: BenchSpec,
     multiple: float,
     ratios: tuple[float, ...],
     *,

@@ -12,7 +12,7 @@ from ttcli.errors import TtcError
 
 if TYPE_CHECKING:
     from ttcli.bench.figures.problem import ProblemFigures
-    from ttcli.bench.run import Order
+    from ttcli.bench.run import BenchSpec
     from ttcli.bench.store.store import Run, Store
 
 INTERRUPTED = 130
@@ -25,7 +25,7 @@ class Sat(NamedTuple):
     stopped: bool  # by Ctrl-C, with something left to do
 
 
-def sit(store: Store, order: Order, *, quiet: bool, done: Callable[[ProblemFigures], None] = lambda _: None) -> Sat:
+def sit(store: Store, order: BenchSpec, *, quiet: bool, done: Callable[[ProblemFigures], None] = lambda _: None) -> Sat:
     """Work on the run of an order; `done` hears of each problem that is done, those of earlier sittings included.
 
     Raises:
@@ -59,6 +59,6 @@ def sit(store: Store, order: Order, *, quiet: bool, done: Callable[[ProblemFigur
         raise
 
 
-def resume(order: Order) -> str:
+def resume(order: BenchSpec) -> str:
     """The command that goes on, as one types it."""
     return shlex.join(order.command)

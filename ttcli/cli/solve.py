@@ -15,7 +15,7 @@ from ttcli.cli.signals import interrupted_by_ctrl_c
 from ttcli.errors import ProblemError
 
 if TYPE_CHECKING:
-    from ttcli.events import Began, Outcome
+    from ttcli.events import Outcome, RunStarted
     from ttcli.problem import Problem
     from ttcli.runtime.settings import Settings
 
@@ -124,33 +124,33 @@ def _problem(argument: str | None) -> Problem:
     return Problem(text.strip())
 
 
-def _run(settings: Settings, problem: Problem, *, quiet: bool, show: Show) -> tuple[Began, Outcome]:
+def _run(settings: Settings, problem: Problem, *, quiet: bool, show: Show) -> tuple[RunStarted, Outcome]:
     """Load, then solve under the display; the display starts when llama.cpp has been loaded and says no more."""
-    from ttcli.events import Began, Solved
+    from ttcli.events import RunFinished, RunStarted
     from ttcli.interrupt import Interrupt
-    from ttcli.runtime.runtime import workbench
+    from ttcli.runtime.runtime import load_runtime
     from ttcli.terminal.display import display
     from ttcli.terminal.download import download_progress
 
     interrupt = Interrupt()
     began, outcome = None, None
     with (
-        workbench(settings, interrupt, download_progress(quiet=quiet)) as bench,
+        load_runtime(settings, interrupt, download_progress(quiet=quiet)) as bench,
         interrupted_by_ctrl_c(interrupt),
         display(show) as screen,
     ):
         for event in bench.solve(problem):
             screen.show(event)
-            if isinstance(event, Began):
+            if isinstance(event, RunStarted):
                 began = event
-            elif isinstance(event, Solved):
+            elif isinstance(event, RunFinished):
                 outcome = event.outcome
     if began is None or outcome is None:
         raise AssertionError("a run begins and ends")
     return began, outcome
 
 
-def _report(began: Began, outcome: Outcome, *, as_json: bool, summarise: bool) -> int:
+def _report(began: RunStarted, outcome: Outcome, *, as_json: bool, summarise: bool) -> int:
     """The answer on stdout, what stands behind it under it on a terminal; the exit code."""
     from ttcli.cost import Stopped
     from ttcli.record.encode import record

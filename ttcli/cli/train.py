@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from ttcli.terminal.train import TrainDisplay
     from ttcli.train.card import Trained
     from ttcli.train.parts import Part
-    from ttcli.train.spec import Lesson
+    from ttcli.train.spec import TrainSpec
 
 train_app = typer.Typer(no_args_is_help=True, help="Train a verifier for a model, from its own solutions.")
 
@@ -89,7 +89,7 @@ def verifier(
     from ttcli.bench.store.store import Store
     from ttcli.data.given import read_solutions
     from ttcli.runtime.settings import Machine, Sampling, Settings
-    from ttcli.train.spec import Lesson, Source, split
+    from ttcli.train.spec import Source, TrainSpec, split
 
     for name, number, least in (("--samples", samples, 2), ("--rollouts", rollouts, 0)):
         if number < least:
@@ -107,7 +107,7 @@ def verifier(
     target = _target(output, settings.model)
     _check(target, force=force)
     name, rows = choose_rows(data, skip_bad=skip_bad, limit=limit, sample=sample, seed=seed)
-    lesson = Lesson(
+    lesson = TrainSpec(
         settings,
         Source(name, hashlib.sha256(Path(data).read_bytes()).hexdigest()),
         rows,
@@ -130,7 +130,7 @@ class _Wishes:
     quiet: bool
 
 
-def _train(store: Store, lesson: Lesson, wishes: _Wishes) -> int:
+def _train(store: Store, lesson: TrainSpec, wishes: _Wishes) -> int:
     """Collect, fit, write, tell."""
     from ttcli.interrupt import Interrupt
     from ttcli.terminal.train import TrainDisplay, verifier_lines
@@ -163,7 +163,7 @@ class _Collected(NamedTuple):
 
 
 def _collect(
-    store: Store, lesson: Lesson, interrupt: Interrupt, screen: TrainDisplay, *, quiet: bool
+    store: Store, lesson: TrainSpec, interrupt: Interrupt, screen: TrainDisplay, *, quiet: bool
 ) -> _Collected | None:
     """Have all solutions and their states in the store; None where somebody stopped that."""
     from ttcli.terminal.download import download_progress
@@ -186,7 +186,7 @@ def _collect(
         raise
 
 
-def _fit(store: Store, lesson: Lesson, collected: _Collected, screen: TrainDisplay) -> Trained:
+def _fit(store: Store, lesson: TrainSpec, collected: _Collected, screen: TrainDisplay) -> Trained:
     from ttcli.train.card import Trained
     from ttcli.train.verifier import train_verifier
 

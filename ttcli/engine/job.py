@@ -8,12 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from ttcli.engine.branch import Branch, States
-from ttcli.engine.sampling import Sampler
+from ttcli.engine.sampling import SamplingParams
 from ttcli.solution import Ended, Step
 
 
 @dataclass(frozen=True, slots=True)
-class Until:
+class StopCriteria:
     """When a text stops growing, besides the end of the model's turn."""
 
     max_tokens: int  # sampled tokens, at least 1
@@ -42,7 +42,13 @@ class Job:
     )
 
     def __init__(
-        self, parent: Branch, sampler: Sampler, until: Until, rng: np.random.Generator, *, keep: bool = False
+        self,
+        parent: Branch,
+        sampler: SamplingParams,
+        until: StopCriteria,
+        rng: np.random.Generator,
+        *,
+        keep: bool = False,
     ) -> None:
         self.keep = keep  # its cells, when it has come to its end
         self.parent = parent

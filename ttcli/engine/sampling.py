@@ -22,7 +22,7 @@ _FIRST_LOOK = 1024  # candidates inspected before top-p or min-p alone falls bac
 
 
 @dataclass(frozen=True, slots=True)
-class Sampler:
+class SamplingParams:
     """How tokens are drawn."""
 
     temperature: float = 0.8  # 0: the most likely token, always
@@ -49,13 +49,13 @@ class Draw(NamedTuple):
     logprob: float  # <= 0
 
 
-class Dice:
+class Sampler:
     """Draws tokens from rows of one vocabulary; keeps a scratch row so that drawing allocates next to nothing."""
 
     def __init__(self, vocabulary: int) -> None:
         self._scratch = np.empty(vocabulary, np.float32)
 
-    def draw(self, row: Row, sampler: Sampler, rng: np.random.Generator) -> Draw:
+    def draw(self, row: Row, sampler: SamplingParams, rng: np.random.Generator) -> Draw:
         """Draw one token from `row` (n_vocab logits); takes exactly one number from `rng`, none at temperature 0."""
         peak = float(row.max())
         np.subtract(row, np.float32(peak), out=self._scratch)
@@ -69,7 +69,7 @@ class Dice:
         return Draw(token, min(0.0, float(row[token]) - log_total))
 
 
-def shortlist(row: Row, peak: float, sampler: Sampler) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
+def shortlist(row: Row, peak: float, sampler: SamplingParams) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
     """The tokens that survive top-k, top-p and min-p, with their unnormalised odds; sorted where one of these is on."""
     unbounded = sampler.top_k == 0 or sampler.top_k >= row.size
     if unbounded and sampler.top_p == 1 and sampler.min_p == 0:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from ttcli.engine.branch import Branch, Piece, States
 from ttcli.engine.job import Job
-from ttcli.engine.sampling import Dice, Row
+from ttcli.engine.sampling import Row, Sampler
 from ttcli.engine.session import Session
 from ttcli.errors import BackendError, PromptTooLong
 from ttcli.solution import Ended
@@ -32,7 +32,7 @@ class Scheduler:
 
     def __init__(self, session: Session) -> None:
         self.session = session
-        self._dice = Dice(session.model.vocabulary)
+        self._dice = Sampler(session.model.vocabulary)
         self._waiting: deque[Job] = deque()
         self._running: list[Job] = []
         self._filling: list[Branch] = []  # branches whose last row of logits somebody waits for

@@ -5,17 +5,52 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
 from ttcli import __version__
 from ttcli.cost import Cost
-from ttcli.events import Began, Event, Outcome
+from ttcli.events import (
+    CandidateFinished,
+    CandidateScored,
+    CandidateStarted,
+    CandidateToken,
+    CostUpdated,
+    Event,
+    MethodChosen,
+    Outcome,
+    RunFinished,
+    RunStarted,
+    StepFinished,
+    StepScored,
+    StepsSelected,
+    StepStarted,
+    StepToken,
+    VoteUpdated,
+)
 
 VERSION = 1
 
+KINDS: Mapping[type[Event], str] = {  # in a record: these stay, whatever the classes are called
+    RunStarted: "began",
+    CandidateStarted: "opened",
+    CandidateToken: "grew",
+    StepStarted: "forked",
+    StepToken: "wrote",
+    StepFinished: "stepped",
+    StepScored: "valued",
+    StepsSelected: "selected",
+    MethodChosen: "chose",
+    CandidateFinished: "drawn",
+    CandidateScored: "scored",
+    VoteUpdated: "voted",
+    CostUpdated: "spent",
+    RunFinished: "solved",
+}
 
-def record(began: Began, outcome: Outcome) -> dict[str, Any]:
+
+def record(began: RunStarted, outcome: Outcome) -> dict[str, Any]:
     """The object that `ttc solve --json` prints."""
     told = outcome_record(outcome)
     return {
@@ -57,4 +92,4 @@ def cost_record(cost: Cost) -> dict[str, Any]:
 
 def event_record(event: Event) -> dict[str, Any]:
     """What happened."""
-    return {"event": type(event).__name__.lower(), **asdict(event)}
+    return {"event": KINDS[type(event)], **asdict(event)}

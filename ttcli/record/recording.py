@@ -14,35 +14,47 @@ from typing import Any, NamedTuple, get_args, get_origin, get_type_hints
 from ttcli.cost import Budget, Cost
 from ttcli.errors import UsageError
 from ttcli.events import (
-    Began,
-    Chose,
-    Drawn,
+    CandidateFinished,
+    CandidateScored,
+    CandidateStarted,
+    CostUpdated,
     Event,
-    Forked,
-    Opened,
+    MethodChosen,
     Outcome,
-    Scored,
-    Selected,
-    Solved,
-    Spent,
-    Stepped,
-    Valued,
-    Voted,
+    RunFinished,
+    RunStarted,
+    StepFinished,
+    StepScored,
+    StepsSelected,
+    StepStarted,
+    VoteUpdated,
 )
 from ttcli.problem import Problem
-from ttcli.record.encode import VERSION
+from ttcli.record.encode import KINDS, VERSION
 from ttcli.solution import Node
 
 _NAMES = {int: "whole number", float: "number", str: "text", bool: "truth value"}
 _TICK = 0.1  # seconds
-_KINDS = (Opened, Forked, Stepped, Valued, Selected, Chose, Drawn, Scored, Voted)
-_EVENTS = {kind.__name__.lower(): kind for kind in _KINDS}
+_EVENTS = {
+    KINDS[kind]: kind
+    for kind in (
+        CandidateStarted,
+        StepStarted,
+        StepFinished,
+        StepScored,
+        StepsSelected,
+        MethodChosen,
+        CandidateFinished,
+        CandidateScored,
+        VoteUpdated,
+    )
+}
 
 
 class Recorded(NamedTuple):
     """A run as it was recorded."""
 
-    began: Began
+    began: RunStarted
     events: tuple[Event, ...]  # between its first and its last
     outcome: Outcome
 
@@ -50,26 +62,26 @@ class Recorded(NamedTuple):
         """The whole run."""
         yield self.began
         yield from self.events
-        yield Solved(self.outcome)
+        yield RunFinished(self.outcome)
 
     def paced(self, speed: float) -> Iterator[tuple[float, Event]]:
         """The whole run, each event with the seconds to wait before it.
 
         At speed 1 it takes as long as it took then. When each thing happened is not on record: the time is shared out
-        by tokens, and a `Spent` every tenth of a second says how far it has come.
+        by tokens, and a `CostUpdated` every tenth of a second says how far it has come.
         """
         cost = self.outcome.cost
         all_tokens = sum(map(_tokens, self.events))
         spent = Cost(prompt_tokens=cost.prompt_tokens, generations=cost.generations if self.outcome.tree else 0)
         for event in self.tell():
-            if isinstance(event, Opened):
+            if isinstance(event, CandidateStarted):
                 spent += Cost(generations=1)
             if tokens := _tokens(event):
                 seconds = cost.seconds * tokens / all_tokens
                 ticks = max(1, round(seconds / speed / _TICK))
                 for tick in range(1, ticks + 1):
                     share = Cost(policy_tokens=tokens * tick // ticks, seconds=seconds * tick / ticks)
-                    yield seconds / speed / ticks, Spent(spent + share)
+                    yield seconds / speed / ticks, CostUpdated(spent + share)
                 spent += Cost(policy_tokens=tokens, seconds=seconds)
             yield 0.0, event
 
@@ -77,9 +89,9 @@ class Recorded(NamedTuple):
 def _tokens(event: Event) -> int:
     """What an event tells to have been drawn."""
     match event:
-        case Stepped(node=node):
+        case StepFinished(node=node):
             return node.tokens
-        case Drawn(candidate=candidate) if candidate.node is None:
+        case CandidateFinished(candidate=candidate) if candidate.node is None:
             return candidate.tokens
     return 0
 
@@ -100,7 +112,7 @@ def read_record(content: object, source: str) -> Recorded:
         )
     try:
         outcome = read_outcome(content)
-        began = Began(
+        began = RunStarted(
             Problem(_read(str, content["problem"])),
             _read(str, content["method"]),
             _read(str, content["model"]),
@@ -153,18 +165,18 @@ def retell(outcome: Outcome) -> Iterator[Event]:
     grown = {node.parent for node in outcome.tree} | {each.node for each in outcome.candidates}
     for number, nodes in enumerate(_rounds(outcome.tree), 1):
         for node in nodes:
-            yield Forked(node.number, node.parent, node.rollout)
+            yield StepStarted(node.number, node.parent, node.rollout)
         for node in nodes:
-            yield Stepped(replace(node, score=None, pruned=False))
+            yield StepFinished(replace(node, score=None, pruned=False))
             if node.score is not None:
-                yield Valued(node.number, node.score)
+                yield StepScored(node.number, node.score)
         kept = [node.number for node in nodes if node.number in grown and not (node.pruned or node.rollout)]
-        yield Selected(number, tuple(kept), tuple(node.number for node in nodes if node.pruned))
+        yield StepsSelected(number, tuple(kept), tuple(node.number for node in nodes if node.pruned))
     for candidate in outcome.candidates:
         if candidate.node is None:
-            yield Opened(candidate.index)
-        yield Drawn(candidate)
-    yield Voted(outcome.ballot)
+            yield CandidateStarted(candidate.index)
+        yield CandidateFinished(candidate)
+    yield VoteUpdated(outcome.ballot)
 
 
 def _rounds(tree: Sequence[Node]) -> list[list[Node]]:

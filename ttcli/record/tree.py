@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
-from ttcli.events import Forked, Outcome, Selected, Stepped, Valued, Wrote
+from ttcli.events import Outcome, StepFinished, StepScored, StepsSelected, StepStarted, StepToken
 from ttcli.solution import Candidate, Ended, Node
 
 TAIL = 400  # characters kept of a text: more than any terminal shows of it
@@ -57,20 +57,20 @@ class SearchTree:
     def __bool__(self) -> bool:
         return len(self.branches) > 1
 
-    def take(self, event: Forked | Wrote | Stepped | Valued | Selected) -> None:
+    def take(self, event: StepStarted | StepToken | StepFinished | StepScored | StepsSelected) -> None:
         """Let an event change the tree."""
         match event:
-            case Forked(node=number, parent=parent, rollout=rollout):
+            case StepStarted(node=number, parent=parent, rollout=rollout):
                 self._fork(number, parent, rollout=rollout)
-            case Wrote(node=number, text=text):
+            case StepToken(node=number, text=text):
                 branch = self.branches[number]
                 branch.tokens += 1
                 branch.tail = (branch.tail + text)[-TAIL:]
-            case Stepped(node=node):
+            case StepFinished(node=node):
                 self._complete(node)
-            case Valued(node=number, score=score):
+            case StepScored(node=number, score=score):
                 self.branches[number].score = score
-            case Selected(kept=kept, pruned=pruned):
+            case StepsSelected(kept=kept, pruned=pruned):
                 self._select(kept, pruned)
 
     def end(self, candidate: Candidate) -> None:

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 Loaded: TypeAlias = "tuple[LocalModel, Model]"
 
 
-class Workshop:
+class Loader:
     """Loads models and makes verifiers of them; all is freed when its stack is.
 
     Args:

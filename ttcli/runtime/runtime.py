@@ -16,13 +16,13 @@ from ttcli.catalog.speeds import known_width
 from ttcli.catalog.stored import LocalModel
 from ttcli.cost import Meter, Unit
 from ttcli.errors import UsageError
-from ttcli.events import Began, Event
+from ttcli.events import Event, RunStarted
 from ttcli.interrupt import Interrupt
 from ttcli.policy.scripted import Script, ScriptedPolicy, ScriptedVerifier
 from ttcli.policy.server.address import Address
 from ttcli.problem import Problem
 from ttcli.runtime.heads import find_head
-from ttcli.runtime.loader import Workshop, check, prompt_of, score_key
+from ttcli.runtime.loader import Loader, check, prompt_of, score_key
 from ttcli.runtime.settings import Settings
 from ttcli.seams import Policy, Verifier
 from ttcli.search.method import NO_DEMAND, Adviser, Demand
@@ -31,12 +31,12 @@ from ttcli.verifier.confidence import Confidence
 from ttcli.verifier.spec import VerifierSpec
 
 if TYPE_CHECKING:
-    from ttcli.engine.sampling import Sampler
+    from ttcli.engine.sampling import SamplingParams
 
 SCRIPTED = "scripted:"  # --model scripted:FILE runs a script instead of a model
 
 
-class Workbench:
+class Runtime:
     """A policy and verifiers, loaded and ready for problems."""
 
     def __init__(
@@ -98,7 +98,7 @@ class Workbench:
             settings.budget, max_tokens=settings.sampling.max_tokens, interrupted=lambda: self.interrupt.requested
         )
         events = settings.method.run(problem, self.policy, verifier, meter, seed=settings.seed, adviser=self.adviser)
-        yield Began(
+        yield RunStarted(
             problem,
             settings.method.name,
             self.policy.name,
@@ -110,7 +110,7 @@ class Workbench:
 
 
 @contextmanager
-def workbench(
+def load_runtime(
     settings: Settings,
     interrupt: Interrupt,
     progress: Progress,
@@ -118,7 +118,7 @@ def workbench(
     bench: Sequence[VerifierSpec] | None = None,
     demand: Demand = NO_DEMAND,
     observe: Callable[[int], Sequence[int]] = lambda _layers: (),
-) -> Iterator[Workbench]:
+) -> Iterator[Runtime]:
     """Load the models of a run, fetching them first where they are not here; free them at the end.
 
     `bench`: the verifiers of a bench, whose problems share the batch; None: one problem, the settings' own verifier.
@@ -144,7 +144,7 @@ def workbench(
             yield _served(server, settings, specs, interrupt, progress, stack)
         elif name.startswith(SCRIPTED):
             file = Path(name.removeprefix(SCRIPTED))
-            yield _scripted(file, settings, specs, interrupt, Workshop(settings, interrupt, progress, stack))
+            yield _scripted(file, settings, specs, interrupt, Loader(settings, interrupt, progress, stack))
         else:
             yield _local(name, settings, specs, at_once, demand, observe, interrupt, progress, stack)
 
@@ -156,7 +156,7 @@ def _served(
     interrupt: Interrupt,
     progress: Progress,
     stack: ExitStack,
-) -> Workbench:
+) -> Runtime:
     # numpy and the HTTP client: not before they are needed
     from ttcli.policy.prompt import Prompt
     from ttcli.policy.server.policy import WIDTH, ServerPolicy
@@ -172,9 +172,9 @@ def _served(
         interrupted=interrupt,
     )
     stack.callback(policy.close)
-    workshop = Workshop(settings, interrupt, progress, stack)
+    workshop = Loader(settings, interrupt, progress, stack)
     verifiers = {str(spec): workshop.make(spec) for spec in specs}
-    return Workbench(
+    return Runtime(
         settings,
         policy,
         verifiers,
@@ -183,16 +183,16 @@ def _served(
     )
 
 
-def _sampler(settings: Settings) -> Sampler:
-    from ttcli.engine.sampling import Sampler
+def _sampler(settings: Settings) -> SamplingParams:
+    from ttcli.engine.sampling import SamplingParams
 
     sampling = settings.sampling
-    return Sampler(sampling.temperature, sampling.top_k, sampling.top_p, sampling.min_p)
+    return SamplingParams(sampling.temperature, sampling.top_k, sampling.top_p, sampling.min_p)
 
 
 def _scripted(
-    file: Path, settings: Settings, specs: Sequence[VerifierSpec], interrupt: Interrupt, workshop: Workshop
-) -> Workbench:
+    file: Path, settings: Settings, specs: Sequence[VerifierSpec], interrupt: Interrupt, workshop: Loader
+) -> Runtime:
     script = Script.read(file)
     policy = ScriptedPolicy(script, width=settings.machine.width or 4, interrupted=interrupt)
     if settings.reviser is not None:
@@ -207,7 +207,7 @@ def _scripted(
         "weakest": Confidence(weakest=True),
     }
     verifiers = {str(spec): known[spec.kind] if spec.kind in known else workshop.make(spec) for spec in specs}
-    return Workbench(
+    return Runtime(
         settings,
         policy,
         verifiers,
@@ -226,7 +226,7 @@ def _local(
     interrupt: Interrupt,
     progress: Progress,
     stack: ExitStack,
-) -> Workbench:
+) -> Runtime:
     # the engine brings numpy and llama.cpp: not before they are needed
     from ttcli.engine import machine
     from ttcli.engine.adapter import Adapter
@@ -234,7 +234,7 @@ def _local(
     from ttcli.policy.local.policy import LocalPolicy
 
     sampler = _sampler(settings)
-    workshop = Workshop(settings, interrupt, progress, stack)
+    workshop = Loader(settings, interrupt, progress, stack)
     local = workshop.resolve(name)
     model = workshop.load(local.path)
     threads = settings.machine.threads or machine.threads()
@@ -260,7 +260,7 @@ def _local(
     )
     stack.callback(policy.close)
     verifiers = {str(spec): workshop.make(spec, (local, model)) for spec in specs}
-    return Workbench(
+    return Runtime(
         settings,
         policy,
         verifiers,

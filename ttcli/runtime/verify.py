@@ -13,7 +13,7 @@ from ttcli.data.solutions import Solution
 from ttcli.errors import PromptTooLong, UsageError
 from ttcli.interrupt import Interrupt
 from ttcli.problem import Problem
-from ttcli.runtime.loader import Loaded, Workshop, check
+from ttcli.runtime.loader import Loaded, Loader, check
 from ttcli.runtime.settings import Settings
 from ttcli.seams import Interrupted, StepScores, Verifier
 from ttcli.solution import Ended, Prefix, Step
@@ -47,7 +47,7 @@ def verifying(settings: Settings, interrupt: Interrupt, progress: Progress) -> I
         )
     check([spec], settings)
     with ExitStack() as stack:
-        workshop = Workshop(settings, interrupt, progress, stack)
+        workshop = Loader(settings, interrupt, progress, stack)
         own: Loaded | None = None
         if spec.kind in {"judge", "head"} and spec.model is None:
             local = workshop.resolve(settings.model or DEFAULT_MODEL)

@@ -14,12 +14,22 @@ from dataclasses import dataclass, replace
 from ttcli.answers import vote
 from ttcli.cost import Budget, Cost, Meter, Unit
 from ttcli.errors import UsageError
-from ttcli.events import Drawn, Event, Grew, Opened, Outcome, Scored, Solved, Spent, Voted
+from ttcli.events import (
+    CandidateFinished,
+    CandidateScored,
+    CandidateStarted,
+    CandidateToken,
+    CostUpdated,
+    Event,
+    Outcome,
+    RunFinished,
+    VoteUpdated,
+)
 from ttcli.problem import Problem
 from ttcli.seams import Policy, Verifier
 from ttcli.search.adaptive import adaptive, settle
 from ttcli.search.best_of_n import COUNTS, scored_by
-from ttcli.search.chains import Chains, ratios
+from ttcli.search.chains import ChainParameters, ratios
 from ttcli.search.method import Advice, Adviser, Method
 from ttcli.search.sampling import Count, begin, conclude, draw
 from ttcli.solution import Candidate, Ended, Prefix
@@ -102,10 +112,12 @@ class _Rest:
         pruned = {node.number for node in outcome.tree if node.pruned}
         voters = [*before, *(each for each in outcome.candidates if each.node not in pruned)]
         ballot = count(voters)
-        yield Voted(ballot)
+        yield VoteUpdated(ballot)
         answer = ballot.leader.answer if ballot.leader else None
         candidates = (*before, *outcome.candidates)
-        yield Solved(Outcome(answer, ballot, candidates, all_spent, outcome.stopped, outcome.tree, self.advice.chose))
+        yield RunFinished(
+            Outcome(answer, ballot, candidates, all_spent, outcome.stopped, outcome.tree, self.advice.chose)
+        )
 
     def _embed(
         self, method: Method, size: Budget, before: Sequence[Candidate], count: Count
@@ -116,18 +128,18 @@ class _Rest:
         problem, seed = self.root.problem, self.seed + _ANEW
         for event in method.run(problem, self.policy, self.verifier, part, seed=seed):
             match event:
-                case Opened(candidate=index):
-                    yield Opened(first + index)
-                case Grew(candidate=index, text=text):
-                    yield Grew(first + index, text)
-                case Drawn(candidate=each) | Scored(candidate=each):
+                case CandidateStarted(candidate=index):
+                    yield CandidateStarted(first + index)
+                case CandidateToken(candidate=index, text=text):
+                    yield CandidateToken(first + index, text)
+                case CandidateFinished(candidate=each) | CandidateScored(candidate=each):
                     each = drawn[first + each.index] = replace(each, index=first + each.index)
                     yield replace(event, candidate=each)
-                case Voted():
-                    yield Voted(count([*drawn.values()]))
-                case Spent(cost=cost):
-                    yield Spent(spent + cost)
-                case Solved(outcome=outcome):
+                case VoteUpdated():
+                    yield VoteUpdated(count([*drawn.values()]))
+                case CostUpdated(cost=cost):
+                    yield CostUpdated(spent + cost)
+                case RunFinished(outcome=outcome):
                     own = tuple(replace(each, index=first + each.index) for each in outcome.candidates)
                     return replace(outcome, candidates=own), spent + outcome.cost
                 case _:
@@ -158,18 +170,27 @@ class _Rest:
 
     def _conclude(self, candidates: Sequence[Candidate], count: Count) -> Iterator[Event]:
         for event in conclude(candidates, count, self.meter):
-            yield Solved(replace(event.outcome, chose=self.advice.chose)) if isinstance(event, Solved) else event
+            yield (
+                RunFinished(replace(event.outcome, chose=self.advice.chose))
+                if isinstance(event, RunFinished)
+                else event
+            )
 
 
 def _divided(method: Method, left: Budget) -> Method:
     """Chains of revisions with the nearest ratio, and rather longer ones, that makes whole chains of what is left."""
     dials = method.dials
     generations = int(left.amount)
-    if not isinstance(dials, Chains) or left.unit is not Unit.GENERATIONS or dials.ratio is None or not generations:
+    if (
+        not isinstance(dials, ChainParameters)
+        or left.unit is not Unit.GENERATIONS
+        or dials.ratio is None
+        or not generations
+    ):
         return method
     wanted = math.log(dials.ratio)
     nearest = min(ratios(generations), key=lambda ratio: (abs(math.log(ratio) - wanted), -ratio))
-    return replace(method, dials=Chains(nearest))
+    return replace(method, dials=ChainParameters(nearest))
 
 
 def _fitting(method: Method, left: Budget) -> Budget | None:

@@ -16,7 +16,7 @@ from ttcli.problem import Problem
 from ttcli.seams import Policy, Verifier
 from ttcli.search.sampling import Count, begin, conclude, draw
 from ttcli.solution import Candidate
-from ttcli.tally import Ballot
+from ttcli.tally import Tally
 
 
 def greedy(problem: Problem, policy: Policy, meter: Meter, *, seed: int) -> Iterator[Event]:
@@ -44,7 +44,7 @@ def best_of_n_plain(
 def scored_by(count: Count) -> Count:
     """The vote over those candidates that a verifier came to score; over all by majority where it came to none."""
 
-    def over_scored(candidates: Sequence[Candidate]) -> Ballot:
+    def over_scored(candidates: Sequence[Candidate]) -> Tally:
         scored = [each for each in candidates if each.score is not None or each.answer is None]
         return count(scored) if any(each.answer for each in scored) else vote.majority(candidates)
 

@@ -16,13 +16,13 @@ Proposer = Literal["best-of-n", "beam"]
 
 
 @dataclass(frozen=True, slots=True)
-class Chains:
+class ChainParameters:
     """How chains of revisions are set: N generations are sqrt(N / R) chains of sqrt(N R) attempts each."""
 
     ratio: Fraction | None = None  # R, length to number of chains; None: nearest to 1, and rather longer chains
     n: int | None = None  # N, at least 1; None: as many as the budget says
 
-    def turned(self, name: str, settings: str) -> Chains:
+    def turned(self, name: str, settings: str) -> ChainParameters:
         """These with what a user wrote after the name of the method.
 
         Raises:
@@ -30,7 +30,7 @@ class Chains:
         """
         return replace(self, **read_settings(name, settings, _CHAINS))
 
-    def text(self, usual: Chains) -> str:
+    def text(self, usual: ChainParameters) -> str:
         """The settings that differ from the usual ones, as `turned` reads them; "" where none does."""
         told = [] if self.ratio == usual.ratio else [f"ratio={self.ratio}"]
         return ",".join([*told, *_told_n(self.n)])
@@ -63,13 +63,13 @@ class Chains:
 
 
 @dataclass(frozen=True, slots=True)
-class Halves:
+class HalfParameters:
     """How a search and the revisions of what it came to are set: each has half of the budget."""
 
     by: Proposer = "best-of-n"  # what proposes
     n: int | None = None  # generations in all, at least 1; None: as many as the budget says
 
-    def turned(self, name: str, settings: str) -> Halves:
+    def turned(self, name: str, settings: str) -> HalfParameters:
         """These with what a user wrote after the name of the method.
 
         Raises:
@@ -77,7 +77,7 @@ class Halves:
         """
         return replace(self, **read_settings(name, settings, _HALVES))
 
-    def text(self, usual: Halves) -> str:
+    def text(self, usual: HalfParameters) -> str:
         """The settings that differ from the usual ones, as `turned` reads them; "" where none does."""
         told = [] if self.by == usual.by else [f"by={self.by}"]
         return ",".join([*told, *_told_n(self.n)])

@@ -43,7 +43,7 @@ def read_settings(name: str, settings: str, known: Mapping[str, Setting]) -> dic
 
 
 @dataclass(frozen=True, slots=True)
-class Dials:
+class TreeParameters:
     """How a search down a tree is set; None, but for n: it has no such dial."""
 
     k: int | None = None  # steps to look ahead, at least 1
@@ -51,7 +51,7 @@ class Dials:
     t: float | None = None  # temperature at which scores become shares, above 0
     n: int | None = None  # beams, at least 1; None: as many as the budget says
 
-    def turned(self, name: str, settings: str) -> Dials:
+    def turned(self, name: str, settings: str) -> TreeParameters:
         """These with what a user wrote after the name of the method, `k=3,m=4`.
 
         Raises:
@@ -60,7 +60,7 @@ class Dials:
         found = read_settings(name, settings, {key: _SETTINGS[key] for key in self._keys})
         return replace(self, **found)
 
-    def text(self, usual: Dials) -> str:
+    def text(self, usual: TreeParameters) -> str:
         """The settings that differ from the usual ones, as `turned` reads them; "" where none does."""
         before = {**asdict(usual), "n": BEAMS}
         changed = {key: value for key, value in asdict(self).items() if value not in (None, before[key])}
@@ -107,7 +107,7 @@ class Dials:
                 takes = f"at most {_MOST} beams"
             share = f", at {each} generations a beam" if each > 1 else ""
             given = f"; a budget of {budget} makes {beams}{share}" if counted else f", not n={beams}"
-            wanted = f"{name}:{replace(self, n=fitting).text(Dials())}"
+            wanted = f"{name}:{replace(self, n=fitting).text(TreeParameters())}"
             raise UsageError(
                 f"{name} takes {takes}{given}", hint=f"--budget {fitting * each}" if counted else f"--method {wanted}"
             )

@@ -6,11 +6,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from ttcli.answers import vote
-from ttcli.events import Drawn, Event, Scored, Voted
+from ttcli.events import CandidateFinished, CandidateScored, Event, VoteUpdated
 from ttcli.search.best_of_n import scored_by
 from ttcli.search.prefixes import Beam
 from ttcli.solution import Candidate
-from ttcli.tally import Ballot
+from ttcli.tally import Tally
 
 
 class Finals:
@@ -26,14 +26,14 @@ class Finals:
             drawn = beam.as_candidate(len(self.candidates))
             if beam.score is None:
                 self.candidates.append(drawn)
-                yield Drawn(drawn)
+                yield CandidateFinished(drawn)
             else:
                 scored = replace(drawn, score=beam.score, step_scores=beam.step_scores)
                 self.candidates.append(scored)
-                yield Drawn(drawn)
-                yield Scored(scored)
+                yield CandidateFinished(drawn)
+                yield CandidateScored(scored)
         if beams:
-            yield Voted(self.count(self.candidates))
+            yield VoteUpdated(self.count(self.candidates))
 
     @property
     def answered(self) -> bool:
@@ -46,7 +46,7 @@ class Finals:
         voting = self._voting(self.candidates)
         return [each.node for each in self.candidates if each not in voting and each.node is not None]
 
-    def count(self, candidates: Sequence[Candidate]) -> Ballot:
+    def count(self, candidates: Sequence[Candidate]) -> Tally:
         """The weighted vote."""
         return scored_by(vote.weighted)(self._voting(candidates))
 

@@ -8,15 +8,15 @@ from typing import Literal, NamedTuple, Protocol
 
 from ttcli.cost import Budget, Meter
 from ttcli.errors import UsageError
-from ttcli.events import Chose, Event
+from ttcli.events import Event, MethodChosen
 from ttcli.problem import Problem
 from ttcli.seams import Policy, Verifier
-from ttcli.search.chains import Chains, Halves
-from ttcli.search.dials import Dials
+from ttcli.search.chains import ChainParameters, HalfParameters
+from ttcli.search.dials import TreeParameters
 from ttcli.solution import Candidate
 
 Plain = Callable[..., Iterator[Event]]  # (problem, policy, meter, *, seed, **sizes)
-Vote = Literal["majority", "weighted", "best"]
+VoteRule = Literal["majority", "weighted", "best"]
 Verified = Callable[..., Iterator[Event]]  # (problem, policy, verifier, meter, *, seed, **sizes)
 Advised = Callable[..., Iterator[Event]]  # (problem, policy, verifier, meter, *, seed, adviser)
 
@@ -44,9 +44,11 @@ class Method:
     plain: Plain | None = None  # without a verifier; at least one of the three
     verified: Verified | None = None
     advised: Advised | None = None  # an adviser says how, and with which verifier
-    vote: Vote | None = None  # of a method that votes over the first n of independent samples, whatever n is
+    vote: VoteRule | None = None  # of a method that votes over the first n of independent samples, whatever n is
     generations: int | None = None  # that it draws, whatever the budget; None: as many as that allows
-    dials: Dials | Chains | Halves | None = None  # how it is set; None: there is nothing to set
+    dials: TreeParameters | ChainParameters | HalfParameters | None = (
+        None  # how it is set; None: there is nothing to set
+    )
     attempts: int = 0  # earlier solutions that its prompts show at most
 
     @property
@@ -133,7 +135,7 @@ class Method:
 class Advice(NamedTuple):
     """What to do with a problem."""
 
-    chose: Chose
+    chose: MethodChosen
     method: Method
 
 

@@ -10,8 +10,8 @@ from ttcli.search.adaptive import adaptive
 from ttcli.search.auto import auto
 from ttcli.search.beam import beam
 from ttcli.search.best_of_n import best_of_n, best_of_n_plain, greedy, majority
-from ttcli.search.chains import Chains, Halves
-from ttcli.search.dials import Dials
+from ttcli.search.chains import ChainParameters, HalfParameters
+from ttcli.search.dials import TreeParameters
 from ttcli.search.dvts import dvts
 from ttcli.search.lookahead import lookahead
 from ttcli.search.method import Method
@@ -29,29 +29,38 @@ METHODS = {
         Method("best-of-n", "the answer with the largest sum of verifier scores", verified=best_of_n, vote="weighted"),
         Method("best-of-n-plain", "the answer of the best-scored candidate", verified=best_of_n_plain, vote="best"),
         Method("greedy", "one solution at temperature 0", plain=greedy, generations=1),
-        Method("beam", "the best n/m prefixes go on, with m next steps each", verified=beam, dials=Dials(m=4)),
+        Method("beam", "the best n/m prefixes go on, with m next steps each", verified=beam, dials=TreeParameters(m=4)),
         Method(
             "lookahead",
             "beam, where a step is scored k greedy steps further on",
             verified=lookahead,
-            dials=Dials(k=1, m=4),
+            dials=TreeParameters(k=1, m=4),
         ),
-        Method("dvts", "n/m separate subtrees, each going on from its best step", verified=dvts, dials=Dials(m=4)),
-        Method("rebase", "next steps are shared out over prefixes by score", verified=rebase, dials=Dials(t=0.2)),
-        Method("particles", "prefixes are resampled by score after every step", verified=particles, dials=Dials(t=1.0)),
+        Method(
+            "dvts", "n/m separate subtrees, each going on from its best step", verified=dvts, dials=TreeParameters(m=4)
+        ),
+        Method(
+            "rebase", "next steps are shared out over prefixes by score", verified=rebase, dials=TreeParameters(t=0.2)
+        ),
+        Method(
+            "particles",
+            "prefixes are resampled by score after every step",
+            verified=particles,
+            dials=TreeParameters(t=1.0),
+        ),
         Method(
             "revise",
             "chains of attempts, each with the last ones in view",
             plain=revise,
             verified=revise_scored,
-            dials=Chains(),
+            dials=ChainParameters(),
             attempts=WINDOW,
         ),
         Method(
             "search-revise",
             "half the budget proposes, half revises what the vote is against",
             verified=search_revise,
-            dials=Halves(),
+            dials=HalfParameters(),
             attempts=1,
         ),
     )

@@ -9,12 +9,22 @@ from dataclasses import dataclass, replace
 from ttcli.answers.extract import extract_answer
 from ttcli.cost import Cost, Meter
 from ttcli.errors import PromptTooLong
-from ttcli.events import Drawn, Event, Grew, Opened, Outcome, Scored, Solved, Spent, Voted
+from ttcli.events import (
+    CandidateFinished,
+    CandidateScored,
+    CandidateStarted,
+    CandidateToken,
+    CostUpdated,
+    Event,
+    Outcome,
+    RunFinished,
+    VoteUpdated,
+)
 from ttcli.seams import Extend, Extension, Interrupted, Policy, Verifier
 from ttcli.solution import Candidate, Ended, Node, Prefix
-from ttcli.tally import Ballot
+from ttcli.tally import Tally
 
-Count = Callable[[Sequence[Candidate]], Ballot]
+Count = Callable[[Sequence[Candidate]], Tally]
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +115,7 @@ def grow(
             yield Extend(start.prefix, seed=key, temperature=temperature, keep=start.keep)
 
     for happenings in policy.extend(requests(), stop=lambda tokens: not meter.allows(tokens)):
-        events: list[Event] = [*map(Opened, opened)]  # told when `ended` knows of all: a reader may leave
+        events: list[Event] = [*map(CandidateStarted, opened)]  # told when `ended` knows of all: a reader may leave
         opened.clear()
         finished: list[tuple[Candidate, Prefix]] = []
         grown = 0
@@ -120,16 +130,16 @@ def grow(
             else:
                 under_way[start.index] += 1
                 grown += 1
-                events.append(Grew(start.index, happening.text))
+                events.append(CandidateToken(start.index, happening.text))
         meter.add(Cost(policy_tokens=grown, flops=2.0 * policy.parameters * grown))
         yield from events
         for one, prefix in finished:
             if one.ended is not Ended.CUT:
                 meter.finished(one.tokens)
-            yield Drawn(one)
+            yield CandidateFinished(one)
             drawn.append((yield from _scored(one, prefix, verifier, meter)))
-            yield Voted(count([*before, *drawn]))
-        yield Spent(meter.total())
+            yield VoteUpdated(count([*before, *drawn]))
+        yield CostUpdated(meter.total())
     return sorted(drawn, key=lambda one: one.index)
 
 
@@ -144,10 +154,10 @@ def conclude(
 ) -> Iterator[Event]:
     """The last vote, and what the run came to."""
     ballot = count(candidates)
-    yield Voted(ballot)
+    yield VoteUpdated(ballot)
     leader = ballot.leader
     answer = leader.answer if leader else None
-    yield Solved(Outcome(answer, ballot, tuple(candidates), meter.total(), meter.stopped, tuple(tree)))
+    yield RunFinished(Outcome(answer, ballot, tuple(candidates), meter.total(), meter.stopped, tuple(tree)))
 
 
 def candidate(index: int, prefix: Prefix) -> Candidate:
@@ -181,5 +191,5 @@ def _scored(
         return drawn
     meter.add(Cost(verifier_tokens=opinion.tokens, flops=2.0 * verifier.parameters * opinion.tokens))
     scored = replace(drawn, score=opinion.score, step_scores=opinion.steps)
-    yield Scored(scored)
+    yield CandidateScored(scored)
     return scored

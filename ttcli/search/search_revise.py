@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from ttcli.answers import vote
 from ttcli.cost import Meter
-from ttcli.events import Drawn, Event, Outcome, Scored, Solved
+from ttcli.events import CandidateFinished, CandidateScored, Event, Outcome, RunFinished
 from ttcli.problem import Problem
 from ttcli.seams import Policy, Verifier
 from ttcli.search.beam import beam
@@ -20,7 +20,7 @@ from ttcli.search.dials import nearest_root
 from ttcli.search.revise import Chain, draw_chains
 from ttcli.search.sampling import begin, conclude
 from ttcli.solution import Candidate, Node
-from ttcli.tally import Ballot
+from ttcli.tally import Tally
 
 _COUNT = scored_by(vote.weighted)
 
@@ -62,7 +62,7 @@ def search_revise(
     yield from conclude([*proposed, *revised], _COUNT, meter, tree=tree)
 
 
-def doubtful(ballot: Ballot, candidates: Sequence[Candidate]) -> list[Candidate]:
+def doubtful(ballot: Tally, candidates: Sequence[Candidate]) -> list[Candidate]:
     """The best-scored solution of every answer but the leading one, in the order of the vote; ties: the first drawn.
 
     So solutions that few agree with, or that are thought little of, and of these the best of each kind.
@@ -90,9 +90,9 @@ def _beams(
     search = beam(problem, policy, verifier, meter, seed=seed, beams=beams, expand=nearest_root(beams))
     for event in search:
         match event:
-            case Solved(outcome=outcome):
+            case RunFinished(outcome=outcome):
                 pass
-            case Drawn(candidate=candidate) | Scored(candidate=candidate):
+            case CandidateFinished(candidate=candidate) | CandidateScored(candidate=candidate):
                 yield type(event)(_first(candidate))
             case _:
                 yield event

@@ -10,7 +10,7 @@ which for whole a and b is the chance that Binomial(a + b + 1, 1/2) is at most a
 
 from __future__ import annotations
 
-from ttcli.tally import Ballot
+from ttcli.tally import Tally
 
 CONFIDENCE = 0.95  # the paper's threshold
 
@@ -25,7 +25,7 @@ def leader_stays(leader: int, runner_up: int) -> float:
     return favourable / (1 << tosses)
 
 
-def votes_needed(ballot: Ballot, confidence: float = CONFIDENCE) -> int:
+def votes_needed(ballot: Tally, confidence: float = CONFIDENCE) -> int:
     """The fewest further candidates, all for the leader, that would settle the vote; 0 if it is settled."""
     counts = [len(vote.members) for vote in ballot.votes]
     leader, runner_up = (*counts, 0, 0)[:2]

@@ -13,7 +13,7 @@ from types import TracebackType
 
 from ttcli.cost import Cost, Meter
 from ttcli.errors import PromptTooLong
-from ttcli.events import Event, Forked, Selected, Spent, Stepped, Valued, Wrote
+from ttcli.events import CostUpdated, Event, StepFinished, StepScored, StepsSelected, StepStarted, StepToken
 from ttcli.problem import Problem
 from ttcli.seams import Extend, Extension, Interrupted, Policy, StepScores, Verifier
 from ttcli.search.finals import Finals
@@ -119,15 +119,15 @@ class Tree:
         ]
         self._free(beam for beam in asked if not beam.open)  # nothing comes after them
         self._halted |= bool(asked) and not given
-        yield from (Valued(node, opinion.score) for node, opinion in given.items())
+        yield from (StepScored(node, opinion.score) for node, opinion in given.items())
         if asked:
-            yield Spent(self._meter.total())
+            yield CostUpdated(self._meter.total())
         return scored
 
     def value(self, beam: Beam, score: float) -> Generator[Event, None, Beam]:
         """The same with a score that comes from elsewhere in the tree."""
         valued = self._note(replace(beam, score=score))
-        yield Valued(beam.node, score)
+        yield StepScored(beam.node, score)
         return valued
 
     def select(self, kept: Sequence[Beam], *, aside: Sequence[Beam] = ()) -> Iterator[Event]:
@@ -144,7 +144,7 @@ class Tree:
         self._give_up(given_up)
         self._free([beam for node, beam in self._held.items() if node not in staying])
         self._undecided = {n: beam for n, beam in self._undecided.items() if n in staying and beam not in finished}
-        yield Selected(self._round, tuple(beam.node for beam in kept), tuple(beam.node for beam in given_up))
+        yield StepsSelected(self._round, tuple(beam.node for beam in kept), tuple(beam.node for beam in given_up))
         yield from self._finals.take(finished)
 
     # -- the end
@@ -199,7 +199,7 @@ class Tree:
         def requests() -> Iterator[Extend]:
             for parent in parents:
                 self._last += 1
-                forked.append(Forked(self._last, parent.node, rollout))
+                forked.append(StepStarted(self._last, parent.node, rollout))
                 self._meter.add(Cost(generations=generations))
                 key = (self._seed, parent.prefix.problem.key, self._last)
                 yield Extend(parent.prefix, key, until="step", temperature=temperature)
@@ -214,15 +214,15 @@ class Tree:
                     grown += happening.tokens - seen[at]
                     shared += happening.shared
                     drawn[at] = self._plant(first + at, parents[at], happening, rollout=rollout)
-                    events.append(Stepped(self._nodes[first + at]))
+                    events.append(StepFinished(self._nodes[first + at]))
                 else:
                     grown += 1
                     seen[at] += 1
-                    events.append(Wrote(first + at, happening.text))
+                    events.append(StepToken(first + at, happening.text))
             flops = 2.0 * self._policy.parameters * grown
             self._meter.add(Cost(policy_tokens=grown, shared_tokens=shared, flops=flops))
             yield from events
-            yield Spent(self._meter.total())
+            yield CostUpdated(self._meter.total())
         cut = any(beam.prefix.ended is Ended.CUT for beam in drawn.values())
         self._halted |= cut or len(drawn) < len(parents)
         return [drawn[at] for at in sorted(drawn)]

@@ -16,10 +16,21 @@ from rich.text import Text
 from ttcli.bench.execute.runner import Begun, Done, Going, Progress
 from ttcli.bench.figures.problem import ProblemFigures
 from ttcli.bench.store.task import Task
-from ttcli.events import Drawn, Event, Forked, Grew, Opened, Selected, Stepped, Valued, Voted, Wrote
+from ttcli.events import (
+    CandidateFinished,
+    CandidateStarted,
+    CandidateToken,
+    Event,
+    StepFinished,
+    StepScored,
+    StepsSelected,
+    StepStarted,
+    StepToken,
+    VoteUpdated,
+)
 from ttcli.seams import Display
 from ttcli.stats.intervals import wilson
-from ttcli.tally import Ballot
+from ttcli.tally import Tally
 from ttcli.terminal import words
 from ttcli.terminal.live import FRAME
 from ttcli.terminal.marks import Marks, marks_for
@@ -55,7 +66,7 @@ class BenchState:
                     problem = self.at_work[row.problem.id] = _AtWork(row.problem.id, task.key)
                 problem.take(event)
                 self.latest = row.problem.id
-                self.tokens += isinstance(event, Grew | Wrote)
+                self.tokens += isinstance(event, CandidateToken | StepToken)
             case Done(figures=figures, now=now):
                 self.at_work.pop(figures.row.problem.id, None)
                 self.done += 1
@@ -98,7 +109,7 @@ class _AtWork:
         self.name = name
         self.task = task
         self.growing = 0  # candidates, or steps of a search
-        self.ballot = Ballot()
+        self.ballot = Tally()
         self.round = 0  # of a search down a tree, that is at work; 0: candidates are drawn in one go
         self.best: float | None = None  # score of a step in the last round that has any, in [0, 1]
         self._scoring = False  # the round has scores
@@ -106,21 +117,21 @@ class _AtWork:
     def take(self, event: Event) -> None:
         """Let an event change the line."""
         match event:
-            case Opened():
+            case CandidateStarted():
                 self.growing += 1
-            case Forked(node=number):
+            case StepStarted(node=number):
                 self.growing = 1 if number == 1 else self.growing + 1  # a second attempt begins anew
                 self.round = 1 if number == 1 else self.round
-            case Stepped():
+            case StepFinished():
                 self.growing = max(0, self.growing - 1)
-            case Drawn(candidate=candidate) if candidate.node is None:
+            case CandidateFinished(candidate=candidate) if candidate.node is None:
                 self.growing = max(0, self.growing - 1)
-            case Valued(score=score):
+            case StepScored(score=score):
                 self.best = max(score, self.best) if self._scoring and self.best is not None else score
                 self._scoring = True
-            case Selected(round=number):
+            case StepsSelected(round=number):
                 self.round, self.growing, self._scoring = number + 1, 0, False
-            case Voted(ballot=ballot):
+            case VoteUpdated(ballot=ballot):
                 self.ballot = ballot
 
 

@@ -5,7 +5,18 @@ from __future__ import annotations
 from types import TracebackType
 from typing import TextIO
 
-from ttcli.events import Began, Chose, Drawn, Event, Scored, Selected, Solved, Stepped, Valued, Voted
+from ttcli.events import (
+    CandidateFinished,
+    CandidateScored,
+    Event,
+    MethodChosen,
+    RunFinished,
+    RunStarted,
+    StepFinished,
+    StepScored,
+    StepsSelected,
+    VoteUpdated,
+)
 from ttcli.solution import Candidate, Node
 from ttcli.terminal import words
 
@@ -38,23 +49,23 @@ class LineDisplay(NoDisplay):
     def show(self, event: Event) -> None:
         """Write the line of an event that has one."""
         match event:
-            case Began():
+            case RunStarted():
                 self._write(words.heading(event))
-            case Chose():
+            case MethodChosen():
                 self._write(words.choice(event))
-            case Stepped(node=node):
+            case StepFinished(node=node):
                 self._steps[node.number] = node
-            case Valued(node=number, score=score):
+            case StepScored(node=number, score=score):
                 self._scores[number] = score
-            case Selected(round=number, kept=kept):
+            case StepsSelected(round=number, kept=kept):
                 self._tell_round(number, len(set(kept)))
-            case Drawn(candidate=candidate) | Scored(candidate=candidate):
+            case CandidateFinished(candidate=candidate) | CandidateScored(candidate=candidate):
                 self._ended[candidate.index] = candidate
-            case Voted():
+            case VoteUpdated():
                 for candidate in self._ended.values():
                     self._candidate(candidate)
                 self._ended.clear()
-            case Solved(outcome=outcome):
+            case RunFinished(outcome=outcome):
                 if self._steps:  # the run was stopped before the round was over
                     self._tell_round(self._round + 1, None)
                 self._write(f"votes: {words.tally(outcome) or 'none'}")

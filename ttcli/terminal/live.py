@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 from rich.tree import Tree
 
-from ttcli.events import Event, Solved
+from ttcli.events import Event, RunFinished
 from ttcli.solution import Candidate
 from ttcli.terminal import words
 from ttcli.terminal.branches import Lines, fitted
@@ -140,7 +140,7 @@ class LiveDisplay:
         """Let an event into the picture; draw it if the last frame is old enough."""
         self._state.take(event)
         now = self._clock()
-        if now - self._drawn_at >= self._pause or isinstance(event, Solved):
+        if now - self._drawn_at >= self._pause or isinstance(event, RunFinished):
             self._drawn_at = now
             began = self._processor()
             self._live.update(self._picture(), refresh=True)

@@ -6,26 +6,26 @@ from dataclasses import dataclass, field
 
 from ttcli.cost import Cost
 from ttcli.events import (
-    Began,
-    Chose,
-    Drawn,
+    CandidateFinished,
+    CandidateScored,
+    CandidateStarted,
+    CandidateToken,
+    CostUpdated,
     Event,
-    Forked,
-    Grew,
-    Opened,
+    MethodChosen,
     Outcome,
-    Scored,
-    Selected,
-    Solved,
-    Spent,
-    Stepped,
-    Valued,
-    Voted,
-    Wrote,
+    RunFinished,
+    RunStarted,
+    StepFinished,
+    StepScored,
+    StepsSelected,
+    StepStarted,
+    StepToken,
+    VoteUpdated,
 )
 from ttcli.record.tree import TAIL, SearchTree
 from ttcli.solution import Candidate
-from ttcli.tally import Ballot
+from ttcli.tally import Tally
 
 
 @dataclass(slots=True)
@@ -40,39 +40,39 @@ class Growing:
 class RunState:
     """The picture so far."""
 
-    began: Began | None = None
-    chose: Chose | None = None
+    began: RunStarted | None = None
+    chose: MethodChosen | None = None
     growing: dict[int, Growing] = field(default_factory=dict)  # by index
     drawn: dict[int, Candidate] = field(default_factory=dict)  # by index
     tree: SearchTree = field(default_factory=SearchTree)  # empty where candidates are drawn in one go
-    ballot: Ballot = field(default_factory=Ballot)
+    ballot: Tally = field(default_factory=Tally)
     cost: Cost = field(default_factory=Cost)
     outcome: Outcome | None = None
 
     def take(self, event: Event) -> None:
         """Let an event change the picture."""
         match event:
-            case Began():
+            case RunStarted():
                 self.began = event
-            case Chose():
+            case MethodChosen():
                 self.chose = event
-            case Opened(candidate=index):
+            case CandidateStarted(candidate=index):
                 self.growing[index] = Growing()
-            case Grew(candidate=index, text=text):
+            case CandidateToken(candidate=index, text=text):
                 growing = self.growing[index]
                 growing.tokens += 1
                 growing.tail = (growing.tail + text)[-TAIL:]
-            case Forked() | Wrote() | Stepped() | Valued() | Selected():
+            case StepStarted() | StepToken() | StepFinished() | StepScored() | StepsSelected():
                 self.tree.take(event)
-            case Drawn(candidate=candidate) | Scored(candidate=candidate):
+            case CandidateFinished(candidate=candidate) | CandidateScored(candidate=candidate):
                 self.growing.pop(candidate.index, None)
                 self.drawn[candidate.index] = candidate
                 self.tree.end(candidate)
-            case Voted(ballot=ballot):
+            case VoteUpdated(ballot=ballot):
                 self.ballot = ballot
-            case Spent(cost=cost):
+            case CostUpdated(cost=cost):
                 self.cost = cost
-            case Solved(outcome=outcome):
+            case RunFinished(outcome=outcome):
                 self.outcome = outcome
                 self.ballot, self.cost = outcome.ballot, outcome.cost
                 self.tree.settle(outcome)

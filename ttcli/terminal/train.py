@@ -21,7 +21,7 @@ from ttcli.terminal.runs import stdout_marks, stdout_width
 from ttcli.terminal.tables import WIDTH
 from ttcli.train.card import Trained
 from ttcli.train.collect import Stage
-from ttcli.train.evaluation import Judgement, Measured
+from ttcli.train.evaluation import Evaluation, Measured
 from ttcli.train.fit import FOLDS
 from ttcli.train.labels import Labelled
 
@@ -117,7 +117,7 @@ def layer_table(trained: Trained, *, width: int = WIDTH, marks: Marks = UNICODE)
     return [f"cross-validation, {FOLDS} folds of the training problems", "", *table(columns, width, marks)]
 
 
-def figure_table(judgement: Judgement, *, width: int = WIDTH, marks: Marks = UNICODE) -> list[str]:
+def figure_table(judgement: Evaluation, *, width: int = WIDTH, marks: Marks = UNICODE) -> list[str]:
     """How well scores rank, and how well they are calibrated."""
     figures = {
         "AUC within a problem": judgement.within,
@@ -134,7 +134,7 @@ def figure_table(judgement: Judgement, *, width: int = WIDTH, marks: Marks = UNI
     return table(columns, width, marks)
 
 
-def reliability_table(judgement: Judgement, *, width: int = WIDTH, marks: Marks = UNICODE) -> list[str]:
+def reliability_table(judgement: Evaluation, *, width: int = WIDTH, marks: Marks = UNICODE) -> list[str]:
     """What scores promise, and what becomes of the solutions."""
     bins = judgement.bins
     columns = [
@@ -146,7 +146,7 @@ def reliability_table(judgement: Judgement, *, width: int = WIDTH, marks: Marks 
     return table(columns, width, marks)
 
 
-def vote_table(judgement: Judgement, *, width: int = WIDTH, marks: Marks = UNICODE) -> list[str]:
+def vote_table(judgement: Evaluation, *, width: int = WIDTH, marks: Marks = UNICODE) -> list[str]:
     """The weighted vote against majority, for every number of samples."""
     votes = judgement.votes
     heads = [Column("samples", [f"{each.samples}" for each in votes])]
@@ -167,7 +167,7 @@ def vote_table(judgement: Judgement, *, width: int = WIDTH, marks: Marks = UNICO
     return [f"n = {words.counted(judgement.problems, 'held-out problem')}", "", *lines]
 
 
-def verdict(judgement: Judgement) -> str:
+def verdict(judgement: Evaluation) -> str:
     """Whether the head is worth its name."""
     last = judgement.votes[-1]
     found = last.comparison

@@ -7,14 +7,14 @@ from collections.abc import Sequence
 from rich.table import Table
 from rich.text import Text
 
-from ttcli.tally import Ballot, Vote
+from ttcli.tally import AnswerClass, Tally
 from ttcli.terminal.marks import Marks
 
 _BAR = 24  # cells of the longest bar, on a terminal that has the room
 _ANSWER = 9  # cells that an answer has at least: "no answer"
 
 
-def votes_table(ballot: Ballot, votes: Sequence[Vote], columns: int, marks: Marks) -> Table:
+def votes_table(ballot: Tally, votes: Sequence[AnswerClass], columns: int, marks: Marks) -> Table:
     """These of the votes, the first of them at least, and a count of the others."""
     widest = min(_BAR, columns // 3)
     table = Table.grid(padding=(0, 1))

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from ttcli.cost import Budget, Cost, Unit
-from ttcli.events import Began, Chose, Outcome
+from ttcli.events import MethodChosen, Outcome, RunStarted
 from ttcli.solution import Candidate, Ended
 
 
-def heading(began: Began) -> str:
+def heading(began: RunStarted) -> str:
     """Who works on the problem, and with what budget."""
     parts = [began.method, began.model, f"budget {allowed(began.budget)}", f"seed {began.seed}"]
     if began.verifier:
@@ -15,7 +15,7 @@ def heading(began: Began) -> str:
     return one_line(", ".join(parts))
 
 
-def choice(chose: Chose) -> str:
+def choice(chose: MethodChosen) -> str:
     """What the first samples told of a problem, and what is done about it."""
     told = f"difficulty {chose.bin} of {chose.bins}, a sample is right with {100 * chose.difficulty:.0f} %"
     expected = "" if chose.expected is None else f", {100 * chose.expected:.0f} % expected"

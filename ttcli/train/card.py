@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 
 from ttcli.bench.store.config import RunConfig
-from ttcli.train.evaluation import Judgement, Measured, Votes
+from ttcli.train.evaluation import Evaluation, Measured, Votes
 from ttcli.train.fit import FOLDS, Trial
 from ttcli.train.labels import Labelled
-from ttcli.train.spec import Lesson
+from ttcli.train.spec import TrainSpec
 from ttcli.verifier.head import Head, write_head
 
 
@@ -28,7 +28,7 @@ class Trained:
     tried: tuple[Trial, ...]  # the best of every layer
     train: Labelled
     held_out: Labelled
-    judgement: Judgement  # by the held-out problems
+    judgement: Evaluation  # by the held-out problems
 
     def write(self, path: Path) -> None:
         """Write the head, with its card.
@@ -39,7 +39,7 @@ class Trained:
         write_head(path, self.head)
 
 
-def make_card(lesson: Lesson, config: RunConfig, trained: Trained) -> dict[str, Any]:
+def make_card(lesson: TrainSpec, config: RunConfig, trained: Trained) -> dict[str, Any]:
     """What the head was made from and how, what cross-validation said, and what it is worth on held-out problems.
 
     Intervals are pairs of bounds, of 95 %; shares and AUCs are in [0, 1].
@@ -91,7 +91,7 @@ def _trial(trial: Trial) -> dict[str, Any]:
     }
 
 
-def _figures(judgement: Judgement) -> dict[str, Any]:
+def _figures(judgement: Evaluation) -> dict[str, Any]:
     return {
         "problems": judgement.problems,
         "solutions": judgement.solutions,

@@ -18,12 +18,12 @@ from ttcli.bench.store.states import stacked
 from ttcli.bench.store.store import Store
 from ttcli.catalog.progress import Progress as Download
 from ttcli.interrupt import Interrupt
-from ttcli.runtime.runtime import Workbench, workbench
+from ttcli.runtime.runtime import Runtime, load_runtime
 from ttcli.seams import Interrupted
 from ttcli.solution import Prefix
 from ttcli.train.parts import Part, begin, figures_of
 from ttcli.train.rollouts import Resuming, Start, chosen_step, roll_out
-from ttcli.train.spec import Lesson
+from ttcli.train.spec import TrainSpec
 
 if TYPE_CHECKING:
     from ttcli.engine.branch import States
@@ -46,17 +46,17 @@ def candidate_layers(layers: int) -> tuple[int, ...]:
 
 
 @contextmanager
-def collecting(store: Store, lesson: Lesson, interrupt: Interrupt, download: Download) -> Iterator[Collection]:
+def collecting(store: Store, lesson: TrainSpec, interrupt: Interrupt, download: Download) -> Iterator[Collection]:
     """Load the model, and find the runs of a lesson or begin them.
 
     Raises:
-        TtcError: as `workbench` does; StoreError where another process is at work on one of the runs.
+        TtcError: as `load_runtime` does; StoreError where another process is at work on one of the runs.
     """
     # llama.cpp: not before it is needed
     from ttcli.policy.local.policy import LocalPolicy
     from ttcli.verifier.states import StateReader
 
-    with workbench(lesson.settings, interrupt, download, bench=(), observe=candidate_layers) as rig:
+    with load_runtime(lesson.settings, interrupt, download, bench=(), observe=candidate_layers) as rig:
         policy = rig.policy
         assert isinstance(policy, LocalPolicy)  # a lesson has refused the others
         layers = candidate_layers(policy.model.layers)
@@ -97,7 +97,7 @@ class Hands(NamedTuple):
 class Collection:
     """The solutions of a lesson, being gathered."""
 
-    def __init__(self, store: Store, lesson: Lesson, parts: tuple[Part, ...], rig: Workbench, hands: Hands) -> None:
+    def __init__(self, store: Store, lesson: TrainSpec, parts: tuple[Part, ...], rig: Runtime, hands: Hands) -> None:
         self.parts = parts
         self.layers = hands.reader.layers
         self._store = store

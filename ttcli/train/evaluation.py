@@ -52,7 +52,7 @@ class Votes(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Judgement:
+class Evaluation:
     """What the held-out problems say of a head."""
 
     problems: int
@@ -80,7 +80,7 @@ def judge(
     votes: Mapping[int, GradedSamples],
     *,
     seed: int = 0,
-) -> Judgement:
+) -> Evaluation:
     """Judge the scores of held-out solutions.
 
     Args:
@@ -94,7 +94,7 @@ def judge(
     size = len(ranking.right)
     drawn = resamples(size, seed)
     whole = np.ones((1, size))
-    return Judgement(
+    return Evaluation(
         problems=len(votes),
         solutions=len(scores),
         right=float(examples.correct.mean()),

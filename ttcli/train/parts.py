@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from ttcli.bench.execute.worker import Description
 from ttcli.bench.figures.problem import ProblemFigures, load_figures
-from ttcli.bench.run import Order
+from ttcli.bench.run import BenchSpec
 from ttcli.bench.run import config_of as bench_config
 from ttcli.bench.store.config import RunConfig
 from ttcli.bench.store.sample import Sample, SampleKey
@@ -19,7 +19,7 @@ from ttcli.data.given import Given, Solutions
 from ttcli.engine.job import split_steps
 from ttcli.seams import Extension
 from ttcli.solution import Prefix, Step
-from ttcli.train.spec import Lesson
+from ttcli.train.spec import TrainSpec
 
 
 class Part(NamedTuple):
@@ -30,7 +30,7 @@ class Part(NamedTuple):
     drawn: bool  # its solutions are those of the policy, as `ttc bench` draws them; else a file has them
 
 
-def begin(store: Store, lesson: Lesson, description: Description, length: Callable[[str], int]) -> tuple[Part, ...]:
+def begin(store: Store, lesson: TrainSpec, description: Description, length: Callable[[str], int]) -> tuple[Part, ...]:
     """The parts of a lesson, their runs found or begun; solutions of a file are in theirs.
 
     Args:
@@ -56,14 +56,14 @@ def figures_of(store: Store, parts: Sequence[Part]) -> list[ProblemFigures]:
     return sorted(found, key=lambda each: each.position)
 
 
-def _begin(store: Store, lesson: Lesson, description: Description, positions: Sequence[int], task: Task) -> Run:
+def _begin(store: Store, lesson: TrainSpec, description: Description, positions: Sequence[int], task: Task) -> Run:
     rows = tuple(lesson.rows[at] for at in positions)
-    order = Order(lesson.settings, (task,), task.name, lesson.data.name, rows, lesson.command)
+    order = BenchSpec(lesson.settings, (task,), task.name, lesson.data.name, rows, lesson.command)
     return store.begin(bench_config(order, description), rows)
 
 
 def _begin_given(
-    store: Store, lesson: Lesson, solutions: Solutions, description: Description, length: Callable[[str], int]
+    store: Store, lesson: TrainSpec, solutions: Solutions, description: Description, length: Callable[[str], int]
 ) -> Part:
     """The part that a file has solutions of; these are of a source of their own."""
     own = {key: value for key, value in description.recipe.items() if key not in ("sampler", "max_tokens")}

@@ -24,7 +24,7 @@ class Source(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Lesson:
+class TrainSpec:
     """What a user asked for.
 
     Raises:

@@ -14,11 +14,16 @@ from ttcli.train.fit import Trial, choose, fit, solution_scores, trials
 from ttcli.train.labels import label
 from ttcli.train.parts import Part, figures_of
 from ttcli.train.recipe import RECIPES, Recipe
-from ttcli.train.spec import Lesson
+from ttcli.train.spec import TrainSpec
 
 
 def train_verifier(
-    store: Store, lesson: Lesson, parts: Sequence[Part], layers: Sequence[int], *, recipes: Sequence[Recipe] = RECIPES
+    store: Store,
+    lesson: TrainSpec,
+    parts: Sequence[Part],
+    layers: Sequence[int],
+    *,
+    recipes: Sequence[Recipe] = RECIPES,
 ) -> Iterator[Stage | Trained]:
     """How the fitting goes, and at last what came of it.
 

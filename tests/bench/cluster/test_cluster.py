@@ -22,11 +22,11 @@ from patience import HANG, SOON, assert_all_end
 
 from ttcli.bench.cluster import connection
 from ttcli.bench.cluster.cluster import Cluster, _check_alike, cluster
-from ttcli.bench.cluster.hand import Hand
+from ttcli.bench.cluster.handle import WorkerHandle
 from ttcli.bench.execute.runner import Done
 from ttcli.bench.execute.worker import Description
 from ttcli.bench.plan import make_tasks
-from ttcli.bench.run import Order, sitting
+from ttcli.bench.run import BenchSpec, sitting
 from ttcli.bench.store.sample import Sample, SampleKey
 from ttcli.bench.store.store import Store
 from ttcli.bench.store.task import Failed, Finished, News, Record, Task, Work
@@ -98,7 +98,7 @@ def slow(tmp_path: Path) -> Settings:
     return Settings(model=write_script(tmp_path / "slow.json", 1000))
 
 
-class Crew:
+class Executor:
     """A cluster of two, and what is worth a line."""
 
     def __init__(self, stack: ExitStack, settings: Settings, address: str = "local:2") -> None:
@@ -159,7 +159,7 @@ def content(path: Path) -> dict[str, object]:
 def bench(path: Path, settings: Settings, ray: str | None, *, kill: bool = False) -> list[str]:
     """Run a bench to its end, perhaps with a death after the first problem; what was worth a line."""
     tasks = make_tasks(["majority", "best-of-n", "adaptive", "greedy"], ["confidence"], "2,8")
-    order = Order(settings, tasks, "majority", "data", ROWS, ("ttc", "bench"), ray=ray)
+    order = BenchSpec(settings, tasks, "majority", "data", ROWS, ("ttc", "bench"), ray=ray)
     hears = Silent()
     with Store(path) as store, sitting(store, order, Interrupt(), hears) as session:
         for progress in session.go():
@@ -186,7 +186,7 @@ def test_a_death_changes_no_result(ray_here: None, tmp_path: Path, slow: Setting
 
 
 def test_both_workers_work(stack: ExitStack, quick: Settings) -> None:
-    crew = Crew(stack, quick)
+    crew = Executor(stack, quick)
     assert (crew.cluster.width, crew.cluster.description.name) == (8, "scripted")
     assert len(set(crew.cluster.pids.values()) - {os.getpid()}) == 2
     records = [*crew.run(MAJORITY)]
@@ -198,7 +198,7 @@ def test_both_workers_work(stack: ExitStack, quick: Settings) -> None:
 
 
 def test_what_a_dead_worker_had_drawn_is_not_drawn_again(stack: ExitStack, slow: Settings) -> None:
-    crew = Crew(stack, slow)
+    crew = Executor(stack, slow)
     records = []
     for record in crew.run(MAJORITY, ADAPTIVE):
         records.append(record)
@@ -210,7 +210,7 @@ def test_what_a_dead_worker_had_drawn_is_not_drawn_again(stack: ExitStack, slow:
 
 
 def test_without_any_worker_it_ends(stack: ExitStack, slow: Settings) -> None:
-    crew = Crew(stack, slow)
+    crew = Executor(stack, slow)
     records = crew.run(MAJORITY)
     assert next(records)
     crew.kill("worker 1", "worker 2")
@@ -219,7 +219,7 @@ def test_without_any_worker_it_ends(stack: ExitStack, slow: Settings) -> None:
 
 
 def test_an_interrupt_ends_it_soon_with_nothing_half_done(stack: ExitStack, slow: Settings) -> None:
-    crew = Crew(stack, slow)
+    crew = Executor(stack, slow)
     began, records = 0.0, []
     for record in crew.run(MAJORITY):
         records.append(record)
@@ -233,7 +233,7 @@ def test_an_interrupt_ends_it_soon_with_nothing_half_done(stack: ExitStack, slow
 
 
 def test_seconds_are_those_of_a_worker(stack: ExitStack, slow: Settings) -> None:
-    crew = Crew(stack, slow)
+    crew = Executor(stack, slow)
     began = time.monotonic()
     records = [*crew.run(Task("majority", "", Budget.parse("0.3s")))]
     assert len(finished(records)) == 6
@@ -251,14 +251,14 @@ def test_an_error_of_an_engine_arrives_as_it_is(ray_here: None, tmp_path: Path, 
 
 def test_a_task_that_fails_is_a_record(stack: ExitStack, tmp_path: Path) -> None:
     (tmp_path / "other.json").write_text(json.dumps({"What is 0 + 8?": [{"text": "\\boxed{8}"}]}))
-    crew = Crew(stack, Settings(model=f"scripted:{tmp_path / 'other.json'}"))
+    crew = Executor(stack, Settings(model=f"scripted:{tmp_path / 'other.json'}"))
     records = [*crew.run(MAJORITY)]
     assert finished(records) == [(0, MAJORITY)]
     assert sorted(each.position for each in records if isinstance(each, Failed)) == [1, 2, 3, 4, 5]
 
 
 def test_what_a_worker_had_in_hand_is_known() -> None:
-    hand = Hand("worker 1", actor=_Deaf(), life=None)
+    hand = WorkerHandle("worker 1", actor=_Deaf(), life=None)
     old, new = (Sample(SampleKey(0.8, 0, n), (Step("8", 1, -1.0),), Ended.STOP, "8", 3, 0.1) for n in range(2))
     hand.give(Work(5, PROBLEMS[5], (MAJORITY, ADAPTIVE), (old,)))
     hand.hear(News(5, new))
@@ -270,7 +270,7 @@ def test_what_a_worker_had_in_hand_is_known() -> None:
 
 
 def test_nothing_waits_behind_a_problem_that_is_timed() -> None:
-    hand = Hand("worker 1", actor=_Deaf(), life=None)
+    hand = WorkerHandle("worker 1", actor=_Deaf(), life=None)
     assert hand.hungry
     hand.give(Work(0, PROBLEMS[0], (MAJORITY,)))
     assert not hand.hungry
@@ -326,7 +326,7 @@ def test_a_cluster_has_a_worker_on_each_node(ray_here: None, slow: Settings) -> 
 
     address = ray.get_runtime_context().gcs_address
     with ExitStack() as stack:
-        crew = Crew(stack, slow, address)
+        crew = Executor(stack, slow, address)
         (name,) = crew.cluster.pids
         assert name == f"node {socket.gethostname()}"
         assert len(finished([*crew.run(MAJORITY)])) == 6
@@ -399,7 +399,7 @@ def test_ctrl_c_leaves_nothing_running(tmp_path: Path, slow: Settings) -> None:
 def test_a_real_model_on_two_workers_of_which_one_dies(stack: ExitStack, small_model_path: Path) -> None:
     machine = Machine(width=4, threads=1)
     settings = Settings(model=str(small_model_path), machine=machine, sampling=Sampling(max_tokens=16))
-    crew = Crew(stack, settings)
+    crew = Executor(stack, settings)
     records = []
     for record in crew.run(MAJORITY._replace(budget=Budget(4)), problems=4):
         records.append(record)

@@ -12,7 +12,7 @@ from ttcli.bench.execute.pool import Flight, Pool, PooledPolicy, PooledVerifier
 from ttcli.bench.store.sample import Rating, Sample, SampleKey
 from ttcli.cost import Budget, Cost, Meter
 from ttcli.errors import BackendError, PromptTooLong
-from ttcli.events import Outcome, Solved
+from ttcli.events import Outcome, RunFinished
 from ttcli.policy.scripted import Line, Script
 from ttcli.problem import Problem
 from ttcli.seams import Extend, Extension, StepScores
@@ -40,7 +40,7 @@ class Bench:
         meter = Meter(budget, max_tokens=50)
         pooled = PooledVerifier(self.verifier, self.pool, "scripted")
         *_, last = METHODS[method].run(PROBLEM, self.policy(), pooled, meter, seed=seed)
-        assert isinstance(last, Solved)
+        assert isinstance(last, RunFinished)
         assert self.flight.under_way == 0
         assert not self.inner.live
         return last.outcome
@@ -262,7 +262,7 @@ def test_a_pooled_run_comes_to_what_one_without_a_pool_does(
     pooled = Bench(script=script, width=width).solve(method, Budget(budget))
     policy, verifier = CountingPolicy(script, width=width), CountingVerifier(script)
     *_, last = METHODS[method].run(PROBLEM, policy, verifier, Meter(Budget(budget), max_tokens=50), seed=0)
-    assert isinstance(last, Solved)
+    assert isinstance(last, RunFinished)
     assert pooled.candidates == last.outcome.candidates
     assert pooled.ballot == last.outcome.ballot
     # a scripted prompt is decoded when it starts, a real one with the first text that grows from it

@@ -29,7 +29,7 @@ from ttcli.bench.store.sample import Rating, Sample
 from ttcli.bench.store.task import Failed, Finished, Happened, News, Record, Task, Work
 from ttcli.cost import Budget, Cost, Unit
 from ttcli.errors import BackendError, PromptTooLong, UsageError
-from ttcli.events import Drawn, Outcome, Spent
+from ttcli.events import CandidateFinished, CostUpdated, Outcome
 from ttcli.interrupt import Interrupt
 from ttcli.policy.scripted import Line, Script
 from ttcli.problem import Problem
@@ -79,8 +79,8 @@ def without_time(record: Record) -> Record:
             return record._replace(item=rating._replace(seconds=0.0))
         case Finished(outcome=outcome):
             return record._replace(outcome=replace(outcome, cost=replace(outcome.cost, seconds=0.0)))
-        case Happened(event=Spent()):
-            return record._replace(event=Spent(Cost()))
+        case Happened(event=CostUpdated()):
+            return record._replace(event=CostUpdated(Cost()))
     return record
 
 
@@ -182,7 +182,7 @@ def test_problems_are_opened_until_the_batch_is_full_and_no_further() -> None:
     records = engine.run(works())
     next(records)
     assert taken == [0]
-    next(record for record in records if isinstance(record, Happened) and isinstance(record.event, Drawn))
+    next(record for record in records if isinstance(record, Happened) and isinstance(record.event, CandidateFinished))
     assert taken == [0, 1, 2]  # 4 + 4 texts leave two places, 4 + 4 + 4 none
     list(records)
     assert taken == list(range(9))
@@ -254,7 +254,7 @@ def test_what_a_budget_of_tokens_drew_whole_is_told_and_what_it_cut_is_not() -> 
     for tokens in range(8, 60):
         records = run(make_works(1, task("majority", f"{tokens}tok")))
         events = [each.event for each in records if isinstance(each, Happened)]
-        drawn = [each.candidate for each in events if isinstance(each, Drawn)]
+        drawn = [each.candidate for each in events if isinstance(each, CandidateFinished)]
         whole = {each.index for each in drawn if each.ended is not Ended.CUT}
         cut += len(drawn) - len(whole)
         assert {each.key.number for _, each in told(records, Sample)} == whole
@@ -355,7 +355,7 @@ def test_problems_take_turns_in_a_search_too() -> None:
     order = [
         record.position
         for record in make_engine(make_rig(TREE, width=40)).run(make_works(3, SEARCHES[0]))
-        if isinstance(record, Happened) and isinstance(record.event, Spent)
+        if isinstance(record, Happened) and isinstance(record.event, CostUpdated)
     ]
     assert order[:6] == [0, 1, 2, 0, 1, 2]
 
@@ -576,13 +576,13 @@ def real_works(tasks: Sequence[Task]) -> list[Work]:
 
 
 def test_a_real_batch_is_shared_and_kept_full_and_the_same_again(small_model_path: Path) -> None:
-    from ttcli.runtime.runtime import workbench
+    from ttcli.runtime.runtime import load_runtime
     from ttcli.runtime.settings import Machine, Sampling, Settings
 
     width, max_tokens = 6, 8
     chosen = Settings(str(small_model_path), sampling=Sampling(max_tokens=max_tokens), machine=Machine(width=width))
     runs: list[dict[object, object]] = []
-    with workbench(chosen, Interrupt(), _Silent(), bench=()) as rig:
+    with load_runtime(chosen, Interrupt(), _Silent(), bench=()) as rig:
         for _ in range(2):
             engine = Engine(rig, seed=0, temperature=0.8, max_tokens=max_tokens)
             before = engine.load

@@ -18,7 +18,15 @@ from ttcli.bench.execute.worker import Description, Message, Note, Over, Taken, 
 from ttcli.bench.store.task import Finished, Happened, News, Task, Work
 from ttcli.cost import Budget
 from ttcli.errors import BackendError, DatasetError, ModelError, TtcError
-from ttcli.events import Drawn, Grew, Selected, Spent, Stepped, Voted, Wrote
+from ttcli.events import (
+    CandidateFinished,
+    CandidateToken,
+    CostUpdated,
+    StepFinished,
+    StepsSelected,
+    StepToken,
+    VoteUpdated,
+)
 from ttcli.problem import Problem
 from ttcli.runtime.settings import Settings
 from ttcli.verifier.spec import VerifierSpec
@@ -92,17 +100,17 @@ def test_events_of_every_token_stay_where_they_are(settings: Settings) -> None:
         worker.expect(PROBLEMS)
         worker.submit(Work(0, PROBLEMS[0], (MAJORITY, ADAPTIVE, BEAM)))
         events = [each.event for each in told(worker, 3) if isinstance(each, Happened)]
-    assert any(isinstance(event, Drawn) for event in events)
-    assert any(isinstance(event, Stepped) for event in events)
-    assert any(isinstance(event, Selected) for event in events)
-    assert not any(isinstance(event, Grew | Wrote | Spent) for event in events)
+    assert any(isinstance(event, CandidateFinished) for event in events)
+    assert any(isinstance(event, StepFinished) for event in events)
+    assert any(isinstance(event, StepsSelected) for event in events)
+    assert not any(isinstance(event, CandidateToken | StepToken | CostUpdated) for event in events)
 
 
 def test_events_that_the_store_keeps_come_with_the_end_of_their_task(settings: Settings) -> None:
     worker = Worker(settings, [])
     task = Task("adaptive", "", Budget(4))
-    worker._tell(Happened(0, task, Voted(ballot=None)))  # type: ignore[arg-type]
-    worker._tell(Happened(1, task, Voted(ballot=None)))  # type: ignore[arg-type]
+    worker._tell(Happened(0, task, VoteUpdated(ballot=None)))  # type: ignore[arg-type]
+    worker._tell(Happened(1, task, VoteUpdated(ballot=None)))  # type: ignore[arg-type]
     assert worker.take().messages == []
     done = Finished(0, task, outcome=None)  # type: ignore[arg-type]
     worker._tell(done)

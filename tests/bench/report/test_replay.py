@@ -8,7 +8,16 @@ import pytest
 from terminal.forest import FIRST_ROUND, SMALL, SMALL_EVENTS, SMALL_OUTCOME, begun, node, stepped
 
 from ttcli.bench.report.replay import Node, replay
-from ttcli.events import Began, Drawn, Event, Grew, Opened, Solved, Spent, Wrote
+from ttcli.events import (
+    CandidateFinished,
+    CandidateStarted,
+    CandidateToken,
+    CostUpdated,
+    Event,
+    RunFinished,
+    RunStarted,
+    StepToken,
+)
 from ttcli.record.encode import event_record, outcome_record
 from ttcli.solution import Candidate, Ended
 
@@ -20,7 +29,7 @@ def stored(events: Sequence[Event]) -> list[str]:
     return [
         json.dumps(event_record(event))
         for event in events
-        if not isinstance(event, Began | Grew | Wrote | Spent | Solved)
+        if not isinstance(event, RunStarted | CandidateToken | StepToken | CostUpdated | RunFinished)
     ]
 
 
@@ -101,7 +110,7 @@ def outcome_node(each: Any) -> dict[str, Any]:
 @pytest.mark.parametrize("told", [True, False])
 def test_candidates_drawn_in_one_go_stand_under_the_root(told: bool) -> None:
     one = Candidate(0, "It is 391.", "391", Ended.STOP, 4, -1.0)
-    events: list[Event] = [Opened(0), Opened(1), Drawn(one)]
+    events: list[Event] = [CandidateStarted(0), CandidateStarted(1), CandidateFinished(one)]
     outcome = None if told else {**OUTCOME, "tree": [], "winner": 0, "candidates": [candidate_record(one)]}
     root = played(events if told else [], outcome)
     assert root["children"][0] == {
@@ -112,7 +121,7 @@ def test_candidates_drawn_in_one_go_stand_under_the_root(told: bool) -> None:
 
 
 def candidate_record(each: Candidate) -> dict[str, Any]:
-    told: dict[str, Any] = event_record(Drawn(each))["candidate"]
+    told: dict[str, Any] = event_record(CandidateFinished(each))["candidate"]
     return told
 
 

@@ -18,7 +18,7 @@ from ttcli.bench.store.store import Run, Store
 from ttcli.bench.store.task import Finished, Happened
 from ttcli.cost import Cost
 from ttcli.errors import TtcError
-from ttcli.events import Chose, Outcome, Solved
+from ttcli.events import MethodChosen, Outcome, RunFinished
 from ttcli.solution import Candidate, Ended
 
 EVIL = (
@@ -261,7 +261,7 @@ def test_ten_thousand_samples_open_quickly(chromium: Any, tmp_path: Path) -> Non
 def test_what_auto_chose_and_what_revising_did_are_told(chromium: Any, tmp_path: Path) -> None:
     run = make_run(tmp_path / "s.db", 2, others=("auto",))
     task = next(task for task in run.config.tasks if task.method == "auto")
-    chose = Chose(0.31, 4, 5, "revise:ratio=2", 0.5, 0.125, "majority")
+    chose = MethodChosen(0.31, 4, 5, "revise:ratio=2", 0.5, 0.125, "majority")
     with Store(tmp_path / "s.db") as store:
         for position, row in enumerate(store.rows(run)):
             right = row.problem.answer or ""
@@ -293,7 +293,7 @@ def test_a_search_unfolds_along_the_way_to_its_answer_and_stays_readable(chromiu
         for event in events[1:-1]:
             store.write(run, problem, Happened(1, task, event))
         last = events[-1]
-        assert isinstance(last, Solved)
+        assert isinstance(last, RunFinished)
         store.write(run, problem, Finished(1, task, last.outcome))
         write_report(store, run, tmp_path / "report.html")
     shown = Page(chromium, (tmp_path / "report.html").as_uri(), width=360)

@@ -25,7 +25,7 @@ from ttcli.bench.store.task import Failed, Finished, Happened, News, Task
 from ttcli.cost import Budget
 from ttcli.data.dataset import Row
 from ttcli.errors import StoreError
-from ttcli.events import Grew, Spent, Wrote
+from ttcli.events import CandidateToken, CostUpdated, StepToken
 from ttcli.problem import Problem
 from ttcli.seams import StepScores
 from ttcli.solution import Ended, Step
@@ -256,7 +256,7 @@ def test_events_are_kept_in_order_but_for_words_and_costs_and_not_for_votes_over
         store.write(run, ROWS[0].problem, event._replace(task=majority))
     from ttcli.cost import Cost
 
-    for aside in (Grew(0, "word"), Wrote(1, "word"), Spent(Cost())):
+    for aside in (CandidateToken(0, "word"), StepToken(1, "word"), CostUpdated(Cost())):
         store.write(run, ROWS[0].problem, Happened(0, adaptive, aside))
     names = [json.loads(event)["event"] for event in store.events(run, 0, adaptive)]
     assert names == [type(each.event).__name__.lower() for each in told]

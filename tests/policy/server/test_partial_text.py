@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ttcli.policy.server.chunk import Piece, Token
-from ttcli.policy.server.partial_text import Draft
+from ttcli.policy.server.partial_text import PartialText
 
 WORDS = st.lists(st.sampled_from(["a", " b", "\n", "\n\n", " c.\n\n", "\n\n\n", "é", "x\n\ny"]), max_size=20)
 
@@ -14,8 +14,8 @@ def piece(*words: str, told: bool = True) -> Piece:
     return Piece(0, "".join(words), tuple(Token(word, -1.0) for word in words) if told else ())
 
 
-def draft_of(*pieces: Piece, steps: int | None = None) -> Draft:
-    draft = Draft("\n\n", steps)
+def draft_of(*pieces: Piece, steps: int | None = None) -> PartialText:
+    draft = PartialText("\n\n", steps)
     for each in pieces:
         draft.take(each)
     return draft
@@ -24,7 +24,7 @@ def draft_of(*pieces: Piece, steps: int | None = None) -> Draft:
 @given(WORDS, st.integers(1, 5), st.booleans())
 def test_steps_join_to_what_came_and_every_token_is_in_one(words: list[str], size: int, told: bool) -> None:
     parts = [words[at : at + size] for at in range(0, len(words), size)]
-    draft = Draft("\n\n", None)
+    draft = PartialText("\n\n", None)
     shown = [text for part in parts for text in draft.take(piece(*part, told=told))]
     draft.end()
     steps = draft.steps()
@@ -40,7 +40,7 @@ def test_steps_join_to_what_came_and_every_token_is_in_one(words: list[str], siz
 @given(WORDS, st.integers(0, 20), st.integers(1, 3))
 def test_what_failed_is_not_shown_twice_and_is_counted(words: list[str], died: int, size: int) -> None:
     died = min(died, len(words))
-    draft = Draft("\n\n", None)
+    draft = PartialText("\n\n", None)
     shown = [text for word in words[:died] for text in draft.take(piece(word))]
     draft.rewind()
     shown += [text for word in words for text in draft.take(piece(word))]

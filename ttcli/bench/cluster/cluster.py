@@ -15,7 +15,7 @@ from dataclasses import fields, replace
 
 from ttcli import __version__
 from ttcli.bench.cluster.connection import Place, places
-from ttcli.bench.cluster.hand import Hand
+from ttcli.bench.cluster.handle import WorkerHandle
 from ttcli.bench.execute.worker import Description, Note, Over, Reply, Taken, Worker
 from ttcli.bench.store.task import Record, Work
 from ttcli.errors import BackendError, TtcError, UsageError
@@ -45,11 +45,11 @@ def cluster(
     """Workers on the Ray cluster at an address, loaded and alike; see `places` for what an address means.
 
     `notice`: hears what is worth a line, such as the death of a worker.
-    `demand`: see `workbench`.
+    `demand`: see `load_runtime`.
 
     Raises:
         UsageError, BackendError: as `places`; workers that are not alike; no worker could start.
-        TtcError: as `workbench` does, in a worker.
+        TtcError: as `load_runtime` does, in a worker.
     """
     with places(address, threads=settings.machine.threads) as found:
         crew = Cluster(found, settings, verifiers, interrupt, notice, demand)
@@ -189,7 +189,7 @@ class Cluster:
             else:
                 yield from self._read(hand, reply)
 
-    def _read(self, hand: Hand, reply: Reply) -> Iterator[Record]:
+    def _read(self, hand: WorkerHandle, reply: Reply) -> Iterator[Record]:
         over = False
         for message in reply.messages:
             match message:
@@ -210,7 +210,7 @@ class Cluster:
         else:
             self._asked[hand.actor.take.remote()] = hand
 
-    def _measure(self, hand: Hand, load: Load | None) -> None:
+    def _measure(self, hand: WorkerHandle, load: Load | None) -> None:
         if load is None or hand.description is None:
             return
         before = hand.load if load.decodes >= hand.load.decodes else Load()  # else its context was replaced
@@ -218,7 +218,7 @@ class Cluster:
         self._rows += load.rows - before.rows
         hand.load = load
 
-    def _part(self, hand: Hand) -> None:
+    def _part(self, hand: WorkerHandle) -> None:
         """Take leave of a worker that has stopped, and hear what went wrong if anything did."""
         import ray
 
@@ -236,7 +236,7 @@ class Cluster:
         else:
             self._hands.remove(hand)
 
-    def _lose(self, hand: Hand, reason: BackendError) -> None:
+    def _lose(self, hand: WorkerHandle, reason: BackendError) -> None:
         """Do without a worker; what it had in hand is done first by the others."""
         import ray
 
@@ -252,16 +252,16 @@ class Cluster:
         self._notice(f"{reason}; {others} its problems")
 
 
-def _employ(place: Place, settings: Settings, verifiers: Sequence[VerifierSpec], demand: Demand) -> Hand:
+def _employ(place: Place, settings: Settings, verifiers: Sequence[VerifierSpec], demand: Demand) -> WorkerHandle:
     import ray
 
     settings = replace(settings, machine=replace(settings.machine, threads=place.threads))
     options = {**place.options, "max_concurrency": _THREADS}
     actor = ray.remote(Worker).options(**options).remote(settings, tuple(verifiers), demand)
-    return Hand(place.name, actor, actor.live.remote())
+    return WorkerHandle(place.name, actor, actor.live.remote())
 
 
-def _death(hand: Hand, error: Exception) -> BackendError:
+def _death(hand: WorkerHandle, error: Exception) -> BackendError:
     """What Ray says of a dead actor, in a line."""
     if "No module named 'ttcli" in str(error):
         return BackendError(f"{hand.name} has no ttcli", hint=f"pip install ttcli=={__version__}, on every node")

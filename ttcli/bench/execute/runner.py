@@ -47,7 +47,7 @@ class Done(NamedTuple):
 Progress = Begun | Going | Done
 
 
-class Crew(Protocol):
+class Executor(Protocol):
     """Who does the work: one engine, or several elsewhere."""
 
     @property
@@ -84,7 +84,7 @@ class Runner:
         self._profile = profile
         self._opened: list[Row] = []  # not told yet
 
-    def go(self, crew: Crew) -> Iterator[Progress]:
+    def go(self, crew: Executor) -> Iterator[Progress]:
         """What happens, as it happens; everything is in the store before it is told.
 
         Raises:
@@ -124,7 +124,7 @@ class Runner:
                 self._store.write(self._run, row.problem, record)
         gauge.close()
 
-    def _share(self, task: Task, figures: Sequence[ProblemFigures], left: _Left, crew: Crew) -> Iterator[Progress]:
+    def _share(self, task: Task, figures: Sequence[ProblemFigures], left: _Left, crew: Executor) -> Iterator[Progress]:
         """Divide the budget of a task; what is known already is divided again, so that all decisions are the same."""
         failed = [each.position for each in figures if task.key in each.failed]
         division = Division(task, len(figures), worth_of(task, self._profile), failed=failed)
@@ -212,7 +212,7 @@ def _alone(tasks: Iterable[Task]) -> list[Task]:
 class _Gauge:
     """Writes down how full the batch was, one stretch of time after the other."""
 
-    def __init__(self, store: Store, run: Run, crew: Crew) -> None:
+    def __init__(self, store: Store, run: Run, crew: Executor) -> None:
         self.open = 0  # problems in work
         self.waiting = 0  # problems that nobody has asked for, and the one asked for last
         self._store = store

@@ -29,12 +29,12 @@ class Division:
     """Divides the budget of one task among problems 0, 1, ...; those that have `failed` draw nothing any more."""
 
     def __init__(self, task: Task, problems: int, worth: Worth, *, failed: Collection[int] = ()) -> None:
-        from ttcli.allocate.marginal import LADDER, Grant, Purse  # numpy: not before it is needed
+        from ttcli.allocate.marginal import LADDER, Grant, SharedBudget  # numpy: not before it is needed
 
         average = int(task.budget.amount)
         self._task = task
         self._worth = worth
-        self._purse = Purse(problems, average * problems, probe=task.sure, most=max(average, LADDER[-1]))
+        self._purse = SharedBudget(problems, average * problems, probe=task.sure, most=max(average, LADDER[-1]))
         probes = [Grant(problem, task.sure) for problem in range(problems) if problem not in failed]
         self._out: deque[Grant] = deque(probes)  # in order of granting
         self._untold: deque[Grant] = deque(probes)  # nobody draws them yet

@@ -11,7 +11,7 @@ from ttcli.bench.execute.pool import Flight, Pool, PooledPolicy, PooledVerifier
 from ttcli.bench.store.task import Failed, Finished, Happened, News, Record, Task, Work
 from ttcli.cost import Meter, Stopped, Unit
 from ttcli.errors import BackendError, TtcError, UsageError
-from ttcli.events import Solved, Spent
+from ttcli.events import CostUpdated, RunFinished
 from ttcli.interrupt import Interrupt
 from ttcli.problem import Problem
 from ttcli.seams import Load, Policy, Verifier
@@ -26,7 +26,7 @@ _Turns = Generator[Record | None, None, None]  # None: a decode has been had, no
 
 
 class Rig(Protocol):
-    """What a bench works with: `solve.Workbench` is one."""
+    """What a bench works with: `solve.Runtime` is one."""
 
     policy: Policy
     interrupt: Interrupt
@@ -166,19 +166,19 @@ class Engine:
                 if not timed:  # the few that grew there had the machine to themselves: their seconds are no usual ones
                     yield from (News(work.position, each) for each in known.news)
                 known.news.clear()
-                if isinstance(event, Solved):
+                if isinstance(event, RunFinished):
                     if event.outcome.stopped is not Stopped.INTERRUPT:
                         self._failures = 0
                         seconds = policy.seconds + (verifier.seconds if verifier else 0.0)
                         yield _finished(work, task, event, meter.seconds if timed else seconds)
                     return
                 yield Happened(work.position, task, event)
-                if isinstance(event, Spent):
+                if isinstance(event, CostUpdated):
                     yield None
         finally:
             rig.interrupt.lift()
 
 
-def _finished(work: Work, task: Task, event: Solved, seconds: float) -> Finished:
+def _finished(work: Work, task: Task, event: RunFinished, seconds: float) -> Finished:
     cost = replace(event.outcome.cost, seconds=seconds)
     return Finished(work.position, task, replace(event.outcome, cost=cost))

@@ -18,10 +18,10 @@ from ttcli.bench.execute.work import Engine
 from ttcli.bench.store.config import VerifierConfig
 from ttcli.bench.store.task import Failed, Finished, Happened, Record, Work
 from ttcli.catalog.progress import size_text
-from ttcli.events import EveryToken
+from ttcli.events import TokenEvent
 from ttcli.interrupt import Interrupt
 from ttcli.problem import Problem
-from ttcli.runtime.runtime import Workbench, workbench
+from ttcli.runtime.runtime import Runtime, load_runtime
 from ttcli.runtime.settings import Settings
 from ttcli.seams import Load
 from ttcli.search.method import NO_DEMAND, Demand
@@ -72,7 +72,7 @@ class Reply(NamedTuple):
     load: Load | None  # how full its batches were so far; None: it cannot tell
 
 
-def describe(rig: Workbench) -> Description:
+def describe(rig: Runtime) -> Description:
     """What a workbench says of itself."""
     verifiers = {
         name: VerifierConfig(rig.verifier_key(name), verifier.parameters) for name, verifier in rig.verifiers.items()
@@ -90,7 +90,7 @@ def describe(rig: Workbench) -> Description:
     )
 
 
-def engine(rig: Workbench) -> Engine:
+def engine(rig: Runtime) -> Engine:
     """The engine of a bench with the settings of its workbench."""
     settings = rig.settings
     sampling = settings.sampling
@@ -119,11 +119,13 @@ class Worker:
         """Load the models and work until `stop`; the first message is the description, the last one Over.
 
         Raises:
-            TtcError: as `workbench` and `Engine.run` do.
+            TtcError: as `load_runtime` and `Engine.run` do.
         """
         try:
             notes = _Notes(self._outbox.put)
-            with workbench(self._settings, self._interrupt, notes, bench=self._verifiers, demand=self._demand) as rig:
+            with load_runtime(
+                self._settings, self._interrupt, notes, bench=self._verifiers, demand=self._demand
+            ) as rig:
                 self._outbox.put(describe(rig))
                 self._work(engine(rig))
         finally:
@@ -178,7 +180,7 @@ class Worker:
         task, and only its events count.
         """
         if isinstance(record, Happened):
-            if isinstance(record.event, EveryToken):
+            if isinstance(record.event, TokenEvent):
                 return
             if not record.task.pooled:
                 self._held[record.position].append(record)

@@ -10,7 +10,7 @@ from ttcli.bench.store.store import Run, Store
 from ttcli.bench.store.task import Task
 from ttcli.cost import Cost
 from ttcli.errors import StoreError, UsageError
-from ttcli.events import Began, Event, Forked, Opened, Outcome
+from ttcli.events import CandidateStarted, Event, Outcome, RunStarted, StepStarted
 from ttcli.record.recording import Recorded, read_event, read_outcome, retell
 from ttcli.search.best_of_n import COUNTS
 from ttcli.search.methods import parse_method
@@ -63,7 +63,7 @@ def history(store: Store, run: Run, position: int, task: Task) -> Recorded:
         raise UsageError(f"{task.key} failed on problem {position + 1}: {reason}", hint="ttc runs show")
     if figure is None:
         raise UsageError(f"{task.key} is not done on problem {position + 1}", hint="ttc runs list")
-    began = Began(figures.row.problem, task.method, config.model, task.verifier or None, task.budget, config.seed)
+    began = RunStarted(figures.row.problem, task.method, config.model, task.verifier or None, task.budget, config.seed)
     if task.pooled:
         outcome = _vote(store, run, figures, task, figure)
         return Recorded(began, tuple(retell(outcome)), outcome)
@@ -84,7 +84,9 @@ def _names(task: Task) -> tuple[str, ...]:
 
 def _last_attempt(events: list[Event]) -> list[Event]:
     """Those of the last attempt: of one before it that failed there are events too."""
-    begins = next((event for event in events if event in (Forked(1, 0), Opened(0))), None)  # auto has both
+    begins = next(
+        (event for event in events if event in (StepStarted(1, 0), CandidateStarted(0))), None
+    )  # auto has both
     first = [at for at, event in enumerate(events) if event == begins]
     return events[first[-1] :] if first else events
 

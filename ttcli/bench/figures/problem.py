@@ -59,7 +59,7 @@ class Ratings:
     seconds: float  # in all
 
 
-class Drawn(NamedTuple):
+class SampleCost(NamedTuple):
     """What all samples of a problem took."""
 
     tokens: int
@@ -85,7 +85,7 @@ class ProblemFigures:
     row: Row
     config: RunConfig
     facts: tuple[Facts, ...]  # of its independent samples, by number; no number left out
-    drawn: Drawn  # by all of them
+    drawn: SampleCost  # by all of them
     samples: GradedSamples | None  # None: there are none
     ratings: Mapping[str, Ratings]  # by what the user called the verifier
     settled: Mapping[str, Settled]  # by task
@@ -196,7 +196,7 @@ def _figures(
         name: _ratings(facts, samples, [_by(verifier.key, scores.get(fact.id, ())) for fact in facts])
         for name, verifier in config.verifiers.items()
     }
-    drawn = Drawn(sum(each.tokens for each in facts), sum(each.seconds for each in facts))
+    drawn = SampleCost(sum(each.tokens for each in facts), sum(each.seconds for each in facts))
     return ProblemFigures(position, row, config, tuple(facts), drawn, samples, ratings, settled, failed, subsets)
 
 

@@ -21,7 +21,7 @@ from ttcli.bench.store.states import States
 from ttcli.bench.store.task import Failed, Finished, Happened, News, Record, Task
 from ttcli.data.dataset import Row
 from ttcli.errors import StoreError
-from ttcli.events import EveryToken
+from ttcli.events import TokenEvent
 from ttcli.problem import Problem
 from ttcli.record.encode import event_record, outcome_record
 
@@ -191,7 +191,7 @@ class Store:
                 key = run.config.verifiers[rating.verifier].key
                 self.samples(run.config).rate(problem.text, rating, key)
             case Happened(event=event):
-                if not record.task.pooled and not isinstance(event, EveryToken):
+                if not record.task.pooled and not isinstance(event, TokenEvent):
                     self._insert_event(run, record)
             case Finished():
                 outcome = None if record.task.pooled else json.dumps(outcome_record(record.outcome))

@@ -9,9 +9,9 @@ from functools import partial
 
 from ttcli.engine.adapter import Adapter
 from ttcli.engine.branch import Branch
-from ttcli.engine.job import Job, Until
+from ttcli.engine.job import Job, StopCriteria
 from ttcli.engine.model import Model
-from ttcli.engine.sampling import Sampler, generator
+from ttcli.engine.sampling import SamplingParams, generator
 from ttcli.engine.scheduler import Scheduler
 from ttcli.engine.session import Aborted
 from ttcli.engine.template import ChatTemplate
@@ -51,7 +51,7 @@ class LocalPolicy:
         *,
         name: str,
         prompt: Prompt,
-        sampler: Sampler,
+        sampler: SamplingParams,
         max_tokens: int,
         width: int,
         cells: int | None = None,
@@ -224,7 +224,7 @@ class LocalPolicy:
         sampler = self._sampler
         if request.temperature is not None:
             sampler = replace(sampler, temperature=request.temperature)
-        until = Until(
+        until = StopCriteria(
             self._max_tokens - (branch.length - prefix.prompt_tokens),
             separator=self._prompt.step_separator,
             steps=request.steps if request.until == "step" else None,

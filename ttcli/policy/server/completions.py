@@ -10,13 +10,13 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from ttcli.engine.sampling import Sampler
+from ttcli.engine.sampling import SamplingParams
 from ttcli.errors import BackendError
 from ttcli.policy.prompt import Prompt
 from ttcli.policy.server.chunk import Piece, Usage
 from ttcli.policy.server.client import ChatApi, Trouble
 from ttcli.policy.server.dialect import Dialect
-from ttcli.policy.server.mailbox import Desk, ServerText
+from ttcli.policy.server.mailbox import Mailbox, ServerText
 from ttcli.policy.server.retry import insist
 from ttcli.problem import Problem
 from ttcli.solution import Ended
@@ -28,18 +28,18 @@ _PROBE_TOKENS = (1, 2)
 _NO_MANY = (500, 501)  # what servers say to n > 1 that do not know it, besides 400
 
 
-class Writer:
+class Completions:
     """Runs on the loop of its API alone; drafts are changed under the desk's lock."""
 
     def __init__(
         self,
         api: ChatApi,
         dialect: Dialect,
-        desk: Desk,
+        desk: Mailbox,
         *,
         model: str,
         prompt: Prompt,
-        sampler: Sampler,
+        sampler: SamplingParams,
         max_tokens: int,
     ) -> None:
         self._dialect = dialect
@@ -212,7 +212,7 @@ class Writer:
 
     async def _probe(self, problem: Problem, answer: str) -> int:
         """Tokens of the prompt; 0 where the server does not tell."""
-        greedy = Sampler(temperature=0)
+        greedy = SamplingParams(temperature=0)
         body = self._dialect.body(self._model, self._messages(problem, answer), greedy, max_tokens=1, seed=0)
         for name in ("stream_options", "logprobs", "top_logprobs"):
             body.pop(name, None)

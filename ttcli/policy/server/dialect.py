@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ttcli.engine.sampling import Sampler
+from ttcli.engine.sampling import SamplingParams
 from ttcli.policy.server.client import LIMITS, Refusal
 
 _SAMPLERS = ("top_k", "min_p")  # no part of OpenAI's own format
@@ -39,7 +39,7 @@ class Dialect:
         self._limit = LIMITS[0]
 
     def body(
-        self, model: str, messages: Sequence[Mapping[str, str]], sampler: Sampler, *, max_tokens: int, seed: int
+        self, model: str, messages: Sequence[Mapping[str, str]], sampler: SamplingParams, *, max_tokens: int, seed: int
     ) -> dict[str, Any]:
         """A request; a last message of the assistant's is one to go on with."""
         body: dict[str, Any] = {

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 
 from ttcli.policy.server.chunk import Piece, Usage
-from ttcli.policy.server.partial_text import Draft
+from ttcli.policy.server.partial_text import PartialText
 from ttcli.seams import Extend, Extension, Growth
 from ttcli.solution import Ended
 
@@ -45,7 +45,7 @@ class ServerText:
     call: ServerCall
     number: int  # of its request in the call
     request: Extend
-    draft: Draft
+    draft: PartialText
     done: bool = False  # its extension has been posted
     finish: Piece | None = None  # the piece that ended it in the request under way
     stops: bool = True  # whether its requests may end at a stop string
@@ -70,7 +70,7 @@ class _Shares:
         return self.given
 
 
-class Desk:
+class Mailbox:
     """Guards texts under way: `lock` is held wherever a draft is changed or read."""
 
     def __init__(self) -> None:

@@ -30,7 +30,7 @@ class _Part:
     charged: int | None = None  # tokens by the usage of the request
 
 
-class Draft:
+class PartialText:
     """The steps of one continuation; a request that fails takes back what it brought.
 
     A token is one for which the server gave a log-probability. From a server that gives none, the tokens of a request

@@ -15,16 +15,16 @@ from dataclasses import asdict
 from functools import partial
 from itertools import groupby
 
-from ttcli.engine.sampling import Sampler
+from ttcli.engine.sampling import SamplingParams
 from ttcli.errors import UsageError
 from ttcli.policy.prompt import Prompt
 from ttcli.policy.server.address import Address
 from ttcli.policy.server.background import Background
 from ttcli.policy.server.client import ChatApi, Key, Patience
-from ttcli.policy.server.completions import Writer
+from ttcli.policy.server.completions import Completions
 from ttcli.policy.server.dialect import Dialect
-from ttcli.policy.server.mailbox import Desk, ServerCall, ServerText
-from ttcli.policy.server.partial_text import Draft
+from ttcli.policy.server.mailbox import Mailbox, ServerCall, ServerText
+from ttcli.policy.server.partial_text import PartialText
 from ttcli.policy.server.retry import insist
 from ttcli.problem import Problem
 from ttcli.seams import Extend, Extension, Growth
@@ -61,7 +61,7 @@ class ServerPolicy:
         *,
         model: str | None,
         prompt: Prompt,
-        sampler: Sampler,
+        sampler: SamplingParams,
         max_tokens: int,
         width: int = WIDTH,
         patience: Patience | None = None,
@@ -77,7 +77,7 @@ class ServerPolicy:
         self._interrupted = interrupted
         self._calls: list[ServerCall] = []
         self._queue: deque[tuple[ServerText, ...]] = deque()  # pulled, and waiting for a place
-        self._desk = Desk()
+        self._desk = Mailbox()
         self._api = ChatApi(address, Key.from_environment(address), patience or Patience())
         self._background = Background("ttc-server")
         self._dialect = Dialect(address.name)
@@ -86,7 +86,7 @@ class ServerPolicy:
         except BaseException:
             self.close()
             raise
-        self._writer = Writer(
+        self._writer = Completions(
             self._api,
             self._dialect,
             self._desk,
@@ -183,7 +183,7 @@ class ServerPolicy:
             request = next(call.source, None)
             if request is None:
                 break
-            draft = Draft(self._prompt.step_separator, request.steps if request.until == "step" else None)
+            draft = PartialText(self._prompt.step_separator, request.steps if request.until == "step" else None)
             text = ServerText(call, next(call.numbers), request, draft)
             call.texts[text.number] = text
             pulled.append(text)

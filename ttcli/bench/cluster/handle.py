@@ -44,7 +44,7 @@ class Open:
 
 
 @dataclass(slots=True)
-class Hand:
+class WorkerHandle:
     """A worker as the driver sees it."""
 
     name: str
