@@ -137,8 +137,8 @@ def test_an_event_of_an_unknown_kind_or_form_is_refused(content: dict[str, Any])
 def test_a_run_is_retold_round_by_round_from_its_outcome() -> None:
     events = [*retell(SMALL_OUTCOME)]
     kinds = [type(event).__name__ for event in events]
-    a_round = [*["Forked"] * 4, *["Stepped", "Valued"] * 4, "Selected"]
-    assert kinds == [*a_round, *a_round, "Drawn", "Drawn", "Voted"]
+    a_round = [*["StepStarted"] * 4, *["StepFinished", "StepScored"] * 4, "StepsSelected"]
+    assert kinds == [*a_round, *a_round, "CandidateFinished", "CandidateFinished", "VoteUpdated"]
     assert of(StepsSelected, events) == [StepsSelected(1, (1, 3), (2, 4)), StepsSelected(2, (5, 7), (6, 8))]
     original = [event.node for event in SMALL_EVENTS if isinstance(event, StepFinished)]
     assert [event.node for event in of(StepFinished, events)] == original
@@ -159,7 +159,7 @@ def test_rollouts_belong_to_the_round_of_the_steps_they_look_ahead_of() -> None:
 def test_independent_candidates_are_retold_one_after_the_other() -> None:
     outcome = Run([FOUR, FIVE], "majority", Budget(3)).outcome()
     kinds = [type(event).__name__ for event in retell(outcome)]
-    assert kinds == ["Opened", "Drawn"] * 3 + ["Voted"]
+    assert kinds == ["CandidateStarted", "CandidateFinished"] * 3 + ["VoteUpdated"]
 
 
 def test_independent_candidates_make_a_tree_of_one_step_each() -> None:

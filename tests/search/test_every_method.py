@@ -120,7 +120,7 @@ def test_every_answer_of_a_verified_method_is_scored_and_of_no_other(run: Run) -
 @pytest.mark.parametrize("method", METHODS)
 def test_a_prompt_that_fills_the_token_budget_draws_nothing(method: str) -> None:
     run = Run([FOUR], method, Budget(len(PROBLEM.text.split()), Unit.TOKENS))
-    assert [type(event).__name__ for event in run.events()] == ["Voted", "Solved"]
+    assert [type(event).__name__ for event in run.events()] == ["VoteUpdated", "RunFinished"]
     outcome = replace(run).outcome()
     assert (outcome.answer, outcome.candidates, outcome.stopped) == (None, (), Stopped.BUDGET)
 
@@ -159,10 +159,10 @@ def test_solved_is_yielded_once() -> None:
 
 def test_a_candidate_is_opened_in_the_step_that_begins_it() -> None:
     events = Run([FOUR], "majority", Budget(2), width=1).events()
-    kinds = [type(event).__name__ for event in events if type(event).__name__ != "Spent"]
+    kinds = [type(event).__name__ for event in events if type(event).__name__ != "CostUpdated"]
     words = len(FOUR.text.split(" ")) + 1  # a step ends without a space
-    first = ["Opened", *["Grew"] * words, "Drawn", "Voted"]
-    assert kinds == [*first, *first, "Voted", "Solved"]
+    first = ["CandidateStarted", *["CandidateToken"] * words, "CandidateFinished", "VoteUpdated"]
+    assert kinds == [*first, *first, "VoteUpdated", "RunFinished"]
     assert of(CandidateStarted, events) == [CandidateStarted(0), CandidateStarted(1)]
 
 
