@@ -27,6 +27,7 @@ from ttcli.data.dataset import Row
 from ttcli.errors import StoreError
 from ttcli.events import CandidateToken, CostUpdated, StepToken
 from ttcli.problem import Problem
+from ttcli.record.encode import KINDS
 from ttcli.seams import StepScores
 from ttcli.solution import Ended, Step
 
@@ -259,7 +260,7 @@ def test_events_are_kept_in_order_but_for_words_and_costs_and_not_for_votes_over
     for aside in (CandidateToken(0, "word"), StepToken(1, "word"), CostUpdated(Cost())):
         store.write(run, ROWS[0].problem, Happened(0, adaptive, aside))
     names = [json.loads(event)["event"] for event in store.events(run, 0, adaptive)]
-    assert names == [type(each.event).__name__.lower() for each in told]
+    assert names == [KINDS[type(each.event)] for each in told]
     assert store.events(run, 0, majority) == []
     assert store.events(run, 1, adaptive) == []
 
