@@ -24,7 +24,7 @@ from ttcli.events import (
     StepStarted,
     StepToken,
 )
-from ttcli.record.encode import event_record, record
+from ttcli.record.encode import KINDS, event_record, record
 from ttcli.record.recording import Recorded, as_tree, read_event, read_outcome, read_record, retell
 
 METHODS = ["adaptive", "majority", "best-of-n", "beam", "lookahead", "dvts", "rebase", "particles"]
