@@ -209,5 +209,20 @@ def test_an_outcome_that_contradicts_itself_is_refused_wherever_it_comes_from() 
 
 def test_stored_events_keep_their_first_names_whatever_their_classes_are_called() -> None:
     assert [*KINDS.values()] == (
-        "began opened grew forked wrote stepped valued selected chose drawn scored voted spent solved".split()
+        [
+            "began",
+            "opened",
+            "grew",
+            "forked",
+            "wrote",
+            "stepped",
+            "valued",
+            "selected",
+            "chose",
+            "drawn",
+            "scored",
+            "voted",
+            "spent",
+            "solved",
+        ]
     )

@@ -22,6 +22,7 @@ from ttcli.seams import Extend, Extension, Growth
 from ttcli.solution import Ended, Prefix
 
 STORY = Problem("Write a long story about a dog and a cat.")
+CAPITAL = Problem("What is the capital of France?")  # no close call, whatever kernels a machine has
 FRUIT = Problem("Name three fruits.")
 
 MakePolicy = Callable[..., LocalPolicy]
@@ -387,7 +388,7 @@ def test_a_search_of_four_by_four_decodes_nothing_twice_and_forks_the_right_cell
 
 def test_a_text_written_elsewhere_goes_on_as_if_it_had_been_drawn_here(make_policy: MakePolicy) -> None:
     policy = make_policy(max_tokens=12)
-    root = policy.start(STORY)
+    root = policy.start(CAPITAL)
     [drawn], _ = collect(policy.extend(requests(root, 1, until="step", steps=3, temperature=0)))
     resumed = policy.resume(root, drawn.prefix.steps)
     assert resumed.text == drawn.prefix.text

@@ -114,7 +114,7 @@ def test_what_stands_on_shared_cells_reads_as_if_it_had_been_decoded_alone(
             for policy, start in zip((sharing, alone), starts, strict=True)
         )
         assert one.text == other.text
-        assert one.logprob == pytest.approx(other.logprob, abs=0.5)  # kernels change with the width of a batch
+        assert one.logprob == pytest.approx(other.logprob, abs=0.05 * one.tokens)  # kernels differ by width of a batch
 
 
 def test_a_finished_text_is_cut_back_to_what_a_revision_has_in_common_with_it(make_policy: MakePolicy) -> None:
@@ -209,7 +209,7 @@ def test_the_words_of_revisions_are_no_part_of_the_recipe_of_samples(make_policy
 def test_a_reviser_draws_revisions_in_a_context_of_its_own_and_nothing_else(
     make_policy: MakePolicy, small_model: Model, tmp_path: Path
 ) -> None:
-    adapter = Adapter(small_model, write_adapter(tmp_path / "lora.gguf", scale=2.0))
+    adapter = Adapter(small_model, write_adapter(tmp_path / "lora.gguf", scale=20.0))
     zero = Adapter(small_model, write_adapter(tmp_path / "zero.gguf", scale=0.0))
     texts: dict[str, list[str]] = {}
     for name, reviser in {"none": None, "zero": zero, "lora": adapter}.items():
