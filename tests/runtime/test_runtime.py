@@ -270,7 +270,7 @@ def test_a_reviser_draws_the_revisions_of_the_models_own_weights(small_model_pat
     from engine.adapters import write_adapter
 
     model, seen = str(small_model_path), {}
-    zero, lora = (write_adapter(tmp_path / f"{scale}.gguf", scale=scale) for scale in (0.0, 2.0))
+    zero, lora = (write_adapter(tmp_path / f"{scale}.gguf", scale=scale) for scale in (0.0, 20.0))
     for name, reviser in {"none": None, "zero": str(zero), "lora": str(lora)}.items():
         settings = Settings(
             model,
