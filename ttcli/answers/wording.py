@@ -1,0 +1,95 @@
+r"""Words around an answer that are not part of it, and words that are the answer.
+
+`trimmed` takes off what introduces an answer ("the answer is", "Total:", "approximately") and what qualifies it (", where
+n > 1", "(or 0.5)", ", k \in \mathbb{Z}"). `phrase` makes alike the words that say the same: "a circle", "Circles".
+"""
+
+from __future__ import annotations
+
+import re
+
+_TEXT = r"(?:\\(?:text|mbox|mathrm|textrm|textnormal|textbf|textit)\s*\{\s*)?"
+_WRAPPED = re.compile(
+    r"\\(?:text|mbox|mathrm|textrm|textnormal|textbf|textit|texttt|textsf|textsc|emph|mathit|mathsf|mathtt)\s*"
+    r"\{([^{}]*)\}"
+)
+_STYLED_WHOLE = re.compile(r"\\(?:mathbf|operatorname)\s*\{([^{}]*)\}")
+_INTRODUCTION = re.compile(
+    _TEXT + r"(?:(?:therefore|thus|so|hence),? )?(?:the |our |my )?(?:final |correct |required )?(?:answer|result)\b"
+    r"\s*(?:is|was|=|:|equals)?\s*:?\s*\}?\s*(?=\S)",
+    re.IGNORECASE,
+)
+_LABEL = re.compile(_TEXT + r"[^\W\d_]{3,}(?: [^\W\d_]+){0,4} ?: ?\}? ?(?=[\\$\d+-])")
+_ABOUT = re.compile(
+    r"(?:\\approx|\\sim(?:eq)?|\\simeq|~|≈|"
+    + _TEXT + r"(?:approximately|approx\.?|about|roughly|around|nearly|only|just|exactly|precisely|a total of)(?![A-Za-z])\s*\}?)\s*",
+    re.IGNORECASE,
+)
+_QUALIFIER = re.compile(
+    r"[,;]?\s*\(?\s*" + _TEXT + r"\(?\s*(?<![\\A-Za-z])(?:"
+    r"for (?:all|any|every|each|some|integers?|real|positive)\b|where\b|since\b|because\b|given that\b|which\b|as required\b"
+    r"|in total\b|altogether\b|respectively\b|approximately\b|approx\b|rounded\b|to the nearest\b|as shown\b|i\.e|in simplest form\b"
+    r"|\(or\b|\\forall\b).*$",
+    re.IGNORECASE | re.DOTALL,
+)
+_ASIDE = re.compile(r"\s*" + _TEXT + r"\s*\((?:or|i\.e\.?,?|that is,?|since|because|approximately|approx\.?|about|\\approx|=)(?![A-Za-z]).*$", re.DOTALL)
+_RANGE = re.compile(
+    r"\s*[,;(]?\s*" + _TEXT + r"(?:with |for |and )?\s*\}?\s*\(?\s*(?<![\\A-Za-z])[a-zA-Z](?:\s*,\s*[a-zA-Z])*\s*(?:\\in(?![A-Za-z])\s*\\(?:mathbb|mathbf|Bbb)\s*\{?\s*[ZNRQ]\s*\}?(?:\^?[+*]|_\{?[^{}]*\}?)?"
+    r"|" + _TEXT + r"is (?:an? |any )(?:integer|real number|natural number|constant)\s*\}?)\s*\)?$"
+)
+
+
+def trimmed(latex: str) -> str:
+    """The answer without the words that introduce or qualify it, as long as something is left."""
+    for pattern in (_INTRODUCTION, _LABEL, _ABOUT):
+        match = pattern.match(latex)
+        if match and match.end() < len(latex):
+            latex = _balanced(latex[match.end() :])
+    for pattern in (_RANGE, _ASIDE, _QUALIFIER):
+        match = pattern.search(latex)
+        if match and match.start() > 0 and (head := latex[: match.start()].rstrip(" ,;")):
+            latex = _balanced(head)
+    return latex
+
+
+def _balanced(latex: str) -> str:
+    """Without a brace that a cut has left alone at one end."""
+    extra = latex.count("{") - latex.count("}")
+    if extra < 0 and latex.endswith("}"):
+        return latex[:-1].rstrip()
+    return latex
+
+
+def unwrapped(latex: str) -> str:
+    r"""Words without `\text{...}` around them, and an answer that is bold as a whole without that."""
+    for _ in range(3):
+        before, latex = latex, _WRAPPED.sub(r" \1 ", latex)
+        if latex == before:
+            break
+    if whole := _STYLED_WHOLE.fullmatch(latex.strip()):
+        latex = whole.group(1)
+    return " ".join(latex.split()).rstrip(". ")
+
+
+_ARTICLE = re.compile(r"(?:there (?:is|are|exists?) )?(?:an? |the )?")
+_SAME = (  # phrases that say the same, by what they all become
+    (re.compile(r"(?:it )?(?:has |have )?(?:no|zero|without)(?: real| possible| valid)? (?:solution|root|real number)s?|no such \w+(?: exists?)?|empty set|the empty set|null set"), "no solution"),
+    (re.compile(r"(?:it |the limit )?(?:does not|doesn't|do not|don't) exist|dne|nonexistent|non-existent"), "does not exist"),
+    (re.compile(r"(?:it |there are |has )?infinitely many(?: solutions?)?|infinite(?: number of)?(?: solutions?)|infinite"), "infinitely many"),
+    (re.compile(r"(?:it is |is )?(?:undefined|not defined)"), "undefined"),
+    (re.compile(r"all (?:the )?real(?: number)?s?(?: x)?|every real number|any real number|(?:the )?set of (?:all )?real numbers"), "all real numbers"),
+)  # fmt: skip
+_PLURAL = re.compile(r"(?<=[a-z]{3})(?<![sui])s$")
+_WORDS = re.compile(r"[^\W\d_]+(?:(?: |-|'|, )[^\W\d_]+)*")
+
+
+def phrase(plain: str) -> str | None:
+    """What an answer in words says, alike for all that say the same; None where it is not in words."""
+    plain = plain.strip("\"' ").replace("\\%", "%")
+    if not _WORDS.fullmatch(plain):
+        return None
+    small = _ARTICLE.sub("", plain.casefold(), count=1) if len(plain) > 3 else plain.casefold()
+    for pattern, meaning in _SAME:
+        if pattern.fullmatch(small) or pattern.fullmatch(plain.casefold()):
+            return meaning
+    return _PLURAL.sub("", small) or None
