@@ -15,7 +15,10 @@ from ttcli.answers.statement import Statement, bare
 BOX = re.compile(r"\\(?:boxed|fbox|framebox|box)(?![A-Za-z])\s*")
 _BRACE = re.compile(r"\\.|[{}]", re.DOTALL)  # an escaped brace groups nothing
 _UNBRACED = re.compile(r"(?:[\d+\-([$]|\.\d|\\[A-Za-z$%])[^\s$]*")
-_TAGGED = re.compile(r"<(answer)>((?:(?!<answer>).){1,2000}?)</answer>|<\|(begin)_of_box\|>(.{1,2000}?)<\|end_of_box\|>", re.DOTALL | re.IGNORECASE)
+_TAGGED = re.compile(
+    r"<(answer)>((?:(?!<answer>).){1,2000}?)</answer>|<\|(begin)_of_box\|>(.{1,2000}?)<\|end_of_box\|>",
+    re.DOTALL | re.IGNORECASE,
+)
 _JOINT = re.compile(
     r"[\s$.]*(?:\\[()])?\s*(?:,|;|,?\s*(?:\\text\{\s*)?(?:and|or)(?:\s*\})?)[\s$]*(?:\\[()])?\s*(?P<name>[A-Za-z](?:_\{?\w\}?)?\s*=\s*)?[\s$]*"
 )
@@ -56,9 +59,14 @@ def _answer(text: str, group: list[_Box]) -> str:
     answers = [(answer, box) for box in group if (answer := bare(box.inside))]
     if len(answers) == 1:
         return _completed(text, *answers[0])
-    names = [name.group("name") if (name := _NAMED.search(text, max(0, box.start - 20), box.start)) else "" for _, box in answers]
+    names = [
+        name.group("name") if (name := _NAMED.search(text, max(0, box.start - 20), box.start)) else ""
+        for _, box in answers
+    ]
     different = len({name for name in names if name}) > 1
-    parts = [f"{name} {answer}" if different and name else answer for name, (answer, _) in zip(names, answers, strict=True)]
+    parts = [
+        f"{name} {answer}" if different and name else answer for name, (answer, _) in zip(names, answers, strict=True)
+    ]
     return ", ".join(dict.fromkeys(parts))
 
 

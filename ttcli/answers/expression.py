@@ -29,13 +29,18 @@ _ACCENTS = frozenset(
     "hat bar vec overline tilde dot ddot widehat mathbf mathcal mathbb mathscr mathfrak textbf overrightarrow".split()
 )
 _SHAPES = frozenset({"angle", "triangle", "measuredangle"})
-_PLAIN = re.compile(r"(?<![A-Za-z\\])(?:" + "|".join(sorted(FUNCTIONS | _INVERSES.keys() | (_GREEK - {"nu"}) | {"pi"}, key=len, reverse=True)) + r")(?![A-Za-z])")
+_PLAIN = re.compile(
+    r"(?<![A-Za-z\\])(?:"
+    + "|".join(sorted(FUNCTIONS | _INVERSES.keys() | (_GREEK - {"nu"}) | {"pi"}, key=len, reverse=True))
+    + r")(?![A-Za-z])"
+)
 _UPRIGHT = re.compile(r"\\(?:mathrm|text|textrm|operatorname|mathit|mathnormal|mathsf)\s*\{\s*(\\?[A-Za-z]+)\s*\}")
 _TOKEN = re.compile(
     r"(?P<number>(?:[1-9]\d{0,2}(?:,\d{3})+(?!\d)|\d+)(?:\.\d+)?|\.\d+)|\\(?P<command>[A-Za-z]+)|(?P<name>[A-Za-z])"
     r"|(?P<sign>\\[{}|%]|[-+*/^_!'()\[\]{}|,%])|(?P<space>\s+)",
     re.ASCII,
 )
+_BOLD = re.compile(r"\\(?:mathbf|textbf)\{(.*)\}")
 _COMMAND = re.compile(r"\\[A-Za-z]+")
 _VECTORS = re.compile(r"(?<![\\A-Za-z])[jk](?![A-Za-z])|\{\s*\\?[ijk](?:math)?\s*\}")
 _OPEN = {"(": ")", "[": "]", "{": "}"}
@@ -289,7 +294,7 @@ class _Reader:
         raise Unreadable(name)
 
     def accented(self, accent: str) -> Node:
-        inner = self.raw().replace("\\imath", "i").replace("\\jmath", "j")
+        inner = _BOLD.sub(r"\1", self.raw().replace("\\imath", "i").replace("\\jmath", "j"))
         if not inner or any(character.isdigit() for character in inner):
             raise Unreadable(inner)
         if inner in {"i", "j", "k"} and accent in {"hat", "vec", "mathbf", "textbf"}:

@@ -18,7 +18,9 @@ Form = tuple[Literal["clock", "ratio", "based", "measure", "choice"], Hashable]
 _CLOCK = re.compile(r"(\d{1,2}):([0-5]\d)(?::([0-5]\d))? ?(?:([ap])\.? ?m\.?|h|o'clock)?", re.IGNORECASE)
 _HOUR = re.compile(r"(\d{1,2}) ?(?:o'clock )?([ap])\.? ?m\.?", re.IGNORECASE)
 _NAMED_HOURS = {"noon": 12 * 60, "12 noon": 12 * 60, "midnight": 0, "12 midnight": 0}
-_RATIO = re.compile(r"(\d+(?:\.\d+)?)(?: ?(?::|\\colon) ?(\d+(?:\.\d+)?)| to (\d+(?:\.\d+)?))(?: ?(?::|to) ?(\d+(?:\.\d+)?))?")
+_RATIO = re.compile(
+    r"(\d+(?:\.\d+)?)(?: ?(?::|\\colon) ?(\d+(?:\.\d+)?)| to (\d+(?:\.\d+)?))(?: ?(?::|to) ?(\d+(?:\.\d+)?))?"
+)
 _BASED = re.compile(r"\(?([0-9A-Fa-f]+)\)?_ ?\{? ?([A-Za-z]+|\d{1,2}) ?\}?")
 _BASES = {
     name: base
@@ -26,7 +28,9 @@ _BASES = {
         "two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen".split(), start=2
     )
 }
-_MEASURE = re.compile(r"(\d[\d.,/]*) ?([A-Za-z]+)\.?(?:,? and |, ?| )(\d[\d.,/]*) ?([A-Za-z]+)(?:(?:,? and |, ?| )(\d[\d.,/]*) ?([A-Za-z]+))?")
+_MEASURE = re.compile(
+    r"(\d[\d.,/]*) ?([A-Za-z]+)\.?(?:,? and |, ?| )(\d[\d.,/]*) ?([A-Za-z]+)(?:(?:,? and |, ?| )(\d[\d.,/]*) ?([A-Za-z]+))?"
+)
 _MEASURES = {
     name: kind
     for kind, names in {
@@ -41,8 +45,12 @@ _MEASURES = {
     }.items()
     for name in names.split()
 }  # fmt: skip
-_CHOICE = re.compile(r"(?:(?:the )?(?:correct )?(?:option|choice|answer|letter)(?: is)?:? )?[(\[]? ?([A-Z]) ?[)\]]?[.:]?", re.IGNORECASE)
-_CHOICE_WITH_TEXT = re.compile(r"(?:(?:option|choice|answer) )?(?:[(\[] ?([A-J]) ?[)\]]|([A-J])[.:)]) ?(?=[^=]*$)(?!\d+_)\S.*")
+_CHOICE = re.compile(
+    r"(?:(?:the )?(?:correct )?(?:option|choice|answer|letter)(?: is)?:? )?[(\[]? ?([A-Z]) ?[)\]]?[.:]?", re.IGNORECASE
+)
+_CHOICE_WITH_TEXT = re.compile(
+    r"(?:(?:option|choice|answer) )?(?:[(\[] ?([A-J]) ?[)\]]|([A-J])[.:)]) ?(?!,|;|and |or |\(|[^=]*=)\S.*"
+)
 
 
 def form(plain: str) -> Form | None:

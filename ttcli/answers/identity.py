@@ -183,7 +183,9 @@ def _function(of: Callable[[Value], Value], argument: Value, *, real: bool) -> V
     if abs(argument) > _MAX_EXPONENT:
         raise Undefined("an argument out of reach")
     result = _checked(of(_float(argument)), argument, real=real)
-    return Fraction(0) if abs(result) < mp.mpf(10) ** -_TOLERANCE and abs(_float(argument)) > mp.mpf(10) ** -20 else result
+    return (
+        Fraction(0) if abs(result) < mp.mpf(10) ** -_TOLERANCE and abs(_float(argument)) > mp.mpf(10) ** -20 else result
+    )
 
 
 def _logarithm(argument: Value, base: Value | None = None, *, real: bool) -> Value:

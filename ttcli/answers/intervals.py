@@ -40,7 +40,11 @@ def union(intervals: Sequence[Canonical]) -> Canonical:
     for left, right, low, high in sorted(map(_ends, intervals), key=lambda ends: (ends[2].value, ends[0] == "(")):
         if joined and _meet(joined[-1], (left, right, low, high)):
             before = joined[-1]
-            last = max((before[3].value, before[1] == "]", before), (high.value, right == "]", (left, right, low, high)), key=lambda end: end[:2])[2]
+            last = max(
+                (before[3].value, before[1] == "]", before),
+                (high.value, right == "]", (left, right, low, high)),
+                key=lambda end: end[:2],
+            )[2]
             joined[-1] = (before[0], last[1], before[2], last[3])
         else:
             joined.append((left, right, low, high))

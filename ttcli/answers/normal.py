@@ -7,10 +7,12 @@ none of these is a text: an expression, most often, that a `compare` of two has 
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Hashable
 from fractions import Fraction
 from functools import lru_cache
+from itertools import pairwise
 
 from ttcli.answers.forms import form
 from ttcli.answers.intervals import REALS, is_interval, union
@@ -33,7 +35,9 @@ _NO_SOLUTION = frozenset({"\\emptyset", "\\{\\}", "\\{ \\}", "\\{\\emptyset\\}"}
 _MATRIX = re.compile(
     r"[(\[]? ?\\begin\{(?:[pbB]?matrix|smallmatrix|array)\}(?:\{[^{}]*\})?(.*?)\\end\{[a-zB]+\} ?[)\]]?", re.DOTALL
 )
-_BUILDER = re.compile(r"(?:\(? ?[A-Za-z]\)?|[A-Za-z]_?\w) ?(?:\\in ?\\mathbb ?\{? ?R ?\}? ?)?(?:\||:|\\colon) ?(.*)", re.DOTALL)
+_BUILDER = re.compile(
+    r"(?:\(? ?[A-Za-z]\)?|[A-Za-z]_?\w) ?(?:\\in ?\\mathbb ?\{? ?R ?\}? ?)?(?:\||:|\\colon) ?(.*)", re.DOTALL
+)
 _OUTWARD = re.compile(r"\](.*),(.*)\[")
 _NEEDLESS_SPACE = re.compile(r"(?<![A-Za-z0-9]) | (?![A-Za-z0-9])|(?<=[A-Za-z]) (?=\d)|(?<=\d) (?=[A-Za-z])")
 _SINGLE = re.compile(r"([_^])\{ ?(\w) ?\}")
@@ -126,7 +130,10 @@ def _condition(plain: str) -> str:
 
 
 def _matrix(body: str, key) -> Canonical | None:
-    rows = [[key(cell.strip()) for cell in row.split("&")] for row in re.split(r"\\\\(?:\[[^\]]*\])?", body.strip().removesuffix("\\\\"))]
+    rows = [
+        [key(cell.strip()) for cell in row.split("&")]
+        for row in re.split(r"\\\\(?:\[[^\]]*\])?", body.strip().removesuffix("\\\\"))
+    ]
     if len({len(row) for row in rows}) != 1:
         return None
     if len(rows[0]) == 1:
@@ -136,7 +143,6 @@ def _matrix(body: str, key) -> Canonical | None:
 
 def _bracketed(plain: str, key) -> Canonical | None:
     """The key of a set, a tuple or an interval."""
-    plain = plain.replace("\\langle", "(").replace("\\rangle", ")")
     if outward := _OUTWARD.fullmatch(plain):
         plain = f"({outward.group(1)},{outward.group(2)})"
     for left, rights in (("\\{", ("\\}",)), ("(", (")", "]")), ("[", ("]", ")"))):
@@ -164,7 +170,17 @@ def _list(listed: Split, key) -> Canonical | None:
     pairs = [named(part) for part in listed.parts]
     names = {pair[0] for pair in pairs if pair}
     if len(names) > 1:
-        return Canonical("group", ("named", "", *(Canonical("relation", (("=",), pair)) if pair else key(part) for pair, part in zip(pairs, listed.parts, strict=True))))
+        return Canonical(
+            "group",
+            (
+                "named",
+                "",
+                *(
+                    Canonical("relation", (("=",), pair)) if pair else key(part)
+                    for pair, part in zip(pairs, listed.parts, strict=True)
+                ),
+            ),
+        )
     parts = [pair[1] if pair else part for pair, part in zip(pairs, listed.parts, strict=True)]
     if any("\\ldots" in part for part in parts):
         return Canonical("group", ("dots", "", *map(key, parts)))
@@ -197,12 +213,27 @@ def _both_signs(plain: str, key) -> Canonical | None:
     return _set(keys)
 
 
+def _without(whole: Canonical, removed: Canonical) -> Canonical | None:
+    """The real numbers without some of them, as the intervals between these."""
+    points = sorted(
+        k.value
+        for k in (removed.value if isinstance(removed.value, frozenset) else [removed])
+        if isinstance(k.value, Fraction)
+    )
+    if whole != REALS or not points:
+        return None
+    ends = [Canonical("number", end) for end in (-math.inf, *points, math.inf)]
+    return union([Canonical("group", ("(", ")", low, high)) for low, high in pairwise(ends)])
+
+
 def _united(plain: str, key) -> Canonical | None:
     r"""The key of a union of intervals or of sets, and of `\mathbb{R} \setminus \{2\}`."""
     parts = split(plain, UNION)
     if parts is None or not parts.separators:
         return None
     keys = [key(part) for part in parts.parts]
+    if "\\setminus" in parts.separators:
+        return _without(*keys) if len(keys) == 2 else None
     if all(isinstance(k.value, frozenset) and k.kind == "group" for k in keys):
         return _set([member for k in keys for member in k.value])  # type: ignore[union-attr, attr-defined]
     return union(keys) if all(is_interval(k) for k in keys) else Canonical("union", frozenset(keys))

@@ -21,7 +21,8 @@ _DIGITS = r"(?:(?:[1-9]\d{0,2}(?:,\d{3})+|\d+)(?:\.\d*)?|\.\d+)"
 _EXPONENT = r"[+-]?\d{1,9}"
 _TIMES_TEN = r"(?:\\times|\\cdot|\*|x(?= ?10)) ?(?:10|\{ ?10 ?\}) ?\^ ?"
 _DECIMAL = re.compile(
-    rf"([+-]?) ?({_DIGITS})(?:[eE]({_EXPONENT})| ?{_TIMES_TEN}(?:\{{ ?({_EXPONENT}) ?\}}|\(?({_EXPONENT})\)?))?", re.ASCII
+    rf"([+-]?) ?({_DIGITS})(?:[eE]({_EXPONENT})| ?{_TIMES_TEN}(?:\{{ ?({_EXPONENT}) ?\}}|\(?({_EXPONENT})\)?))?",
+    re.ASCII,
 )
 _FRACTION = re.compile(
     rf"([+-]?) ?(?:(\d+) ?(?=\\)|(\d+) (?:and )?(?=\d))?"
@@ -36,8 +37,11 @@ _GROUPED = (  # thousands of other countries, where nothing else can be meant
 _GROUPED_COMMA = re.compile(r"([+-]?[1-9]\d{0,2}(?:\.\d{3})+),(\d+)")  # 1.234,56
 _INFINITY = re.compile(r"([+-]?) ?(?:\\infty|infinity|inf|oo)", re.IGNORECASE)
 _MARK = re.compile(r" ?(?:\\?%|\^\\circ(?: ?[CFK](?![A-Za-z]))?)$")
+_NEGATIVE = re.compile(r"(?:minus|negative) (?=[\d.\\])", re.IGNORECASE)
 _NOUN = re.compile(r"(.*[\d.}]) ?((?<=[ }])[^\W\d_][^\W\d_ /-]*(?:[ /-]+[^\W\d_]+)*|(?<=\d)[^\W\d_]+(?: [^\W\d_]+)*)")
-_ORDINAL = re.compile(r"(\d{1,9}) ?(?:\^ ?\{? ?)?(?:\\(?:text|mathrm|textrm|mbox)\{ ?)?(?:st|nd|rd|th) ?\}{0,2}(?= |$)( [a-z ]+)?")
+_ORDINAL = re.compile(
+    r"(\d{1,9}) ?(?:\^ ?\{? ?)?(?:\\(?:text|mathrm|textrm|mbox)\{ ?)?(?:st|nd|rd|th) ?\}{0,2}(?= |$)( [a-z ]+)?"
+)
 _REPEATED = re.compile(r"([+-]?\d*)\.(\d*?)(?:\\(?:overline|bar|dot|overset\{\.\}) ?\{? ?(\d+) ?\}?|\((\d+)\))")
 _DOTTED = re.compile(r"([+-]?\d*)\.(\d*)\\dot ?\{?(\d)\}?(\d*)\\dot ?\{?(\d)\}?")
 _TRAILING = re.compile(r"([+-]?\d*)\.(\d*?)(\d{3,}) ?\\ldots")
@@ -47,7 +51,7 @@ def number(plain: str) -> Number | None:
     """The value of a text that is one number, with its unit, percent sign, scale or ordinal ending dropped."""
     if infinity := _INFINITY.fullmatch(plain):
         return -math.inf if infinity.group(1) == "-" else math.inf
-    bare = _MARK.sub("", plain)
+    bare = _NEGATIVE.sub("-", _MARK.sub("", plain))
     for reading in (decimal, repeating, ordinal, _counted, _worded, _computed):
         if (value := reading(bare)) is not None:
             return value
@@ -186,7 +190,12 @@ def _cardinal(tokens: list[str]) -> tuple[Fraction | None, list[str]]:
     said = False
     while place < len(tokens):
         token = tokens[place]
-        if token == "a" and not said and len(tokens) > 1 and (tokens[1] in _BIG or tokens[1] in {"hundred", "dozen"} or tokens[1] in _PARTS):
+        if (
+            token == "a"
+            and not said
+            and len(tokens) > 1
+            and (tokens[1] in _BIG or tokens[1] in {"hundred", "dozen"} or tokens[1] in _PARTS)
+        ):
             current, said = 1, True
         elif token in _UNITS and (not said or current % 10 == 0) and (current % 100 != 10):
             current, said = current + _UNITS[token], True
@@ -196,7 +205,14 @@ def _cardinal(tokens: list[str]) -> tuple[Fraction | None, list[str]]:
             current *= 100
         elif token in _BIG and said and current:
             total, current = total + current * _BIG[token], 0
-        elif not (token == "and" and said and current % 100 == 0 and tokens[place + 1 : place + 2] and tokens[place + 1] in _UNITS | _TENS and (current or total)):
+        elif not (
+            token == "and"
+            and said
+            and current % 100 == 0
+            and tokens[place + 1 : place + 2]
+            and tokens[place + 1] in _UNITS | _TENS
+            and (current or total)
+        ):
             break
         place += 1
     return (Fraction(total + current) if said else None), tokens[place:]

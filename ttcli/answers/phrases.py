@@ -26,6 +26,7 @@ _PHRASE = re.compile(
     r"|(?:最终|最後|正确|正解)?(?:答案|答え)(?:\s?(?:是|为|為|は|：|:)\s?[:：]?)|(?:정답|답)(?:은|:|：)",
     re.IGNORECASE,
 )
+_CHECKED = re.compile(r"(?:check|verify|confirm|test|if|whether|suppose|assum)[a-z]*\s(?:\w+\s){0,3}$", re.IGNORECASE)
 _HEADING = re.compile(
     r"^[^\w\n]*(?:\d{1,2}[.)]\s*)?(?:the |your )?(?:final )?answer[\s*:_]*$", re.MULTILINE | re.IGNORECASE
 )
@@ -58,6 +59,8 @@ _FIGURE = re.compile(r"(?<![\w.])-?\$?\d[\d,]*(?:\.\d+)?%?(?![\w])(?:\s(?!and|or
 def said(text: str) -> Iterator[Statement]:
     """What follows "the answer is" and the like, and what is said to be the answer."""
     for phrase in deque(_PHRASE.finditer(text), maxlen=_MAX_SENTENCES):
+        if _CHECKED.search(text, max(0, phrase.start() - 40), phrase.start()):
+            continue  # "let us check our answer: 3 + 4 = 7"
         yield from _stated(phrase.end(), _after(text, phrase.end()))
     for phrase in deque(_REVERSED.finditer(text), maxlen=_MAX_SENTENCES):
         yield from _stated(phrase.end(), phrase.group("choice") or phrase.group("value"))

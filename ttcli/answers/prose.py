@@ -13,9 +13,14 @@ _MAX_SENTENCE = 120  # characters of a sentence that is an answer as it stands
 _MAX_WORDS = 6  # of an answer taken out of a sentence
 _SENTENCE = re.compile(r"[^\n.!?]+(?:[.!?](?!\s|$)[^\n.!?]*)*[.!?]?")
 _WORD = re.compile(r"[^\W_]+(?:['’.-][^\W_]+)*")
-_YES_NO = re.compile(r"(?:is|are|was|were|do|does|did|can|could|will|would|has|have|had|should|may|must)\b", re.IGNORECASE)
+_YES_NO = re.compile(
+    r"(?:is|are|was|were|do|does|did|can|could|will|would|has|have|had|should|may|must)\b", re.IGNORECASE
+)
 _SAID_YES_NO = re.compile(r"\W*(yes|no|true|false)\b", re.IGNORECASE)
-_CLOSING = re.compile(r"(?:let me know|i hope|hope (?:this|that)|feel free|is there anything|if you (?:have|need)|note that|please)\b", re.IGNORECASE)
+_CLOSING = re.compile(
+    r"(?:let me know|i hope|hope (?:this|that)|feel free|is there anything|if you (?:have|need)|note that|please)\b",
+    re.IGNORECASE,
+)
 _FUNCTION_WORDS = frozenset(
     "a an the is are was were be been being of in on at to for by with from as and or it its he she they we you i this that "
     "these those there which who whom whose what when where why how do does did has have had s called known named term word "
@@ -31,7 +36,9 @@ def gist(text: str, question: str) -> str | None:
     if _YES_NO.match(question.strip()) and " or " not in question and (reply := _SAID_YES_NO.match(text)):
         return reply.group(1).capitalize()
     asked = {word.casefold() for word in _WORD.findall(question)} - _FUNCTION_WORDS
-    sentences = [s for s in (match.group().strip() for match in _SENTENCE.finditer(text)) if s and not _CLOSING.match(s)]
+    sentences = [
+        s for s in (match.group().strip() for match in _SENTENCE.finditer(text)) if s and not _CLOSING.match(s)
+    ]
     if not sentences:
         return None
     echoes = [s for s in sentences if asked and 2 * len(_taken_up(s, asked)) >= len(asked)]

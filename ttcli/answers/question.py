@@ -13,7 +13,9 @@ from ttcli.answers.normal import canonical
 Kind = Literal["number", "choice", "text"]
 
 _OPTION_LINE = re.compile(r"^[ \t]*(?:[-*][ \t]+)?\**\(?([A-J])[).:]\**[ \t]+(\S.*)$", re.MULTILINE)
-_OPTION_INLINE = re.compile(r"(?:\\(?:textbf|mathrm|text)\{)?\(([A-J])\)(?:[\s~\\]*\})?[\s~\\]*([^\n]*?)(?=[\s$~\\]*(?:\\(?:textbf|mathrm|text)\{)?\([A-J]\)|\n|$)")
+_OPTION_INLINE = re.compile(
+    r"(?:\\(?:textbf|mathrm|text)\{)?\(([A-J])\)(?:[\s~\\]*\})?[\s~\\]*([^\n]*?)(?=[\s$~\\]*(?:\\(?:textbf|mathrm|text)\{)?\([A-J]\)|\n|$)"
+)
 _MATHEMATICS = re.compile(
     r"\$|\\[A-Za-z]+|\d\s*[-+*/^=×÷]\s*\d|\b(?:how (?:many|much|far|old|long|tall|fast)|calculate|compute|evaluate|simplify|solve|factor|"
     r"find the (?:value|number|sum|product|area|volume|length|probability|remainder|smallest|largest|least|greatest)|percent|percentage|"

@@ -22,7 +22,8 @@ _SUFFIX = r"(?:'|_(?:\w|\{[^{}]*\}|\\[a-z]+))*"
 _CALLED = r"\((?:[^()=]|\([^()=]*\))*\)"
 _NAME = re.compile(
     rf"(?:\\(?:min|max|lim)(?:_\{{[^{{}}]*\}})? ?)?(?:{_LETTER}{_SUFFIX}(?:\^\{{?-1\}}?|'*)? ?(?:{_CALLED})?"
-    rf"|m? ?\\?(?:angle|triangle) ?[A-Z]{{1,3}}|\|? ?(?:[A-Z]'?){{2,4}} ?\|?|\[ ?[A-Z]{{3,6}} ?\]|\\(?:overline|vec|hat|bar|mathbf)\{{[A-Za-z]{{1,2}}\}}"
+    rf"|m? ?\\?(?:angle|triangle) ?[A-Z]{{1,3}}|\|? ?(?:[A-Z]'?){{2,4}} ?\|?|\[ ?[A-Z]{{3,6}} ?\]|\|? ?\\(?:overline|vec|hat|bar|mathbf)\{{[A-Za-z]{{1,2}}\}} ?\|?"
+    r"|\( ?[A-Za-z] ?(?:, ?[A-Za-z] ?)+\)|\\frac ?\{ ?d[\^2]*[A-Za-z] ?\} ?\{ ?d[A-Za-z][\^2]* ?\}"
     r"|\\(?:sin|cos|tan) ?(?:\\angle ?)?\(?[A-Z]{1,3}\)?|[A-Za-z][a-z]{2,}(?: [A-Za-z]+){0,5})"
 )
 _CHAINED = frozenset({"=", ":=", "\\approx"})
@@ -69,7 +70,9 @@ def _chain(sides: Split, key: Read) -> Canonical | None:
     numbers = [k for k in keys if k.kind == "number"]
     if len(set(numbers)) > 1:
         return _kept(sides, key)
-    if len(numbers) > 1 or (numbers and all(is_name(p) or k.kind == "number" for p, k in zip(parts, keys, strict=True))):
+    if len(numbers) > 1 or (
+        numbers and all(is_name(p) or k.kind == "number" for p, k in zip(parts, keys, strict=True))
+    ):
         return numbers[0]
     if is_name(parts[0]) and not _occurs(parts[0], parts[1:]):
         return keys[1] if len(parts) == 2 else _kept(Split(tuple(parts[1:]), sides.separators[1:]), key)
@@ -84,7 +87,9 @@ def _occurs(name: str, parts: list[str]) -> bool:
 
 
 def _kept(sides: Split, key: Read) -> Canonical:
-    texts = tuple(str(k.value) if k.kind in {"number", "text"} else part for part, k in ((p, key(p)) for p in sides.parts))
+    texts = tuple(
+        str(k.value) if k.kind in {"number", "text"} else part for part, k in ((p, key(p)) for p in sides.parts)
+    )
     return Canonical("relation", (sides.separators, texts))
 
 

@@ -27,6 +27,8 @@ _SIGNS = {
     **dict.fromkeys("µμ", r"\mu "),
     **dict.fromkeys("ΩΩ", r"\Omega "),
     **dict.fromkeys("→⟶⇒", r"\to "),
+    "℃": r"^\circ C",
+    "℉": r"^\circ F",
     "÷": r"\div ",
     "±": r"\pm ",
     "∓": r"\mp ",
@@ -125,6 +127,9 @@ _MACROS = (
     (re.compile(r"\\(?:degrees?|deg)(?![A-Za-z])|\^\s*(?:\{\s*o\s*\}|o(?![A-Za-z]))"), r"^\\circ "),
     (re.compile(r"\^\s*\{\s*\\circ\s*\}"), r"^\\circ "),
     (re.compile(r"\\circ\s*\{\s*\}"), r"\\circ "),
+    (re.compile(r"\\langle(?![A-Za-z])"), "("),
+    (re.compile(r"\\rangle(?![A-Za-z])"), ")"),
+    (re.compile(r"\\backslash(?![A-Za-z])"), r"\\setminus"),
     (re.compile(r"\\ast(?![A-Za-z])"), "*"),
     (re.compile(r"\*\*|\^\^"), "^"),
     (re.compile(r"\\var(epsilon|phi|theta|rho|sigma|pi|kappa)(?![A-Za-z])"), r"\\\1"),
@@ -134,10 +139,12 @@ _MACROS = (
 )
 _THIN = re.compile(r"(?<=\d)(?:,\s*\\!\s*|\{,\}|\\[,; ]|~)(?=\d{3}(?!\d))")
 _COMMA = re.compile(r"(?<=\d)\{,\}(?=\d)")
-_SPACING = re.compile(r"(?<!\\)\\(?:[,;:> ]|(?:quad|qquad|enspace|thinspace|hfill|hspace\{[^{}]*\})(?![A-Za-z]))|~|\\(?=\n|$)")
+_SPACING = re.compile(
+    r"(?<!\\)\\(?:[,;:> ]|(?:quad|qquad|enspace|thinspace|hfill|hspace\{[^{}]*\})(?![A-Za-z]))|~|\\(?=\n|$)"
+)
 _DELIMITERS = re.compile(
     r"(?<!\\)\\[!()\[\]]|(?:(?<![A-Za-z])(?:USD?|AUD?|CAD?|HK|NZ|A|C) ?)?\\?\$|\\textdollar(?![A-Za-z])"
-    r"|[£€¥₹₩₽₺₫¢]|\\(?:pounds|euro|cent)(?![A-Za-z])"
+    r"|(?<![A-Za-z])(?:USD|EUR|GBP|CAD|AUD|INR|Rs\.?) (?=\d)|[£€¥₹₩₽₺₫¢]|\\(?:pounds|euro|cent)(?![A-Za-z])"
 )
 _EMPTY_BASE = re.compile(r"\{\s*\}(?=\s*\^)")
 

@@ -11,7 +11,7 @@ _TOKEN = re.compile(
     r"|\\(?:le|ge|ne|approx|in|equiv)(?![A-Za-z])|:=|[=<>])"
 )
 LIST = frozenset({",", ";", "and", "or"})
-UNION = frozenset({"\\cup", "U"})
+UNION = frozenset({"\\cup", "U", "\\setminus"})
 RELATION = frozenset({"=", ":=", "\\approx", "<", ">", "\\le", "\\ge", "\\ne"})
 
 

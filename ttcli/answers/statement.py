@@ -18,7 +18,10 @@ _NOTHING = re.compile(
     r"found|reasonable|valid|as above|shown below|shown above|here|complete|expected|known|unknown|unclear|not (?:given|known|clear|possible|available))",
     re.IGNORECASE,
 )
-_DENIED = re.compile(r"(?:not|never|n't|neither|incorrect|wrong|in the form|of the form|given by|found by|obtained|supposed|to be)\b", re.IGNORECASE)
+_DENIED = re.compile(
+    r"(?:not|never|n't|neither|incorrect|wrong|in the form|of the form|given by|found by|obtained|supposed|to be)\b",
+    re.IGNORECASE,
+)
 _VALUES = frozenset({"number", "group", "union", "choice", "clock", "ratio", "based", "measure", "relation"})
 _PROSE = re.compile(r"(?<![\\A-Za-z{])[A-Za-z]{2,}(?![A-Za-z]*\})")
 

@@ -22,16 +22,20 @@ _SHORT = _words(
     "mm cm dm km mi in ft yd sq cu kg mg lb lbs oz ton ml cl gal mph kmh kph rpm hr hrs min mins sec secs ms day deg "
     "rad gb mb kb usd eur gbp cad aud inr rs pts pt ct cts cent "
     # things that problems count
-    "of per all old men boy kid man cat cow dog fox hen pet pig bee ant bus car van toy bag box can cup jar mug pan pen "
+    "of an the per all old men boy kid man cat cow dog fox hen pet pig bee ant bus car van toy bag box can cup jar mug pan pen "
     "pie egg hat key map pin row set way win ago hot big red new bar job pot nut tie bed bag leg arm ice"
 )
-_CHANGES = _words(
-    "am pm ad bc bce ce and or to if when where for not is are was noon midnight "
-    "plus minus times over by divided multiplied mod modulo base root sqrt choose power factorial "
-    "sin cos tan cot csc log ln exp pi theta infinity infty alpha beta gamma lambda sigma omega delta "
-    "half halves third thirds quarter quarters fourth fourths fifth fifths sixth sixths seventh sevenths "
-    "eighth eighths ninth ninths tenth tenths hundredth hundredths thousandth thousandths"
-) | frozenset(_SCALES)
+_CHANGES = (
+    _words(
+        "am pm ad bc bce ce and or to if when where for not is are was noon midnight "
+        "plus minus times over by divided multiplied mod modulo base root sqrt choose power factorial "
+        "sin cos tan cot csc log ln exp pi theta infinity infty alpha beta gamma lambda sigma omega delta "
+        "half halves third thirds quarter quarters fourth fourths fifth fifths sixth sixths seventh sevenths "
+        "eighth eighths ninth ninths tenth tenths hundredth hundredths thousandth thousandths"
+    )
+    | frozenset(_SCALES)
+    | frozenset(f"{scale}s" for scale in _SCALES)
+)
 _CHANGES_FIRST = frozenset({"squared", "cubed"})  # 5 squared is 25, but 5 cm squared is an area
 _TOKEN = re.compile(r"[^\W\d_]+|/")
 
@@ -55,11 +59,16 @@ _NUMERAL = re.compile(r"[-+]? ?(?:\d[\d,.]*(?: \d+/\d+)?|\.\d+)(?:/\d+|\\frac\{\
 def scale_of(words: str) -> tuple[int, str]:
     """The factor that the first of the words says, and the words left: `million dollars` is 1000000 and `dollars`."""
     words = words.strip()
-    if words[:1] in _CJK_SCALES:
+    if _is_cjk_scale(words):
         return _CJK_SCALES[words[0]], words[1:].strip()
     first, _, rest = words.partition(" ")
     factor = _SCALES.get(first.lower()) or _SCALES.get(first.lower().removesuffix("s"))
     return (1, words) if factor is None else (factor, rest.removeprefix("of ").strip())
+
+
+def _is_cjk_scale(word: str) -> bool:
+    """Whether a word begins with a power of ten, which is none in the names of metric units (千克)."""
+    return word[:1] in _CJK_SCALES and word[1:2] not in tuple("克米瓦焦伏卡帕赫分")
 
 
 def are_units(words: str, *, marked: bool = False) -> bool:
@@ -81,7 +90,7 @@ def are_units(words: str, *, marked: bool = False) -> bool:
 def _is_noun(token: str, last: str) -> bool:
     small = token.lower()
     usual = len(token) >= 4 or small in _SHORT or token in _SYMBOLS or not token.isascii()
-    return usual or "/" in {token, last} or last == "per"
+    return usual or "/" in {token, last} or last in {"per", "of"}
 
 
 def measured(latex: str) -> str:
@@ -118,20 +127,27 @@ def _starts(latex: str) -> list[int]:
         if character == "\\" and depth == 0 and (_MARKED.match(latex, place) or latex.startswith("\\frac{\\", place)):
             starts.append(place)
             break
-    words = re.search(r"(?<=[\d}i)2]) ([^\W\d_]{2,}(?:[ /-][^\W\d_]+)*)$", latex[-80:])
+    words = _LAST_WORDS.search(latex[-80:])
     return [*starts, len(latex) - len(words.group(1))] if words else starts
+
+
+_OHMS = re.compile(r"(?<![A-Za-z])[kMGm] ?\\Omega")
+_LAST_WORDS = re.compile(r"(?<=[\d}i)2]) ([^\W\d_]{2,}(?:[ /-][^\W\d_]+)*(?: ?\^ ?\{?-?\d\}?)?)$")
 
 
 def _is_tail(tail: str, first: str) -> bool:
     """Whether all of the text is a unit; `first` says whether it is set off from the number by a space or a command."""
     words: list[tuple[str, bool]] = []
+    tail = _OHMS.sub(r"\\Omega", tail)
     ratios = end = 0
     for atom in _ATOM.finditer(tail):
         if atom.start() != end:
             return False
         end = atom.end()
         kind = atom.lastgroup
-        ratios += atom.group().strip() in {"/", "\\cdot", "*"} or "-" in atom.group() or kind == "ratio" or "\\mu" in atom.group()
+        ratios += (
+            atom.group().strip() in {"/", "\\cdot", "*"} or "-" in atom.group() or kind == "ratio" or kind == "symbol"
+        )
         if kind == "word" or kind == "aside":
             words.append((atom.group().strip("() "), False))
         elif atom.group().startswith("\\") and (inside := _MARKED.findall(atom.group())):
@@ -148,6 +164,6 @@ def _is_tail(tail: str, first: str) -> bool:
 def _is_unit(word: str, marked: bool, compound: bool) -> bool:
     if compound and word in _LETTERS | _SYMBOLS:
         return True
-    if word[:1] in _CJK_SCALES:
+    if _is_cjk_scale(word):
         return False
     return are_units(word, marked=marked)

@@ -22,7 +22,8 @@ _INTRODUCTION = re.compile(
 _LABEL = re.compile(_TEXT + r"[^\W\d_]{3,}(?: [^\W\d_]+){0,4} ?: ?\}? ?(?=[\\$\d+-])")
 _ABOUT = re.compile(
     r"(?:\\approx|\\sim(?:eq)?|\\simeq|~|≈|"
-    + _TEXT + r"(?:approximately|approx\.?|about|roughly|around|nearly|only|just|exactly|precisely|a total of)(?![A-Za-z])\s*\}?)\s*",
+    + _TEXT
+    + r"(?:approximately|approx\.?|about|roughly|around|nearly|only|just|exactly|precisely|a total of)(?![A-Za-z])\s*\}?)\s*",
     re.IGNORECASE,
 )
 _QUALIFIER = re.compile(
@@ -32,9 +33,18 @@ _QUALIFIER = re.compile(
     r"|\(or\b|\\forall\b).*$",
     re.IGNORECASE | re.DOTALL,
 )
-_ASIDE = re.compile(r"\s*" + _TEXT + r"\s*\((?:or|i\.e\.?,?|that is,?|since|because|approximately|approx\.?|about|\\approx|=)(?![A-Za-z]).*$", re.DOTALL)
+_ASIDE = re.compile(
+    r"\s*"
+    + _TEXT
+    + r"\s*\((?:or|i\.e\.?,?|that is,?|since|because|approximately|approx\.?|about|\\approx|=)(?![A-Za-z]).*$",
+    re.DOTALL,
+)
 _RANGE = re.compile(
-    r"\s*[,;(]?\s*" + _TEXT + r"(?:with |for |and )?\s*\}?\s*\(?\s*(?<![\\A-Za-z])[a-zA-Z](?:\s*,\s*[a-zA-Z])*\s*(?:\\in(?![A-Za-z])\s*\\(?:mathbb|mathbf|Bbb)\s*\{?\s*[ZNRQ]\s*\}?(?:\^?[+*]|_\{?[^{}]*\}?)?"
+    r"\s*(?:[,;(]\s*"
+    + _TEXT
+    + r"(?:with |for |and |where )?|"
+    + _TEXT
+    + r"(?:with|for|and|where) )\s*\}?\s*\(?\s*(?<![\\A-Za-z])[a-zA-Z](?:\s*,\s*[a-zA-Z])*\s*(?:\\in(?![A-Za-z])\s*\\(?:mathbb|mathbf|Bbb)\s*\{?\s*[ZNRQ]\s*\}?(?:\^?[+*]|_\{?[^{}]*\}?)?"
     r"|" + _TEXT + r"is (?:an? |any )(?:integer|real number|natural number|constant)\s*\}?)\s*\)?$"
 )
 
