@@ -57,6 +57,14 @@ def binomial(above: Fraction, below: Fraction) -> Fraction | None:
     return Fraction(math.comb(above.numerator, below.numerator)) if whole else None
 
 
+def root(radicand: Fraction) -> Fraction | None:
+    """The square root where it is rational."""
+    if radicand < 0:
+        return None
+    result = Fraction(math.isqrt(radicand.numerator), math.isqrt(radicand.denominator))
+    return result if result * result == radicand else None
+
+
 def _bits(number: Fraction) -> int:
     return max(number.numerator.bit_length(), number.denominator.bit_length())
 

@@ -15,39 +15,19 @@ import re
 from dataclasses import dataclass
 from fractions import Fraction
 
+from ttcli.answers.pattern import words
+from ttcli.answers.tokens import FUNCTIONS, GREEK, Unreadable, tokens
+
+__all__ = ["Node", "Unreadable", "constant", "read"]
+
 MAX_DEPTH = 40  # of brackets and powers within each other
 
-FUNCTIONS = frozenset(
-    "sin cos tan cot sec csc arcsin arccos arctan arccot sinh cosh tanh ln log lg exp abs floor ceil sqrt".split()
-)
-_INVERSES = {"asin": "arcsin", "acos": "arccos", "atan": "arctan", "cosec": "csc"}
-_GREEK = frozenset(
-    "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi rho sigma tau upsilon phi chi psi omega "
-    "Gamma Delta Theta Lambda Xi Pi Sigma Upsilon Phi Psi Omega ell hbar nabla partial".split()
-)
 _ACCENTS = frozenset(
-    "hat bar vec overline tilde dot ddot widehat mathbf mathcal mathbb mathscr mathfrak textbf overrightarrow".split()
+    words("hat bar vec overline tilde dot ddot widehat mathbf mathcal mathbb mathscr mathfrak textbf overrightarrow")
 )
 _SHAPES = frozenset({"angle", "triangle", "measuredangle"})
-_PLAIN = re.compile(
-    r"(?<![A-Za-z\\])(?:"
-    + "|".join(sorted(FUNCTIONS | _INVERSES.keys() | (_GREEK - {"nu"}) | {"pi"}, key=len, reverse=True))
-    + r")(?![A-Za-z])"
-)
-_UPRIGHT = re.compile(r"\\(?:mathrm|text|textrm|operatorname|mathit|mathnormal|mathsf)\s*\{\s*(\\?[A-Za-z]+)\s*\}")
-_TOKEN = re.compile(
-    r"(?P<number>(?:[1-9]\d{0,2}(?:,\d{3})+(?!\d)|\d+)(?:\.\d+)?|\.\d+)|\\(?P<command>[A-Za-z]+)|(?P<name>[A-Za-z])"
-    r"|(?P<sign>\\[{}|%]|[-+*/^_!'()\[\]{}|,%])|(?P<space>\s+)",
-    re.ASCII,
-)
-_BOLD = re.compile(r"\\(?:mathbf|textbf)\{(.*)\}")
-_COMMAND = re.compile(r"\\[A-Za-z]+")
-_VECTORS = re.compile(r"(?<![\\A-Za-z])[jk](?![A-Za-z])|\{\s*\\?[ijk](?:math)?\s*\}")
 _OPEN = {"(": ")", "[": "]", "{": "}"}
-
-
-class Unreadable(ValueError):
-    """The text is no expression of this grammar."""
+_BOLD = re.compile(r"\\(?:mathbf|textbf)\{(.*)\}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,9 +48,8 @@ class Node:
 
 def read(text: str) -> Node:
     """The tree of an expression in the spelling of `spelling.spelled`; `Unreadable` where it is none."""
-    text = _PLAIN.sub(lambda word: f"\\{_INVERSES.get(word.group(), word.group())} ", _UPRIGHT.sub(r" \1 ", text))
-    reader = _Reader(_tokens(text))
-    reader.vectors = bool(_VECTORS.search(text))
+    found = tokens(text)
+    reader = _Reader(found.tokens, vectors=found.vectors)
     node = reader.sum()
     if reader.token is not None:
         raise Unreadable(text)
@@ -82,34 +61,15 @@ def constant(value: Fraction | int) -> Node:
     return Node("number", value=Fraction(value))
 
 
-def _tokens(text: str) -> list[str]:
-    joined = not any(letter.islower() for letter in _COMMAND.sub("", text))  # capitals side by side are one name
-    tokens: list[str] = []
-    end = 0
-    for match in _TOKEN.finditer(text):
-        if match.start() != end:
-            raise Unreadable(text)
-        end = match.end()
-        if match.lastgroup == "name" and joined and tokens and match.start() and text[match.start() - 1].isupper():
-            tokens[-1] += match.group()
-        elif match.lastgroup != "space":
-            tokens.append(match.group())
-        elif tokens and tokens[-1][0].isdigit() and text[end : end + 1].isdigit() and tokens[-2:-1] != ["_"]:
-            raise Unreadable(text)  # two numbers side by side
-    if end != len(text):
-        raise Unreadable(text)
-    return tokens
-
-
 class _Reader:
     """A place in a list of tokens; each method reads one rule of the grammar from there."""
 
-    def __init__(self, tokens: list[str]) -> None:
+    def __init__(self, tokens: list[str], *, vectors: bool) -> None:
         self.tokens = tokens
+        self.vectors = vectors  # i is one of i, j, k
         self.place = 0
         self.depth = 0
         self.bars = 0  # of absolute values that are open
-        self.vectors = False  # i is one of i, j, k
         self.angle = False  # degrees measure an angle here, elsewhere they are a unit that is left out
 
     @property
@@ -279,7 +239,7 @@ class _Reader:
     def command(self, name: str) -> Node:
         if name == "pi":
             return Node("pi") if self.token not in {"_", "'"} else Node("symbol", value=self.decorated("\\pi"))
-        if name in _GREEK:
+        if name in GREEK:
             return Node("symbol", value=self.decorated("\\" + name))
         if name in _ACCENTS:
             return self.accented(name)

@@ -13,6 +13,8 @@ from fractions import Fraction
 from math import gcd
 from typing import Literal
 
+from ttcli.answers.pattern import words
+
 Form = tuple[Literal["clock", "ratio", "based", "measure", "choice"], Hashable]
 
 _CLOCK = re.compile(r"(\d{1,2}):([0-5]\d)(?::([0-5]\d))? ?(?:([ap])\.? ?m\.?|h|o'clock)?", re.IGNORECASE)
@@ -22,15 +24,10 @@ _RATIO = re.compile(
     r"(\d+(?:\.\d+)?)(?: ?(?::|\\colon) ?(\d+(?:\.\d+)?)| to (\d+(?:\.\d+)?))(?: ?(?::|to) ?(\d+(?:\.\d+)?))?"
 )
 _BASED = re.compile(r"\(?([0-9A-Fa-f]+)\)?_ ?\{? ?([A-Za-z]+|\d{1,2}) ?\}?")
-_BASES = {
-    name: base
-    for base, name in enumerate(
-        "two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen".split(), start=2
-    )
-}
-_MEASURE = re.compile(
-    r"(\d[\d.,/]*) ?([A-Za-z]+)\.?(?:,? and |, ?| )(\d[\d.,/]*) ?([A-Za-z]+)(?:(?:,? and |, ?| )(\d[\d.,/]*) ?([A-Za-z]+))?"
-)
+_BASE_NAMES = "two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen"
+_BASES = {name: base for base, name in enumerate(words(_BASE_NAMES), start=2)}
+_AMOUNT = r"(\d[\d.,/]*) ?([A-Za-z]+)"
+_MEASURE = re.compile(rf"{_AMOUNT}\.?(?:,? and |, ?| ){_AMOUNT}(?:(?:,? and |, ?| ){_AMOUNT})?")
 _MEASURES = {
     name: kind
     for kind, names in {
@@ -43,7 +40,7 @@ _MEASURES = {
         "kilometre": "kilometers kilometer km", "gram": "grams gram g", "kilogram": "kilograms kilogram kg",
         "dollar": "dollars dollar", "cent": "cents cent",
     }.items()
-    for name in names.split()
+    for name in words(names)
 }  # fmt: skip
 _CHOICE = re.compile(
     r"(?:(?:the )?(?:correct )?(?:option|choice|answer|letter)(?: is)?:? )?[(\[]? ?([A-Z]) ?[)\]]?[.:]?", re.IGNORECASE
@@ -62,7 +59,7 @@ def choice(plain: str) -> Form | None:
     """The letter of an option, alone, in brackets, behind a word, or before the option's text."""
     if match := _CHOICE.fullmatch(plain):
         letter = match.group(1)
-        return ("choice", letter.upper()) if letter.isupper() or len(plain) > 1 and plain[0] in "([" else None
+        return ("choice", letter.upper()) if letter.isupper() or (len(plain) > 1 and plain[0] in "([") else None
     if match := _CHOICE_WITH_TEXT.fullmatch(plain):
         return "choice", match.group(1) or match.group(2)
     return None

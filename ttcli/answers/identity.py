@@ -34,7 +34,7 @@ class Undefined(ArithmeticError):
 
 def identical(a: Node, b: Node) -> bool:
     """Whether two expressions have the same value wherever both have one, as far as points can tell."""
-    return _constant_ratio([(a, b)], lambda x, y: 1 if _close(x, y) else None)
+    return _constant(a, b, lambda x, y: Fraction(1) if _close(x, y) else None)
 
 
 def proportional(a: Node, b: Node, *, positive: bool = False) -> bool:
@@ -44,31 +44,30 @@ def proportional(a: Node, b: Node, *, positive: bool = False) -> bool:
 
     def ratio(x: Value, y: Value) -> Value | None:
         if not x or not y:
-            return 0 if not x and not y else None
-        return None if positive and not _positive(_divided(x, y)) else _divided(x, y)
+            return None
+        quotient = _divided(x, y)
+        return quotient if not positive or _positive(quotient) else None
 
-    return _constant_ratio([(a, b)], ratio)
+    return _constant(a, b, ratio)
 
 
-def _constant_ratio(pairs: list[tuple[Node, Node]], ratio: Callable[[Value, Value], Value | None]) -> bool:
-    ((a, b),) = pairs
+def _constant(a: Node, b: Node, ratio: Callable[[Value, Value], Value | None]) -> bool:
+    """Whether the ratio of two expressions is the same at all points; a ratio of None is another one."""
     names = sorted(a.symbols | b.symbols)
-    needed = _ENOUGH if names else 1
     ratios: list[Value] = []
     with mp.workdps(DIGITS):
         for seed in range(_POINTS + _GIVE_UP if names else 1):
             point = _point(names, seed)
             try:
-                x, y = evaluate(a, point), evaluate(b, point)
-            except (Undefined, ArithmeticError, ValueError):
+                found = ratio(evaluate(a, point), evaluate(b, point))
+            except (ArithmeticError, ValueError):
                 continue
-            found = ratio(x, y)
             if found is None or (ratios and not _close(found, ratios[0])):
                 return False
             ratios.append(found)
             if len(ratios) == _POINTS:
                 break
-    return len(ratios) >= needed
+    return len(ratios) >= (_ENOUGH if names else 1)
 
 
 def _point(names: list[str], seed: int) -> dict[str, Fraction]:
@@ -89,10 +88,12 @@ def evaluate(node: Node, point: Mapping[str, Fraction]) -> Value:
     args = [evaluate(arg, point) for arg in node.args]
     if node.head == "apply":
         return _unknown_function(str(node.value), args)
-    operation = _OPERATIONS.get(node.head)
-    if operation is None:
+    if node.head in _OPERATIONS:
+        result = _OPERATIONS[node.head](*args)
+    elif node.head in _REAL_OPERATIONS:
+        result = _REAL_OPERATIONS[node.head](*args, real=bool(point))
+    else:
         raise Undefined(node.head)
-    result = operation(*args, real=bool(point))
     if not isinstance(result, Fraction):
         if not mp.isfinite(result):
             raise Undefined(node.head)
@@ -125,7 +126,7 @@ def _divided(a: Value, b: Value) -> Value:
     return a / b if isinstance(a, Fraction) and isinstance(b, Fraction) else _float(a) / _float(b)
 
 
-def _sum(*terms: Value, real: bool) -> Value:
+def _sum(*terms: Value) -> Value:
     if all(isinstance(term, Fraction) for term in terms):
         return sum(terms, Fraction(0))
     floats = [_float(term) for term in terms]
@@ -136,11 +137,11 @@ def _sum(*terms: Value, real: bool) -> Value:
     return total if abs(total) > largest * mp.mpf(10) ** -_TOLERANCE else Fraction(0)
 
 
-def _product(a: Value, b: Value, *, real: bool) -> Value:
+def _product(a: Value, b: Value) -> Value:
     return a * b if isinstance(a, Fraction) and isinstance(b, Fraction) else _float(a) * _float(b)
 
 
-def _quotient(a: Value, b: Value, *, real: bool) -> Value:
+def _quotient(a: Value, b: Value) -> Value:
     if not b:
         raise Undefined("division by zero")
     return _divided(a, b)
@@ -161,10 +162,8 @@ def _power(base: Value, exponent: Value, *, real: bool) -> Value:
 def _root(radicand: Value, degree: Value, *, real: bool) -> Value:
     if not isinstance(degree, Fraction) or not degree:
         raise Undefined("a root of no known degree")
-    if isinstance(radicand, Fraction) and degree == 2 and radicand >= 0:
-        top, bottom = (exact.math.isqrt(part) for part in (radicand.numerator, radicand.denominator))
-        if Fraction(top * top, bottom * bottom) == radicand:
-            return Fraction(top, bottom)
+    if isinstance(radicand, Fraction) and degree == 2 and (root := exact.root(radicand)) is not None:
+        return root
     if not radicand:
         return Fraction(0)
     if not isinstance(radicand, Fraction) and _float(radicand).imag == 0 and degree == 3 and radicand < 0:
@@ -212,7 +211,7 @@ def _whole(of: Callable[[Value], Value], value: Value) -> Fraction:
 
 
 def _exactly(of: Callable[..., Fraction | None], otherwise: Callable[..., Value]) -> Callable[..., Value]:
-    def operation(*args: Value, real: bool) -> Value:
+    def operation(*args: Value) -> Value:
         if all(isinstance(arg, Fraction) for arg in args) and (result := of(*args)) is not None:
             return result
         if any(abs(arg) > 10**4 for arg in args):
@@ -225,37 +224,37 @@ def _exactly(of: Callable[..., Fraction | None], otherwise: Callable[..., Value]
 _CONSTANTS: dict[str, Callable[[], Value]] = {"pi": lambda: +mp.pi, "e": lambda: +mp.e, "i": lambda: mp.mpc(0, 1)}
 _OPERATIONS: dict[str, Callable[..., Value]] = {
     "+": _sum,
-    "neg": lambda a, real: -a,
+    "neg": lambda a: -a,
     "*": _product,
     "/": _quotient,
-    "^": _power,
-    "root": _root,
-    "abs": lambda a, real: abs(a),
-    "degree": lambda a, real: _float(a) * mp.pi / 180,
-    "floor": lambda a, real: _whole(mp.floor, a),
-    "ceil": lambda a, real: _whole(mp.ceil, a),
+    "abs": abs,
+    "degree": lambda a: _float(a) * mp.pi / 180,
+    "floor": partial(_whole, mp.floor),
+    "ceil": partial(_whole, mp.ceil),
     "factorial": _exactly(exact.factorial, mp.factorial),
     "binom": _exactly(exact.binomial, mp.binomial),
+}
+_FUNCTIONS = {
+    "ln": mp.ln,
+    "exp": mp.exp,
+    "sin": mp.sin,
+    "cos": mp.cos,
+    "tan": mp.tan,
+    "cot": mp.cot,
+    "sec": mp.sec,
+    "csc": mp.csc,
+    "sinh": mp.sinh,
+    "cosh": mp.cosh,
+    "tanh": mp.tanh,
+    "arcsin": mp.asin,
+    "arccos": mp.acos,
+    "arctan": mp.atan,
+    "arccot": mp.acot,
+}
+_REAL_OPERATIONS: dict[str, Callable[..., Value]] = {  # these may lead from real numbers to complex ones
+    "^": _power,
+    "root": _root,
     "log": _logarithm,
     "lg": _logarithm,
-    **{
-        name: partial(_function, function)
-        for name, function in {
-            "ln": mp.ln,
-            "exp": mp.exp,
-            "sin": mp.sin,
-            "cos": mp.cos,
-            "tan": mp.tan,
-            "cot": mp.cot,
-            "sec": mp.sec,
-            "csc": mp.csc,
-            "sinh": mp.sinh,
-            "cosh": mp.cosh,
-            "tanh": mp.tanh,
-            "arcsin": mp.asin,
-            "arccos": mp.acos,
-            "arctan": mp.atan,
-            "arccot": mp.acot,
-        }.items()
-    },
+    **{name: partial(_function, function) for name, function in _FUNCTIONS.items()},
 }

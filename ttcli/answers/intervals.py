@@ -34,34 +34,31 @@ def is_interval(key: Canonical) -> bool:
 
 def union(intervals: Sequence[Canonical]) -> Canonical:
     """One key for the union: those that overlap or touch are joined where their ends are exact."""
-    if not all(map(_comparable, intervals)):
-        return intervals[0] if len(set(intervals)) == 1 else Canonical("union", frozenset(intervals))
-    joined: list[tuple[str, str, Canonical, Canonical]] = []
-    for left, right, low, high in sorted(map(_ends, intervals), key=lambda ends: (ends[2].value, ends[0] == "(")):
-        if joined and _meet(joined[-1], (left, right, low, high)):
-            before = joined[-1]
-            last = max(
-                (before[3].value, before[1] == "]", before),
-                (high.value, right == "]", (left, right, low, high)),
-                key=lambda end: end[:2],
-            )[2]
-            joined[-1] = (before[0], last[1], before[2], last[3])
+    if all(map(_comparable, intervals)):
+        intervals = _joined(sorted(intervals, key=_start))
+    return intervals[0] if len(set(intervals)) == 1 else Canonical("union", frozenset(intervals))
+
+
+def _joined(intervals: Sequence[Canonical]) -> list[Canonical]:
+    """Intervals in the order of their starts, without those that go on where another has not ended."""
+    joined: list[Canonical] = []
+    for interval in intervals:
+        if joined and _meet(joined[-1], interval):
+            left, _, low, _ = _ends(joined[-1])
+            _, right, _, high = _ends(max(joined[-1], interval, key=_end))
+            joined[-1] = Canonical("group", (left, right, low, high))
         else:
-            joined.append((left, right, low, high))
-    keys = [Canonical("group", ends) for ends in joined]
-    return keys[0] if len(keys) == 1 else Canonical("union", frozenset(keys))
+            joined.append(interval)
+    return joined
 
 
 def intersection(a: Canonical, b: Canonical) -> Canonical | None:
     """The interval common to both; None where they are apart or their ends are not exact."""
     if not (_comparable(a) and _comparable(b)):
         return None
-    (left, right, low, high), (left2, right2, low2, high2) = _ends(a), _ends(b)
-    if (low2.value, left2 == "(") > (low.value, left == "("):
-        left, low = left2, low2
-    if (high2.value, right2 == "]") < (high.value, right == "]"):
-        right, high = right2, high2
-    return Canonical("group", (left, right, low, high)) if low.value < high.value else None
+    left, _, low, _ = _ends(max(a, b, key=_start))
+    _, right, _, high = _ends(min(a, b, key=_end))
+    return Canonical("group", (left, right, low, high)) if _value(low) < _value(high) else None
 
 
 def _ends(interval: Canonical) -> tuple[str, str, Canonical, Canonical]:
@@ -74,7 +71,23 @@ def _comparable(interval: Canonical) -> bool:
     return is_interval(interval) and all(isinstance(end.value, Fraction | float) for end in _ends(interval)[2:])
 
 
-def _meet(a: tuple[str, str, Canonical, Canonical], b: tuple[str, str, Canonical, Canonical]) -> bool:
+def _value(end: Canonical) -> Fraction | float:
+    assert isinstance(end.value, Fraction | float)
+    return end.value
+
+
+def _start(interval: Canonical) -> tuple[Fraction | float, bool]:
+    left, _, low, _ = _ends(interval)
+    return _value(low), left == "("
+
+
+def _end(interval: Canonical) -> tuple[Fraction | float, bool]:
+    _, right, _, high = _ends(interval)
+    return _value(high), right == "]"
+
+
+def _meet(a: Canonical, b: Canonical) -> bool:
     """Whether b, which begins no earlier than a, begins before a has ended."""
-    end, start = a[3].value, b[2].value
-    return bool(start < end or (start == end and (a[1] == "]" or b[0] == "[")))  # type: ignore[operator]
+    end, closed = _end(a)
+    start, open_ = _start(b)
+    return start < end or (start == end and (closed or not open_))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable
 from typing import Literal, NamedTuple
 
 Kind = Literal["number", "group", "union", "words", "choice", "clock", "ratio", "based", "measure", "relation", "text"]
@@ -22,3 +22,6 @@ class Canonical(NamedTuple):
         if self.kind in {"group", "union"} and isinstance(self.value, Iterable):
             return all(member.exact for member in self.value if isinstance(member, Canonical))
         return True
+
+
+Read = Callable[[str], Canonical]  # how a part of an answer is reduced to its key

@@ -10,6 +10,7 @@ import re
 from fractions import Fraction
 
 from ttcli.answers.exact import rational
+from ttcli.answers.number_words import number_words
 from ttcli.answers.split import inside
 from ttcli.answers.units import are_units, scale_of
 
@@ -44,7 +45,6 @@ _ORDINAL = re.compile(
 )
 _REPEATED = re.compile(r"([+-]?\d*)\.(\d*?)(?:\\(?:overline|bar|dot|overset\{\.\}) ?\{? ?(\d+) ?\}?|\((\d+)\))")
 _DOTTED = re.compile(r"([+-]?\d*)\.(\d*)\\dot ?\{?(\d)\}?(\d*)\\dot ?\{?(\d)\}?")
-_TRAILING = re.compile(r"([+-]?\d*)\.(\d*?)(\d{3,}) ?\\ldots")
 
 
 def number(plain: str) -> Number | None:
@@ -52,7 +52,7 @@ def number(plain: str) -> Number | None:
     if infinity := _INFINITY.fullmatch(plain):
         return -math.inf if infinity.group(1) == "-" else math.inf
     bare = _NEGATIVE.sub("-", _MARK.sub("", plain))
-    for reading in (decimal, repeating, ordinal, _counted, _worded, _computed):
+    for reading in (decimal, repeating, ordinal, _counted, number_words, _computed):
         if (value := reading(bare)) is not None:
             return value
     return None
@@ -98,8 +98,8 @@ def _fraction(plain: str) -> Fraction | None:
 def repeating(plain: str) -> Fraction | None:
     r"""The value of `0.1\overline{6}`, `0.1\dot{6}`, `0.\dot{1}4\dot{2}`, `0.1(6)` and `0.1666...`."""
     if match := _DOTTED.fullmatch(plain):
-        whole, fixed, *block = match.groups()
-        return _periodic(whole, fixed, "".join(block))
+        whole, fixed, first, middle, last = match.groups()
+        return _periodic(whole, fixed, first + middle + last)
     if match := _REPEATED.fullmatch(plain):
         whole, fixed, marked, bracketed = match.groups()
         return _periodic(whole, fixed, marked or bracketed)
@@ -137,82 +137,3 @@ def _counted(plain: str) -> Fraction | None:
     if value is None or not (are_units(words) or (factor > 1 and not words)):
         return None
     return value * factor
-
-
-_UNITS = dict(zip(
-    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen "
-    "eighteen nineteen".split(), range(20), strict=True,
-))  # fmt: skip
-_TENS = dict(zip("twenty thirty forty fifty sixty seventy eighty ninety".split(), range(20, 100, 10), strict=True))
-_PARTS = {
-    name: denominator
-    for denominator, names in {
-        2: "half halves", 3: "third thirds", 4: "quarter quarters fourth fourths", 5: "fifth fifths",
-        6: "sixth sixths", 7: "seventh sevenths", 8: "eighth eighths", 9: "ninth ninths", 10: "tenth tenths",
-        12: "twelfth twelfths", 100: "hundredth hundredths", 1000: "thousandth thousandths",
-    }.items()
-    for name in names.split()
-}  # fmt: skip
-_BIG = {"thousand": 10**3, "million": 10**6, "billion": 10**9}
-
-
-def _worded(plain: str) -> Fraction | None:
-    return words(plain) if plain[:1].isalpha() or plain[:1] == "-" else None
-
-
-def words(plain: str) -> Fraction | None:
-    """The value of English number words: `twenty-one`, `two thirds`, `three and a half`, `minus four apples`."""
-    tokens = plain.lower().replace("-", " ").split()
-    sign = 1
-    if tokens[:1] in (["minus"], ["negative"]):
-        sign, tokens = -1, tokens[1:]
-    value, rest = _cardinal(tokens)
-    if value is None and rest[:1] == ["half"]:
-        return sign * Fraction(1, 2) if rest in (["half"], ["half", "of", "it"]) else None
-    if value is None:
-        return None
-    if rest[:1] and rest[0] in _PARTS and value:
-        value, rest = value / _PARTS[rest[0]], rest[1:]
-    elif rest[:1] == ["and"]:
-        part, after = _cardinal(rest[1:])
-        if part is None or not after or after[0] not in _PARTS:
-            return None
-        value, rest = value + part / _PARTS[after[0]], after[1:]
-    if rest[:1] == ["dozen"]:
-        value, rest = value * 12, rest[1:]
-    return sign * value if not rest or (len(rest) <= 2 and plain[-1].islower() and are_units(" ".join(rest))) else None
-
-
-def _cardinal(tokens: list[str]) -> tuple[Fraction | None, list[str]]:
-    """The value of the number words that the tokens begin with, None for none, and the tokens behind them."""
-    total = current = 0
-    place = 0
-    said = False
-    while place < len(tokens):
-        token = tokens[place]
-        if (
-            token == "a"
-            and not said
-            and len(tokens) > 1
-            and (tokens[1] in _BIG or tokens[1] in {"hundred", "dozen"} or tokens[1] in _PARTS)
-        ):
-            current, said = 1, True
-        elif token in _UNITS and (not said or current % 10 == 0) and (current % 100 != 10):
-            current, said = current + _UNITS[token], True
-        elif token in _TENS and current % 100 == 0:
-            current, said = current + _TENS[token], True
-        elif token == "hundred" and said and 0 < current < 100:
-            current *= 100
-        elif token in _BIG and said and current:
-            total, current = total + current * _BIG[token], 0
-        elif not (
-            token == "and"
-            and said
-            and current % 100 == 0
-            and tokens[place + 1 : place + 2]
-            and tokens[place + 1] in _UNITS | _TENS
-            and (current or total)
-        ):
-            break
-        place += 1
-    return (Fraction(total + current) if said else None), tokens[place:]

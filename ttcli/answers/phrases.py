@@ -11,27 +11,43 @@ from collections.abc import Iterator
 
 from ttcli.answers.boxes import BOX
 from ttcli.answers.normal import is_number
+from ttcli.answers.pattern import either, phrases
 from ttcli.answers.statement import Statement, bare, is_denied, is_value
 
 _MAX_SENTENCE = 1000  # characters looked at after "the answer is"
 _MAX_SENTENCES = 100  # such sentences looked at, the last ones
 
-_VERB = r"(?:is|was|are|would be|will be|should be|must be|equals|comes out to(?: be)?|comes to)(?![A-Za-z])"
-_PHRASE = re.compile(
-    rf"(?<![A-Za-z])(?:(?:answers?|final (?:result|value))(?:\s+(?:to (?:the|this) (?:question|problem) )?{_VERB}|\W{{0,4}}[:：=]|\s+[-–—]\s)"
-    rf"|(?:correct|right|best) (?:option|choice|statement|alternative)(?:\s+{_VERB}|\s?[:：])"
-    r"|(?:respuesta|solución)(?: (?:correcta|final))?(?:\s+es(?![a-z])|\s?[:：])|réponse(?: (?:finale|correcte))?(?:\s+est(?![a-z])|\s?[:：])"
-    r"|antwort(?:\s+(?:ist|lautet)(?![a-z])|\s?[:：])|risposta(?: (?:finale|corretta))?(?:\s+è|\s?[:：])|resposta(?: (?:final|correta))?(?:\s+é|\s?[:：])"
-    r"|antwoord(?:\s+is(?![a-z])|\s?[:：])|odpowiedź(?:\s+to(?![a-z])|\s?[:：])|ответ(?:\s?[:：—-]))"
-    r"|(?:最终|最後|正确|正解)?(?:答案|答え)(?:\s?(?:是|为|為|は|：|:)\s?[:：]?)|(?:정답|답)(?:은|:|：)",
-    re.IGNORECASE,
+_VERB = phrases("is, was, are, would be, will be, should be, must be, equals, comes out to(?: be)?, comes to")
+_COLON = r"\s?[:：]"
+_ENGLISH = either(
+    rf"(?:answers?|final (?:result|value))(?:\s+(?:to (?:the|this) (?:question|problem) )?{_VERB}(?![A-Za-z])"
+    r"|\W{0,4}[:：=]|\s+[-–—]\s)",
+    rf"(?:correct|right|best) (?:option|choice|statement|alternative)(?:\s+{_VERB}(?![A-Za-z])|{_COLON})",
 )
+_EUROPEAN = either(
+    *(
+        rf"{noun}(?:\s+(?:{verb})(?![^\W\d_])|{_COLON})"
+        for noun, verb in {
+            r"(?:respuesta|solución)(?: correcta| final)?": "es",
+            r"réponse(?: finale| correcte)?": "est",
+            "antwort": "ist|lautet",
+            r"risposta(?: finale| corretta)?": "è",
+            r"resposta(?: final| correta)?": "é",
+            "antwoord": "is",
+            "odpowiedź": "to",
+            "ответ": "—|-",
+        }.items()
+    )
+)
+_ASIAN = r"(?:答案|答え)(?:\s?(?:是|为|為|は|：|:)\s?[:：]?)|(?:정답|답)(?:은|:|：)"
+_PHRASE = re.compile(rf"(?<![^\W\d_])(?:{_ENGLISH}|{_EUROPEAN})|{_ASIAN}", re.IGNORECASE)
 _CHECKED = re.compile(r"(?:check|verify|confirm|test|if|whether|suppose|assum)[a-z]*\s(?:\w+\s){0,3}$", re.IGNORECASE)
 _HEADING = re.compile(
     r"^[^\w\n]*(?:\d{1,2}[.)]\s*)?(?:the |your )?(?:final )?answer[\s*:_]*$", re.MULTILINE | re.IGNORECASE
 )
 _REVERSED = re.compile(
-    r"(?:(?:option|choice|answer)\s+)?(?P<choice>\(?(?<![A-Za-z'’])[A-J](?![A-Za-z'’])\)?)\s+is\s+(?:the\s+)?(?:correct|right|best)\b"
+    r"(?:(?:option|choice|answer)\s+)?(?P<choice>\(?(?<![A-Za-z'’])[A-J](?![A-Za-z'’])\)?)\s+is\s+(?:the\s+)?"
+    r"(?:correct|right|best)\b"
     r"|(?<![\w.,])(?P<value>\$?-?\d[\d,]*(?:\.\d+)?(?:/\d+)?\$?)\s+is\s+the\s+(?:final |correct |right )?answer\b"
 )
 _SENTENCE_END = re.compile(r"[.!](\$|\\\))?(?=\s|$)|\n|[。！]|\?(?=\s|$)")
@@ -43,15 +59,27 @@ _QUOTED = re.compile(r"[\s>]*")
 _SAYS_ANSWER = re.compile(r"\banswer\b", re.IGNORECASE)
 
 _LEAD = re.compile(
-    r"(?:(?:therefore|thus|so|hence|then|simply|just|only|exactly|indeed|clearly|obviously|now|still|option|choice|letter|equal to|again)(?![A-Za-z])[,:]?\s*)+",
+    "(?:"
+    + phrases(
+        """therefore, thus, so, hence, then, simply, just, only, exactly, indeed, clearly, obviously, now, still, option,
+        choice, letter, equal to, again"""
+    )
+    + r"(?![A-Za-z])[,:]?\s*)+",
     re.IGNORECASE,
 )
-_CLAUSE = re.compile(
-    r"\s*(?:;|\s—\s|\s–\s|\s\((?=[A-Za-z]{2,}|≈|=|approx)(?!\w+\)$)|,?\s(?:because|since|which|as (?:shown|required|we|expected|the|it|per)|so (?:the|that|we|she|he|it|they)|given that|"
-    r"assuming|according to|based on|after (?:rounding|all|adding|subtracting)|when (?:rounded|the|we|you|she|he|it)|if (?:the|we|you|she|he|it)|in total|altogether|overall)(?![A-Za-z])"
-    r"|,\s(?=(?:in|so|as|not|and (?:this|that|it|so|we|the|she|he)|but|who|while|where|i\.e|that|this|it|he|she|they|we|therefore|thus|hence|making|meaning|rounded|with|for|per|total|assuming|whereas|which|is)\b))"
-    r"[\s\S]*"
+_WHY = phrases(  # a clause begins, with a comma before it or without
+    """because, since, which, as shown, as required, as we, as expected, as the, as it, as per, so the, so that, so we,
+    so she, so he, so it, so they, given that, assuming, according to, based on, after rounding, after all, after adding,
+    after subtracting, when rounded, when the, when we, when you, when she, when he, when it, if the, if we, if you, if she,
+    if he, if it, in total, altogether, overall"""
 )
+_BEHIND_COMMA = phrases(
+    """in, so, as, not, and this, and that, and it, and so, and we, and the, and she, and he, but, who, while, where, that,
+    this, it, he, she, they, we, therefore, thus, hence, making, meaning, rounded, with, for, per, total, assuming, whereas,
+    which, is"""
+)
+_ASIDE = r"\s\((?=[A-Za-z]{2,}|≈|=)(?!\w+\)$)"
+_CLAUSE = re.compile(rf"\s*(?:;|\s[—–]\s|{_ASIDE}|,?\s{_WHY}(?![A-Za-z])|,\s(?={_BEHIND_COMMA}\b))[\s\S]*")
 _REPORTED = re.compile(r"(?:that|he|she|they|it|there|we|you)\s", re.IGNORECASE)
 _FIGURE = re.compile(r"(?<![\w.])-?\$?\d[\d,]*(?:\.\d+)?%?(?![\w])(?:\s(?!and|or|to)[a-z]+)?")
 
@@ -69,7 +97,7 @@ def said(text: str) -> Iterator[Statement]:
 def headed(text: str) -> Iterator[Statement]:
     """The line under a heading "Answer" or "Final Answer"."""
     for heading in deque(_HEADING.finditer(text), maxlen=_MAX_SENTENCES):
-        yield from _stated(heading.end(), _line_below(text[heading.end() : heading.end() + _MAX_SENTENCE]))
+        yield from _stated(heading.end(), _line_below(text[heading.end() :][:_MAX_SENTENCE]))
 
 
 def hashed(text: str) -> Iterator[Statement]:

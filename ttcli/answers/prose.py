@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import re
 
+from ttcli.answers.pattern import phrases, words
+
 _MAX_TEXT = 600  # characters; a longer text is no short answer
 _MAX_SENTENCE = 120  # characters of a sentence that is an answer as it stands
 _MAX_WORDS = 6  # of an answer taken out of a sentence
@@ -18,13 +20,17 @@ _YES_NO = re.compile(
 )
 _SAID_YES_NO = re.compile(r"\W*(yes|no|true|false)\b", re.IGNORECASE)
 _CLOSING = re.compile(
-    r"(?:let me know|i hope|hope (?:this|that)|feel free|is there anything|if you (?:have|need)|note that|please)\b",
+    phrases("let me know, i hope, hope this, hope that, feel free, is there anything, if you have, if you need, please")
+    + r"\b|note that\b",
     re.IGNORECASE,
 )
 _FUNCTION_WORDS = frozenset(
-    "a an the is are was were be been being of in on at to for by with from as and or it its he she they we you i this that "
-    "these those there which who whom whose what when where why how do does did has have had s called known named term word "
-    "city country person name so therefore thus hence answer correct written painted discovered invented made".split()
+    words(
+        """a an the is are was were be been being of in on at to for by with from as and or it its he she they we you i
+        this that these those there which who whom whose what when where why how do does did has have had s called known
+        named term word city country person name so therefore thus hence answer correct written painted discovered
+        invented made"""
+    )
 )
 
 

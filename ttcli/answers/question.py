@@ -9,17 +9,24 @@ from functools import lru_cache
 from typing import Literal
 
 from ttcli.answers.normal import canonical
+from ttcli.answers.pattern import phrases
 
 Kind = Literal["number", "choice", "text"]
 
 _OPTION_LINE = re.compile(r"^[ \t]*(?:[-*][ \t]+)?\**\(?([A-J])[).:]\**[ \t]+(\S.*)$", re.MULTILINE)
+_MARKED = r"(?:\\(?:textbf|mathrm|text)\{)?\(([A-J])\)"
 _OPTION_INLINE = re.compile(
-    r"(?:\\(?:textbf|mathrm|text)\{)?\(([A-J])\)(?:[\s~\\]*\})?[\s~\\]*([^\n]*?)(?=[\s$~\\]*(?:\\(?:textbf|mathrm|text)\{)?\([A-J]\)|\n|$)"
+    rf"{_MARKED}(?:[\s~\\]*\}})?[\s~\\]*([^\n]*?)(?=[\s$~\\]*{_MARKED.replace('([A-J])', '[A-J]')}|\n|$)"
 )
+_FIND = "find the (?:value|number|sum|product|area|volume|length|probability|remainder|smallest|largest|least|greatest)"
 _MATHEMATICS = re.compile(
-    r"\$|\\[A-Za-z]+|\d\s*[-+*/^=×÷]\s*\d|\b(?:how (?:many|much|far|old|long|tall|fast)|calculate|compute|evaluate|simplify|solve|factor|"
-    r"find the (?:value|number|sum|product|area|volume|length|probability|remainder|smallest|largest|least|greatest)|percent|percentage|"
-    r"probability|remainder|sum of|product of|average|equation|integer|prove)\b|\d.*\d",
+    r"\$|\\[A-Za-z]+|\d\s*[-+*/^=×÷]\s*\d|\d.*\d|\b"
+    + phrases(
+        """how (?:many|much|far|old|long|tall|fast), calculate, compute, evaluate, simplify, solve, factor, percent,
+        percentage, probability, remainder, sum of, product of, average, equation, integer, prove, """
+        + _FIND
+    )
+    + r"\b",
     re.IGNORECASE | re.DOTALL,
 )
 _DOZENS = re.compile(r"\bhow many dozens?\b|\bin dozens\b", re.IGNORECASE)
@@ -52,7 +59,7 @@ class Question:
         letters = [letter for letter, option in self.options.items() if canonical(option) == key]
         if len(letters) == 1:
             return letters[0]
-        small = stated.strip("() .").upper()
+        small = str(stated).strip("() .").upper()
         return small if small in self.options else stated
 
     def _named(self, text: str) -> str | None:
@@ -63,7 +70,7 @@ class Question:
         bracketed = set(re.findall(r"\(([A-J])\)", line)) & self.options.keys()
         named = bracketed or letters
         if len(named) == 1 and len(line) < 200:
-            return named.pop()
+            return str(named.pop())
         key = canonical(line)
         same = [letter for letter, option in self.options.items() if canonical(option) == key]
         return same[0] if len(same) == 1 else None

@@ -8,23 +8,28 @@ bounds one unknown is an interval. Every other relation stays one, and is never 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 
 from ttcli.answers.expression import Unreadable, read
 from ttcli.answers.intervals import between, bounded, intersection, is_interval, union
-from ttcli.answers.key import Canonical
+from ttcli.answers.key import Canonical, Read
+from ttcli.answers.pattern import either
 from ttcli.answers.split import RELATION, Split, split
-
-Read = Callable[[str], Canonical]
 
 _LETTER = r"(?:[A-Za-z]|\\(?!pi(?![A-Za-z])|frac|sqrt|sin|cos|tan|log|ln|exp|infty|pm|mp|cdot|times|circ)[A-Za-z]+)"
 _SUFFIX = r"(?:'|_(?:\w|\{[^{}]*\}|\\[a-z]+))*"
 _CALLED = r"\((?:[^()=]|\([^()=]*\))*\)"
 _NAME = re.compile(
-    rf"(?:\\(?:min|max|lim)(?:_\{{[^{{}}]*\}})? ?)?(?:{_LETTER}{_SUFFIX}(?:\^\{{?-1\}}?|'*)? ?(?:{_CALLED})?"
-    rf"|m? ?\\?(?:angle|triangle) ?[A-Z]{{1,3}}|\|? ?(?:[A-Z]'?){{2,4}} ?\|?|\[ ?[A-Z]{{3,6}} ?\]|\|? ?\\(?:overline|vec|hat|bar|mathbf)\{{[A-Za-z]{{1,2}}\}} ?\|?"
-    r"|\( ?[A-Za-z] ?(?:, ?[A-Za-z] ?)+\)|\\frac ?\{ ?d[\^2]*[A-Za-z] ?\} ?\{ ?d[A-Za-z][\^2]* ?\}"
-    r"|\\(?:sin|cos|tan) ?(?:\\angle ?)?\(?[A-Z]{1,3}\)?|[A-Za-z][a-z]{2,}(?: [A-Za-z]+){0,5})"
+    either(
+        rf"(?:\\(?:min|max|lim)(?:_\{{[^{{}}]*\}})? ?)?{_LETTER}{_SUFFIX}(?:\^\{{?-1\}}?|'*)? ?(?:{_CALLED})?",  # f(2), x_1
+        r"m? ?\\?(?:angle|triangle) ?[A-Z]{1,3}",
+        r"\|? ?(?:[A-Z]'?){2,4} ?\|?",  # a segment and its length
+        r"\[ ?[A-Z]{3,6} ?\]",  # the area of a polygon
+        r"\|? ?\\(?:overline|vec|hat|bar|mathbf)\{[A-Za-z]{1,2}\} ?\|?",
+        r"\( ?[A-Za-z] ?(?:, ?[A-Za-z] ?)+\)",  # (x, y)
+        r"\\frac ?\{ ?d[\^2]*[A-Za-z] ?\} ?\{ ?d[A-Za-z][\^2]* ?\}",
+        r"\\(?:sin|cos|tan) ?(?:\\angle ?)?\(?[A-Z]{1,3}\)?",
+        r"[A-Za-z][a-z]{2,}(?: [A-Za-z]+){0,5}",  # words
+    )
 )
 _CHAINED = frozenset({"=", ":=", "\\approx"})
 _FLIPPED = {"<": ">", ">": "<", "\\le": "\\ge", "\\ge": "\\le", "\\ne": "\\ne"}
@@ -106,7 +111,7 @@ def _inequality(sides: Split, key: Read) -> Canonical | None:
     if len(bounds) == 2 and unknown[0] == 1:
         if set(operators) <= {">", "\\ge"}:
             bounds, operators = bounds[::-1], tuple(_FLIPPED[operator] for operator in operators[::-1])
-        return between(bounds[0], *operators, bounds[1]) if set(operators) <= {"<", "\\le"} else None
+        return between(bounds[0], operators[0], operators[1], bounds[1]) if set(operators) <= {"<", "\\le"} else None
     return None
 
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import re
 
+from ttcli.answers.pattern import words
+
 _FULL_WIDTH = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)}
 _SPACES = dict.fromkeys(map(ord, "\u00a0\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u202f\u205f\u3000"), "~")
 _INVISIBLE = dict.fromkeys(map(ord, "\u200b\u200c\u200d\u2060\u2061\u2062\u2063\ufe0f\ufeff\u00ad"))
@@ -64,15 +66,17 @@ _SIGNS = {
 _GREEK = dict(
     zip(
         "αβγδεζηθικλνξπρσςτυφχψωϕϑϵΓΔΘΛΞΠΣΦΨ",
-        "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda nu xi pi rho sigma sigma tau upsilon phi chi "
-        "psi omega phi theta epsilon Gamma Delta Theta Lambda Xi Pi Sigma Phi Psi".split(),
+        words(
+            "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda nu xi pi rho sigma sigma tau upsilon phi chi "
+            "psi omega phi theta epsilon Gamma Delta Theta Lambda Xi Pi Sigma Phi Psi"
+        ),
         strict=True,
     )
 )
 _VULGAR = dict(
     zip(
         "½⅓⅔¼¾⅕⅖⅗⅘⅙⅚⅐⅛⅜⅝⅞⅑⅒",
-        "12 13 23 14 34 15 25 35 45 16 56 17 18 38 58 78 19 1{10}".split(),
+        words("12 13 23 14 34 15 25 35 45 16 56 17 18 38 58 78 19 1{10}"),
         strict=True,
     )
 )

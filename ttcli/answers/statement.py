@@ -7,19 +7,36 @@ import string
 from typing import NamedTuple
 
 from ttcli.answers.normal import canonical
+from ttcli.answers.pattern import either, phrases
 
 _BOLD = re.compile(r"(?<![\w)\]}])\*\*|\*\*(?![\w(\\{-])")  # but not the power of 2**3 and (x+1)**2
 _TRAILING = string.whitespace + ".。"
 _WRAPS = (("$$", "$$"), ("$", "$"), ("\\(", "\\)"), ("\\[", "\\]"), ("`", "`"), ("*", "*"), ('"', '"'))
+_SAYS_NOTHING = phrases(
+    """right, correct, wrong, incorrect, clear, obvious, simple, easy, unique, below, above, given, as follows,
+    the following, found, reasonable, valid, as above, shown below, shown above, here, complete, expected, known, unknown,
+    unclear, not given, not known, not clear, not possible, not available, n/?a, ans"""
+)
+_THE_ANSWER = (
+    r"(?:the|your|my|this|our)? ?(?:final|correct|right)? ?(?:answer|result|solution|value)(?: goes)?(?: here)?"
+)
+_SLOT = r"[\[<{(]+[^\[\]<>{}()]*(?:answer|result|number|value)[^\[\]<>{}()]*[\]>})]+"
 _NOTHING = re.compile(
-    r"[?_\s.…-]*|(?:the|your|my|this|our)? ?(?:final|correct|right)? ?(?:answer|result|solution|value)(?: here| goes here)?|ans|N/?A|"
-    r"[\[<{(]+[^\[\]<>{}()]*(?:answer|result|number|value)[^\[\]<>{}()]*[\]>})]+|\\text\{ ?(?:your |final |the )*answer ?\}|"
-    r"(?:indeed |also |thus |therefore |definitely )?(?:right|correct|wrong|incorrect|clear|obvious|simple|easy|unique|below|above|given|as follows|the following|"
-    r"found|reasonable|valid|as above|shown below|shown above|here|complete|expected|known|unknown|unclear|not (?:given|known|clear|possible|available))",
+    either(
+        r"[?_\s.…-]*",
+        _THE_ANSWER,
+        _SLOT,
+        rf"\\text\{{ ?{_THE_ANSWER} ?\}}",
+        rf"(?:indeed |also |thus |therefore |definitely )?{_SAYS_NOTHING}",
+    ),
     re.IGNORECASE,
 )
 _DENIED = re.compile(
-    r"(?:not|never|n't|neither|incorrect|wrong|in the form|of the form|given by|found by|obtained|supposed|to be)\b",
+    phrases(
+        """not, never, n't, neither, incorrect, wrong, in the form, of the form, given by, found by, obtained, supposed,
+        to be"""
+    )
+    + r"\b",
     re.IGNORECASE,
 )
 _VALUES = frozenset({"number", "group", "union", "choice", "clock", "ratio", "based", "measure", "relation"})

@@ -1,4 +1,4 @@
-"""What a text says aloud: without the thinking that a server has left in it, and without questions it puts to itself."""
+"""What a text says aloud: without thinking that was left in it, and without questions that it puts to itself."""
 
 from __future__ import annotations
 
@@ -16,11 +16,7 @@ _ANSWERED = re.compile(r"\\boxed|####|\banswer\b", re.IGNORECASE)
 
 def aloud(text: str) -> str:
     """The text behind the last closed thought and before one that is still open."""
-    closed = None
-    for closed in _CLOSE.finditer(text):
-        pass
-    if closed:
-        text = text[closed.end() :]
+    text = text[max((closed.end() for closed in _CLOSE.finditer(text)), default=0) :]
     opened = _OPEN.search(text)
     return text[: opened.start()] if opened else text
 

@@ -10,9 +10,11 @@ from __future__ import annotations
 import re
 from itertools import product
 
+from ttcli.answers.pattern import words as _list
+
 
 def _words(text: str) -> frozenset[str]:
-    return frozenset(text.split())
+    return frozenset(_list(text))
 
 
 _SCALES = {"hundred": 10**2, "thousand": 10**3, "million": 10**6, "billion": 10**9, "trillion": 10**12, "dozen": 12}
@@ -22,8 +24,9 @@ _SHORT = _words(
     "mm cm dm km mi in ft yd sq cu kg mg lb lbs oz ton ml cl gal mph kmh kph rpm hr hrs min mins sec secs ms day deg "
     "rad gb mb kb usd eur gbp cad aud inr rs pts pt ct cts cent "
     # things that problems count
-    "of an the per all old men boy kid man cat cow dog fox hen pet pig bee ant bus car van toy bag box can cup jar mug pan pen "
-    "pie egg hat key map pin row set way win ago hot big red new bar job pot nut tie bed bag leg arm ice"
+    "of an the per all old men boy kid man cat cow dog fox hen pet pig bee ant bus car van toy bag box can cup jar mug pan "
+    "pen "
+    "pie egg hat key map pin row set way win ago hot big red new bar job pot nut tie bed leg arm ice"
 )
 _CHANGES = (
     _words(
@@ -39,10 +42,10 @@ _CHANGES = (
 _CHANGES_FIRST = frozenset({"squared", "cubed"})  # 5 squared is 25, but 5 cm squared is an area
 _TOKEN = re.compile(r"[^\W\d_]+|/")
 
-_LETTERS = frozenset("m g s h N J W V A K C F T H L l".split())  # units of one letter
+_LETTERS = _words("m g s h N J W V A K C F T H L l")  # units of one letter
 _SYMBOLS = frozenset(
     prefix + unit
-    for prefix, unit in product(["", *"kMGmnpcdhT"], "m g s A K mol cd Hz N Pa J W C V F T L eV Wh cal bar Ω".split())
+    for prefix, unit in product(["", *"kMGmnpcdhT"], _list("m g s A K mol cd Hz N Pa J W C V F T L eV Wh cal bar"))
     if len(prefix + unit) > 1
 ) - {"cd", "pm", "hs", "Ts"}
 _MARKED = re.compile(r"\\(?:text|mathrm|mbox|textrm|textnormal|rm)\s*\{([^{}]*)\}")
@@ -51,7 +54,7 @@ _ATOM = re.compile(
     r"|(?P<symbol>\\(?:Omega|mu|circ|ell|AA)(?![A-Za-z])\s*)|(?P<exponent>\^\s*(?:\{\s*[-+]?\d\s*\}|[-+]?\d)|[²³])"
     r"|(?P<aside>\(\s*[^\W\d_]{3,}(?: [^\W\d_]+)*\s*\))|(?P<word>[^\W\d_]+)|(?P<sign>\\cdot(?![A-Za-z])|[ ./*'’-])"
 )
-_UPRIGHT_LETTERS = frozenset("e i d j k".split())  # constants and vectors, not units, where they stand alone
+_UPRIGHT_LETTERS = _words("e i d j k")  # constants and vectors, not units, where they stand alone
 _DIGIT = re.compile(r"\d|\\pi|\\sqrt|\\infty")
 _NUMERAL = re.compile(r"[-+]? ?(?:\d[\d,.]*(?: \d+/\d+)?|\.\d+)(?:/\d+|\\frac\{\d+\}\{\d+\})?|\\frac\{\d+\}\{\d+\}")
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import re
 
+from ttcli.answers.pattern import phrases
+
 _TEXT = r"(?:\\(?:text|mbox|mathrm|textrm|textnormal|textbf|textit)\s*\{\s*)?"
 _WRAPPED = re.compile(
     r"\\(?:text|mbox|mathrm|textrm|textnormal|textbf|textit|texttt|textsf|textsc|emph|mathit|mathsf|mathtt)\s*"
@@ -23,29 +25,25 @@ _LABEL = re.compile(_TEXT + r"[^\W\d_]{3,}(?: [^\W\d_]+){0,4} ?: ?\}? ?(?=[\\$\d
 _ABOUT = re.compile(
     r"(?:\\approx|\\sim(?:eq)?|\\simeq|~|≈|"
     + _TEXT
-    + r"(?:approximately|approx\.?|about|roughly|around|nearly|only|just|exactly|precisely|a total of)(?![A-Za-z])\s*\}?)\s*",
+    + phrases("approximately, approx\\.?, about, roughly, around, nearly, only, just, exactly, precisely, a total of")
+    + r"(?![A-Za-z])\s*\}?)\s*",
     re.IGNORECASE,
 )
+_QUALIFIERS = phrases(
+    r"""for (?:all|any|every|each|some|integers?|real|positive), where, since, because, given that, which, as required,
+    in total, altogether, respectively, approximately, approx, rounded, to the nearest, as shown, i\.e,
+    in simplest form"""
+)
 _QUALIFIER = re.compile(
-    r"[,;]?\s*\(?\s*" + _TEXT + r"\(?\s*(?<![\\A-Za-z])(?:"
-    r"for (?:all|any|every|each|some|integers?|real|positive)\b|where\b|since\b|because\b|given that\b|which\b|as required\b"
-    r"|in total\b|altogether\b|respectively\b|approximately\b|approx\b|rounded\b|to the nearest\b|as shown\b|i\.e|in simplest form\b"
-    r"|\(or\b|\\forall\b).*$",
-    re.IGNORECASE | re.DOTALL,
+    rf"[,;]?\s*\(?\s*{_TEXT}\(?\s*(?<![\\A-Za-z])(?:{_QUALIFIERS}\b|\(or\b|\\forall\b).*$", re.IGNORECASE | re.DOTALL
 )
-_ASIDE = re.compile(
-    r"\s*"
-    + _TEXT
-    + r"\s*\((?:or|i\.e\.?,?|that is,?|since|because|approximately|approx\.?|about|\\approx|=)(?![A-Za-z]).*$",
-    re.DOTALL,
-)
+_ASIDES = r"or, i\.e\.?, that is, since, because, approximately, approx\.?, about, \\approx, ="
+_ASIDE = re.compile(rf"\s*{_TEXT}\s*\({phrases(_ASIDES)},?(?![A-Za-z]).*$", re.DOTALL)
+_NUMBERS = r"\\(?:mathbb|mathbf|Bbb)\s*\{?\s*[ZNRQ]\s*\}?(?:\^?[+*]|_\{?[^{}]*\}?)?"
 _RANGE = re.compile(
-    r"\s*(?:[,;(]\s*"
-    + _TEXT
-    + r"(?:with |for |and |where )?|"
-    + _TEXT
-    + r"(?:with|for|and|where) )\s*\}?\s*\(?\s*(?<![\\A-Za-z])[a-zA-Z](?:\s*,\s*[a-zA-Z])*\s*(?:\\in(?![A-Za-z])\s*\\(?:mathbb|mathbf|Bbb)\s*\{?\s*[ZNRQ]\s*\}?(?:\^?[+*]|_\{?[^{}]*\}?)?"
-    r"|" + _TEXT + r"is (?:an? |any )(?:integer|real number|natural number|constant)\s*\}?)\s*\)?$"
+    rf"\s*(?:[,;(]\s*{_TEXT}(?:with |for |and |where )?|{_TEXT}(?:with|for|and|where) )\s*\}}?\s*\(?\s*"
+    rf"(?<![\\A-Za-z])[a-zA-Z](?:\s*,\s*[a-zA-Z])*\s*(?:\\in(?![A-Za-z])\s*{_NUMBERS}"
+    rf"|{_TEXT}is (?:an? |any )(?:integer|real number|natural number|constant)\s*\}}?)\s*\)?$"
 )
 
 
@@ -82,13 +80,20 @@ def unwrapped(latex: str) -> str:
 
 
 _ARTICLE = re.compile(r"(?:there (?:is|are|exists?) )?(?:an? |the )?")
-_SAME = (  # phrases that say the same, by what they all become
-    (re.compile(r"(?:it )?(?:has |have )?(?:no|zero|without)(?: real| possible| valid)? (?:solution|root|real number)s?|no such \w+(?: exists?)?|empty set|the empty set|null set"), "no solution"),
-    (re.compile(r"(?:it |the limit )?(?:does not|doesn't|do not|don't) exist|dne|nonexistent|non-existent"), "does not exist"),
-    (re.compile(r"(?:it |there are |has )?infinitely many(?: solutions?)?|infinite(?: number of)?(?: solutions?)|infinite"), "infinitely many"),
-    (re.compile(r"(?:it is |is )?(?:undefined|not defined)"), "undefined"),
-    (re.compile(r"all (?:the )?real(?: number)?s?(?: x)?|every real number|any real number|(?:the )?set of (?:all )?real numbers"), "all real numbers"),
-)  # fmt: skip
+_MEANINGS = {  # phrases that say the same, by what they all become
+    "no solution": r"""
+        (?:it |there )?(?:has |have |is |are )?(?:no|zero|without)(?: real| possible| valid)? (?:solution|root|real number)s?,
+        no such \w+(?: exists?)?, empty set, the empty set, null set""",
+    "does not exist": """
+        (?:it |the limit )?(?:does not|doesn't|do not|don't) exist, dne, nonexistent, non-existent""",
+    "infinitely many": """
+        (?:it |there are |has )?infinitely many(?: solutions?)?, infinite(?: number of)?(?: solutions?), infinite""",
+    "undefined": "(?:it is |is )?(?:undefined|not defined)",
+    "all real numbers": """
+        all (?:the )?real(?: number)?s?(?: x)?, every real number, any real number,
+        (?:the )?set of (?:all )?real numbers""",
+}
+_SAME = [(re.compile(phrases(same)), meaning) for meaning, same in _MEANINGS.items()]
 _PLURAL = re.compile(r"(?<=[a-z]{3})(?<![sui])s$")
 _WORDS = re.compile(r"[^\W\d_]+(?:(?: |-|'|, )[^\W\d_]+)*")
 
