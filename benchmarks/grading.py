@@ -1,7 +1,7 @@
 """How many cases of a file of marked answers are judged as marked: `python benchmarks/grading.py CASES.jsonl`.
 
-A row has `gold`, `candidate`, `equal` and `kind`; with `from_text` the candidate is a whole solution, `gold` may be null
-(no answer is right), and rows that are `disputable` are counted apart.
+A row has `gold`, `candidate`, `equal` and `kind`; with `from_text` the candidate is a whole solution, `gold` may be
+null (no answer is right), and rows that are `disputable` are counted apart.
 """
 
 from __future__ import annotations

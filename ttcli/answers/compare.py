@@ -1,4 +1,4 @@
-"""Whether two answers are the same where keys alone do not tell: their structure, and in it the values of expressions."""
+"""Whether two answers are the same where keys do not tell: their structure, and in it the values of expressions."""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
 r"""The final answer of a solution, where the solution says so; a number that merely comes last is never taken for one.
 
-Stages, each in a file of its own: what is said aloud (`thinking`), boxes and tags (`boxes`), phrases, headings and `####`
-(`phrases`). Of what they find, the last counts; words that may only describe an answer count where there is nothing else.
-With the problem at hand the letters of its options count too (`question`), and to a question that is not arithmetic a
-short text may be the answer as it stands (`prose`).
+Stages, each in a file of its own: what is said aloud (`thinking`), boxes and tags (`boxes`), phrases, headings and
+`####` (`phrases`). Of what they find, the last counts; words that may only describe an answer count where there is
+nothing else. With the problem at hand the letters of its options count too (`question`), and to a question that is
+not arithmetic a short text may be the answer as it stands (`prose`).
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 r"""Whether two expressions are the same function: their values at a few points, exact or with 200 digits.
 
-An identity that fails shows at almost every point (Schwartz, 1980), and a point costs far less than algebra. Values stay
-rational as long as they can. Points are real; where only one side is defined there (`\ln x^2`, `2\ln x`), the point
-says nothing. Numbers without symbols may be complex.
+An identity that fails shows at almost every point (Schwartz, 1980), and a point costs far less than algebra. Values
+stay rational as long as they can. Points are real; where only one side is defined there (`\ln x^2`, `2\ln x`), the
+point says nothing. Numbers without symbols may be complex.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 r"""Answers reduced to keys that can be compared exactly, without a computer algebra system.
 
-docs/answers.md states every convention. Readings are tried in order, from those that are sure of what they see: forms of
-their own (times, ratios, bases, options), numbers, matrices, lists and sets, brackets, unions, relations, words. What is
-none of these is a text: an expression, most often, that a `compare` of two has to evaluate.
+docs/answers.md states every convention. Readings are tried in order, from those that are sure of what they see: forms
+of their own (times, ratios, bases, options), numbers, matrices, lists and sets, brackets, unions, relations, words.
+What is none of these is a text: an expression, most often, that a `compare` of two has to evaluate.
 """
 
 from __future__ import annotations

@@ -61,22 +61,22 @@ _SAYS_ANSWER = re.compile(r"\banswer\b", re.IGNORECASE)
 _LEAD = re.compile(
     "(?:"
     + phrases(
-        """therefore, thus, so, hence, then, simply, just, only, exactly, indeed, clearly, obviously, now, still, option,
-        choice, letter, equal to, again"""
+        """therefore, thus, so, hence, then, simply, just, only, exactly, indeed, clearly, obviously, now, still,
+        option, choice, letter, equal to, again"""
     )
     + r"(?![A-Za-z])[,:]?\s*)+",
     re.IGNORECASE,
 )
 _WHY = phrases(  # a clause begins, with a comma before it or without
     """because, since, which, as shown, as required, as we, as expected, as the, as it, as per, so the, so that, so we,
-    so she, so he, so it, so they, given that, assuming, according to, based on, after rounding, after all, after adding,
-    after subtracting, when rounded, when the, when we, when you, when she, when he, when it, if the, if we, if you, if she,
-    if he, if it, in total, altogether, overall"""
+    so she, so he, so it, so they, given that, assuming, according to, based on, after rounding, after all, after
+    adding, after subtracting, when rounded, when the, when we, when you, when she, when he, when it, if the, if we,
+    if you, if she, if he, if it, in total, altogether, overall"""
 )
 _BEHIND_COMMA = phrases(
-    """in, so, as, not, and this, and that, and it, and so, and we, and the, and she, and he, but, who, while, where, that,
-    this, it, he, she, they, we, therefore, thus, hence, making, meaning, rounded, with, for, per, total, assuming, whereas,
-    which, is"""
+    """in, so, as, not, and this, and that, and it, and so, and we, and the, and she, and he, but, who, while, where,
+    that, this, it, he, she, they, we, therefore, thus, hence, making, meaning, rounded, with, for, per, total,
+    assuming, whereas, which, is"""
 )
 _ASIDE = r"\s\((?=[A-Za-z]{2,}|≈|=)(?!\w+\)$)"
 _CLAUSE = re.compile(rf"\s*(?:;|\s[—–]\s|{_ASIDE}|,?\s{_WHY}(?![A-Za-z])|,\s(?={_BEHIND_COMMA}\b))[\s\S]*")
@@ -101,7 +101,7 @@ def headed(text: str) -> Iterator[Statement]:
 
 
 def hashed(text: str) -> Iterator[Statement]:
-    """What stands behind `####`, the convention of GSM8K (Cobbe et al., 2021), in a line of its own or at the end of one.
+    """What stands behind `####`, as in GSM8K (Cobbe et al., 2021), in a line of its own or at the end of one.
 
     Markdown's headings look like that too: what is no number counts only at the very end of the text.
     """

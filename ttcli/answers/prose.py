@@ -1,7 +1,8 @@
 """The answer of a short text to a question in words: "The capital of Australia is Canberra." says Canberra.
 
-What a sentence adds to the words of the question is its answer. A sentence that takes up at least half of the question's
-words is looked at first, then a short last one. A long text has no gist: it is compared as a whole, elsewhere.
+What a sentence adds to the words of the question is its answer. A sentence that takes up at least half of the
+question's words is looked at first, then a short last one. A long text has no gist: it is compared as a whole,
+elsewhere.
 """
 
 from __future__ import annotations

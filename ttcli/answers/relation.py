@@ -1,8 +1,9 @@
 r"""Equations, inequalities and names in front of values: `x = 5`, `48+24=72`, `2x+4y-3=0`, `-2 \le x < 5`.
 
-A name says nothing that counts: `x = 5`, `f(2) = 5`, `AB = 5` and `5` are one answer. A chain has the value of its parts
-where all that are numbers are the same number: `m+n = 256+37 = 293` is 293, and `2+3=6` is no number. An inequality that
-bounds one unknown is an interval. Every other relation stays one, and is never equal to one of its sides.
+A name says nothing that counts: `x = 5`, `f(2) = 5`, `AB = 5` and `5` are one answer. A chain has the value of its
+parts where all that are numbers are the same number: `m+n = 256+37 = 293` is 293, and `2+3=6` is no number. An
+inequality that bounds one unknown is an interval. Every other relation stays one, and is never equal to one of its
+sides.
 """
 
 from __future__ import annotations
@@ -20,7 +21,8 @@ _SUFFIX = r"(?:'|_(?:\w|\{[^{}]*\}|\\[a-z]+))*"
 _CALLED = r"\((?:[^()=]|\([^()=]*\))*\)"
 _NAME = re.compile(
     either(
-        rf"(?:\\(?:min|max|lim)(?:_\{{[^{{}}]*\}})? ?)?{_LETTER}{_SUFFIX}(?:\^\{{?-1\}}?|'*)? ?(?:{_CALLED})?",  # f(2), x_1
+        rf"(?:\\(?:min|max|lim)(?:_\{{[^{{}}]*\}})? ?)?{_LETTER}{_SUFFIX}(?:\^\{{?-1\}}?|'*)? ?"
+        rf"(?:{_CALLED})?",  # f(2), x_1
         r"m? ?\\?(?:angle|triangle) ?[A-Z]{1,3}",
         r"\|? ?(?:[A-Z]'?){2,4} ?\|?",  # a segment and its length
         r"\[ ?[A-Z]{3,6} ?\]",  # the area of a polygon
@@ -126,7 +128,7 @@ def _fixed(key: Canonical) -> bool:
 
 
 def inequalities(parts: Split, key: Read) -> Canonical | None:
-    r"""Several inequalities in one unknown: "or" unites them; a comma and "and" intersect, where that leaves something."""
+    r"""Several inequalities in one unknown: "or" unites; a comma and "and" intersect, where that leaves something."""
     sides = [split(part, RELATION) for part in parts.parts]
     if len(sides) < 2 or not all(side and set(side.separators) & _FLIPPED.keys() for side in sides):
         return None

@@ -67,8 +67,8 @@ _GREEK = dict(
     zip(
         "αβγδεζηθικλνξπρσςτυφχψωϕϑϵΓΔΘΛΞΠΣΦΨ",
         words(
-            "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda nu xi pi rho sigma sigma tau upsilon phi chi "
-            "psi omega phi theta epsilon Gamma Delta Theta Lambda Xi Pi Sigma Phi Psi"
+            "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda nu xi pi rho sigma sigma tau upsilon phi "
+            "chi psi omega phi theta epsilon Gamma Delta Theta Lambda Xi Pi Sigma Phi Psi"
         ),
         strict=True,
     )

@@ -14,8 +14,8 @@ _TRAILING = string.whitespace + ".。"
 _WRAPS = (("$$", "$$"), ("$", "$"), ("\\(", "\\)"), ("\\[", "\\]"), ("`", "`"), ("*", "*"), ('"', '"'))
 _SAYS_NOTHING = phrases(
     """right, correct, wrong, incorrect, clear, obvious, simple, easy, unique, below, above, given, as follows,
-    the following, found, reasonable, valid, as above, shown below, shown above, here, complete, expected, known, unknown,
-    unclear, not given, not known, not clear, not possible, not available, n/?a, ans"""
+    the following, found, reasonable, valid, as above, shown below, shown above, here, complete, expected, known,
+    unknown, unclear, not given, not known, not clear, not possible, not available, n/?a, ans"""
 )
 _THE_ANSWER = (
     r"(?:the|your|my|this|our)? ?(?:final|correct|right)? ?(?:answer|result|solution|value)(?: goes)?(?: here)?"

@@ -8,7 +8,8 @@ _NAMES = r"(?:think(?:ing)?|thoughts?|reason(?:ing)?|reflection|scratchpad|analy
 _CLOSE = re.compile(rf"</{_NAMES}>|\[/{_NAMES}\]|<\|end_of_thought\|>|◁/think▷|<\|?/think\|?>", re.IGNORECASE)
 _OPEN = re.compile(rf"<{_NAMES}>|\[{_NAMES}\]|<\|begin_of_thought\|>|◁think▷|<\|?think\|?>", re.IGNORECASE)
 _NEXT = re.compile(
-    r"\n[ \t]*\n[ \t]*(?:[#*_]{0,4} ?)(?:(?:next |new )?(?:question|problem|exercise)|Q)(?: ?\d{1,4})?[*_]{0,2} ?[:.](?=\s)",
+    r"\n[ \t]*\n[ \t]*(?:[#*_]{0,4} ?)(?:(?:next |new )?(?:question|problem|exercise)|Q)"
+    r"(?: ?\d{1,4})?[*_]{0,2} ?[:.](?=\s)",
     re.IGNORECASE,
 )
 _ANSWERED = re.compile(r"\\boxed|####|\banswer\b", re.IGNORECASE)

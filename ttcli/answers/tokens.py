@@ -1,4 +1,4 @@
-"""Tokens of expressions: numbers, commands, letters and signs, in LaTeX and in the plain text of programming languages."""
+"""Tokens of expressions: numbers, commands, letters and signs, in LaTeX and in plain text as programs write it."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ FUNCTIONS = frozenset(
 )
 GREEK = frozenset(
     words(
-        """alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi rho sigma tau upsilon phi chi psi omega
-        Gamma Delta Theta Lambda Xi Pi Sigma Upsilon Phi Psi Omega ell hbar nabla partial"""
+        """alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi rho sigma tau upsilon phi chi psi
+        omega Gamma Delta Theta Lambda Xi Pi Sigma Upsilon Phi Psi Omega ell hbar nabla partial"""
     )
 )
 _INVERSES = {"asin": "arcsin", "acos": "arccos", "atan": "arctan", "cosec": "csc"}

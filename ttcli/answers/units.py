@@ -24,8 +24,8 @@ _SHORT = _words(
     "mm cm dm km mi in ft yd sq cu kg mg lb lbs oz ton ml cl gal mph kmh kph rpm hr hrs min mins sec secs ms day deg "
     "rad gb mb kb usd eur gbp cad aud inr rs pts pt ct cts cent "
     # things that problems count
-    "of an the per all old men boy kid man cat cow dog fox hen pet pig bee ant bus car van toy bag box can cup jar mug pan "
-    "pen "
+    "of an the per all old men boy kid man cat cow dog fox hen pet pig bee ant bus car van toy bag box can cup jar mug "
+    "pan pen "
     "pie egg hat key map pin row set way win ago hot big red new bar job pot nut tie bed leg arm ice"
 )
 _CHANGES = (

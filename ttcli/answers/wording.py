@@ -1,7 +1,8 @@
 r"""Words around an answer that are not part of it, and words that are the answer.
 
-`trimmed` takes off what introduces an answer ("the answer is", "Total:", "approximately") and what qualifies it (", where
-n > 1", "(or 0.5)", ", k \in \mathbb{Z}"). `phrase` makes alike the words that say the same: "a circle", "Circles".
+`trimmed` takes off what introduces an answer ("the answer is", "Total:", "approximately") and what qualifies it (",
+where n > 1", "(or 0.5)", ", k \in \mathbb{Z}"). `phrase` makes alike the words that say the same: "a circle",
+"Circles".
 """
 
 from __future__ import annotations
@@ -82,8 +83,8 @@ def unwrapped(latex: str) -> str:
 _ARTICLE = re.compile(r"(?:there (?:is|are|exists?) )?(?:an? |the )?")
 _MEANINGS = {  # phrases that say the same, by what they all become
     "no solution": r"""
-        (?:it |there )?(?:has |have |is |are )?(?:no|zero|without)(?: real| possible| valid)? (?:solution|root|real number)s?,
-        no such \w+(?: exists?)?, empty set, the empty set, null set""",
+        (?:it |there )?(?:has |have |is |are )?(?:no|zero|without)(?: real| possible| valid)? (?:solution|root|real
+        number)s?, no such \w+(?: exists?)?, empty set, the empty set, null set""",
     "does not exist": """
         (?:it |the limit )?(?:does not|doesn't|do not|don't) exist, dne, nonexistent, non-existent""",
     "infinitely many": """

@@ -1,4 +1,4 @@
-"""The program that compares expressions: "ready" on stdout, then one JSON reply per line for each JSON question on stdin.
+"""The program that compares expressions: "ready" on stdout, then a JSON reply per line for each JSON question on stdin.
 
 It is a process of its own because a line that looks harmless can take long or much memory, and only a process can be
 stopped. It ends when its stdin ends, when it needs more memory than MEMORY, and, whatever becomes of its parent, soon
