@@ -5,7 +5,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -255,9 +255,9 @@ def test_a_power_tower_takes_the_limit_and_no_more() -> None:
     checker.close()
 
 
-def _real_worker(limit: str) -> "subprocess.Popen[bytes]":
+def _real_worker(limit: str, program: Sequence[str] = ("-m", "ttcli.answers.worker")) -> "subprocess.Popen[bytes]":
     worker = subprocess.Popen(
-        [sys.executable, "-m", "ttcli.answers.worker", limit],
+        [sys.executable, *program, limit],
         cwd=Path(__file__).parents[2],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
@@ -275,9 +275,10 @@ def test_a_worker_ends_when_its_stdin_does() -> None:
 
 
 def test_a_busy_worker_ends_by_itself_soon_after_the_limit() -> None:
-    with _real_worker("0.2") as worker:
+    busy = "from ttcli.answers import worker; worker.same = lambda a, b: 9**9**9; worker.main()"
+    with _real_worker("0.2", ("-c", busy)) as worker:
         assert worker.stdin is not None
-        worker.stdin.write(json.dumps({"a": "9^{9^{9^9}}", "b": "9^{9^{9}}"}).encode() + b"\n")
+        worker.stdin.write(json.dumps({"a": "x", "b": "y"}).encode() + b"\n")
         worker.stdin.flush()
         assert worker.wait(timeout=SOON) == -signal.SIGALRM
 

@@ -1,6 +1,7 @@
 import json
 import random
 import time
+from itertools import permutations
 from pathlib import Path
 
 import pytest
@@ -93,9 +94,10 @@ def test_a_list_under_a_heading_is_no_answer() -> None:
     assert extract_answer("### Answer:\n1. First, add.\n2. Then multiply") is None
 
 
-def test_a_box_beats_hashes_and_hashes_beat_the_sentence() -> None:
-    assert extract_answer("\\boxed{1}\n#### 2\nThe answer is 3") == "1"
-    assert extract_answer("#### 2\nThe answer is 3") == "2"
+def test_what_is_said_last_wins_however_it_is_marked() -> None:
+    marks = ("\\boxed{%d}", "#### %d", "The answer is %d", "<answer>%d</answer>", "## Final Answer\n%d")
+    for order in permutations(marks):
+        assert extract_answer("\n".join(mark % number for number, mark in enumerate(order))) == str(len(marks) - 1)
 
 
 @pytest.mark.parametrize(

@@ -166,8 +166,10 @@ class _Worker:
 
 
 def _worker_command(limit: float) -> tuple[str, ...]:
-    """Run by its path, and with -P, so that no file in the current directory passes for SymPy."""
-    return sys.executable, "-P", str(Path(__file__).with_name("worker.py")), str(limit)
+    """This very package, whatever else is installed; with -P, no file in the current directory passes for a library."""
+    root = str(Path(__file__).parents[2])
+    start = f"import sys; sys.path.insert(0, {root!r}); import ttcli; del sys.path[0]"
+    return sys.executable, "-P", "-c", f"{start}; from ttcli.answers.worker import main; main()", str(limit)
 
 
 CHECKER = Checker()  # that all share

@@ -1,0 +1,101 @@
+"""What a problem asks for: a number, one of its lettered options, or words."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Literal
+
+from ttcli.answers.normal import canonical
+from ttcli.answers.pattern import phrases
+
+Kind = Literal["number", "choice", "text"]
+
+_OPTION_LINE = re.compile(r"^[ \t]*(?:[-*][ \t]+)?\**\(?([A-J])[).:]\**[ \t]+(\S.*)$", re.MULTILINE)
+_MARKED = r"(?:\\(?:textbf|mathrm|text)\{)?\(([A-J])\)"
+_OPTION_INLINE = re.compile(
+    rf"{_MARKED}(?:[\s~\\]*\}})?[\s~\\]*([^\n]*?)(?=[\s$~\\]*{_MARKED.replace('([A-J])', '[A-J]')}|\n|$)"
+)
+_FIND = "find the (?:value|number|sum|product|area|volume|length|probability|remainder|smallest|largest|least|greatest)"
+_MATHEMATICS = re.compile(
+    r"\$|\\[A-Za-z]+|\d\s*[-+*/^=×÷]\s*\d|\d.*\d|\b"
+    + phrases(
+        """how (?:many|much|far|old|long|tall|fast), calculate, compute, evaluate, simplify, solve, factor, percent,
+        percentage, probability, remainder, sum of, product of, average, equation, integer, prove, """
+        + _FIND
+    )
+    + r"\b",
+    re.IGNORECASE | re.DOTALL,
+)
+_DOZENS = re.compile(r"\bhow many dozens?\b|\bin dozens\b", re.IGNORECASE)
+_DOZEN = re.compile(r"\s*dozens?(?:\s+[a-z]+)?\s*$")
+_LETTER = re.compile(r"(?<![A-Za-z'’])\(?([A-J])\)?(?![A-Za-z'’])")
+_ALONE = re.compile(r"[^\w\n(]*\(?([A-J])(?:[).:]+(?:\s.*)?|\W*)")
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What is asked, as far as the words of a problem tell."""
+
+    text: str
+    kind: Kind
+    options: Mapping[str, str] = field(default_factory=dict)  # letter -> text
+    dozens: bool = False  # it asks for a number of dozens
+
+    @classmethod
+    def of(cls, text: str) -> Question:
+        """Read a problem's text."""
+        return _question(text)
+
+    def option(self, stated: str | None, text: str) -> str | None:
+        """The letter of the option that was stated, or else named alone in the last line; what was stated otherwise."""
+        if stated is None:
+            return self._named(text)
+        key = canonical(stated)
+        if key.kind == "choice" and key.value in self.options:
+            return str(key.value)
+        letters = [letter for letter, option in self.options.items() if canonical(option) == key]
+        if len(letters) == 1:
+            return letters[0]
+        small = str(stated).strip("() .").upper()
+        return small if small in self.options else stated
+
+    def _named(self, text: str) -> str | None:
+        line = text.strip().rpartition("\n")[2].strip("* ")
+        if (alone := _ALONE.fullmatch(line)) and alone.group(1) in self.options:
+            return alone.group(1)
+        letters = {letter for letter in _LETTER.findall(line) if letter in self.options} - {"A", "I"}
+        bracketed = set(re.findall(r"\(([A-J])\)", line)) & self.options.keys()
+        named = bracketed or letters
+        if len(named) == 1 and len(line) < 200:
+            return str(named.pop())
+        key = canonical(line)
+        same = [letter for letter, option in self.options.items() if canonical(option) == key]
+        return same[0] if len(same) == 1 else None
+
+    def in_its_unit(self, stated: str | None) -> str | None:
+        """The answer without "dozen" where dozens are asked for: 7 dozen are 7 there, and 84 elsewhere."""
+        if stated and self.dozens and (unit := _DOZEN.search(stated)) and unit.start():
+            return stated[: unit.start()]
+        return stated
+
+
+@lru_cache(maxsize=256)
+def _question(text: str) -> Question:
+    options = _options(text)
+    kind: Kind = "choice" if options else "number" if _MATHEMATICS.search(text) else "text"
+    return Question(text, kind, options, bool(_DOZENS.search(text)))
+
+
+def _options(text: str) -> dict[str, str]:
+    """Lettered options, where there are at least two and they begin with A."""
+    for pattern in (_OPTION_LINE, _OPTION_INLINE):
+        options: dict[str, str] = {}
+        for letter, option in pattern.findall(text):
+            if ord(letter) == ord("A") + len(options):
+                options[letter] = option.strip(" $\\~.;,")
+        if len(options) >= 2:
+            return options
+    return {}
