@@ -14,5 +14,5 @@ def either(*alternatives: str) -> str:
 
 
 def phrases(text: str) -> str:
-    """A pattern that matches any of the phrases, which commas separate."""
-    return either(*(phrase.strip() for phrase in text.replace("\n", " ").split(",")))
+    """A pattern that matches any of the phrases, which commas separate; lines break where a space may stand."""
+    return either(*(phrase.strip() for phrase in " ".join(text.split()).split(",")))

@@ -1,0 +1,62 @@
+"""What a call of `ttc` gives, and how much of it must be as it was."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+_EXPECTED = Path(__file__).parent / "expected"
+TIMES = frozenset({"seconds", "when", "command"})  # keys of what no two sittings have in common
+
+
+class Result(NamedTuple):
+    code: int
+    out: str
+    err: str
+
+    @property
+    def text(self) -> str:
+        """All of it, as it is kept."""
+        return f"exit {self.code}\n--- stdout\n{self.out}--- stderr\n{self.err}"
+
+
+Ttc = Callable[..., Result]
+
+
+def expected(name: str) -> str:
+    return (_EXPECTED / f"{name}.txt").read_text("utf-8")
+
+
+def alike(one: Any, other: Any, *, but: frozenset[str] = frozenset()) -> bool:
+    """Whether JSON is the same, but for what stands under some keys, and the last digits of numbers."""
+    if isinstance(one, dict) and isinstance(other, dict):
+        return one.keys() == other.keys() and all(key in but or alike(one[key], other[key], but=but) for key in one)
+    if isinstance(one, list) and isinstance(other, list):
+        return len(one) == len(other) and all(alike(*pair, but=but) for pair in zip(one, other, strict=True))
+    if isinstance(one, float) and isinstance(other, float):
+        return math.isclose(one, other, rel_tol=1e-6, abs_tol=1e-9)
+    return type(one) is type(other) and bool(one == other)
+
+
+def lines(text: str) -> Iterator[Any]:
+    """Line by line what is JSON, and the rest as text."""
+    for line in text.splitlines():
+        try:
+            yield json.loads(line)
+        except ValueError:
+            yield line
+
+
+def same(one: str, other: str, *, but: frozenset[str] = frozenset()) -> bool:
+    """Whether two outputs are alike, line by line."""
+    return alike([*lines(one)], [*lines(other)], but=but)
+
+
+def told(page: str) -> str:
+    """A report without its pictures, style and program."""
+    page = re.sub(r"<(svg|style|script)\b(?![^>]*application/json).*?</\1>", r"<\1/>", page, flags=re.DOTALL)
+    return re.sub(r'<pre class="command">.*?</pre>', "", page)
