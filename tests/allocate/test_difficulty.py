@@ -5,7 +5,6 @@ from hypothesis import strategies as st
 
 from tests.allocate.worlds import world
 from ttcli.allocate.difficulty import (
-    ABSOLUTE,
     FEATURES,
     Bins,
     Difficulty,
@@ -107,8 +106,8 @@ def test_oracle_difficulty_is_pass_at_one() -> None:
     assert oracle(np.array([[True, False], [True, True]])).tolist() == [0.5, 1.0]
 
 
-def test_absolute_bins_put_an_edge_into_the_easier_one() -> None:
-    bins = Bins(ABSOLUTE)
+def test_bins_put_an_edge_into_the_easier_one() -> None:
+    bins = Bins((0.1, 0.5))
     assert bins.count == 3
     assert bins.of(np.array([0.0, 0.1, 0.3, 0.5, 1.0])).tolist() == [2, 1, 1, 0, 0]
 

@@ -12,8 +12,8 @@ from ttcli.allocate.marginal import Gains
 from ttcli.allocate.optimal import Choice
 from ttcli.allocate.profile import Made, Profile, parse, profiles, read_profile, render, write_profile
 from ttcli.errors import ConfigError
+from ttcli.stats.intervals import Interval
 from ttcli.stats.logistic import Logistic, Term
-from ttcli.stats.shrinkage import Bounds
 
 numbers = st.floats(allow_nan=False, allow_infinity=False)
 texts = st.text(st.characters(exclude_categories=["Cs"]))
@@ -24,7 +24,7 @@ def models(features: tuple[str, ...]) -> st.SearchStrategy[Logistic]:
     return st.builds(Logistic, numbers, st.dictionaries(st.sampled_from(features), terms))
 
 
-bounds = st.tuples(numbers, numbers).map(lambda ends: Bounds(min(ends), max(ends)))
+bounds = st.tuples(numbers, numbers).map(lambda ends: Interval(min(ends), max(ends)))
 maybe = st.none() | numbers
 counts = st.integers(0, 10**6)
 
@@ -66,7 +66,7 @@ def example(**changes: object) -> Profile:
     made = Made("ttc calibrate dev.jsonl", "dev.jsonl", 40, "2025-01-01T00:00:00Z", "0.5")
     model = Logistic(0.5, {"agreement": Term(0.5, 0.25, 1.5)})
     choices = tuple(
-        Choice(number, budget, name, 0.75, Bounds(0.5, 0.875), 20, 0.1, Bounds(0.0, 0.2), 0.5, budget, None, None)
+        Choice(number, budget, name, 0.75, Interval(0.5, 0.875), 20, 0.1, Interval(0.0, 0.2), 0.5, budget, None, None)
         for number, name in enumerate(["majority", "beam:m=sqrt"])
         for budget in (8.0, 16.0)
     )

@@ -25,7 +25,7 @@ from ttcli.bench.figures.problem import load_figures
 from ttcli.bench.store.config import RunConfig
 from ttcli.bench.store.store import Run, Store
 from ttcli.errors import UsageError
-from ttcli.stats.shrinkage import Bounds
+from ttcli.stats.intervals import Interval
 
 # -- tasks
 
@@ -168,7 +168,7 @@ def two_ways(frugal_right: float, strategy: str = BASELINE) -> tuple[list[Choice
     right = np.stack([np.full((50, 1), 0.6), np.full((50, 1), frugal_right)], axis=1)
     cost = np.stack([np.full((50, 1), 16.0), np.full((50, 1), 7.0)], axis=1)
     outcomes = Outcomes((BASELINE, FRUGAL), (16.0,), right, cost, 100 * cost, cost)
-    choice = Choice(0, 16.0, strategy, 0.6, Bounds(0.5, 0.7), 50, 0.0, Bounds(0.0, 0.0), 1.0, 16.0, 1600.0, 16.0)
+    choice = Choice(0, 16.0, strategy, 0.6, Interval(0.5, 0.7), 50, 0.0, Interval(0.0, 0.0), 1.0, 16.0, 1600.0, 16.0)
     return [choice], outcomes
 
 

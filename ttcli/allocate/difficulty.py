@@ -20,7 +20,6 @@ from ttcli.stats.logistic import Array, Logistic, crossfit, fit
 
 PROBES = 4  # samples that difficulty is told from
 BINS = 5
-ABSOLUTE = (0.1, 0.5)  # hard, medium and easy of "Can 1B LLM Surpass 405B LLM?", arXiv 2502.06703
 
 FEATURES = ("agreement", "unanswered", "score", "spread", "logprob", "length")
 

@@ -15,8 +15,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ttcli.stats.intervals import Interval
 from ttcli.stats.logistic import Array
-from ttcli.stats.shrinkage import Bounds, Gain, paired, pool, share
+from ttcli.stats.shrinkage import Gain, paired, pool, share
 
 LEVEL = 0.95
 
@@ -55,10 +56,10 @@ class Choice:
     budget: float
     strategy: str
     accuracy: float | None  # expected of such a choice, on problems it was not chosen on; None: there were none
-    interval: Bounds | None  # of the accuracy, 95 %
+    interval: Interval | None  # of the accuracy, 95 %
     problems: int  # of the bin
     gain: float  # over the baseline, as believed
-    gain_interval: Bounds  # at the level of the choice, all ways considered at once
+    gain_interval: Interval  # at the level of the choice, all ways considered at once
     own: float  # how much of that gain comes from the bin itself, in [0, 1]; the rest from all bins
     generations: float | None  # mean per problem; None: nothing was measured
     tokens: float | None
@@ -111,7 +112,7 @@ class Pick:
 
     strategy: int
     gain: Gain  # over the baseline, as believed
-    bounds: Bounds
+    bounds: Interval
     own: float
 
 
@@ -123,7 +124,7 @@ def pick(
     measured = ~np.isnan(outcomes.right[:, :, budget]).all(axis=0)
     others = [number for number in np.flatnonzero(measured).tolist() if number != baseline]
     simple = outcomes.right[:, baseline, budget]
-    picks = [Pick(baseline, Gain(0.0, 0.0, 0), Bounds(0.0, 0.0), 1.0) for _ in range(count)]
+    picks = [Pick(baseline, Gain(0.0, 0.0, 0), Interval(0.0, 0.0), 1.0) for _ in range(count)]
     for strategy in others:
         differences = outcomes.right[:, strategy, budget] - simple
         known = learn & ~np.isnan(differences)

@@ -16,8 +16,8 @@ from ttcli.allocate.optimal import Choice, chosen
 from ttcli.errors import ConfigError
 from ttcli.files.paths import profiles_dir
 from ttcli.files.toml import Table
+from ttcli.stats.intervals import Interval
 from ttcli.stats.logistic import Logistic, Term
-from ttcli.stats.shrinkage import Bounds
 
 VERSION = 1
 _AGAIN = "delete the file, or make it again with ttc calibrate"
@@ -167,10 +167,10 @@ def _choice(table: Table) -> Choice:
         budget=table.number("budget"),
         strategy=table.text("strategy"),
         accuracy=table.number_or_none("accuracy"),
-        interval=Bounds(*interval) if interval else None,
+        interval=Interval(*interval) if interval else None,
         problems=table.whole("problems"),
         gain=table.number("gain"),
-        gain_interval=Bounds(low, high),
+        gain_interval=Interval(low, high),
         own=table.number("own"),
         generations=table.number_or_none("generations"),
         tokens=table.number_or_none("tokens"),

@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from ttcli.cli import options
+from ttcli.cli.exit_codes import FAILED_UNDER, INTERRUPTED
 from ttcli.cli.options import option
 from ttcli.cli.rows import choose_rows
-from ttcli.cli.run import INTERRUPTED, resume, sit
+from ttcli.cli.run import resume, sit
 from ttcli.errors import UsageError
 
 if TYPE_CHECKING:
@@ -19,8 +20,6 @@ if TYPE_CHECKING:
     from ttcli.bench.figures.summary import Summary
     from ttcli.bench.run import BenchSpec
     from ttcli.bench.store.store import Store
-
-FAILED_UNDER = 3
 
 
 def bench(

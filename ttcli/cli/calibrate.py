@@ -9,9 +9,10 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
 from ttcli.cli import options
+from ttcli.cli.exit_codes import INTERRUPTED
 from ttcli.cli.options import option
 from ttcli.cli.rows import choose_rows
-from ttcli.cli.run import INTERRUPTED, resume, sit
+from ttcli.cli.run import resume, sit
 from ttcli.errors import UsageError
 
 if TYPE_CHECKING:

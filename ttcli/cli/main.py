@@ -14,6 +14,7 @@ from ttcli import __version__
 from ttcli.cli.bench import bench
 from ttcli.cli.calibrate import calibrate
 from ttcli.cli.config import read_config
+from ttcli.cli.exit_codes import INTERRUPTED
 from ttcli.cli.flops import flops
 from ttcli.cli.models import models_app
 from ttcli.cli.profile import profile_app
@@ -23,8 +24,6 @@ from ttcli.cli.solve import solve
 from ttcli.cli.train import train_app
 from ttcli.cli.verify import verify
 from ttcli.errors import TtcError
-
-INTERRUPTED = 130
 
 app = typer.Typer(
     no_args_is_help=True,

@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from ttcli.bench.run import BenchSpec
     from ttcli.bench.store.store import Run, Store
 
-INTERRUPTED = 130
-
 
 class Sat(NamedTuple):
     """A sitting that is over."""

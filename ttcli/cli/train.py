@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 import typer
 
 from ttcli.cli import options
+from ttcli.cli.exit_codes import INTERRUPTED
 from ttcli.cli.options import option
 from ttcli.cli.rows import choose_rows
 from ttcli.cli.signals import interrupted_by_ctrl_c
@@ -28,8 +29,6 @@ if TYPE_CHECKING:
     from ttcli.train.spec import TrainSpec
 
 train_app = typer.Typer(no_args_is_help=True, help="Train a verifier for a model, from its own solutions.")
-
-INTERRUPTED = 130
 
 
 @train_app.command()

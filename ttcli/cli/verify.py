@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ttcli.cli import options
+from ttcli.cli.exit_codes import INTERRUPTED
 from ttcli.cli.options import option
 from ttcli.cli.rows import tell_bad
 from ttcli.cli.signals import interrupted_by_ctrl_c
@@ -16,8 +17,6 @@ from ttcli.errors import UsageError
 
 if TYPE_CHECKING:
     from ttcli.runtime.verify import Verified
-
-INTERRUPTED = 130
 
 
 def verify(

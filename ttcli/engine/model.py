@@ -103,11 +103,6 @@ class Model:
         return int(self._lib.llama_model_n_embd(self.handle))
 
     @property
-    def sliding_window(self) -> int:
-        """Tokens of the attention window of its windowed layers; 0: it has none."""
-        return int(self._lib.llama_model_n_swa(self.handle))
-
-    @property
     def parameters(self) -> int:
         """All weights, the embedding table included."""
         return int(self._lib.llama_model_n_params(self.handle))

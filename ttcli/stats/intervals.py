@@ -16,7 +16,7 @@ _FLIPS = 9_999
 
 
 class Interval(NamedTuple):
-    """Bounds of a confidence interval."""
+    """Ends of a confidence interval."""
 
     low: float
     high: float

@@ -14,14 +14,8 @@ from dataclasses import dataclass
 from statistics import NormalDist
 from typing import NamedTuple
 
+from ttcli.stats.intervals import Interval
 from ttcli.stats.logistic import Array
-
-
-class Bounds(NamedTuple):
-    """Ends of an interval."""
-
-    low: float
-    high: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,10 +26,10 @@ class Gain:
     error: float  # standard error, > 0
     problems: int
 
-    def bounds(self, level: float, comparisons: int = 1) -> Bounds:
+    def bounds(self, level: float, comparisons: int = 1) -> Interval:
         """A two-sided normal interval; with more comparisons each is wider, so that all hold at that level at once."""
         reach = NormalDist().inv_cdf(1 - (1 - level) / (2 * comparisons)) * self.error
-        return Bounds(self.mean - reach, self.mean + reach)
+        return Interval(self.mean - reach, self.mean + reach)
 
 
 def paired(differences: Array) -> Gain:
@@ -46,7 +40,7 @@ def paired(differences: Array) -> Gain:
     return Gain(mean, math.sqrt((square - mean * mean) / max(n, 1)), n)
 
 
-def share(outcomes: Array, level: float = 0.95) -> Bounds:
+def share(outcomes: Array, level: float = 0.95) -> Interval:
     """An interval of the mean of outcomes in [0, 1]; fractions count as the right and wrong ones that would make them.
 
     It is the adjusted interval of a proportion, cut to [0, 1].
@@ -54,7 +48,7 @@ def share(outcomes: Array, level: float = 0.95) -> Bounds:
     n = len(outcomes) + 4
     mean = (float(outcomes.sum()) + 2) / n
     reach = NormalDist().inv_cdf((1 + level) / 2) * math.sqrt(mean * (1 - mean) / n)
-    return Bounds(max(mean - reach, 0.0), min(mean + reach, 1.0))
+    return Interval(max(mean - reach, 0.0), min(mean + reach, 1.0))
 
 
 class Pooled(NamedTuple):

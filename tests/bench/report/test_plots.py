@@ -9,7 +9,7 @@ import pytest
 
 from bench.builder import make_line, make_run, make_summary
 from ttcli.bench.figures.summary import COVERAGE, RANDOM, Line, Summary, summarise
-from ttcli.bench.report.plots import accuracy_figure, accuracy_plot, cost_figure, cost_plot, fill_figure, svg_text
+from ttcli.bench.report.plots import accuracy_figure, accuracy_plot, cost_figure, fill_figure, svg_text
 from ttcli.bench.store.store import LoadRow, Store
 from ttcli.errors import TtcError, UsageError
 

@@ -44,11 +44,6 @@ def accuracy_plot(summaries: Sequence[Summary], path: Path) -> None:
     save(lambda: accuracy_figure(summaries), path)
 
 
-def cost_plot(summaries: Sequence[Summary], path: Path, measure: Measure = "tokens") -> None:
-    """The same accuracies against what they cost per problem; raises as `accuracy_plot` does."""
-    save(lambda: cost_figure(summaries, measure), path)
-
-
 def accuracy_figure(summaries: Sequence[Summary]) -> Figure:
     """Accuracy against budget: a pair of axes for each unit of the budgets."""
     found = {unit: curves(summaries, unit) for unit in units(summaries)}
