@@ -14,6 +14,7 @@ from ttcli.allocate.difficulty import Bins, Difficulty
 from ttcli.allocate.marginal import Gains
 from ttcli.allocate.optimal import Choice, chosen
 from ttcli.errors import ConfigError
+from ttcli.files.atomic import write_whole
 from ttcli.files.paths import profiles_dir
 from ttcli.files.toml import Table
 from ttcli.stats.intervals import Interval
@@ -74,10 +75,7 @@ def profiles(folder: Path | None = None) -> list[Profile]:
 def write_profile(profile: Profile, folder: Path | None = None) -> Path:
     """Keep a profile under its name, in place of one that has it."""
     path = (folder or profiles_dir()) / f"{profile.name}.toml"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_suffix(".part")
-    beside.write_text(render(profile), encoding="utf-8")
-    beside.replace(path)
+    write_whole(path, render(profile))
     return path
 
 

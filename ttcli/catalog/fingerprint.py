@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+from contextlib import suppress
 from pathlib import Path
 
 from ttcli.catalog.stored import LocalModel
+from ttcli.files.atomic import write_whole
 from ttcli.files.paths import home
 
 
@@ -37,14 +39,8 @@ def _read() -> dict[str, str]:
 
 
 def _write(known: dict[str, str]) -> None:
-    path = _cache()
-    beside = path.with_suffix(".part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        beside.write_text(json.dumps(known, indent=2), encoding="utf-8")
-        beside.replace(path)
-    except OSError:
-        return  # it only saves time
+    with suppress(OSError):  # it only saves time
+        write_whole(_cache(), json.dumps(known, indent=2))
 
 
 def _cache() -> Path:

@@ -12,6 +12,7 @@ from types import TracebackType
 
 from ttcli.catalog.disk import disk_errors
 from ttcli.catalog.entry import Source
+from ttcli.files.atomic import write_whole
 from ttcli.files.gguf import MAGIC
 
 CHUNK = 1 << 20  # bytes read or hashed at a time
@@ -153,9 +154,7 @@ class Partial:
 
     def _write_record(self, source: str, parts: int, size: int) -> None:
         record = {"version": FORMAT, "sha256": self.wanted.sha256, "source": source, "parts": parts, "bytes": size}
-        fresh = self._record.with_name(f"{self._record.name}.new")
-        fresh.write_text(json.dumps(record), encoding="utf-8")
-        fresh.replace(self._record)
+        write_whole(self._record, json.dumps(record))
 
 
 def leftovers(path: Path) -> tuple[Path, Path, Path]:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from ttcli.errors import ConfigError
+from ttcli.files.atomic import write_whole
 from ttcli.files.paths import home
 
 _VERSION = 1
@@ -30,11 +31,7 @@ def known_width(model: Path, threads: int) -> int | None:
 def remember(model: Path, threads: int, width: int, speeds: Mapping[int, float]) -> None:
     """Keep a finding; `speeds` maps widths to tokens per second."""
     findings = _read() | {_key(model, threads): {"width": width, "tokens_per_second": dict(speeds)}}
-    path = speeds_file()
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_suffix(".part")
-    beside.write_text(json.dumps({"version": _VERSION, "models": findings}, indent=2), encoding="utf-8")
-    beside.replace(path)
+    write_whole(speeds_file(), json.dumps({"version": _VERSION, "models": findings}, indent=2))
 
 
 def _key(model: Path, threads: int) -> str:

@@ -1,4 +1,4 @@
-"""Files that a user asked for: there when all of them is written, and not before."""
+"""Files that are there when all of them is written, and not before."""
 
 from __future__ import annotations
 
@@ -10,9 +10,21 @@ from typing import BinaryIO
 from ttcli.errors import TtcError
 
 
+def write_whole(path: Path, content: str | bytes) -> None:
+    """Write a file beside its place, then put it there; its folder is made. Text is UTF-8.
+
+    Raises:
+        OSError: it cannot be written; what stood there stays.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_name(f"{path.name}.new")
+    beside.write_bytes(content.encode() if isinstance(content, str) else content)
+    beside.replace(path)
+
+
 @contextmanager
 def writing(path: Path) -> Iterator[BinaryIO]:
-    """A file to write; what stood at its path is replaced at the end of the block, or left alone if that fails.
+    """A file that a user asked for; what stood at its path is replaced at the end of the block, or left alone if that fails.
 
     Raises:
         TtcError: it cannot be written.

@@ -12,6 +12,7 @@ from ttcli.catalog.fingerprint import fingerprint
 from ttcli.catalog.progress import Progress
 from ttcli.catalog.pull import resolve
 from ttcli.errors import ConfigError, ModelError, UsageError
+from ttcli.files.atomic import write_whole
 from ttcli.files.paths import profiles_dir
 from ttcli.runtime.loader import score_key
 from ttcli.runtime.runtime import SCRIPTED
@@ -91,10 +92,7 @@ def in_use() -> dict[str, str]:
 
 def use(profile: Profile) -> None:
     """Have `--method auto` go by this profile wherever its model is used."""
-    path = _in_use()
-    beside = path.with_suffix(".part")
-    beside.write_text(json.dumps({**in_use(), profile.model_hash: profile.name}, indent=2), encoding="utf-8")
-    beside.replace(path)
+    write_whole(_in_use(), json.dumps({**in_use(), profile.model_hash: profile.name}, indent=2))
 
 
 def _in_use() -> Path:

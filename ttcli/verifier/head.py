@@ -20,6 +20,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
 from ttcli.errors import ModelError
+from ttcli.files.atomic import write_whole
 from ttcli.verifier.aggregate import AGGREGATIONS, Aggregation
 
 _VERSION = 1
@@ -111,11 +112,8 @@ def write_head(path: Path, head: Head) -> None:
     for number, layer in enumerate(head.layers):
         tensors |= {f"matrix.{number}": layer.matrix, f"bias.{number}": layer.bias}
     content = save({name: np.ascontiguousarray(array) for name, array in tensors.items()}, {_KEY: json.dumps(about)})
-    beside = path.with_name(f"{path.name}.part")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        beside.write_bytes(content)
-        beside.replace(path)
+        write_whole(path, content)
     except OSError as error:
         raise ModelError(f"cannot write {path}: {error.strerror}", hint="name another place") from error
 
