@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
-import numpy as np
-
-from ttcli.bench.figures.problem import Figure, ProblemFigures
+from ttcli.bench.figures.paired import paired
+from ttcli.bench.figures.problem import ProblemFigures
 from ttcli.bench.figures.summary import curve_tasks
 from ttcli.bench.store.task import Task
-from ttcli.stats.intervals import Comparison, Interval, compare, wilson
+from ttcli.stats.intervals import Comparison, Interval
 
 
 class Pairing(NamedTuple):
@@ -38,24 +36,8 @@ def pairings(first: Sequence[ProblemFigures], second: Sequence[ProblemFigures]) 
 
 
 def _pairing(task: Task, common: Sequence[tuple[ProblemFigures, ProblemFigures]]) -> Pairing | None:
-    both = [(one.figure(task), other.figure(task)) for one, other in common]
-    done = [(one, other) for one, other in both if one and other]
-    if not done:
+    pair = paired((other.figure(task), one.figure(task)) for one, other in common)
+    if pair is None:
         return None
-    first, second = [one for one, _ in done], [other for _, other in done]
-    comparison = compare(
-        _accuracies(second),
-        _accuracies(first),
-        method_outcomes=np.array([figure.right for figure in second]),
-        baseline_outcomes=np.array([figure.right for figure in first]),
-    )
-    return Pairing(task.key, len(done), *_mean(first), *_mean(second), comparison)
-
-
-def _accuracies(figures: Sequence[Figure]) -> np.typing.NDArray[np.float64]:
-    return np.array([figure.accuracy for figure in figures])
-
-
-def _mean(figures: Sequence[Figure]) -> tuple[float, Interval]:
-    total = math.fsum(figure.accuracy for figure in figures)
-    return total / len(figures), wilson(total, len(figures))
+    second, first = (pair.method, pair.method_interval), (pair.baseline, pair.baseline_interval)
+    return Pairing(task.key, pair.problems, *first, *second, pair.comparison)

@@ -15,15 +15,14 @@ import math
 from collections.abc import Iterator, Sequence
 from typing import Literal, NamedTuple
 
-import numpy as np
-
-from ttcli.bench.figures.problem import Figure, ProblemFigures
+from ttcli.bench.figures.paired import paired
+from ttcli.bench.figures.problem import ProblemFigures
 from ttcli.bench.figures.summary import by_difficulty
 from ttcli.bench.store.task import Task
 from ttcli.cost import Budget, Unit
 from ttcli.errors import UsageError
 from ttcli.search.methods import parse_method
-from ttcli.stats.intervals import SIGNIFICANT, Comparison, Interval, compare, sign_flip, wilson
+from ttcli.stats.intervals import SIGNIFICANT, Comparison, Interval
 
 Reckoning = Literal["plain", "verified"]
 TRAINING: dict[Reckoning, float] = {"plain": 3.0, "verified": 1.5}  # X / Y at R = 1
@@ -170,23 +169,8 @@ def _within(tasks: Sequence[Task], k: float) -> Task | None:
 def _match(
     pairs: Sequence[tuple[ProblemFigures, ProblemFigures]], task: Task, against: Task
 ) -> tuple[int, float, Interval, float, Interval, Comparison, float] | None:
-    found = [(one.figure(task), other.figure(against)) for one, other in pairs]
-    done = [(one, other) for one, other in found if one and other]
-    if not done:
-        return None
-    small, large = [one for one, _ in done], [other for _, other in done]
-    accuracies = np.array([each.accuracy for each in small]), np.array([each.accuracy for each in large])
-    comparison = compare(
-        *accuracies,
-        method_outcomes=np.array([each.right for each in small]),
-        baseline_outcomes=np.array([each.right for each in large]),
-    )
-    return len(done), *_mean(small), *_mean(large), comparison, sign_flip(np.subtract(*accuracies))
-
-
-def _mean(figures: Sequence[Figure]) -> tuple[float, Interval]:
-    total = min(math.fsum(each.accuracy for each in figures), len(figures))
-    return total / len(figures), wilson(total, len(figures))
+    pair = paired((one.figure(task), other.figure(against)) for one, other in pairs)
+    return (*pair[:-1], pair.p) if pair else None
 
 
 def check_tasks(tasks: Sequence[Task]) -> None:

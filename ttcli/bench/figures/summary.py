@@ -10,16 +10,15 @@ from functools import partial
 from itertools import pairwise
 from typing import NamedTuple
 
-import numpy as np
-
-from ttcli.bench.figures.problem import Figure, ProblemFigures, Spending, load_figures
+from ttcli.bench.figures.paired import paired
+from ttcli.bench.figures.problem import ProblemFigures, Spending, load_figures
 from ttcli.bench.figures.revisions import RevisionStep, revision_steps
 from ttcli.bench.store.config import RunConfig
 from ttcli.bench.store.store import LoadRow, Run, Store
 from ttcli.bench.store.task import SHARED, Task
 from ttcli.cost import Budget
 from ttcli.solution import Ended
-from ttcli.stats.intervals import Comparison, Interval, compare, wilson
+from ttcli.stats.intervals import Comparison, Interval, wilson
 from ttcli.stats.subsets import GradedSamples, coverage, random_pick
 
 COVERAGE = "any correct"  # what a verifier that knows would reach: the oracle
@@ -178,8 +177,14 @@ def _baseline(config: RunConfig, task: Task) -> Task:
 def _line(figures: Sequence[ProblemFigures], task: Task, baseline: Task | None) -> Line:
     found = [(each.figure(task), each.figure(baseline) if baseline else None) for each in figures]
     done = [figure for figure, _ in found if figure]
-    against = _compare([(figure, base) for figure, base in found if figure and base])
-    return _made(task.name, task.budget, [each.accuracy for each in done], [each.spending for each in done], against)
+    pair = paired(found)
+    return _made(
+        task.name,
+        task.budget,
+        [each.accuracy for each in done],
+        [each.spending for each in done],
+        pair and pair.comparison,
+    )
 
 
 def _reading(figures: Sequence[ProblemFigures], name: str, n: int, value: Callable[[GradedSamples], float]) -> Line:
@@ -203,17 +208,6 @@ def _made(
     mean = Spending(*(math.fsum(column) / n for column in zip(*spending, strict=True))) if n else Spending()
     interval = wilson(min(total, n), n) if n else Interval(0.0, 1.0)
     return Line(name, budget, n, total / n if n else 0.0, interval, mean, against)
-
-
-def _compare(pairs: Sequence[tuple[Figure, Figure]]) -> Comparison | None:
-    if not pairs:
-        return None
-    return compare(
-        np.array([method.accuracy for method, _ in pairs]),
-        np.array([base.accuracy for _, base in pairs]),
-        method_outcomes=np.array([method.right for method, _ in pairs]),
-        baseline_outcomes=np.array([base.right for _, base in pairs]),
-    )
 
 
 def _groups(config: RunConfig, figures: Sequence[ProblemFigures]) -> list[Group]:
