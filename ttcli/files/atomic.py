@@ -24,7 +24,7 @@ def write_whole(path: Path, content: str | bytes) -> None:
 
 @contextmanager
 def writing(path: Path) -> Iterator[BinaryIO]:
-    """A file that a user asked for; what stood at its path is replaced at the end of the block, or left alone if that fails.
+    """A file that a user asked for; what stood there is replaced at the end of the block, or left alone if that fails.
 
     Raises:
         TtcError: it cannot be written.

@@ -66,7 +66,7 @@ def test_a_file_that_cannot_be_written_is_an_error_with_a_hint(tmp_path: Path) -
 
 def test_a_plot_is_the_same_each_time(tmp_path: Path) -> None:
     for name in ("a.svg", "b.svg", "a.png", "b.png"):
-        cost_plot([make_summary(LINES)], tmp_path / name, "seconds")
+        accuracy_plot([make_summary(LINES)], tmp_path / name)
     for suffix in ("svg", "png"):
         assert (tmp_path / f"a.{suffix}").read_bytes() == (tmp_path / f"b.{suffix}").read_bytes()
 
