@@ -22,7 +22,7 @@ from ttcli.runtime.runtime import Runtime
 from ttcli.runtime.settings import Sampling, Settings
 from ttcli.seams import Extend, Extension, Growth, Interrupted
 from ttcli.solution import Ended, Prefix, Step
-from ttcli.train.collect import Collection, Hands
+from ttcli.train.collect import Collection
 from ttcli.train.parts import begin
 from ttcli.train.spec import Source, TrainSpec
 from ttcli.verifier.growing import Reading
@@ -139,7 +139,7 @@ class Class:
         rig = Runtime(self.lesson.settings, self.policy, {}, self.interrupt, lambda _name: "f" * 64)
         with Store(self.path) as store:
             parts = begin(store, self.lesson, describe(rig), lambda text: len(text.split()))
-            yield store, Collection(store, self.lesson, parts, rig, Hands(self.policy, self.reader))
+            yield store, Collection(store, self.lesson, parts, rig, self.reader)  # type: ignore[arg-type]
 
 
 def make_lesson(problems: int = 4, *, held_out: Iterable[int] = (0,), **options: object) -> TrainSpec:

@@ -6,9 +6,9 @@ These, and what is there without states, are read by the model: one prefill each
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 from ttcli.bench.execute.runner import Progress, Runner, open_tasks
 from ttcli.bench.execute.worker import describe, engine
@@ -22,12 +22,12 @@ from ttcli.runtime.runtime import Runtime, load_runtime
 from ttcli.seams import Interrupted
 from ttcli.solution import Prefix
 from ttcli.train.parts import Part, begin, figures_of
-from ttcli.train.rollouts import Resuming, Start, chosen_step, roll_out
+from ttcli.train.rollouts import Start, chosen_step, roll_out
 from ttcli.train.spec import TrainSpec
 
 if TYPE_CHECKING:
-    from ttcli.engine.branch import States
-    from ttcli.verifier.growing import Reading
+    from ttcli.policy.local.policy import LocalPolicy
+    from ttcli.verifier.states import StateReader
 
 _DEPTHS = (0.3, 0.4, 0.5, 0.6, 0.7, 0.85)  # of the layers that are tried, as parts of all
 
@@ -66,44 +66,21 @@ def collecting(store: Store, lesson: TrainSpec, interrupt: Interrupt, download: 
         with closing(reader), ExitStack() as locks:
             for part in parts:
                 locks.enter_context(store.working_on(part.run))
-            yield Collection(store, lesson, parts, rig, Hands(policy, reader))
-
-
-class Reader(Protocol):
-    """Reads solutions with the model that is to get a head; `StateReader` is one."""
-
-    layers: tuple[int, ...]
-
-    def read(self, prefixes: Sequence[Prefix]) -> Sequence[Reading[States]]:
-        """The states of every step of these.
-
-        Raises:
-            Interrupted: it was called off.
-        """
-        ...
-
-    def release(self, prefixes: Iterable[Prefix]) -> None:
-        """Forget prefixes, and under a root all that grew from it."""
-        ...
-
-
-class Hands(NamedTuple):
-    """What a collection works with, besides its workbench."""
-
-    policy: Resuming  # that of the workbench
-    reader: Reader
+            yield Collection(store, lesson, parts, rig, reader)
 
 
 class Collection:
     """The solutions of a lesson, being gathered."""
 
-    def __init__(self, store: Store, lesson: TrainSpec, parts: tuple[Part, ...], rig: Runtime, hands: Hands) -> None:
+    def __init__(
+        self, store: Store, lesson: TrainSpec, parts: tuple[Part, ...], rig: Runtime, reader: StateReader
+    ) -> None:
         self.parts = parts
-        self.layers = hands.reader.layers
+        self.layers = reader.layers
         self._store = store
         self._lesson = lesson
         self._rig = rig
-        self._hands = hands
+        self._reader = reader
 
     def go(self) -> Iterator[Progress | Stage]:
         """Work until all is there, or until the interrupt is requested; everything is in the store before it is told.
@@ -146,12 +123,12 @@ class Collection:
             texts = self._store.samples(each.config).steps([fact.id for fact in facts])
             whole = [Prefix(problem, 0, steps=texts[fact.id], ended=fact.ended) for fact in facts]
             try:
-                found = self._hands.reader.read(whole)
+                found = self._reader.read(whole)
             except Interrupted:
                 return
             for fact, reading in zip(facts, found, strict=True):
                 self._store.states.add(fact.id, stacked(reading.steps))
-            self._hands.reader.release([Prefix(problem, 0)])
+            self._reader.release([Prefix(problem, 0)])
             done += len(facts)
             yield Stage("solutions read", done, total)
 
@@ -181,7 +158,7 @@ class Collection:
         starts = self._starts(self._figures())
         total = sum(len(start.missing) for start in starts)
         if starts:
-            rolled = roll_out(self._hands.policy, starts, seed=self._lesson.settings.seed)
+            rolled = roll_out(cast("LocalPolicy", self._rig.policy), starts, seed=self._lesson.settings.seed)
             for done, rollout in enumerate(rolled, 1):
                 self._store.states.add_rollout(rollout)
                 yield Stage("rollouts drawn", done, total)

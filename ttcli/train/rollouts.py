@@ -5,15 +5,18 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from itertools import groupby
-from typing import NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from ttcli.bench.store.states import Rollout
 from ttcli.problem import Problem
-from ttcli.seams import Extend, Extension, Policy
+from ttcli.seams import Extend, Extension
 from ttcli.search.sampling import candidate
 from ttcli.solution import Ended, Prefix, Step
+
+if TYPE_CHECKING:  # llama.cpp: not before it is needed
+    from ttcli.policy.local.policy import LocalPolicy
 
 
 class Start(NamedTuple):
@@ -26,20 +29,12 @@ class Start(NamedTuple):
     missing: tuple[int, ...]  # numbers of the rollouts to draw
 
 
-class Resuming(Policy, Protocol):
-    """A policy that can go on from a text that it did not write, or wrote long ago."""
-
-    def resume(self, root: Prefix, steps: Sequence[Step]) -> Prefix:
-        """The prefix of these steps on a root, ready to be extended."""
-        ...
-
-
 def chosen_step(problem: Problem, number: int, steps: int, *, seed: int) -> int:
     """The step of a sample after which rollouts begin, any but the last; the same whenever it is asked for."""
     return int(np.random.default_rng((seed, problem.key, number)).integers(steps - 1))
 
 
-def roll_out(policy: Resuming, starts: Sequence[Start], *, seed: int) -> Iterator[Rollout]:
+def roll_out(policy: LocalPolicy, starts: Sequence[Start], *, seed: int) -> Iterator[Rollout]:
     """Rollouts as they end, many at a time; those that an interrupt breaks off do not come.
 
     Args:

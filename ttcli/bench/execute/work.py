@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from dataclasses import replace
-from typing import Protocol
 
 from ttcli.bench.execute.pool import Flight, Pool, PooledPolicy, PooledVerifier
 from ttcli.bench.store.task import Failed, Finished, Happened, News, Record, Task, Work
 from ttcli.cost import Meter, Stopped, Unit
 from ttcli.errors import BackendError, TtcError, UsageError
 from ttcli.events import CostUpdated, RunFinished
-from ttcli.interrupt import Interrupt
 from ttcli.problem import Problem
-from ttcli.seams import Load, Policy, Verifier
-from ttcli.search.method import Adviser
+from ttcli.runtime.runtime import Runtime
+from ttcli.seams import Load
 from ttcli.search.methods import parse_method
 
 ATTEMPTS = 2  # at a task, before it counts as failed
@@ -23,28 +21,6 @@ _PATIENCE = 3  # failures of the engine or a server in a row, before the bench g
 
 
 _Turns = Generator[Record | None, None, None]  # None: a decode has been had, now it is another problem's turn
-
-
-class Rig(Protocol):
-    """What a bench works with: `solve.Runtime` is one."""
-
-    policy: Policy
-    interrupt: Interrupt
-
-    @property
-    def layers(self) -> Sequence[int]:
-        """Of the policy's model: those whose hidden states the verifiers read."""
-        ...
-
-    @property
-    def verifiers(self) -> Mapping[str, Verifier]:
-        """By what the user called them."""
-        ...
-
-    @property
-    def adviser(self) -> Adviser | None:
-        """What auto asks; None: nobody."""
-        ...
 
 
 class Engine:
@@ -55,7 +31,7 @@ class Engine:
         max_tokens: of one solution.
     """
 
-    def __init__(self, rig: Rig, *, seed: int, temperature: float, max_tokens: int) -> None:
+    def __init__(self, rig: Runtime, *, seed: int, temperature: float, max_tokens: int) -> None:
         self._rig = rig
         self._seed = seed
         self._temperature = temperature
