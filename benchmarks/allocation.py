@@ -126,16 +126,16 @@ def shuffled(chance: Array, part: float, seed: int) -> Array:
 def auction(worth: Array, right: NDArray[np.bool_], average: int) -> Spent:
     """Hand out the budget; a problem that the last grant left between two rungs votes as at the lower one."""
     problems = len(worth)
-    purse = SharedBudget(problems, average * problems, probe=PROBES, most=LADDER[-1])
+    shared_budget = SharedBudget(problems, average * problems, probe=PROBES, most=LADDER[-1])
     values, rung = worth.tolist(), [0] * problems
     for problem in range(problems):
-        purse.bid(problem, values[problem][0], next_batch(PROBES))
-    while grant := purse.grant():
-        drawn = purse.granted[grant.problem]
+        shared_budget.bid(problem, values[problem][0], next_batch(PROBES))
+    while grant := shared_budget.grant():
+        drawn = shared_budget.granted[grant.problem]
         if drawn == LADDER[rung[grant.problem] + 1]:
             rung[grant.problem] += 1
-            purse.bid(grant.problem, values[grant.problem][rung[grant.problem]], next_batch(drawn))
-    return Spent(float(right[np.arange(problems), rung].mean()), sum(purse.granted) / problems)
+            shared_budget.bid(grant.problem, values[grant.problem][rung[grant.problem]], next_batch(drawn))
+    return Spent(float(right[np.arange(problems), rung].mean()), sum(shared_budget.granted) / problems)
 
 
 def adaptive(world: World, average: float) -> float:

@@ -45,12 +45,12 @@ from ttcli.terminal.download import download_progress
 STRETCH = 50  # decodes per ratio
 
 
-def runner(store: Store, order: BenchSpec, rig: Runtime) -> Iterator[int]:
+def runner(store: Store, order: BenchSpec, runtime: Runtime) -> Iterator[int]:
     """Tokens of each decode."""
-    run = store.begin(config_of(order, describe(rig)), order.rows)
+    run = store.begin(config_of(order, describe(runtime)), order.rows)
     before = 0
-    for _ in Runner(store, run).go(crew_of(rig)):
-        load = rig.policy.load
+    for _ in Runner(store, run).go(crew_of(runtime)):
+        load = runtime.policy.load
         rows = load.rows if load else 0
         if rows > before:
             yield rows - before
@@ -119,9 +119,9 @@ def main() -> None:
     with (
         tempfile.TemporaryDirectory() as folder,
         Store(Path(folder) / "runs.sqlite3") as store,
-        load_runtime(settings, Interrupt(), download_progress(), bench=order.verifiers) as rig,
+        load_runtime(settings, Interrupt(), download_progress(), bench=order.verifiers) as runtime,
     ):
-        policy = rig.policy
+        policy = runtime.policy
         if not isinstance(policy, LocalPolicy):
             raise SystemExit("this measures the engine in this process")
         policy.expect([row.problem for row in rows])
@@ -137,7 +137,7 @@ def main() -> None:
             threads=machine.threads(),
         )
         ratios, seconds = measure(
-            Clock(runner(store, order, rig)),
+            Clock(runner(store, order, runtime)),
             Clock(engine(policy, session, rows, options.budget, options.max_tokens)),
         )
         session.close()

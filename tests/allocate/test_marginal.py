@@ -73,39 +73,39 @@ def test_no_more_is_spent_than_there_is_and_every_problem_has_its_probe(
 ) -> None:
     problems, probe, more, extra = purse_of
     total, most = problems * probe + extra, probe + more
-    purse = SharedBudget(problems, total, probe=probe, most=most)
+    shared_budget = SharedBudget(problems, total, probe=probe, most=most)
     for problem, worth, samples in bids:
-        purse.bid(problem % problems, worth, samples)
-        purse.grant()
-        assert sum(purse.granted) + purse.left == total
-        assert purse.left >= 0
-        assert all(probe <= granted <= most for granted in purse.granted)
+        shared_budget.bid(problem % problems, worth, samples)
+        shared_budget.grant()
+        assert sum(shared_budget.granted) + shared_budget.left == total
+        assert shared_budget.left >= 0
+        assert all(probe <= granted <= most for granted in shared_budget.granted)
 
 
 @given(st.integers(1, 20), st.integers(4, 40))
 def test_the_whole_average_is_spent_while_somebody_asks(problems: int, average: int) -> None:
-    purse = SharedBudget(problems, average * problems, probe=4, most=1000)
+    shared_budget = SharedBudget(problems, average * problems, probe=4, most=1000)
     for problem in range(problems):
-        purse.bid(problem, 0.1, 3)
-    while grant := purse.grant():
-        purse.bid(grant.problem, 0.1, 3)
-    assert sum(purse.granted) == average * problems
+        shared_budget.bid(problem, 0.1, 3)
+    while grant := shared_budget.grant():
+        shared_budget.bid(grant.problem, 0.1, 3)
+    assert sum(shared_budget.granted) == average * problems
 
 
 def test_the_highest_bid_goes_first_and_the_last_one_is_cut() -> None:
-    purse = SharedBudget(3, 20, probe=4, most=100)
+    shared_budget = SharedBudget(3, 20, probe=4, most=100)
     for problem, worth in enumerate([0.1, 0.3, 0.1]):
-        purse.bid(problem, worth, 5)
-    assert [purse.grant(), purse.grant(), purse.grant()] == [(1, 5), (0, 3), None]
-    assert purse.granted == [7, 9, 4]
+        shared_budget.bid(problem, worth, 5)
+    assert [shared_budget.grant(), shared_budget.grant(), shared_budget.grant()] == [(1, 5), (0, 3), None]
+    assert shared_budget.granted == [7, 9, 4]
 
 
 def test_what_is_worth_nothing_gets_nothing() -> None:
-    purse = SharedBudget(1, 100, probe=4, most=100)
-    purse.bid(0, 0.0, 5)
-    purse.bid(0, 0.5, 0)
-    assert purse.grant() is None
-    assert purse.left == 96
+    shared_budget = SharedBudget(1, 100, probe=4, most=100)
+    shared_budget.bid(0, 0.0, 5)
+    shared_budget.bid(0, 0.5, 0)
+    assert shared_budget.grant() is None
+    assert shared_budget.left == 96
 
 
 def test_a_budget_that_cannot_be_kept_is_refused() -> None:

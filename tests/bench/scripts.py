@@ -84,8 +84,8 @@ class ScriptedRig:
     adviser: Adviser | None = None
 
 
-def make_engine(rig: ScriptedRig, *, seed: int = 0, max_tokens: int = 50) -> Engine:
-    return Engine(rig, seed=seed, temperature=0.8, max_tokens=max_tokens)
+def make_engine(runtime: ScriptedRig, *, seed: int = 0, max_tokens: int = 50) -> Engine:
+    return Engine(runtime, seed=seed, temperature=0.8, max_tokens=max_tokens)
 
 
 def task(method: str, budget: str, verifier: str = "") -> Task:

@@ -159,17 +159,17 @@ def test_a_search_gets_room_for_the_prefixes_it_holds(small_model_path: Path) ->
         budget=Budget(8),
         machine=Machine(width=4),
     )
-    with load_runtime(settings, Interrupt(), Silent()) as rig:
-        assert isinstance(rig.policy, LocalPolicy)
-        rig.policy.start(PROBLEM)
-        assert rig.policy.scheduler.session.sequences > 4 + 2 * 8
+    with load_runtime(settings, Interrupt(), Silent()) as runtime:
+        assert isinstance(runtime.policy, LocalPolicy)
+        runtime.policy.start(PROBLEM)
+        assert runtime.policy.scheduler.session.sequences > 4 + 2 * 8
 
 
 def test_steps_carry_the_states_of_the_layers_asked_for(small_model_path: Path) -> None:
     settings = Settings(str(small_model_path), sampling=Sampling(max_tokens=4))
-    with load_runtime(settings, Interrupt(), Silent(), bench=[], observe=lambda layers: [layers // 2]) as rig:
-        root = rig.policy.start(PROBLEM)
-        happenings = [each for some in rig.policy.extend([Extend(root, (0, 0))]) for each in some]
+    with load_runtime(settings, Interrupt(), Silent(), bench=[], observe=lambda layers: [layers // 2]) as runtime:
+        root = runtime.policy.start(PROBLEM)
+        happenings = [each for some in runtime.policy.extend([Extend(root, (0, 0))]) for each in some]
     [drawn] = [each for each in happenings if isinstance(each, Extension)]
     assert [list(step.states) for step in drawn.prefix.steps] == [[15]] * len(drawn.prefix.steps)
 

@@ -69,10 +69,10 @@ def test_a_search_counts_each_token_once_and_leaves_the_context_as_it_found_it(s
 
 def test_searches_of_many_problems_leave_each_other_their_cells(small_model: Model) -> None:
     policy = policy_of(small_model, width=8)
-    rig = SearchRig(policy, {"confidence": Confidence()})
+    runtime = SearchRig(policy, {"confidence": Confidence()})
     problems = [Problem(f"Name {number} fruits and say how they taste.", str(number)) for number in range(2, 14)]
     works = [Work(at, problem, (Task("beam", "confidence", Budget(8)),)) for at, problem in enumerate(problems)]
-    engine = Engine(rig, seed=0, temperature=0.8, max_tokens=10)
+    engine = Engine(runtime, seed=0, temperature=0.8, max_tokens=10)
     engine.expect(problems)
     turns = [record.position for record in engine.run(works) if isinstance(record, Happened)]
     assert len([*groupby(turns)]) > 2 * len(works)  # they take turns

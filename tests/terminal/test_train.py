@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from train.fakes import RIGHT, WRONG, Class, given, make_lesson
+from train.fakes import RIGHT, WRONG, Class, given, make_spec
 from train.synthetic import QUICK
 
 from ttcli.stats.intervals import Comparison, Interval
@@ -28,7 +28,7 @@ from ttcli.train.verifier import train_verifier
 WIDE = Interval(0.1, 0.3)
 SMALL = Interval(-0.01, 0.09)
 FIGURE = Measured(0.7012, Interval(0.65, 0.75), 30)
-LESSON = make_lesson(20, held_out=(0, 3, 7, 8, 11, 19))
+SPEC = make_spec(20, held_out=(0, 3, 7, 8, 11, 19))
 
 
 def votes(difference: float, interval: Interval) -> Votes:
@@ -42,17 +42,17 @@ def judgement(difference: float = 0.04, interval: Interval = SMALL) -> Evaluatio
     return Evaluation(60, 1212, 0.3, FIGURE, nothing, FIGURE, FIGURE, bins, (votes(difference, interval),))
 
 
-def train(path: Path, lesson: TrainSpec) -> Trained:
-    with Class(path, lesson).collection() as (store, collection):
+def train(path: Path, spec: TrainSpec) -> Trained:
+    with Class(path, spec).collection() as (store, collection):
         [*collection.go()]
-        *_, found = train_verifier(store, lesson, collection.parts, collection.layers, recipes=QUICK)
+        *_, found = train_verifier(store, spec, collection.parts, collection.layers, recipes=QUICK)
     assert isinstance(found, Trained)
     return found
 
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Trained:
-    return train(tmp_path_factory.mktemp("lesson") / "s.db", LESSON)
+    return train(tmp_path_factory.mktemp("spec") / "s.db", SPEC)
 
 
 def test_the_header_says_what_the_head_is_and_on_what_it_stands(trained: Trained) -> None:
@@ -67,8 +67,8 @@ def test_the_header_says_what_the_head_is_and_on_what_it_stands(trained: Trained
 
 @pytest.mark.parametrize("given_ones", [2, 20])
 def test_the_header_says_how_many_solutions_a_file_had_and_how_many_were_drawn(tmp_path: Path, given_ones: int) -> None:
-    lesson = replace(LESSON, solutions=given({at: [RIGHT, WRONG] for at in range(given_ones)}))
-    found = train(tmp_path / "s.db", lesson)
+    spec = replace(SPEC, solutions=given({at: [RIGHT, WRONG] for at in range(given_ones)}))
+    found = train(tmp_path / "s.db", spec)
     total = len(found.train.examples.problem) + len(found.held_out.examples.problem)
     rest = f", {total - 4} drawn" if given_ones == 2 else ""
     assert header(found, Path("h"))[2] == f"data     data.jsonl, {2 * given_ones} solutions of rollouts.jsonl{rest}"
@@ -120,7 +120,7 @@ def test_the_verdict_says_what_was_shown_and_no_more() -> None:
 
 def show(stream: io.StringIO | None, *progress: object, every: float = 0.0) -> None:
     times = iter(range(1000))
-    with TrainDisplay(stream, LESSON.task, 20, clock=lambda: next(times) * every) as screen:
+    with TrainDisplay(stream, SPEC.task, 20, clock=lambda: next(times) * every) as screen:
         for each in progress:
             screen.show(each)  # type: ignore[arg-type]
 
@@ -143,7 +143,7 @@ def test_long_work_is_told_now_and_then() -> None:
 
 def test_problems_are_told_as_a_bench_tells_them(tmp_path: Path) -> None:
     stream = io.StringIO()
-    with Class(tmp_path / "s.db", make_lesson()).collection() as (_, collection):
+    with Class(tmp_path / "s.db", make_spec()).collection() as (_, collection):
         show(stream, *collection.go())
     lines = stream.getvalue().splitlines()
     assert [line.split()[0] for line in lines] == ["1/20", "2/20", "3/20", "4/20"]

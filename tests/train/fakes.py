@@ -122,10 +122,10 @@ class ScriptedReader:
 
 @dataclass
 class Class:
-    """A lesson with who takes part in it, over a store of its own."""
+    """A spec with who takes part in it, over a store of its own."""
 
     path: Path
-    lesson: TrainSpec
+    spec: TrainSpec
     interrupt: Interrupt = field(default_factory=Interrupt)
     observing: bool = True
     script: Script = SCRIPT
@@ -136,15 +136,15 @@ class Class:
 
     @contextmanager
     def collection(self) -> Iterator[tuple[Store, Collection]]:
-        rig = Runtime(self.lesson.settings, self.policy, {}, self.interrupt, lambda _name: "f" * 64)
+        runtime = Runtime(self.spec.settings, self.policy, {}, self.interrupt, lambda _name: "f" * 64)
         with Store(self.path) as store:
-            parts = begin(store, self.lesson, describe(rig), lambda text: len(text.split()))
-            yield store, Collection(store, self.lesson, parts, rig, self.reader)  # type: ignore[arg-type]
+            parts = begin(store, self.spec, describe(runtime), lambda text: len(text.split()))
+            yield store, Collection(store, self.spec, parts, runtime, self.reader)  # type: ignore[arg-type]
 
 
-def make_lesson(problems: int = 4, *, held_out: Iterable[int] = (0,), **options: object) -> TrainSpec:
+def make_spec(problems: int = 4, *, held_out: Iterable[int] = (0,), **options: object) -> TrainSpec:
     settings = Settings(model="tiny", sampling=Sampling(max_tokens=50))
-    lesson = TrainSpec(
+    spec = TrainSpec(
         settings,
         Source("data.jsonl", "a" * 64),
         make_rows(problems),
@@ -152,4 +152,4 @@ def make_lesson(problems: int = 4, *, held_out: Iterable[int] = (0,), **options:
         frozenset(held_out),
         ("ttc", "train", "verifier", "data.jsonl"),
     )
-    return replace(lesson, **options)  # type: ignore[arg-type]
+    return replace(spec, **options)  # type: ignore[arg-type]

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from train.fakes import LAYERS, RIGHT, WRONG, Class, made_up, make_lesson, make_rows
+from train.fakes import LAYERS, RIGHT, WRONG, Class, made_up, make_rows, make_spec
 from ttcli.bench.execute.runner import Done
 from ttcli.interrupt import Interrupt
 from ttcli.train.collect import Collection, Stage, candidate_layers
@@ -41,7 +41,7 @@ def contents(path: Path) -> dict[str, list[tuple[object, ...]]]:
 
 
 def test_solutions_are_drawn_with_their_states_and_none_is_read_again(tmp_path: Path) -> None:
-    room = Class(tmp_path / "s.db", make_lesson())
+    room = Class(tmp_path / "s.db", make_spec())
     told = collect(room)
     kept = contents(room.path)
     assert len(kept["sample"]) == 16
@@ -52,24 +52,24 @@ def test_solutions_are_drawn_with_their_states_and_none_is_read_again(tmp_path: 
 
 
 def test_solutions_that_are_there_without_states_are_read_once(tmp_path: Path) -> None:
-    blind = Class(tmp_path / "s.db", make_lesson(), observing=False)
+    blind = Class(tmp_path / "s.db", make_spec(), observing=False)
     told = collect(blind)
     answered = [each for each in contents(blind.path)["sample"] if each[3] is not None]
     assert len(blind.reader.asked) == len(answered) < 16
     assert told[-1] == Stage("solutions read", len(answered), len(answered))
     assert [each.steps for each in blind.reader.released] == [()] * 4
-    again = Class(tmp_path / "s.db", make_lesson(), observing=False)
+    again = Class(tmp_path / "s.db", make_spec(), observing=False)
     collect(again)
     assert not again.reader.asked
     assert not again.policy.asked
-    seeing = Class(tmp_path / "other.db", make_lesson())
+    seeing = Class(tmp_path / "other.db", make_spec())
     collect(seeing)
     drawn = {each[:3]: each[3] for each in contents(seeing.path)["state"]}
     assert {each[:3]: each[3] for each in contents(blind.path)["state"]}.items() <= drawn.items()
 
 
 def test_states_are_those_of_the_steps_in_their_order(tmp_path: Path) -> None:
-    room = Class(tmp_path / "s.db", make_lesson())
+    room = Class(tmp_path / "s.db", make_spec())
     with room.collection() as (store, collection):
         [*collection.go()]
         figures = figures_of(store, collection.parts)[1]
@@ -84,18 +84,18 @@ def test_states_are_those_of_the_steps_in_their_order(tmp_path: Path) -> None:
 @pytest.mark.parametrize("observing", [True, False])
 @pytest.mark.parametrize("after", [0, 3, 9, 17, 30, 60, 90])
 def test_what_is_broken_off_anywhere_goes_on_and_comes_to_the_same(tmp_path: Path, after: int, observing: bool) -> None:
-    lesson = make_lesson(rollouts=2)
+    spec = make_spec(rollouts=2)
     interrupt = Interrupt()
-    first = Class(tmp_path / "s.db", lesson, interrupt, observing=observing)
+    first = Class(tmp_path / "s.db", spec, interrupt, observing=observing)
     with first.collection() as (_, collection):
         for count, _ in enumerate(collection.go()):
             if count == after:
                 interrupt.request()
         assert collection.finished == (not interrupt.requested)
     before = contents(first.path)
-    second = Class(tmp_path / "s.db", lesson, observing=observing)
+    second = Class(tmp_path / "s.db", spec, observing=observing)
     collect(second)
-    whole = Class(tmp_path / "whole.db", lesson, observing=observing)
+    whole = Class(tmp_path / "whole.db", spec, observing=observing)
     collect(whole)
     kept = contents(second.path)
     assert kept == contents(whole.path)
@@ -109,7 +109,7 @@ def test_what_is_broken_off_anywhere_goes_on_and_comes_to_the_same(tmp_path: Pat
 
 
 def test_rollouts_begin_inside_solutions_to_train_on_and_end_as_the_policy_says(tmp_path: Path) -> None:
-    room = Class(tmp_path / "s.db", make_lesson(rollouts=3))
+    room = Class(tmp_path / "s.db", make_spec(rollouts=3))
     told = collect(room)
     kept = contents(room.path)
     held_out = make_rows(1)[0].problem.text
@@ -123,9 +123,9 @@ def test_rollouts_begin_inside_solutions_to_train_on_and_end_as_the_policy_says(
 
 
 def test_more_rollouts_draw_only_what_is_missing(tmp_path: Path) -> None:
-    collect(Class(tmp_path / "s.db", make_lesson(rollouts=1)))
+    collect(Class(tmp_path / "s.db", make_spec(rollouts=1)))
     before = contents(tmp_path / "s.db")["rollout"]
-    more = Class(tmp_path / "s.db", make_lesson(rollouts=3))
+    more = Class(tmp_path / "s.db", make_spec(rollouts=3))
     collect(more)
     after = contents(more.path)["rollout"]
     assert len(after) == 3 * len(before)
@@ -149,6 +149,6 @@ def test_the_default_model_is_looked_at_where_it_was_measured_to_tell_most() -> 
 
 
 def test_a_collection_names_its_layers(tmp_path: Path) -> None:
-    with Class(tmp_path / "s.db", make_lesson()).collection() as (_, collection):
+    with Class(tmp_path / "s.db", make_spec()).collection() as (_, collection):
         assert isinstance(collection, Collection)
         assert collection.layers == LAYERS

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from train.fakes import LAYERS, RIGHT, SILENT, WRONG, Class, given, make_lesson, make_rows
+from train.fakes import LAYERS, RIGHT, SILENT, WRONG, Class, given, make_rows, make_spec
 from train.test_collect import collect, contents
 from ttcli.data.dataset import Row
 from ttcli.interrupt import Interrupt
@@ -23,23 +23,23 @@ ALL = given({0: [RIGHT, RIGHT], 1: [WRONG], 2: [SILENT], 3: [RIGHT]})
 SOME = given({3: [WRONG, RIGHT, SILENT, WRONG, WRONG], 1: [WRONG], 9: [RIGHT]})  # of problems 1 and 3 of four
 
 
-def sources(path: Path, lesson: TrainSpec) -> list[str]:
+def sources(path: Path, spec: TrainSpec) -> list[str]:
     """The source of every part's samples."""
-    with Class(path, lesson).collection() as (_, collection):
+    with Class(path, spec).collection() as (_, collection):
         return [part.run.config.source_key for part in collection.parts]
 
 
-def answers(path: Path, lesson: TrainSpec) -> list[list[str | None]]:
-    """Those that a lesson finds in a store, problem by problem."""
-    with Class(path, lesson).collection() as (store, collection):
+def answers(path: Path, spec: TrainSpec) -> list[list[str | None]]:
+    """Those that a spec finds in a store, problem by problem."""
+    with Class(path, spec).collection() as (store, collection):
         figures = figures_of(store, collection.parts)
-        assert [each.position for each in figures] == [*range(len(lesson.rows))]
-        assert [each.row for each in figures] == [*lesson.rows]
+        assert [each.position for each in figures] == [*range(len(spec.rows))]
+        assert [each.row for each in figures] == [*spec.rows]
         return [[fact.answer for fact in each.facts] for each in figures]
 
 
 def test_where_a_file_has_solutions_of_all_problems_they_are_kept_and_read_and_nothing_is_drawn(tmp_path: Path) -> None:
-    room = Class(tmp_path / "s.db", make_lesson(solutions=ALL))
+    room = Class(tmp_path / "s.db", make_spec(solutions=ALL))
     collect(room)
     assert not room.policy.asked
     kept = contents(room.path)
@@ -60,20 +60,20 @@ def test_where_a_file_has_solutions_of_all_problems_they_are_kept_and_read_and_n
 
 
 def test_other_problems_are_drawn_as_if_there_were_no_file(tmp_path: Path) -> None:
-    lesson = make_lesson(solutions=SOME)
-    room = Class(tmp_path / "s.db", lesson)
+    spec = make_spec(solutions=SOME)
+    room = Class(tmp_path / "s.db", spec)
     collect(room)
     assert Counter(each.prefix.problem.text for each in room.policy.asked) == {
         ROWS[0].problem.text: 4,
         ROWS[2].problem.text: 4,
     }
-    collect(Class(tmp_path / "plain.db", make_lesson()))
-    found, plain = answers(room.path, lesson), answers(tmp_path / "plain.db", make_lesson())
+    collect(Class(tmp_path / "plain.db", make_spec()))
+    found, plain = answers(room.path, spec), answers(tmp_path / "plain.db", make_spec())
     assert found == [plain[0], ["5"], plain[2], ["5", "4", None, "5", "5"]]
 
 
 def test_every_answered_solution_has_its_states_wherever_it_is_from(tmp_path: Path) -> None:
-    room = Class(tmp_path / "s.db", make_lesson(solutions=SOME))
+    room = Class(tmp_path / "s.db", make_spec(solutions=SOME))
     told = collect(room)
     assert told[-1] == Stage("solutions read", 5, 5)  # of the file; the others were drawn with them
     kept = contents(room.path)
@@ -85,9 +85,9 @@ def test_every_answered_solution_has_its_states_wherever_it_is_from(tmp_path: Pa
 def test_what_was_drawn_without_a_file_is_found_again_even_as_other_lines_of_another_data_set(tmp_path: Path) -> None:
     # the same texts, but two problems alone, with the numbers of their own file
     two = tuple(Row(Problem(ROWS[at].problem.text, str(n), "4"), n, None, None) for n, at in enumerate((0, 2), 1))
-    collect(Class(tmp_path / "s.db", replace(make_lesson(), rows=two)))
+    collect(Class(tmp_path / "s.db", replace(make_spec(), rows=two)))
     before = contents(tmp_path / "s.db")
-    room = Class(tmp_path / "s.db", make_lesson(solutions=SOME))
+    room = Class(tmp_path / "s.db", make_spec(solutions=SOME))
     collect(room)
     assert not room.policy.asked
     after = contents(room.path)
@@ -96,15 +96,15 @@ def test_what_was_drawn_without_a_file_is_found_again_even_as_other_lines_of_ano
 
 
 def test_what_is_drawn_shares_the_pool_of_a_bench_and_what_is_given_does_not(tmp_path: Path) -> None:
-    [plain] = sources(tmp_path / "s.db", make_lesson())
-    own, drawn = sources(tmp_path / "s.db", make_lesson(solutions=SOME))
+    [plain] = sources(tmp_path / "s.db", make_spec())
+    own, drawn = sources(tmp_path / "s.db", make_spec(solutions=SOME))
     assert drawn == plain != own
-    [whole] = sources(tmp_path / "s.db", make_lesson(solutions=ALL))
+    [whole] = sources(tmp_path / "s.db", make_spec(solutions=ALL))
     assert len({plain, own, whole}) == 3
 
 
 def test_a_lesson_without_a_file_is_the_run_that_it_always_was(tmp_path: Path) -> None:
-    with Class(tmp_path / "s.db", make_lesson()).collection() as (store, collection):
+    with Class(tmp_path / "s.db", make_spec()).collection() as (store, collection):
         [part] = collection.parts
         assert (part.positions, part.drawn) == ((0, 1, 2, 3), True)
         assert (part.run.id, part.run.config.source_key) == ("a5aa936e", "9737e762120696d73c7ffb21af4a4a32")
@@ -113,18 +113,18 @@ def test_a_lesson_without_a_file_is_the_run_that_it_always_was(tmp_path: Path) -
 
 @pytest.mark.parametrize("after", [0, 1, 5, 12, 20, 30, 40, 55])
 def test_what_is_broken_off_anywhere_goes_on_and_comes_to_the_same(tmp_path: Path, after: int) -> None:
-    lesson = make_lesson(rollouts=2, solutions=SOME)
+    spec = make_spec(rollouts=2, solutions=SOME)
     interrupt = Interrupt()
-    first = Class(tmp_path / "s.db", lesson, interrupt)
+    first = Class(tmp_path / "s.db", spec, interrupt)
     with first.collection() as (_, collection):
         for count, _ in enumerate(collection.go()):
             if count == after:
                 interrupt.request()
         assert collection.finished == (not interrupt.requested)
     before = contents(first.path)
-    second = Class(tmp_path / "s.db", lesson)
+    second = Class(tmp_path / "s.db", spec)
     collect(second)
-    collect(Class(tmp_path / "whole.db", lesson))
+    collect(Class(tmp_path / "whole.db", spec))
     kept = contents(second.path)
     assert kept == contents(tmp_path / "whole.db")
     given_ones = 6
@@ -133,7 +133,7 @@ def test_what_is_broken_off_anywhere_goes_on_and_comes_to_the_same(tmp_path: Pat
 
 
 def test_rollouts_go_on_from_given_solutions_and_from_drawn_ones(tmp_path: Path) -> None:
-    room = Class(tmp_path / "s.db", make_lesson(rollouts=2, solutions=SOME, held_out=(2,)))
+    room = Class(tmp_path / "s.db", make_spec(rollouts=2, solutions=SOME, held_out=(2,)))
     collect(room)
     kept = contents(room.path)
     answered = {each[:2] for each in kept["sample"] if each[3] is not None and each[0] != ROWS[2].problem.text}

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from train.fakes import RIGHT, given, make_lesson, make_rows
+from train.fakes import RIGHT, given, make_rows, make_spec
 from ttcli.data.dataset import select
 from ttcli.errors import DatasetError, UsageError
 from ttcli.train.spec import split
@@ -46,10 +46,10 @@ def test_too_few_problems_to_train_on_are_refused_before_anything_is_drawn(probl
 
 
 def test_problems_that_a_file_has_solutions_of_are_given() -> None:
-    assert make_lesson(4).given == frozenset()
-    assert make_lesson(4, solutions=given({2: [RIGHT], 0: [RIGHT, RIGHT], 9: [RIGHT]})).given == {0, 2}
+    assert make_spec(4).given == frozenset()
+    assert make_spec(4, solutions=given({2: [RIGHT], 0: [RIGHT, RIGHT], 9: [RIGHT]})).given == {0, 2}
 
 
 def test_a_file_without_a_solution_of_these_problems_is_refused() -> None:
     with pytest.raises(DatasetError, match="no solution of these 4 problems"):
-        _ = make_lesson(4, solutions=given({9: [RIGHT]})).given
+        _ = make_spec(4, solutions=given({9: [RIGHT]})).given

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from train.fakes import LAYERS, RIGHT, SILENT, WRONG, Class, given, make_lesson
+from train.fakes import LAYERS, RIGHT, SILENT, WRONG, Class, given, make_spec
 from train.synthetic import QUICK
 from ttcli.errors import UsageError
 from ttcli.policy.scripted import Line, Script
@@ -20,20 +20,20 @@ from ttcli.train.verifier import train_verifier
 from ttcli.verifier.head import read_head
 
 
-def train(path: Path, lesson: TrainSpec, script: Script | None = None) -> tuple[list[Stage], Trained]:
-    room = Class(path, lesson, **({"script": script} if script else {}))
+def train(path: Path, spec: TrainSpec, script: Script | None = None) -> tuple[list[Stage], Trained]:
+    room = Class(path, spec, **({"script": script} if script else {}))
     with room.collection() as (store, collection):
         [*collection.go()]
-        *stages, trained = train_verifier(store, lesson, collection.parts, collection.layers, recipes=QUICK)
+        *stages, trained = train_verifier(store, spec, collection.parts, collection.layers, recipes=QUICK)
     assert isinstance(trained, Trained)
     return [each for each in stages if isinstance(each, Stage)], trained
 
 
-LESSON = make_lesson(20, held_out=(0, 3, 7, 8, 11, 19))
+SPEC = make_spec(20, held_out=(0, 3, 7, 8, 11, 19))
 
 
 def test_a_head_of_the_telling_layer_comes_with_its_card(tmp_path: Path) -> None:
-    stages, trained = train(tmp_path / "s.db", LESSON)
+    stages, trained = train(tmp_path / "s.db", SPEC)
     assert stages == [Stage("layers tried", done, 2) for done in (1, 2)]
     assert trained.head.layer == 4
     trained.write(tmp_path / "heads" / "h.safetensors")
@@ -52,10 +52,10 @@ def test_a_head_of_the_telling_layer_comes_with_its_card(tmp_path: Path) -> None
 
 
 def test_the_figures_are_those_of_held_out_problems_alone(tmp_path: Path) -> None:
-    _, trained = train(tmp_path / "s.db", LESSON)
+    _, trained = train(tmp_path / "s.db", SPEC)
     examples = trained.held_out.examples
-    assert set(examples.problem.tolist()) <= set(LESSON.held_out)
-    assert not set(trained.train.examples.problem.tolist()) & set(LESSON.held_out)
+    assert set(examples.problem.tolist()) <= set(SPEC.held_out)
+    assert not set(trained.train.examples.problem.tolist()) & set(SPEC.held_out)
     scores = solution_scores(trained.head.scores(examples.states[4]), examples, trained.head.aggregation)
     figures = trained.head.card["figures"]
     assert figures["auc_across"]["value"] == pytest.approx(roc_auc_score(examples.correct, scores))
@@ -68,14 +68,14 @@ def test_the_figures_are_those_of_held_out_problems_alone(tmp_path: Path) -> Non
 
 def test_a_head_is_trained_and_judged_on_given_and_drawn_solutions_and_says_how_many_these_were(tmp_path: Path) -> None:
     solutions = given({at: [RIGHT, WRONG, RIGHT, WRONG, SILENT] for at in range(2, 10)})
-    lesson = replace(LESSON, solutions=solutions)
-    _, trained = train(tmp_path / "s.db", lesson)
-    _, plain = train(tmp_path / "plain.db", LESSON)
+    spec = replace(SPEC, solutions=solutions)
+    _, trained = train(tmp_path / "s.db", spec)
+    _, plain = train(tmp_path / "plain.db", SPEC)
     card = trained.head.card
     assert card["solutions"] == {"name": "rollouts.jsonl", "sha256": solutions.sha256}
     for part, found, without in (("train", trained.train, plain.train), ("held_out", trained.held_out, plain.held_out)):
         held_out = part == "held_out"
-        own = [at for at in range(2, 10) if (at in lesson.held_out) == held_out]
+        own = [at for at in range(2, 10) if (at in spec.held_out) == held_out]
         drawn = [at for at in without.examples.problem.tolist() if at not in own]
         assert (card[part]["given"], card[part]["drawn"]) == (4 * len(own), len(drawn))
         assert card[part]["solutions"] == 4 * len(own) + len(drawn)
@@ -88,7 +88,7 @@ def test_a_head_is_trained_and_judged_on_given_and_drawn_solutions_and_says_how_
 
 
 def test_the_same_lesson_gives_the_same_head(tmp_path: Path) -> None:
-    (_, first), (_, again) = train(tmp_path / "a.db", LESSON), train(tmp_path / "b.db", LESSON)
+    (_, first), (_, again) = train(tmp_path / "a.db", SPEC), train(tmp_path / "b.db", SPEC)
     for one, other in zip(first.head.layers, again.head.layers, strict=True):
         assert np.array_equal(one.matrix, other.matrix)
     assert first.head.card == again.head.card
@@ -96,7 +96,7 @@ def test_the_same_lesson_gives_the_same_head(tmp_path: Path) -> None:
 
 def test_rollouts_make_labels_soft_and_are_counted(tmp_path: Path) -> None:
     forking = Script({"": [Line(f"One and one.\n\nSo \\boxed{{{answer}}}.") for answer in (4, 4, 5)]})
-    _, trained = train(tmp_path / "s.db", replace(LESSON, rollouts=2), forking)
+    _, trained = train(tmp_path / "s.db", replace(SPEC, rollouts=2), forking)
     labels = trained.train.examples.labels
     assert ((labels > 0) & (labels < 1)).any()
     assert set(trained.held_out.examples.labels.tolist()) <= {0.0, 1.0}
@@ -105,14 +105,14 @@ def test_rollouts_make_labels_soft_and_are_counted(tmp_path: Path) -> None:
 
 
 def test_held_out_problems_without_an_answer_are_refused(tmp_path: Path) -> None:
-    held_out = {LESSON.rows[at].problem.text: [SILENT] for at in LESSON.held_out}
-    script = Script({**held_out, "": Class(tmp_path / "x.db", LESSON).script.lines[""]})
+    held_out = {SPEC.rows[at].problem.text: [SILENT] for at in SPEC.held_out}
+    script = Script({**held_out, "": Class(tmp_path / "x.db", SPEC).script.lines[""]})
     with pytest.raises(UsageError, match="no solution of the 6 held-out problems has an answer") as caught:
-        train(tmp_path / "s.db", LESSON, script)
+        train(tmp_path / "s.db", SPEC, script)
     assert caught.value.hint
 
 
 def test_problems_that_are_always_answered_alike_are_refused(tmp_path: Path) -> None:
-    script = Script({"": [Class(tmp_path / "x.db", LESSON).script.lines[""][0]]})
+    script = Script({"": [Class(tmp_path / "x.db", SPEC).script.lines[""][0]]})
     with pytest.raises(UsageError, match="all solutions to train on are right"):
-        train(tmp_path / "s.db", LESSON, script)
+        train(tmp_path / "s.db", SPEC, script)

@@ -1,4 +1,4 @@
-"""One sitting of a bench: what was asked for, with the models loaded and the run found or begun."""
+"""A run of a bench that is being worked on: what was asked for, with the models loaded and the run found or begun."""
 
 from __future__ import annotations
 
@@ -58,15 +58,15 @@ class BenchSpec:
 class ActiveRun:
     """A run that is being worked on."""
 
-    def __init__(self, store: Store, run: Run, crew: Executor, profile: Profile | None) -> None:
+    def __init__(self, store: Store, run: Run, executor: Executor, profile: Profile | None) -> None:
         self.run = run
         self._profile = profile
         self._store = store
-        self._crew = crew
+        self._executor = executor
 
     def go(self) -> Iterator[Progress]:
         """Work until the run is done or interrupted; what happens, as it happens."""
-        return Runner(self._store, self.run, self._profile).go(self._crew)
+        return Runner(self._store, self.run, self._profile).go(self._executor)
 
     @property
     def finished(self) -> bool:
@@ -75,75 +75,73 @@ class ActiveRun:
 
 
 @contextmanager
-def sitting(store: Store, order: BenchSpec, interrupt: Interrupt, download: Download) -> Iterator[ActiveRun]:
+def open_run(store: Store, spec: BenchSpec, interrupt: Interrupt, download: Download) -> Iterator[ActiveRun]:
     """Load the models, here or in the workers, and find the run or begin it.
 
     Raises:
         TtcError: as `load_runtime` or `cluster` do; StoreError where another process is at work on the run.
     """
-    with _crew(order, interrupt, download) as (crew, description):
-        run = store.begin(config_of(order, description), order.rows)
+    with _executor(spec, interrupt, download) as (executor, description):
+        run = store.begin(config_of(spec, description), spec.rows)
         with store.working_on(run):
-            if order.retry_failed:
+            if spec.retry_failed:
                 store.forget(run, failures=True)
-            yield ActiveRun(store, run, crew, order.settings.profile)
+            yield ActiveRun(store, run, executor, spec.settings.profile)
 
 
 @contextmanager
-def _crew(order: BenchSpec, interrupt: Interrupt, download: Download) -> Iterator[tuple[Executor, Description]]:
-    if order.ray is not None:
-        with cluster(
-            order.ray, order.settings, order.verifiers, interrupt, download.note, demand=order.demand
-        ) as workers:
+def _executor(spec: BenchSpec, interrupt: Interrupt, download: Download) -> Iterator[tuple[Executor, Description]]:
+    if spec.ray is not None:
+        with cluster(spec.ray, spec.settings, spec.verifiers, interrupt, download.note, demand=spec.demand) as workers:
             yield workers, workers.description
     else:
-        with load_runtime(order.settings, interrupt, download, bench=order.verifiers, demand=order.demand) as rig:
-            yield engine(rig), describe(rig)
+        with load_runtime(spec.settings, interrupt, download, bench=spec.verifiers, demand=spec.demand) as runtime:
+            yield engine(runtime), describe(runtime)
 
 
 def identify(settings: Settings, interrupt: Interrupt, download: Download) -> Description:
     """What the engine with these settings says of itself; nothing is drawn."""
-    with load_runtime(settings, interrupt, download, bench=()) as rig:
-        return describe(rig)
+    with load_runtime(settings, interrupt, download, bench=()) as runtime:
+        return describe(runtime)
 
 
-def foresee(store: Store, order: BenchSpec, interrupt: Interrupt, download: Download) -> tuple[Forecast, float | None]:
+def foresee(store: Store, spec: BenchSpec, interrupt: Interrupt, download: Download) -> tuple[Forecast, float | None]:
     """What is left to draw of a run, and at how many tokens per second; None where that cannot be measured.
 
     The speed is that of the last run with this model, or is measured now, on this machine: no worker of `order.ray`
     is asked. Nothing stays behind in the store.
     """
-    with load_runtime(order.settings, interrupt, download, bench=order.verifiers, demand=order.demand) as rig:
-        config = config_of(order, describe(rig))
-        known = next((run for run in store.runs() if run.id == config.run_id(order.rows)), None)
-        run = known or store.begin(config, order.rows)
+    with load_runtime(spec.settings, interrupt, download, bench=spec.verifiers, demand=spec.demand) as runtime:
+        config = config_of(spec, describe(runtime))
+        known = next((run for run in store.runs() if run.id == config.run_id(spec.rows)), None)
+        run = known or store.begin(config, spec.rows)
         try:
-            left = forecast(load_figures(store, run), order.settings.sampling.max_tokens)
+            left = forecast(load_figures(store, run), spec.settings.sampling.max_tokens)
         finally:
             if known is None:
                 store.remove(run, samples=False)
         same = [other for other in store.runs() if other.config.source_key == config.source_key]
         speeds = [measured for other in same if (measured := speed(store.loads(other))) is not None]
-        return left, speeds[-1] if speeds else rig.measure()
+        return left, speeds[-1] if speeds else runtime.measure()
 
 
-def config_of(order: BenchSpec, description: Description) -> RunConfig:
-    """What the run of an order consists of."""
-    settings = order.settings
+def config_of(spec: BenchSpec, description: Description) -> RunConfig:
+    """What the run of a spec consists of."""
+    settings = spec.settings
     return RunConfig(
         model=description.name,
         recipe=description.recipe,
         parameters=description.parameters,
-        tasks=order.tasks,
+        tasks=spec.tasks,
         verifiers=description.verifiers,
         temperature=settings.sampling.temperature,
         seed=settings.seed,
-        data=order.data,
-        baseline=order.baseline,
-        command=order.command,
+        data=spec.data,
+        baseline=spec.baseline,
+        command=spec.command,
         ttc=description.ttc,
-        revisions=dict(description.revisions) if order.demand.attempts else None,
-        profile=_profile_key(order),
+        revisions=dict(description.revisions) if spec.demand.attempts else None,
+        profile=_profile_key(spec),
     )
 
 
@@ -152,10 +150,10 @@ def _goes_by(task: Task, profile: Profile) -> bool:
     return parse_method(task.method).advised is not None or (task.budget.shared and profile_counts(task, profile))
 
 
-def _profile_key(order: BenchSpec) -> str | None:
+def _profile_key(spec: BenchSpec) -> str | None:
     """The hash of the profile that a method goes by; None: none does."""
-    profile = order.settings.profile
-    if profile is None or not any(_goes_by(task, profile) for task in order.tasks):
+    profile = spec.settings.profile
+    if profile is None or not any(_goes_by(task, profile) for task in spec.tasks):
         return None
     from ttcli.allocate.profile import render
 

@@ -12,7 +12,7 @@ from ttcli.cli import options
 from ttcli.cli.exit_codes import FAILED_UNDER, INTERRUPTED
 from ttcli.cli.options import option
 from ttcli.cli.rows import choose_rows
-from ttcli.cli.run import resume, sit
+from ttcli.cli.run import resume, work_on
 from ttcli.errors import UsageError
 
 if TYPE_CHECKING:
@@ -110,11 +110,11 @@ def bench(
         tasks = make_tasks(methods, verifier or (), budget, profile=settings.profile, fixed=fixed)
     name, rows = choose_rows(data, skip_bad=skip_bad, limit=limit, sample=sample, seed=seed)
     command = ("ttc", *sys.argv[1:])
-    order = BenchSpec(settings, tasks, choose_baseline(tasks, baseline), name, rows, command, retry_failed, ray)
+    spec = BenchSpec(settings, tasks, choose_baseline(tasks, baseline), name, rows, command, retry_failed, ray)
     with Store(options.store_path(store)) as opened:
         if dry_run:
-            return _dry_run(opened, order, wishes)
-        return _run(opened, order, wishes)
+            return _dry_run(opened, spec, wishes)
+        return _run(opened, spec, wishes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +128,7 @@ class _Wishes:
     fail_under: float | None
 
 
-def _run(store: Store, order: BenchSpec, wishes: _Wishes) -> int:
+def _run(store: Store, spec: BenchSpec, wishes: _Wishes) -> int:
     """Work until all is done or somebody stops it; then tell."""
     from ttcli.bench.figures.records import problem_record
     from ttcli.bench.figures.summary import summarise
@@ -138,11 +138,11 @@ def _run(store: Store, order: BenchSpec, wishes: _Wishes) -> int:
             print(json.dumps(problem_record(figures)), flush=True)
 
     _check_outputs(wishes)
-    run, stopped = sit(store, order, quiet=wishes.quiet, done=tell)
+    run, stopped = work_on(store, spec, quiet=wishes.quiet, done=tell)
     summary = summarise(store, run)
     _tell(summary, store, wishes)
     if stopped:
-        print(f"{summary.done} of {summary.problems} problems done; go on with: {resume(order)}", file=sys.stderr)
+        print(f"{summary.done} of {summary.problems} problems done; go on with: {resume(spec)}", file=sys.stderr)
         return INTERRUPTED
     accuracy = summary.headline.accuracy if summary.headline else 0.0
     return FAILED_UNDER if wishes.fail_under is not None and accuracy < wishes.fail_under else 0
@@ -167,14 +167,14 @@ def _tell(summary: Summary, store: Store, wishes: _Wishes) -> None:
         write_report(store, summary.run, wishes.report)
 
 
-def _dry_run(store: Store, order: BenchSpec, wishes: _Wishes) -> int:
+def _dry_run(store: Store, spec: BenchSpec, wishes: _Wishes) -> int:
     """What the run would take."""
     from ttcli.bench.run import foresee
     from ttcli.interrupt import Interrupt
     from ttcli.terminal.download import download_progress
     from ttcli.terminal.words import counted, duration
 
-    left, speed = foresee(store, order, Interrupt(), download_progress(quiet=wishes.quiet))
+    left, speed = foresee(store, spec, Interrupt(), download_progress(quiet=wishes.quiet))
     seconds = left.tokens / speed if speed else None
     if wishes.as_json:
         told = {"version": 1, "type": "forecast", **left._asdict(), "tokens": left.tokens, "tokens_per_second": speed}

@@ -12,7 +12,7 @@ from ttcli.cli import options
 from ttcli.cli.exit_codes import INTERRUPTED
 from ttcli.cli.options import option
 from ttcli.cli.rows import choose_rows
-from ttcli.cli.run import resume, sit
+from ttcli.cli.run import resume, work_on
 from ttcli.errors import UsageError
 
 if TYPE_CHECKING:
@@ -86,24 +86,24 @@ def calibrate(
     )
     source, rows = choose_rows(data, skip_bad=skip_bad, limit=limit, sample=sample, seed=seed)
     name = _name(output, settings.model, source)
-    order = BenchSpec(settings, tasks, BASELINE, source, rows, ("ttc", *sys.argv[1:]), retry_failed, ray)
+    spec = BenchSpec(settings, tasks, BASELINE, source, rows, ("ttc", *sys.argv[1:]), retry_failed, ray)
     with Store(options.store_path(store)) as opened:
-        return _calibrate(opened, order, name, as_json=as_json, quiet=quiet)
+        return _calibrate(opened, spec, name, as_json=as_json, quiet=quiet)
 
 
-def _calibrate(store: Store, order: BenchSpec, name: str, *, as_json: bool, quiet: bool) -> int:
+def _calibrate(store: Store, spec: BenchSpec, name: str, *, as_json: bool, quiet: bool) -> int:
     """Run, choose, keep, tell."""
     from ttcli.allocate.profile import write_profile
     from ttcli.bench.calibrate import calibrate as profile_of
     from ttcli.terminal.profile import profile_lines, trust_lines
 
-    run, stopped = sit(store, order, quiet=quiet)
+    run, stopped = work_on(store, spec, quiet=quiet)
     if stopped:
-        print(f"all that was drawn is kept; go on with: {resume(order)}", file=sys.stderr)
+        print(f"all that was drawn is kept; go on with: {resume(spec)}", file=sys.stderr)
         return INTERRUPTED
     made = profile_of(store, run, name=name, when=f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}")
     if made.left_out and not quiet:
-        print(f"{made.left_out} of {len(order.rows)} problems left out: they failed", file=sys.stderr)
+        print(f"{made.left_out} of {len(spec.rows)} problems left out: they failed", file=sys.stderr)
     path = write_profile(made.profile)
     if as_json:
         print(json.dumps({"version": 1, "type": "profile", "run": run.id, "path": str(path), **_record(made)}))

@@ -12,7 +12,7 @@ from ttcli.cli import options
 from ttcli.cli.exit_codes import INTERRUPTED
 from ttcli.cli.options import option
 from ttcli.cli.rows import choose_rows
-from ttcli.cli.run import resume, sit
+from ttcli.cli.run import resume, work_on
 from ttcli.errors import UsageError
 
 if TYPE_CHECKING:
@@ -100,13 +100,13 @@ def flops(
     )
     name, rows = choose_rows(data, skip_bad=skip_bad, limit=limit, sample=sample, seed=seed)
     command = ("ttc", *sys.argv[1:])
-    order = BenchSpec(settings, tasks, choose_baseline(tasks, None), name, rows, command, retry_failed)
+    spec = BenchSpec(settings, tasks, choose_baseline(tasks, None), name, rows, command, retry_failed)
     larger = replace(settings, model=large)
     with Store(options.store_path(store)) as opened:
         multiple = _multiple(*(_identify(each, quiet=quiet) for each in (settings, larger)))
         besides = asked or matched(tasks, multiple)
-        other = replace(order, settings=larger, tasks=(Task("greedy", "", Budget(1)), *besides), baseline="greedy")
-        return _flops(opened, order, other, multiple, ratios, as_json=as_json, quiet=quiet, plot=plot)
+        other = replace(spec, settings=larger, tasks=(Task("greedy", "", Budget(1)), *besides), baseline="greedy")
+        return _flops(opened, spec, other, multiple, ratios, as_json=as_json, quiet=quiet, plot=plot)
 
 
 def _flops(
@@ -126,10 +126,10 @@ def _flops(
     from ttcli.terminal.flops import flops_lines
 
     sat = []
-    for order in (small, large):
-        run, stopped = sit(store, order, quiet=quiet)
+    for spec in (small, large):
+        run, stopped = work_on(store, spec, quiet=quiet)
         if stopped:
-            print(f"all that was drawn is kept; go on with: {resume(order)}", file=sys.stderr)
+            print(f"all that was drawn is kept; go on with: {resume(spec)}", file=sys.stderr)
             return INTERRUPTED
         sat.append(run)
     own, others = (load_figures(store, run) for run in sat)

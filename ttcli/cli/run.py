@@ -1,4 +1,4 @@
-"""A sitting of a bench as commands hold it: under a display, until all is done or somebody stops it."""
+"""A run of a bench as commands hold it: under a display, until all is done or somebody stops it."""
 
 from __future__ import annotations
 
@@ -16,32 +16,34 @@ if TYPE_CHECKING:
     from ttcli.bench.store.store import Run, Store
 
 
-class Sat(NamedTuple):
-    """A sitting that is over."""
+class FinishedRun(NamedTuple):
+    """A run that was worked on."""
 
     run: Run
     stopped: bool  # by Ctrl-C, with something left to do
 
 
-def sit(store: Store, order: BenchSpec, *, quiet: bool, done: Callable[[ProblemFigures], None] = lambda _: None) -> Sat:
-    """Work on the run of an order; `done` hears of each problem that is done, those of earlier sittings included.
+def work_on(
+    store: Store, spec: BenchSpec, *, quiet: bool, done: Callable[[ProblemFigures], None] = lambda _: None
+) -> FinishedRun:
+    """Work on the run of a spec; `done` hears of each problem that is done, those of earlier calls included.
 
     Raises:
         TtcError: whatever went wrong, with the command that goes on in its hint.
     """
     from ttcli.bench.execute.runner import Done
     from ttcli.bench.plan import headline
-    from ttcli.bench.run import sitting
+    from ttcli.bench.run import open_run
     from ttcli.interrupt import Interrupt
     from ttcli.terminal.bench import BenchState, bench_display
     from ttcli.terminal.download import download_progress
 
     interrupt = Interrupt()
-    state = BenchState(len(order.rows), headline(order.tasks))
+    state = BenchState(len(spec.rows), headline(spec.tasks))
     begun = False
     try:
         with (
-            sitting(store, order, interrupt, download_progress(quiet=quiet)) as session,
+            open_run(store, spec, interrupt, download_progress(quiet=quiet)) as session,
             interrupted_by_ctrl_c(interrupt),
             bench_display("none" if quiet else "auto", sys.stderr, state) as screen,
         ):
@@ -50,13 +52,13 @@ def sit(store: Store, order: BenchSpec, *, quiet: bool, done: Callable[[ProblemF
                 screen.show(progress)
                 if isinstance(progress, Done):
                     done(progress.figures)
-            return Sat(session.run, interrupt.requested and not session.finished)
+            return FinishedRun(session.run, interrupt.requested and not session.finished)
     except TtcError as error:
         if begun:  # what was drawn is kept
-            error.hint = f"{error.hint}; then {resume(order)}" if error.hint else resume(order)
+            error.hint = f"{error.hint}; then {resume(spec)}" if error.hint else resume(spec)
         raise
 
 
-def resume(order: BenchSpec) -> str:
+def resume(spec: BenchSpec) -> str:
     """The command that goes on, as one types it."""
-    return shlex.join(order.command)
+    return shlex.join(spec.command)

@@ -106,7 +106,7 @@ def verifier(
     target = _target(output, settings.model)
     _check(target, force=force)
     name, rows = choose_rows(data, skip_bad=skip_bad, limit=limit, sample=sample, seed=seed)
-    lesson = TrainSpec(
+    spec = TrainSpec(
         settings,
         Source(name, hashlib.sha256(Path(data).read_bytes()).hexdigest()),
         rows,
@@ -117,7 +117,7 @@ def verifier(
         read_solutions(solutions, rows) if solutions else None,
     )
     with Store(options.store_path(store)) as opened:
-        return _train(opened, lesson, _Wishes(target, as_json, quiet))
+        return _train(opened, spec, _Wishes(target, as_json, quiet))
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,18 +129,18 @@ class _Wishes:
     quiet: bool
 
 
-def _train(store: Store, lesson: TrainSpec, wishes: _Wishes) -> int:
+def _train(store: Store, spec: TrainSpec, wishes: _Wishes) -> int:
     """Collect, fit, write, tell."""
     from ttcli.interrupt import Interrupt
     from ttcli.terminal.train import TrainDisplay, verifier_lines
 
     interrupt = Interrupt()
-    resume = f"go on with: {shlex.join(lesson.command)}"
-    to_draw = len(lesson.rows) - len(lesson.given)
-    with TrainDisplay(None if wishes.quiet else sys.stderr, lesson.task, to_draw) as screen:
-        collected = _collect(store, lesson, interrupt, screen, quiet=wishes.quiet)
+    resume = f"go on with: {shlex.join(spec.command)}"
+    to_draw = len(spec.rows) - len(spec.given)
+    with TrainDisplay(None if wishes.quiet else sys.stderr, spec.task, to_draw) as screen:
+        collected = _collect(store, spec, interrupt, screen, quiet=wishes.quiet)
         try:
-            trained = _fit(store, lesson, collected, screen) if collected else None
+            trained = _fit(store, spec, collected, screen) if collected else None
         except KeyboardInterrupt:
             trained = None
     if trained is None:
@@ -162,7 +162,7 @@ class _Collected(NamedTuple):
 
 
 def _collect(
-    store: Store, lesson: TrainSpec, interrupt: Interrupt, screen: TrainDisplay, *, quiet: bool
+    store: Store, spec: TrainSpec, interrupt: Interrupt, screen: TrainDisplay, *, quiet: bool
 ) -> _Collected | None:
     """Have all solutions and their states in the store; None where somebody stopped that."""
     from ttcli.terminal.download import download_progress
@@ -171,7 +171,7 @@ def _collect(
     begun = False
     try:
         with (
-            collecting(store, lesson, interrupt, download_progress(quiet=quiet)) as collection,
+            collecting(store, spec, interrupt, download_progress(quiet=quiet)) as collection,
             interrupted_by_ctrl_c(interrupt),
         ):
             begun = True
@@ -180,16 +180,16 @@ def _collect(
             return _Collected(collection.parts, collection.layers) if collection.finished else None
     except TtcError as error:
         if begun:  # what was drawn is kept
-            command = shlex.join(lesson.command)
+            command = shlex.join(spec.command)
             error.hint = f"{error.hint}; then {command}" if error.hint else command
         raise
 
 
-def _fit(store: Store, lesson: TrainSpec, collected: _Collected, screen: TrainDisplay) -> Trained:
+def _fit(store: Store, spec: TrainSpec, collected: _Collected, screen: TrainDisplay) -> Trained:
     from ttcli.train.card import Trained
     from ttcli.train.verifier import train_verifier
 
-    for progress in train_verifier(store, lesson, *collected):
+    for progress in train_verifier(store, spec, *collected):
         if isinstance(progress, Trained):
             return progress
         screen.show(progress)

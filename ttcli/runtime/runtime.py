@@ -172,8 +172,8 @@ def _served(
         interrupted=interrupt,
     )
     stack.callback(policy.close)
-    workshop = Loader(settings, interrupt, progress, stack)
-    verifiers = {str(spec): workshop.make(spec) for spec in specs}
+    loader = Loader(settings, interrupt, progress, stack)
+    verifiers = {str(spec): loader.make(spec) for spec in specs}
     return Runtime(
         settings,
         policy,
@@ -191,7 +191,7 @@ def _sampler(settings: Settings) -> SamplingParams:
 
 
 def _scripted(
-    file: Path, settings: Settings, specs: Sequence[VerifierSpec], interrupt: Interrupt, workshop: Loader
+    file: Path, settings: Settings, specs: Sequence[VerifierSpec], interrupt: Interrupt, loader: Loader
 ) -> Runtime:
     script = Script.read(file)
     policy = ScriptedPolicy(script, width=settings.machine.width or 4, interrupted=interrupt)
@@ -206,13 +206,13 @@ def _scripted(
         "confidence": Confidence(),
         "weakest": Confidence(weakest=True),
     }
-    verifiers = {str(spec): known[spec.kind] if spec.kind in known else workshop.make(spec) for spec in specs}
+    verifiers = {str(spec): known[spec.kind] if spec.kind in known else loader.make(spec) for spec in specs}
     return Runtime(
         settings,
         policy,
         verifiers,
         interrupt,
-        lambda name: sha256(file.read_bytes()).hexdigest() if name is None else fingerprint(workshop.resolve(name)),
+        lambda name: sha256(file.read_bytes()).hexdigest() if name is None else fingerprint(loader.resolve(name)),
     )
 
 
@@ -234,16 +234,16 @@ def _local(
     from ttcli.policy.local.policy import LocalPolicy
 
     sampler = _sampler(settings)
-    workshop = Loader(settings, interrupt, progress, stack)
-    local = workshop.resolve(name)
-    model = workshop.load(local.path)
+    loader = Loader(settings, interrupt, progress, stack)
+    local = loader.resolve(name)
+    model = loader.load(local.path)
     threads = settings.machine.threads or machine.threads()
     width = known_width(local.path, threads) or machine.width()
     if at_once is not None:
         width = min(width, at_once)
     width = settings.machine.width or width
     layers = _read_by_heads(specs, local)
-    adapter = workshop.resolve(settings.reviser) if settings.reviser is not None else None
+    adapter = loader.resolve(settings.reviser) if settings.reviser is not None else None
     policy = LocalPolicy(
         model,
         name=local.entry.name if local.entry else local.path.name,
@@ -259,7 +259,7 @@ def _local(
         interrupted=interrupt,
     )
     stack.callback(policy.close)
-    verifiers = {str(spec): workshop.make(spec, (local, model)) for spec in specs}
+    verifiers = {str(spec): loader.make(spec, (local, model)) for spec in specs}
     return Runtime(
         settings,
         policy,

@@ -47,12 +47,12 @@ def verifying(settings: Settings, interrupt: Interrupt, progress: Progress) -> I
         )
     check([spec], settings)
     with ExitStack() as stack:
-        workshop = Loader(settings, interrupt, progress, stack)
+        loader = Loader(settings, interrupt, progress, stack)
         own: Loaded | None = None
         if spec.kind in {"judge", "head"} and spec.model is None:
-            local = workshop.resolve(settings.model or DEFAULT_MODEL)
-            own = (local, workshop.load(local.path))
-        verifier = workshop.make(spec, own)
+            local = loader.resolve(settings.model or DEFAULT_MODEL)
+            own = (local, loader.load(local.path))
+        verifier = loader.make(spec, own)
         yield Aggregated(verifier, settings.aggregate) if settings.aggregate else verifier
 
 

@@ -46,13 +46,13 @@ class BenchState:
         self.headline = headline
         self.done = 0
         self.failed = 0
-        self.tokens = 0  # sampled in this sitting
+        self.tokens = 0  # sampled in this call
         self.at_work: dict[str, _AtWork] = {}  # problems by id
         self.latest: str | None = None  # the problem that something happened on last
         self._done_now = 0
         self._right = 0.0
         self._clock = clock
-        self._began: float | None = None  # with the first problem of this sitting
+        self._began: float | None = None  # with the first problem of this call
 
     def take(self, progress: Progress) -> None:
         """Let something that happened change the picture."""
@@ -88,13 +88,13 @@ class BenchState:
 
     @property
     def speed(self) -> float | None:
-        """Sampled tokens per second of this sitting; None before there are any."""
+        """Sampled tokens per second of this call; None before there are any."""
         elapsed = self._clock() - self._began if self._began is not None else 0.0
         return self.tokens / elapsed if elapsed > 0 and self.tokens else None
 
     @property
     def left(self) -> float | None:
-        """Seconds until the end, by the problems of this sitting; None before one is done."""
+        """Seconds until the end, by the problems of this call; None before one is done."""
         if not self._done_now or self._began is None:
             return None
         # those at work are half done, on the average

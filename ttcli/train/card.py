@@ -39,17 +39,17 @@ class Trained:
         write_head(path, self.head)
 
 
-def make_card(lesson: TrainSpec, config: RunConfig, trained: Trained) -> dict[str, Any]:
+def make_card(spec: TrainSpec, config: RunConfig, trained: Trained) -> dict[str, Any]:
     """What the head was made from and how, what cross-validation said, and what it is worth on held-out problems.
 
     Intervals are pairs of bounds, of 95 %; shares and AUCs are in [0, 1].
     """
-    solutions, given = lesson.solutions, lesson.given
+    solutions, given = spec.solutions, spec.given
     return {
         "version": 1,
         "model": config.model,
         "weights": config.recipe["weights"],
-        "data": {"name": lesson.data.name, "sha256": lesson.data.sha256},
+        "data": {"name": spec.data.name, "sha256": spec.data.sha256},
         "solutions": {"name": solutions.name, "sha256": solutions.sha256} if solutions else None,
         "temperature": config.temperature,
         "train": _counted(trained.train, given),
@@ -61,7 +61,7 @@ def make_card(lesson: TrainSpec, config: RunConfig, trained: Trained) -> dict[st
         "ttc": config.ttc,
         "seed": config.seed,
         "date": datetime.now().astimezone().date().isoformat(),
-        "command": shlex.join(lesson.command),
+        "command": shlex.join(spec.command),
     }
 
 

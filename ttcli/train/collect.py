@@ -46,8 +46,8 @@ def candidate_layers(layers: int) -> tuple[int, ...]:
 
 
 @contextmanager
-def collecting(store: Store, lesson: TrainSpec, interrupt: Interrupt, download: Download) -> Iterator[Collection]:
-    """Load the model, and find the runs of a lesson or begin them.
+def collecting(store: Store, spec: TrainSpec, interrupt: Interrupt, download: Download) -> Iterator[Collection]:
+    """Load the model, and find the runs of a spec or begin them.
 
     Raises:
         TtcError: as `load_runtime` does; StoreError where another process is at work on one of the runs.
@@ -56,30 +56,30 @@ def collecting(store: Store, lesson: TrainSpec, interrupt: Interrupt, download: 
     from ttcli.policy.local.policy import LocalPolicy
     from ttcli.verifier.states import StateReader
 
-    with load_runtime(lesson.settings, interrupt, download, bench=(), observe=candidate_layers) as rig:
-        policy = rig.policy
-        assert isinstance(policy, LocalPolicy)  # a lesson has refused the others
+    with load_runtime(spec.settings, interrupt, download, bench=(), observe=candidate_layers) as runtime:
+        policy = runtime.policy
+        assert isinstance(policy, LocalPolicy)  # a spec has refused the others
         layers = candidate_layers(policy.model.layers)
-        threads = lesson.settings.machine.threads
+        threads = spec.settings.machine.threads
         reader = StateReader(policy.model, policy.name, policy.encode, layers, threads=threads, interrupted=interrupt)
-        parts = begin(store, lesson, describe(rig), lambda text: len(policy.model.tokenize(text, special=False)))
+        parts = begin(store, spec, describe(runtime), lambda text: len(policy.model.tokenize(text, special=False)))
         with closing(reader), ExitStack() as locks:
             for part in parts:
                 locks.enter_context(store.working_on(part.run))
-            yield Collection(store, lesson, parts, rig, reader)
+            yield Collection(store, spec, parts, runtime, reader)
 
 
 class Collection:
-    """The solutions of a lesson, being gathered."""
+    """The solutions of a spec, being gathered."""
 
     def __init__(
-        self, store: Store, lesson: TrainSpec, parts: tuple[Part, ...], rig: Runtime, reader: StateReader
+        self, store: Store, spec: TrainSpec, parts: tuple[Part, ...], runtime: Runtime, reader: StateReader
     ) -> None:
         self.parts = parts
         self.layers = reader.layers
         self._store = store
-        self._lesson = lesson
-        self._rig = rig
+        self._spec = spec
+        self._runtime = runtime
         self._reader = reader
 
     def go(self) -> Iterator[Progress | Stage]:
@@ -91,7 +91,7 @@ class Collection:
         """
         for part in self.parts:
             if part.drawn:
-                yield from Runner(self._store, part.run).go(engine(self._rig))
+                yield from Runner(self._store, part.run).go(engine(self._runtime))
         yield from self._read()
         yield from self._roll_out()
 
@@ -134,19 +134,19 @@ class Collection:
 
     def _starts(self, figures: Sequence[ProblemFigures]) -> list[Start]:
         """Where rollouts are to begin that are not there yet."""
-        if not self._lesson.rollouts:
+        if not self._spec.rollouts:
             return []
-        return [start for at in self._lesson.training for start in self._starts_of(figures[at])]
+        return [start for at in self._spec.training for start in self._starts_of(figures[at])]
 
     def _starts_of(self, figures: ProblemFigures) -> list[Start]:
-        problem, seed = figures.row.problem, self._lesson.settings.seed
+        problem, seed = figures.row.problem, self._spec.settings.seed
         answered = [fact for fact in figures.facts if fact.answer is not None]
         ids = [fact.id for fact in answered]
         texts = self._store.samples(figures.config).steps(ids)
         known = {(each.sample, each.number) for each in self._store.states.rollouts(ids)}
         starts = []
         for fact in answered:
-            missing = [number for number in range(self._lesson.rollouts) if (fact.id, number) not in known]
+            missing = [number for number in range(self._spec.rollouts) if (fact.id, number) not in known]
             steps = texts[fact.id]
             if missing and len(steps) > 1:
                 at = chosen_step(problem, fact.number, len(steps), seed=seed)
@@ -158,7 +158,7 @@ class Collection:
         starts = self._starts(self._figures())
         total = sum(len(start.missing) for start in starts)
         if starts:
-            rolled = roll_out(cast("LocalPolicy", self._rig.policy), starts, seed=self._lesson.settings.seed)
+            rolled = roll_out(cast("LocalPolicy", self._runtime.policy), starts, seed=self._spec.settings.seed)
             for done, rollout in enumerate(rolled, 1):
                 self._store.states.add_rollout(rollout)
                 yield Stage("rollouts drawn", done, total)

@@ -86,7 +86,7 @@ def judge(
     Args:
         examples: the held-out solutions that have an answer.
         scores: (solutions,) in [0, 1].
-        votes: all samples of every held-out problem, by where it stands in the lesson; at least one problem.
+        votes: all samples of every held-out problem, by where it stands in the spec; at least one problem.
         seed: of the resampling.
     """
     ranking = Ranking.of(scores, examples.correct, examples.problem)

@@ -18,7 +18,7 @@ class Examples:
         ValueError: shapes that do not go together.
     """
 
-    problem: NDArray[np.intp]  # (solutions,) where its problem stands in the lesson; any order
+    problem: NDArray[np.intp]  # (solutions,) where its problem stands in the spec; any order
     number: NDArray[np.intp]  # (solutions,) which sample of the problem it is, from 0
     correct: NDArray[np.bool_]  # (solutions,)
     steps: NDArray[np.intp]  # (solutions,) how many it has, at least one
@@ -38,7 +38,7 @@ class Examples:
 
     @property
     def step_problem(self) -> NDArray[np.intp]:
-        """(steps,) where the problem of each step stands in the lesson."""
+        """(steps,) where the problem of each step stands in the spec."""
         return np.repeat(self.problem, self.steps)
 
     def of(self, problems: Collection[int]) -> Examples:

@@ -1,4 +1,4 @@
-"""The problems of a lesson by where their solutions come from, a file or the policy: a run in the store for each."""
+"""The problems of a spec by where their solutions come from, a file or the policy: a run in the store for each."""
 
 from __future__ import annotations
 
@@ -26,28 +26,28 @@ class Part(NamedTuple):
     """Problems whose solutions come from the same place."""
 
     run: Run  # of these problems alone
-    positions: tuple[int, ...]  # of its problems in the lesson, in order
+    positions: tuple[int, ...]  # of its problems in the spec, in order
     drawn: bool  # its solutions are those of the policy, as `ttc bench` draws them; else a file has them
 
 
-def begin(store: Store, lesson: TrainSpec, description: Description, length: Callable[[str], int]) -> tuple[Part, ...]:
-    """The parts of a lesson, their runs found or begun; solutions of a file are in theirs.
+def begin(store: Store, spec: TrainSpec, description: Description, length: Callable[[str], int]) -> tuple[Part, ...]:
+    """The parts of a spec, their runs found or begun; solutions of a file are in theirs.
 
     Args:
         description: of the engine that draws.
         length: of a text in tokens.
     """
     parts = []
-    if lesson.solutions is not None:
-        parts.append(_begin_given(store, lesson, lesson.solutions, description, length))
-    drawn = [at for at in range(len(lesson.rows)) if at not in lesson.given]
+    if spec.solutions is not None:
+        parts.append(_begin_given(store, spec, spec.solutions, description, length))
+    drawn = [at for at in range(len(spec.rows)) if at not in spec.given]
     if drawn:
-        parts.append(Part(_begin(store, lesson, description, drawn, lesson.task), tuple(drawn), drawn=True))
+        parts.append(Part(_begin(store, spec, description, drawn, spec.task), tuple(drawn), drawn=True))
     return tuple(parts)
 
 
 def figures_of(store: Store, parts: Sequence[Part]) -> list[ProblemFigures]:
-    """What the store knows of the problems of a lesson, by their positions there."""
+    """What the store knows of the problems of a spec, by their positions there."""
     found = [
         replace(each, position=part.positions[each.position])
         for part in parts
@@ -56,24 +56,24 @@ def figures_of(store: Store, parts: Sequence[Part]) -> list[ProblemFigures]:
     return sorted(found, key=lambda each: each.position)
 
 
-def _begin(store: Store, lesson: TrainSpec, description: Description, positions: Sequence[int], task: Task) -> Run:
-    rows = tuple(lesson.rows[at] for at in positions)
-    order = BenchSpec(lesson.settings, (task,), task.name, lesson.data.name, rows, lesson.command)
-    return store.begin(bench_config(order, description), rows)
+def _begin(store: Store, spec: TrainSpec, description: Description, positions: Sequence[int], task: Task) -> Run:
+    rows = tuple(spec.rows[at] for at in positions)
+    bench_spec = BenchSpec(spec.settings, (task,), task.name, spec.data.name, rows, spec.command)
+    return store.begin(bench_config(bench_spec, description), rows)
 
 
 def _begin_given(
-    store: Store, lesson: TrainSpec, solutions: Solutions, description: Description, length: Callable[[str], int]
+    store: Store, spec: TrainSpec, solutions: Solutions, description: Description, length: Callable[[str], int]
 ) -> Part:
     """The part that a file has solutions of; these are of a source of their own."""
     own = {key: value for key, value in description.recipe.items() if key not in ("sampler", "max_tokens")}
     description = replace(description, recipe={**own, "solutions": solutions.sha256})
-    positions = tuple(sorted(lesson.given))
-    found = solutions.of(lesson.rows)
+    positions = tuple(sorted(spec.given))
+    found = solutions.of(spec.rows)
     task = Task("majority", "", Budget(max(number for _, number, _ in found) + 1))
-    run = _begin(store, lesson, description, positions, task)
+    run = _begin(store, spec, description, positions, task)
     for position, number, given in found:
-        problem = lesson.rows[position].problem
+        problem = spec.rows[position].problem
         whole = _whole(Prefix(problem, 0), given, run.config, length)
         key = SampleKey(run.config.temperature, run.config.seed, number)
         store.samples(run.config).add(problem.text, Sample.of(key, Extension(0, whole, whole.tokens, 0)))

@@ -19,7 +19,7 @@ from ttcli.train.spec import TrainSpec
 
 def train_verifier(
     store: Store,
-    lesson: TrainSpec,
+    spec: TrainSpec,
     parts: Sequence[Part],
     layers: Sequence[int],
     *,
@@ -30,13 +30,13 @@ def train_verifier(
     Raises:
         UsageError: the solutions do not suffice to train on, or to judge by.
     """
-    seed, figures = lesson.settings.seed, figures_of(store, parts)
+    seed, figures = spec.settings.seed, figures_of(store, parts)
     config = parts[0].run.config  # in its model and its seed it is like the others
-    train = label(store, [figures[at] for at in lesson.training], layers, rollouts=lesson.rollouts)
-    held_out = label(store, [figures[at] for at in sorted(lesson.held_out)], layers)
+    train = label(store, [figures[at] for at in spec.training], layers, rollouts=spec.rollouts)
+    held_out = label(store, [figures[at] for at in sorted(spec.held_out)], layers)
     if not len(held_out.examples.problem):
         raise UsageError(
-            f"no solution of the {len(lesson.held_out)} held-out problems has an answer to judge the head by",
+            f"no solution of the {len(spec.held_out)} held-out problems has an answer to judge the head by",
             hint="more problems, or a larger --max-tokens",
         )
     found: list[Trial] = []
@@ -51,8 +51,8 @@ def train_verifier(
     judgement = judge(
         held_out.examples,
         solution_scores(scores, held_out.examples, head.aggregation),
-        {each.position: each.samples for each in figures if each.position in lesson.held_out and each.samples},
+        {each.position: each.samples for each in figures if each.position in spec.held_out and each.samples},
         seed=seed,
     )
     trained = Trained(head, chosen, tuple(tried), train, held_out, judgement)
-    yield replace(trained, head=replace(head, card=make_card(lesson, config, trained)))
+    yield replace(trained, head=replace(head, card=make_card(spec, config, trained)))

@@ -26,7 +26,7 @@ from ttcli.bench.cluster.handle import WorkerHandle
 from ttcli.bench.execute.runner import Done
 from ttcli.bench.execute.worker import Description
 from ttcli.bench.plan import make_tasks
-from ttcli.bench.run import BenchSpec, sitting
+from ttcli.bench.run import BenchSpec, open_run
 from ttcli.bench.store.sample import Sample, SampleKey
 from ttcli.bench.store.store import Store
 from ttcli.bench.store.task import Failed, Finished, News, Record, Task, Work
@@ -161,12 +161,12 @@ def bench(path: Path, settings: Settings, ray: str | None, *, kill: bool = False
     tasks = make_tasks(["majority", "best-of-n", "adaptive", "greedy"], ["confidence"], "2,8")
     order = BenchSpec(settings, tasks, "majority", "data", ROWS, ("ttc", "bench"), ray=ray)
     hears = Silent()
-    with Store(path) as store, sitting(store, order, Interrupt(), hears) as session:
+    with Store(path) as store, open_run(store, order, Interrupt(), hears) as session:
         for progress in session.go():
             if kill and isinstance(progress, Done):
                 kill = False
-                assert isinstance(session._crew, Cluster)
-                os.kill(session._crew.pids["worker 1"], signal.SIGKILL)
+                assert isinstance(session._executor, Cluster)
+                os.kill(session._executor.pids["worker 1"], signal.SIGKILL)
         assert session.finished
     return hears.notes
 
@@ -186,56 +186,56 @@ def test_a_death_changes_no_result(ray_here: None, tmp_path: Path, slow: Setting
 
 
 def test_both_workers_work(stack: ExitStack, quick: Settings) -> None:
-    crew = Executor(stack, quick)
-    assert (crew.cluster.width, crew.cluster.description.name) == (8, "scripted")
-    assert len(set(crew.cluster.pids.values()) - {os.getpid()}) == 2
-    records = [*crew.run(MAJORITY)]
+    executor = Executor(stack, quick)
+    assert (executor.cluster.width, executor.cluster.description.name) == (8, "scripted")
+    assert len(set(executor.cluster.pids.values()) - {os.getpid()}) == 2
+    records = [*executor.run(MAJORITY)]
     assert sorted(finished(records)) == [(at, MAJORITY) for at in range(6)]
     assert len(samples(records)) == len(set(samples(records))) == 48
-    load = crew.cluster.load
+    load = executor.cluster.load
     assert load.rows == sum(sample.tokens for _, sample in drawn(records))
     assert load.rows <= load.decodes * 8
 
 
 def test_what_a_dead_worker_had_drawn_is_not_drawn_again(stack: ExitStack, slow: Settings) -> None:
-    crew = Executor(stack, slow)
+    executor = Executor(stack, slow)
     records = []
-    for record in crew.run(MAJORITY, ADAPTIVE):
+    for record in executor.run(MAJORITY, ADAPTIVE):
         records.append(record)
-        if len(samples(records)) == 6 and len(crew.cluster.pids) == 2:
-            crew.kill("worker 2")
-    assert crew.notes == ["worker 2 died; the other does its problems"]
+        if len(samples(records)) == 6 and len(executor.cluster.pids) == 2:
+            executor.kill("worker 2")
+    assert executor.notes == ["worker 2 died; the other does its problems"]
     assert sorted(finished(records)) == [(at, task) for at in range(6) for task in (ADAPTIVE, MAJORITY)]
     assert len(samples(records)) == len(set(samples(records))) == 48
 
 
 def test_without_any_worker_it_ends(stack: ExitStack, slow: Settings) -> None:
-    crew = Executor(stack, slow)
-    records = crew.run(MAJORITY)
+    executor = Executor(stack, slow)
+    records = executor.run(MAJORITY)
     assert next(records)
-    crew.kill("worker 1", "worker 2")
+    executor.kill("worker 1", "worker 2")
     with pytest.raises(BackendError, match="died, and no worker is left"):
         deque(records)
 
 
 def test_an_interrupt_ends_it_soon_with_nothing_half_done(stack: ExitStack, slow: Settings) -> None:
-    crew = Executor(stack, slow)
+    executor = Executor(stack, slow)
     began, records = 0.0, []
-    for record in crew.run(MAJORITY):
+    for record in executor.run(MAJORITY):
         records.append(record)
         if not began:
             began = time.monotonic()
-            crew.interrupt.request()
+            executor.interrupt.request()
     assert time.monotonic() - began < 1.5
     assert len(finished(records)) < 6
-    assert not crew.cluster.pids  # they have stopped, and were not stopped
-    assert not crew.notes
+    assert not executor.cluster.pids  # they have stopped, and were not stopped
+    assert not executor.notes
 
 
 def test_seconds_are_those_of_a_worker(stack: ExitStack, slow: Settings) -> None:
-    crew = Executor(stack, slow)
+    executor = Executor(stack, slow)
     began = time.monotonic()
-    records = [*crew.run(Task("majority", "", Budget.parse("0.3s")))]
+    records = [*executor.run(Task("majority", "", Budget.parse("0.3s")))]
     assert len(finished(records)) == 6
     spent = [each.outcome.cost.seconds for each in records if isinstance(each, Finished)]
     assert all(0.1 < seconds < 0.6 for seconds in spent)
@@ -251,34 +251,34 @@ def test_an_error_of_an_engine_arrives_as_it_is(ray_here: None, tmp_path: Path, 
 
 def test_a_task_that_fails_is_a_record(stack: ExitStack, tmp_path: Path) -> None:
     (tmp_path / "other.json").write_text(json.dumps({"What is 0 + 8?": [{"text": "\\boxed{8}"}]}))
-    crew = Executor(stack, Settings(model=f"scripted:{tmp_path / 'other.json'}"))
-    records = [*crew.run(MAJORITY)]
+    executor = Executor(stack, Settings(model=f"scripted:{tmp_path / 'other.json'}"))
+    records = [*executor.run(MAJORITY)]
     assert finished(records) == [(0, MAJORITY)]
     assert sorted(each.position for each in records if isinstance(each, Failed)) == [1, 2, 3, 4, 5]
 
 
 def test_what_a_worker_had_in_hand_is_known() -> None:
-    hand = WorkerHandle("worker 1", actor=_Deaf(), life=None)
+    handle = WorkerHandle("worker 1", actor=_Deaf(), life=None)
     old, new = (Sample(SampleKey(0.8, 0, n), (Step("8", 1, -1.0),), Ended.STOP, "8", 3, 0.1) for n in range(2))
-    hand.give(Work(5, PROBLEMS[5], (MAJORITY, ADAPTIVE), (old,)))
-    hand.hear(News(5, new))
-    hand.hear(Failed(5, MAJORITY, "why not"))
-    (left,) = (each.left for each in hand.open.values())
+    handle.give(Work(5, PROBLEMS[5], (MAJORITY, ADAPTIVE), (old,)))
+    handle.hear(News(5, new))
+    handle.hear(Failed(5, MAJORITY, "why not"))
+    (left,) = (each.left for each in handle.open.values())
     assert left == Work(5, PROBLEMS[5], (ADAPTIVE,), (old, new))
-    hand.hear(Failed(5, ADAPTIVE, "why not"))
-    assert not hand.open
+    handle.hear(Failed(5, ADAPTIVE, "why not"))
+    assert not handle.open
 
 
 def test_nothing_waits_behind_a_problem_that_is_timed() -> None:
-    hand = WorkerHandle("worker 1", actor=_Deaf(), life=None)
-    assert hand.hungry
-    hand.give(Work(0, PROBLEMS[0], (MAJORITY,)))
-    assert not hand.hungry
-    hand.waiting -= 1
-    assert hand.hungry
-    hand.give(Work(1, PROBLEMS[1], (Task("majority", "", Budget.parse("1s")),)))
-    hand.waiting -= 1
-    assert not hand.hungry
+    handle = WorkerHandle("worker 1", actor=_Deaf(), life=None)
+    assert handle.hungry
+    handle.give(Work(0, PROBLEMS[0], (MAJORITY,)))
+    assert not handle.hungry
+    handle.waiting -= 1
+    assert handle.hungry
+    handle.give(Work(1, PROBLEMS[1], (Task("majority", "", Budget.parse("1s")),)))
+    handle.waiting -= 1
+    assert not handle.hungry
 
 
 class _Deaf:
@@ -326,10 +326,10 @@ def test_a_cluster_has_a_worker_on_each_node(ray_here: None, slow: Settings) -> 
 
     address = ray.get_runtime_context().gcs_address
     with ExitStack() as stack:
-        crew = Executor(stack, slow, address)
-        (name,) = crew.cluster.pids
+        executor = Executor(stack, slow, address)
+        (name,) = executor.cluster.pids
         assert name == f"node {socket.gethostname()}"
-        assert len(finished([*crew.run(MAJORITY)])) == 6
+        assert len(finished([*executor.run(MAJORITY)])) == 6
     assert ray.is_initialized()
 
 
@@ -399,14 +399,14 @@ def test_ctrl_c_leaves_nothing_running(tmp_path: Path, slow: Settings) -> None:
 def test_a_real_model_on_two_workers_of_which_one_dies(stack: ExitStack, small_model_path: Path) -> None:
     machine = Machine(width=4, threads=1)
     settings = Settings(model=str(small_model_path), machine=machine, sampling=Sampling(max_tokens=16))
-    crew = Executor(stack, settings)
+    executor = Executor(stack, settings)
     records = []
-    for record in crew.run(MAJORITY._replace(budget=Budget(4)), problems=4):
+    for record in executor.run(MAJORITY._replace(budget=Budget(4)), problems=4):
         records.append(record)
-        if samples(records) and len(crew.cluster.pids) == 2:
-            crew.kill("worker 1")
-    assert crew.notes == ["worker 1 died; the other does its problems"]
+        if samples(records) and len(executor.cluster.pids) == 2:
+            executor.kill("worker 1")
+    assert executor.notes == ["worker 1 died; the other does its problems"]
     assert len(finished(records)) == 4
     assert len(samples(records)) == len(set(samples(records))) == 16
-    load = crew.cluster.load
+    load = executor.cluster.load
     assert 0 < load.rows <= load.decodes * 8

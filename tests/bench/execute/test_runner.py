@@ -53,8 +53,8 @@ def make_rig() -> ScriptedRig:
     return ScriptedRig(CountingPolicy(), {"scripted": CountingVerifier()})
 
 
-def work(store: Store, run: Run, rig: ScriptedRig | None = None) -> list[Progress]:
-    return list(Runner(store, run).go(make_engine(rig or make_rig())))
+def work(store: Store, run: Run, runtime: ScriptedRig | None = None) -> list[Progress]:
+    return list(Runner(store, run).go(make_engine(runtime or make_rig())))
 
 
 def open_of(store: Store, run: Run) -> list[list[str]]:
@@ -163,20 +163,20 @@ def test_a_search_is_kept_with_its_events_and_outcome_for_each_budget(store: Sto
 def test_a_run_that_is_done_is_told_from_the_store_and_nothing_is_drawn(store: Store) -> None:
     run = begin(store, MAJORITY, SCORED, ADAPTIVE, GREEDY)
     work(store, run)
-    rig = make_rig()
-    again = work(store, run, rig)
+    runtime = make_rig()
+    again = work(store, run, runtime)
     assert [type(each) for each in again] == [Done] * 6
     assert not any(each.now for each in again if isinstance(each, Done))
-    assert rig.policy.asked == []
-    assert rig.policy.expected == []
+    assert runtime.policy.asked == []
+    assert runtime.policy.expected == []
 
 
 def test_a_run_goes_on_with_what_is_missing_and_no_more(store: Store) -> None:
     run = begin(store, MAJORITY, SCORED, ADAPTIVE)
-    rig = make_rig()
-    for number, progress in enumerate(Runner(store, run).go(make_engine(rig))):
+    runtime = make_rig()
+    for number, progress in enumerate(Runner(store, run).go(make_engine(runtime))):
         if isinstance(progress, Done) or number > 400:
-            rig.interrupt.request()
+            runtime.interrupt.request()
     before = stored(store, run)
     done = [not tasks for tasks in open_of(store, run)]
     assert 0 < sum(done) < 6
@@ -200,10 +200,10 @@ def _done(progress: Sequence[Progress]) -> list[Done]:
 
 def test_a_run_that_goes_on_comes_to_what_it_would_have_come_to(store: Store, tmp_path: Path) -> None:
     run = begin(store, MAJORITY, SCORED, ADAPTIVE, GREEDY)
-    rig = make_rig()
-    for number, _ in enumerate(Runner(store, run).go(make_engine(rig))):
+    runtime = make_rig()
+    for number, _ in enumerate(Runner(store, run).go(make_engine(runtime))):
         if number == 90:
-            rig.interrupt.request()
+            runtime.interrupt.request()
     work(store, run)
     with Store(tmp_path / "other.sqlite3") as other:
         whole = other.begin(run.config, ROWS)
@@ -219,27 +219,27 @@ def test_a_run_that_goes_on_comes_to_what_it_would_have_come_to(store: Store, tm
 def test_a_larger_run_draws_only_what_the_smaller_one_did_not(store: Store) -> None:
     work(store, begin(store, MAJORITY, SCORED))
     larger = begin(store, task("majority", "8"), task("best-of-n", "8", "scripted"))
-    rig = make_rig()
-    work(store, larger, rig)
-    assert len(rig.policy.asked) == 6 * 4
-    assert min(request.seed[2] for request in rig.policy.asked) == 4
+    runtime = make_rig()
+    work(store, larger, runtime)
+    assert len(runtime.policy.asked) == 6 * 4
+    assert min(request.seed[2] for request in runtime.policy.asked) == 4
     smaller = begin(store, task("majority", "3"))
-    rig = make_rig()
-    assert [type(each) for each in work(store, smaller, rig)] == [Done] * 6
-    assert rig.policy.asked == []
+    runtime = make_rig()
+    assert [type(each) for each in work(store, smaller, runtime)] == [Done] * 6
+    assert runtime.policy.asked == []
 
 
 # -- failures
 
 
-def fail_at(rig: ScriptedRig, *positions: int) -> ScriptedRig:
+def fail_at(runtime: ScriptedRig, *positions: int) -> ScriptedRig:
     texts = {ROWS[at].problem.text for at in positions}
 
     def fail(problem: Problem) -> PromptTooLong | None:
         return PromptTooLong("too long") if problem.text in texts else None
 
-    rig.policy.fail = fail
-    return rig
+    runtime.policy.fail = fail
+    return runtime
 
 
 def test_a_failed_problem_is_done_with_and_stays_in_the_denominator(store: Store) -> None:
@@ -252,9 +252,9 @@ def test_a_failed_problem_is_done_with_and_stays_in_the_denominator(store: Store
     summary = summarise(store, run)
     assert (summary.problems, summary.done, summary.failed) == (6, 6, 1)
     assert {line.problems for line in summary.lines} == {6}
-    rig = make_rig()
-    assert [type(each) for each in work(store, run, rig)] == [Done] * 6
-    assert rig.policy.asked == []
+    runtime = make_rig()
+    assert [type(each) for each in work(store, run, runtime)] == [Done] * 6
+    assert runtime.policy.asked == []
 
 
 def test_failures_that_are_forgotten_are_done_again(store: Store) -> None:
@@ -269,16 +269,16 @@ def test_failures_that_are_forgotten_are_done_again(store: Store) -> None:
 
 def test_an_engine_that_fails_again_and_again_ends_the_run_and_what_was_drawn_stays(store: Store) -> None:
     run = begin(store, MAJORITY)
-    rig = make_rig()
+    runtime = make_rig()
     steps = iter(range(10**6))
 
     def fail() -> None:
         if next(steps) >= 20:
             raise BackendError("out of memory")
 
-    rig.policy._between = fail
+    runtime.policy._between = fail
     with pytest.raises(BackendError, match="out of memory"):
-        work(store, run, rig)
+        work(store, run, runtime)
     assert any(stored(store, run))
     store.forget(run, failures=True)
     work(store, run)
@@ -287,8 +287,8 @@ def test_an_engine_that_fails_again_and_again_ends_the_run_and_what_was_drawn_st
 
 def test_a_store_that_fails_ends_the_run_at_once(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     run = begin(store, MAJORITY)
-    rig = make_rig()
-    engine = make_engine(rig)
+    runtime = make_rig()
+    engine = make_engine(runtime)
 
     def full(*_: object) -> None:
         raise StoreError("the disk is full")
@@ -296,9 +296,9 @@ def test_a_store_that_fails_ends_the_run_at_once(store: Store, monkeypatch: pyte
     monkeypatch.setattr(store, "write", full)
     with pytest.raises(StoreError, match="the disk is full"):
         list(Runner(store, run).go(engine))
-    assert len(rig.policy.asked) <= rig.policy.width
+    assert len(runtime.policy.asked) <= runtime.policy.width
     assert engine._flight.under_way == 0
-    assert not rig.policy.live
+    assert not runtime.policy.live
 
 
 # -- how full the batch was
@@ -309,11 +309,11 @@ def test_how_full_the_batch_was_is_written_down_apart_for_when_problems_waited(
 ) -> None:
     monkeypatch.setattr("ttcli.bench.execute.runner.LOAD_EVERY", 0.0)
     run = begin(store, MAJORITY)
-    rig = make_rig()
-    work(store, run, rig)
+    runtime = make_rig()
+    work(store, run, runtime)
     loads = store.loads(run)
-    assert sum(load.decodes for load in loads) == rig.policy.load.decodes
-    assert sum(load.rows for load in loads) == rig.policy.load.rows
+    assert sum(load.decodes for load in loads) == runtime.policy.load.decodes
+    assert sum(load.rows for load in loads) == runtime.policy.load.rows
     assert {load.width for load in loads} == {4}
     assert all(load.seconds >= 0 and load.open >= 0 for load in loads)
     waiting = [load.waiting for load in loads]

@@ -128,7 +128,7 @@ def script() -> Script:
     return Script(lines)
 
 
-def rig(width: int = 4) -> ScriptedRig:
+def runtime(width: int = 4) -> ScriptedRig:
     return ScriptedRig(CountingPolicy(script(), width=width), {"scripted": CountingVerifier(script())})
 
 
@@ -150,7 +150,7 @@ def drawn(store: Store, run: Run, vote: Task) -> list[float]:
 @pytest.mark.parametrize("vote", [SHARED, task("best-of-n", "12/problem", "scripted")])
 def test_a_run_gives_more_to_those_that_are_not_settled(store: Store, vote: Task) -> None:
     run = store.begin(config(vote), ROWS)
-    used = rig()
+    used = runtime()
     told = list(Runner(store, run).go(make_engine(used)))
     assert sorted(each.figures.position for each in told if isinstance(each, Done)) == list(range(8))
     samples = drawn(store, run, vote)
@@ -166,33 +166,33 @@ def test_the_division_does_not_hang_on_the_width(tmp_path: Path) -> None:
     for width in (1, 3, 16):
         with Store(tmp_path / f"{width}.sqlite3") as store:
             run = store.begin(config(SHARED), ROWS)
-            list(Runner(store, run).go(make_engine(rig(width))))
+            list(Runner(store, run).go(make_engine(runtime(width))))
             found.append(drawn(store, run, SHARED))
     assert found[0] == found[1] == found[2]
 
 
 def test_a_run_that_was_broken_off_comes_to_the_same(store: Store, tmp_path: Path) -> None:
     run = store.begin(config(SHARED, task("adaptive", "4")), ROWS)
-    first = rig()
+    first = runtime()
     for number, _ in enumerate(Runner(store, run).go(make_engine(first))):
         if number == 400:
             first.interrupt.request()
     assert any(SHARED.key not in each.settled for each in load_figures(store, run))
-    second = rig()
+    second = runtime()
     list(Runner(store, run).go(make_engine(second)))
     with Store(tmp_path / "whole.sqlite3") as whole:
         other = whole.begin(config(SHARED, task("adaptive", "4")), ROWS)
-        at_once = rig()
+        at_once = runtime()
         list(Runner(whole, other).go(make_engine(at_once)))
         assert drawn(store, run, SHARED) == drawn(whole, other, SHARED)
-    third = rig()
+    third = runtime()
     assert [each.now for each in Runner(store, run).go(make_engine(third)) if isinstance(each, Done)] == [False] * 8
     assert not third.policy.asked
 
 
 def test_a_problem_that_fails_is_wrong_and_the_others_go_on(store: Store) -> None:
     run = store.begin(config(SHARED), ROWS)
-    used = rig()
+    used = runtime()
     used.policy.fail = lambda problem: PromptTooLong("too long") if problem.id == "6" else None
     list(Runner(store, run).go(make_engine(used)))
     figures = load_figures(store, run)
@@ -203,14 +203,14 @@ def test_a_problem_that_fails_is_wrong_and_the_others_go_on(store: Store) -> Non
 def test_a_budget_below_the_probe_is_the_same_for_all(store: Store) -> None:
     small = task("majority", "2/problem")
     run = store.begin(config(small), ROWS)
-    list(Runner(store, run).go(make_engine(rig())))
+    list(Runner(store, run).go(make_engine(runtime())))
     assert drawn(store, run, small) == [2.0] * 8
 
 
 def test_both_kinds_of_budget_are_figures_of_their_own(store: Store) -> None:
     fixed = task("majority", "12")
     run = store.begin(config(fixed, SHARED), ROWS)
-    list(Runner(store, run).go(make_engine(rig())))
+    list(Runner(store, run).go(make_engine(runtime())))
     figures = load_figures(store, run)
     assert (SHARED.name, SHARED.key) == ("majority, shared", "majority@12/problem")
     assert all(each.figure(fixed) and each.figure(SHARED) for each in figures)

@@ -43,18 +43,18 @@ def make_rig(script: Script = SCRIPT, **options: object) -> ScriptedRig:
     return ScriptedRig(CountingPolicy(script, **options), {"scripted": CountingVerifier(script)})
 
 
-def run(works: Iterable[Work], rig: ScriptedRig | None = None) -> list[Record]:
+def run(works: Iterable[Work], runtime: ScriptedRig | None = None) -> list[Record]:
     """All records; nothing is left under way after them."""
-    rig = rig or make_rig()
-    engine = make_engine(rig)
+    runtime = runtime or make_rig()
+    engine = make_engine(runtime)
     records = list(engine.run(works))
-    check_nothing_left(engine, rig)
+    check_nothing_left(engine, runtime)
     return records
 
 
-def check_nothing_left(engine: Engine, rig: ScriptedRig) -> None:
+def check_nothing_left(engine: Engine, runtime: ScriptedRig) -> None:
     assert engine._flight.under_way == 0
-    assert not rig.policy.live
+    assert not runtime.policy.live
 
 
 def of(kind: type, records: Iterable[Record]) -> list[tuple[int, str]]:
@@ -95,9 +95,9 @@ def test_every_task_of_every_problem_is_finished() -> None:
 
 
 def test_the_methods_of_a_problem_share_its_samples() -> None:
-    rig = make_rig()
-    records = run(make_works(3, MAJORITY, SCORED), rig)
-    assert len(rig.policy.asked) == 3 * 4
+    runtime = make_rig()
+    records = run(make_works(3, MAJORITY, SCORED), runtime)
+    assert len(runtime.policy.asked) == 3 * 4
     assert len(told(records, Sample)) == 3 * 4
     found = outcomes(records)
     assert all(
@@ -127,9 +127,9 @@ def test_samples_that_are_known_are_neither_drawn_nor_told_again() -> None:
     ratings = [each for at, each in told(first, Rating) if at == 1]
     works = make_works(2, SCORED)
     works[1] = replace(works[1], samples=tuple(samples[:3]), ratings=tuple(ratings))
-    rig = make_rig()
-    again = run(works, rig)
-    assert len(rig.policy.asked) == 4 + 1
+    runtime = make_rig()
+    again = run(works, runtime)
+    assert len(runtime.policy.asked) == 4 + 1
     assert outcomes(again) == outcomes(first)
     assert len([at for at, _ in told(again, Sample) if at == 1]) == 1
 
@@ -153,11 +153,11 @@ def test_neither_the_width_nor_the_neighbours_change_what_a_problem_comes_to(
 
 
 def test_the_engine_tells_its_policy_what_to_expect() -> None:
-    rig = make_rig(width=7)
-    engine = make_engine(rig)
+    runtime = make_rig(width=7)
+    engine = make_engine(runtime)
     problems = [work.problem for work in make_works(3)]
     engine.expect(problems)
-    assert rig.policy.expected == problems
+    assert runtime.policy.expected == problems
     assert engine.width == 7
     assert engine.load is not None
     assert engine.load.decodes == 0
@@ -167,11 +167,11 @@ def test_the_engine_tells_its_policy_what_to_expect() -> None:
 
 
 def test_problems_are_opened_until_the_batch_is_full_and_no_further() -> None:
-    rig = make_rig(Script({"": [FOUR]}), width=10)
-    engine = make_engine(rig)
+    runtime = make_rig(Script({"": [FOUR]}), width=10)
+    engine = make_engine(runtime)
     taken: list[int] = []
     flying: list[int] = []
-    rig.policy._between = lambda: flying.append(engine._flight.under_way)
+    runtime.policy._between = lambda: flying.append(engine._flight.under_way)
 
     def works() -> Iterator[Work]:
         for work in make_works(9, MAJORITY):
@@ -190,21 +190,21 @@ def test_problems_are_opened_until_the_batch_is_full_and_no_further() -> None:
 
 
 def test_no_problem_is_opened_that_the_context_has_no_room_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    rig = make_rig(Script({"": [FOUR]}), width=10)
-    engine = make_engine(rig)
-    monkeypatch.setattr(rig.policy, "holds", lambda problems: problems <= 2)
+    runtime = make_rig(Script({"": [FOUR]}), width=10)
+    engine = make_engine(runtime)
+    monkeypatch.setattr(runtime.policy, "holds", lambda problems: problems <= 2)
     flying: list[int] = []
-    rig.policy._between = lambda: flying.append(engine._flight.under_way)
+    runtime.policy._between = lambda: flying.append(engine._flight.under_way)
     records = list(engine.run(make_works(5, MAJORITY)))
     assert len(of(Finished, records)) == 5
     assert max(flying) == 2 * 4
-    monkeypatch.setattr(rig.policy, "holds", lambda _: False)
+    monkeypatch.setattr(runtime.policy, "holds", lambda _: False)
     assert len(of(Finished, list(engine.run(make_works(5, MAJORITY))))) == 5
 
 
 def test_problems_take_turns_decode_by_decode() -> None:
-    rig = make_rig(Script({"": [FOUR]}), width=8)
-    records = list(make_engine(rig).run(make_works(2, MAJORITY)))
+    runtime = make_rig(Script({"": [FOUR]}), width=8)
+    records = list(make_engine(runtime).run(make_works(2, MAJORITY)))
     finished = [number for number, record in enumerate(records) if isinstance(record, Finished)]
     begun = [number for number, record in enumerate(records) if isinstance(record, Happened) and record.position == 1]
     assert begun[0] < finished[0]
@@ -262,7 +262,7 @@ def test_what_a_budget_of_tokens_drew_whole_is_told_and_what_it_cut_is_not() -> 
 
 
 def test_budgets_of_seconds_run_alone() -> None:
-    rig = make_rig(width=64)
+    runtime = make_rig(width=64)
     timed = task("majority", "0.05s")
     opened: list[int] = []
     done: list[int] = []
@@ -273,13 +273,13 @@ def test_budgets_of_seconds_run_alone() -> None:
             opened.append(work.position)
             yield work
 
-    for record in make_engine(rig).run(works()):
+    for record in make_engine(runtime).run(works()):
         if isinstance(record, Finished):
             done.append(record.position)
             assert 0.03 <= record.outcome.cost.seconds < 1
     assert done == [0, 1, 2]
     time.sleep(0.06)
-    assert not rig.interrupt()  # no deadline stays behind
+    assert not runtime.interrupt()  # no deadline stays behind
 
 
 def test_a_budget_of_seconds_waits_for_the_problems_before_it_and_lets_none_beside_it() -> None:
@@ -297,15 +297,15 @@ def test_a_budget_of_seconds_waits_for_the_problems_before_it_and_lets_none_besi
 
 def test_a_budget_of_seconds_takes_nothing_from_the_pool() -> None:
     before = run(make_works(1, task("best-of-n", "8", "scripted")))
-    rig = make_rig()
+    runtime = make_rig()
     work = replace(
         make_works(1, task("best-of-n", "0.03s", "scripted"))[0],
         samples=tuple(each for _, each in told(before, Sample)),
         ratings=tuple(each for _, each in told(before, Rating)),
     )
-    records = run([work], rig)
-    assert {request.seed[2] for request in rig.policy.asked} >= set(range(8))
-    verifier = rig.verifiers["scripted"]
+    records = run([work], runtime)
+    assert {request.seed[2] for request in runtime.policy.asked} >= set(range(8))
+    verifier = runtime.verifiers["scripted"]
     assert isinstance(verifier, CountingVerifier)
     assert verifier.asked
     assert told(records, Sample) == []
@@ -326,8 +326,8 @@ SEARCHES = [task("beam", "8", "scripted"), task("lookahead", "8", "scripted"), t
 
 
 def test_searches_are_tasks_like_others_and_leave_the_pool_alone() -> None:
-    rig = make_rig(TREE)
-    records = run(make_works(3, MAJORITY, SCORED, *SEARCHES), rig)
+    runtime = make_rig(TREE)
+    records = run(make_works(3, MAJORITY, SCORED, *SEARCHES), runtime)
     assert of(Failed, records) == []
     assert len(of(Finished, records)) == 3 * 5
     assert len(told(records, Sample)) == 3 * 4
@@ -339,8 +339,8 @@ def test_searches_are_tasks_like_others_and_leave_the_pool_alone() -> None:
             assert outcome.answer == "4"
             assert outcome.cost.policy_tokens == sum(node.tokens for node in outcome.tree)
             assert outcome.cost.verifier_tokens > 0
-    assert not rig.policy.live
-    verifier = rig.verifiers["scripted"]
+    assert not runtime.policy.live
+    verifier = runtime.verifiers["scripted"]
     assert isinstance(verifier, CountingVerifier)
     assert not verifier.live
 
@@ -361,20 +361,20 @@ def test_problems_take_turns_in_a_search_too() -> None:
 
 
 def test_a_verifier_that_a_search_cannot_work_with_ends_the_bench() -> None:
-    rig = make_rig(TREE)
-    verifier = rig.verifiers["scripted"]
+    runtime = make_rig(TREE)
+    verifier = runtime.verifiers["scripted"]
     verifier.partial = False
     with pytest.raises(UsageError, match="beam asks for a score after every step, and scripted judges only finished"):
-        run(make_works(3, SEARCHES[0]), rig)
-    assert not rig.policy.live
+        run(make_works(3, SEARCHES[0]), runtime)
+    assert not runtime.policy.live
 
 
 # -- failures
 
 
 def failing_at(*positions: int, times: int = 1000, error: type[Exception] = BackendError) -> ScriptedRig:
-    """A rig whose policy fails at the start of some problems, so many times each."""
-    rig = make_rig()
+    """A runtime whose policy fails at the start of some problems, so many times each."""
+    runtime = make_rig()
     left = {str(at): times for at in positions}
     texts = {work.problem.text: work.problem.id for work in make_works(20)}
 
@@ -385,8 +385,8 @@ def failing_at(*positions: int, times: int = 1000, error: type[Exception] = Back
         left[name] -= 1
         return error(f"problem {name} is too much")  # type: ignore[return-value]
 
-    rig.policy.fail = fail
-    return rig
+    runtime.policy.fail = fail
+    return runtime
 
 
 def test_a_task_that_fails_once_is_done_at_the_second_attempt() -> None:
@@ -396,8 +396,8 @@ def test_a_task_that_fails_once_is_done_at_the_second_attempt() -> None:
 
 
 def test_a_problem_that_fails_twice_is_failed_and_the_others_go_on() -> None:
-    rig = failing_at(1)
-    records = run(make_works(4, MAJORITY, SCORED), rig)
+    runtime = failing_at(1)
+    records = run(make_works(4, MAJORITY, SCORED), runtime)
     assert of(Failed, records) == [(1, MAJORITY.key), (1, SCORED.key)]
     assert [each.reason for each in records if isinstance(each, Failed)] == ["problem 1 is too much"] * 2
     assert {at for at, _ in of(Finished, records)} == {0, 2, 3}
@@ -409,12 +409,12 @@ def test_attempts_at_a_task_are_two() -> None:
 
 
 def test_the_second_attempt_takes_up_what_the_first_one_drew() -> None:
-    rig = make_rig()
-    verifier = rig.verifiers["scripted"]
+    runtime = make_rig()
+    verifier = runtime.verifiers["scripted"]
     assert isinstance(verifier, CountingVerifier)
     verifier.error = BackendError("the verifier failed")
     records = []
-    for record in make_engine(rig).run(make_works(1, SCORED)):
+    for record in make_engine(runtime).run(make_works(1, SCORED)):
         records.append(record)
         if verifier.asked:
             verifier.error = None
@@ -424,40 +424,40 @@ def test_the_second_attempt_takes_up_what_the_first_one_drew() -> None:
 
 
 def test_a_verifier_that_fails_leaves_methods_without_it_alone() -> None:
-    rig = make_rig()
-    verifier = rig.verifiers["scripted"]
+    runtime = make_rig()
+    verifier = runtime.verifiers["scripted"]
     assert isinstance(verifier, CountingVerifier)
     verifier.error = PromptTooLong("never mind")
-    assert of(Failed, run(make_works(2, MAJORITY, SCORED), rig)) == []
+    assert of(Failed, run(make_works(2, MAJORITY, SCORED), runtime)) == []
     verifier.error = BackendError("the verifier failed")
-    records = run(make_works(2, MAJORITY, SCORED), rig)
+    records = run(make_works(2, MAJORITY, SCORED), runtime)
     assert of(Failed, records) == [(0, SCORED.key), (1, SCORED.key)]
     assert len(of(Finished, records)) == 2
     assert len(told(records, Sample)) == 8
 
 
 def test_three_failures_of_the_engine_in_a_row_end_the_bench_with_the_last_one() -> None:
-    rig = failing_at(*range(1, 20))
-    engine = make_engine(rig)
+    runtime = failing_at(*range(1, 20))
+    engine = make_engine(runtime)
     records: list[Record] = []
     with pytest.raises(BackendError, match=r"problem \d is too much"):
         records.extend(engine.run(make_works(20, MAJORITY)))
-    check_nothing_left(engine, rig)
+    check_nothing_left(engine, runtime)
 
 
 def test_two_failures_of_the_engine_in_a_row_do_not_end_the_bench() -> None:
-    rig = failing_at(0, 1, 12, 13)
-    records = run(make_works(20, MAJORITY), rig)
+    runtime = failing_at(0, 1, 12, 13)
+    records = run(make_works(20, MAJORITY), runtime)
     assert of(Failed, records) == [(at, MAJORITY.key) for at in (0, 1, 12, 13)]
     assert len(of(Finished, records)) == 16
 
 
 def test_the_third_failure_in_a_row_is_not_held_against_its_problem() -> None:
-    rig = failing_at(*range(20))
-    rig.policy.width = 1
+    runtime = failing_at(*range(20))
+    runtime.policy.width = 1
     records: list[Record] = []
     with pytest.raises(BackendError, match="problem 2 is too much"):
-        records.extend(make_engine(rig).run(make_works(20, MAJORITY)))
+        records.extend(make_engine(runtime).run(make_works(20, MAJORITY)))
     assert of(Failed, records) == [(0, MAJORITY.key), (1, MAJORITY.key)]
 
 
@@ -467,11 +467,11 @@ def test_prompts_that_are_too_long_are_no_failures_of_the_engine() -> None:
 
 
 def test_what_is_a_bug_ends_the_bench_and_leaves_nothing_under_way() -> None:
-    rig = failing_at(3, error=ZeroDivisionError)
-    engine = make_engine(rig)
+    runtime = failing_at(3, error=ZeroDivisionError)
+    engine = make_engine(runtime)
     with pytest.raises(ZeroDivisionError):
         list(engine.run(make_works(6, MAJORITY)))
-    check_nothing_left(engine, rig)
+    check_nothing_left(engine, runtime)
 
 
 # -- interrupts
@@ -481,15 +481,15 @@ def test_what_is_a_bug_ends_the_bench_and_leaves_nothing_under_way() -> None:
 def test_an_interrupt_ends_the_bench_with_nothing_half_done(at: int) -> None:
     tasks = (MAJORITY, SCORED, task("adaptive", "8"))
     whole = run(make_works(6, *tasks))
-    rig = make_rig(width=6)
-    engine = make_engine(rig)
+    runtime = make_rig(width=6)
+    engine = make_engine(runtime)
     records: list[Record] = []
     for number, record in enumerate(engine.run(make_works(6, *tasks)), 1):
         records.append(record)
         if number == at:
-            rig.interrupt.request()
+            runtime.interrupt.request()
     assert len(records) < at + 40
-    check_nothing_left(engine, rig)
+    check_nothing_left(engine, runtime)
     expected = outcomes(whole)
     assert all(expected[key] == outcome for key, outcome in outcomes(records).items())
     samples = {(position, each.key): each.steps for position, each in told(whole, Sample)}
@@ -516,39 +516,39 @@ def test_whatever_the_moment_of_an_interrupt_only_what_is_done_is_finished() -> 
     expected = outcomes(run(make_works(2, *tasks)))
     finished = 0
     for times in range(1, 700, 3):
-        rig = ScriptedRig(CountingPolicy(), {"scripted": CountingVerifier()}, Sudden(times))
-        found = outcomes(run(make_works(2, *tasks), rig))
+        runtime = ScriptedRig(CountingPolicy(), {"scripted": CountingVerifier()}, Sudden(times))
+        found = outcomes(run(make_works(2, *tasks), runtime))
         assert found == {key: expected[key] for key in found}
         finished = max(finished, len(found))
     assert finished == 4
 
 
 def test_an_interrupt_before_the_beginning_does_nothing() -> None:
-    rig = make_rig()
-    rig.interrupt.request()
-    assert list(make_engine(rig).run(make_works(3, MAJORITY))) == []
-    assert rig.policy.asked == []
+    runtime = make_rig()
+    runtime.interrupt.request()
+    assert list(make_engine(runtime).run(make_works(3, MAJORITY))) == []
+    assert runtime.policy.asked == []
 
 
 def test_closing_a_bench_leaves_nothing_under_way() -> None:
     for records in range(0, 100, 7):
-        rig = make_rig(width=6)
-        engine = make_engine(rig)
+        runtime = make_rig(width=6)
+        engine = make_engine(runtime)
         running = engine.run(make_works(6, MAJORITY, SCORED))
         for _ in range(records):
             next(running)
         running.close()
-        check_nothing_left(engine, rig)
+        check_nothing_left(engine, runtime)
 
 
 def test_an_interrupted_bench_that_goes_on_comes_to_the_same() -> None:
     whole = outcomes(run(make_works(4, SCORED)))
-    rig = make_rig(width=6)
+    runtime = make_rig(width=6)
     records: list[Record] = []
-    for number, record in enumerate(make_engine(rig).run(make_works(4, SCORED))):
+    for number, record in enumerate(make_engine(runtime).run(make_works(4, SCORED))):
         records.append(record)
         if number == 70:
-            rig.interrupt.request()
+            runtime.interrupt.request()
     done = {at for at, _ in of(Finished, records)}
     assert len(done) < 4
     rest = [
@@ -582,9 +582,9 @@ def test_a_real_batch_is_shared_and_kept_full_and_the_same_again(small_model_pat
     width, max_tokens = 6, 8
     chosen = Settings(str(small_model_path), sampling=Sampling(max_tokens=max_tokens), machine=Machine(width=width))
     runs: list[dict[object, object]] = []
-    with load_runtime(chosen, Interrupt(), _Silent(), bench=()) as rig:
+    with load_runtime(chosen, Interrupt(), _Silent(), bench=()) as runtime:
         for _ in range(2):
-            engine = Engine(rig, seed=0, temperature=0.8, max_tokens=max_tokens)
+            engine = Engine(runtime, seed=0, temperature=0.8, max_tokens=max_tokens)
             before = engine.load
             waiting = None
 

@@ -46,7 +46,7 @@ CONFIG = RunConfig(
 )
 
 
-def rig() -> ScriptedRig:
+def runtime() -> ScriptedRig:
     return ScriptedRig(CountingPolicy(SCRIPT), {"scripted": CountingVerifier(SCRIPT)})
 
 
@@ -76,7 +76,7 @@ def test_who_is_right_next_was_right_and_not_spoiled_or_wrong_and_mended(chains:
 
 
 def test_revisions_run_in_a_bench_and_their_first_attempts_are_samples_of_the_pool() -> None:
-    own = rig()
+    own = runtime()
     majority = task("majority", "2")
     records = [*make_engine(own).run(make_works(1, majority, REVISE))]
     samples = told(records, Sample)
@@ -91,7 +91,7 @@ def test_revisions_run_in_a_bench_and_their_first_attempts_are_samples_of_the_po
 
 
 def test_the_attempts_of_an_outcome_come_back_from_its_record() -> None:
-    records = [*make_engine(rig()).run(make_works(1, REVISE))]
+    records = [*make_engine(runtime()).run(make_works(1, REVISE))]
     [outcome] = [each.outcome for each in records if isinstance(each, Finished)]
     content = json.loads(json.dumps(outcome_record(outcome)))
     assert attempts_of(content, "4") == tuple(chain(False, True, False, False))
@@ -105,7 +105,7 @@ def test_a_summary_tells_of_revisions_and_of_none_where_there_are_none(tmp_path:
     rows = make_rows(3)
     with Store(tmp_path / "runs.sqlite3") as store:
         run = store.begin(config, rows)
-        for record in make_engine(rig()).run(make_works(3, *config.tasks)):
+        for record in make_engine(runtime()).run(make_works(3, *config.tasks)):
             if record is not None:
                 store.write(run, rows[record.position].problem, record)
         summary = summarise(store, run)
@@ -142,7 +142,7 @@ def test_a_configuration_without_revisions_has_the_run_and_the_samples_that_it_a
 
 def test_a_budget_counts_every_attempt() -> None:
     works = make_works(2, task("revise", "9", "scripted"), task("search-revise", "8", "scripted"))
-    finished = [each for each in make_engine(rig()).run(works) if isinstance(each, Finished)]
+    finished = [each for each in make_engine(runtime()).run(works) if isinstance(each, Finished)]
     for each in finished:
         assert each.outcome.cost.generations <= int(each.task.budget.amount)
         assert each.task.budget in (Budget(9), Budget(8))

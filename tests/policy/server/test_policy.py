@@ -632,7 +632,7 @@ def test_none_means_ask_again_later_and_ends_a_call_with_nothing_under_way(serve
     running = policy.extend(iter([first, None, None, second]))
     for count in (1, 1, 2):
         assert next(running) == []
-        assert policy._desk.growing == count
+        assert policy._mailbox.growing == count
     server.gate.set()
     extensions, _ = collect(running)
     assert [each.request for each in extensions] == [0, 1]
@@ -654,7 +654,7 @@ def test_calls_driven_in_turn_share_the_width(serve: Serve, connect: MakePolicy)
                 ended[number] += sum(isinstance(each, Extension) for each in happenings)
     assert ended == {0: 5, 1: 5, 2: 5}
     assert server.most_at_once <= 3
-    assert policy._desk.growing == 0
+    assert policy._mailbox.growing == 0
 
 
 def test_closing_a_call_hangs_up(serve: Serve, connect: MakePolicy) -> None:
@@ -666,7 +666,7 @@ def test_closing_a_call_hangs_up(serve: Serve, connect: MakePolicy) -> None:
     assert server.until(lambda: server.at_once == 4)
     running.close()
     assert server.until(lambda: server.left == 4)
-    assert policy._desk.growing == 0
+    assert policy._mailbox.growing == 0
     assert policy._calls == []
     server.gate.set()
     extensions, _ = collect(policy.extend(requests(policy.start(PROBLEM), 2)))
@@ -700,7 +700,7 @@ def test_an_error_in_the_requests_leaves_nothing_under_way(serve: Serve, connect
 
     with pytest.raises(ZeroDivisionError):
         collect(policy.extend(broken()))
-    assert server.until(lambda: policy._desk.growing == 0)
+    assert server.until(lambda: policy._mailbox.growing == 0)
 
 
 def test_the_key_is_sent_and_never_shown(serve: Serve, connect: MakePolicy, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -52,16 +52,16 @@ def cluster(
         TtcError: as `load_runtime` does, in a worker.
     """
     with places(address, threads=settings.machine.threads) as found:
-        crew = Cluster(found, settings, verifiers, interrupt, notice, demand)
+        executor = Cluster(found, settings, verifiers, interrupt, notice, demand)
         try:
-            crew.wait()
-            yield crew
+            executor.wait()
+            yield executor
         finally:
-            crew.close()
+            executor.close()
 
 
 class Cluster:
-    """A crew of workers."""
+    """An executor of workers."""
 
     def __init__(
         self,
@@ -74,8 +74,8 @@ class Cluster:
     ) -> None:
         self._interrupt = interrupt
         self._notice = notice
-        self._hands = [_employ(place, settings, verifiers, demand) for place in found]
-        self._asked = {hand.actor.take.remote(): hand for hand in self._hands}
+        self._handles = [_employ(place, settings, verifiers, demand) for place in found]
+        self._asked = {handle.actor.take.remote(): handle for handle in self._handles}
         self._returned: deque[Work] = deque()  # from workers that died
         self._descriptions: list[Description] = []
         self._room = 0  # places in all the decodes so far
@@ -104,7 +104,7 @@ class Cluster:
     @property
     def pids(self) -> dict[str, int]:
         """The processes of the workers that are alive, by name."""
-        return {hand.name: hand.pid for hand in self._hands}
+        return {handle.name: handle.pid for handle in self._handles}
 
     def wait(self) -> None:
         """Until all workers have loaded their models.
@@ -114,21 +114,21 @@ class Cluster:
             BackendError: none could start.
         """
         self._greet()
-        while any(hand.description is None for hand in self._hands):
+        while any(handle.description is None for handle in self._handles):
             for _ in self._hear():
                 pass
-        self._descriptions = [hand.description for hand in self._hands if hand.description]
-        for hand in self._hands:
-            if hand.description:
-                _check_alike(self._hands[0].name, self._descriptions[0], hand.name, hand.description)
+        self._descriptions = [handle.description for handle in self._handles if handle.description]
+        for handle in self._handles:
+            if handle.description:
+                _check_alike(self._handles[0].name, self._descriptions[0], handle.name, handle.description)
 
     def expect(self, problems: Sequence[Problem]) -> None:
         """Let the workers have room for the longest of these problems."""
         import ray
 
         told = ray.put(tuple(problems))
-        for hand in self._hands:
-            hand.actor.expect.remote(told)
+        for handle in self._handles:
+            handle.actor.expect.remote(told)
 
     def run(self, works: Iterable[Work | None]) -> Iterator[Record]:
         """What comes of the works, as it comes; ends early, with nothing half-done, when the interrupt is requested.
@@ -138,40 +138,40 @@ class Cluster:
         """
         source = iter(works)
         while not self._interrupt.requested:
-            for hand in sorted(self._hands, key=lambda hand: len(hand.open)):
-                if hand.hungry and (work := self._returned.popleft() if self._returned else next(source, None)):
-                    hand.give(work)
-            if not any(hand.open for hand in self._hands):
+            for handle in sorted(self._handles, key=lambda handle: len(handle.open)):
+                if handle.hungry and (work := self._returned.popleft() if self._returned else next(source, None)):
+                    handle.give(work)
+            if not any(handle.open for handle in self._handles):
                 return
             yield from self._hear()
-        for hand in self._hands:
-            hand.actor.stop.remote()
+        for handle in self._handles:
+            handle.actor.stop.remote()
         until = time.monotonic() + GRACE
-        while self._hands and time.monotonic() < until:
+        while self._handles and time.monotonic() < until:
             yield from self._hear()
 
     def close(self) -> None:
         """End the workers."""
         import ray
 
-        for hand in self._hands:
-            ray.kill(hand.actor)
-        self._hands.clear()
+        for handle in self._handles:
+            ray.kill(handle.actor)
+        self._handles.clear()
 
     def _greet(self) -> None:
         """Learn which workers have a process; do without the others."""
         import ray
 
-        pids = {hand.actor.pid.remote(): hand for hand in self._hands}
+        pids = {handle.actor.pid.remote(): handle for handle in self._handles}
         _, missing = ray.wait([*pids], num_returns=len(pids), timeout=ROOM)
-        for pid, hand in pids.items():
+        for pid, handle in pids.items():
             if pid in missing:
-                self._lose(hand, BackendError(f"{hand.name} has no room for a worker", hint="ray status"))
+                self._lose(handle, BackendError(f"{handle.name} has no room for a worker", hint="ray status"))
             else:
                 try:
-                    hand.pid = ray.get(pid)
+                    handle.pid = ray.get(pid)
                 except ray.exceptions.RayError as error:
-                    self._lose(hand, _death(hand, error))
+                    self._lose(handle, _death(handle, error))
 
     def _hear(self) -> Iterator[Record]:
         """Records of the next worker that has something to tell, if one has soon."""
@@ -179,76 +179,76 @@ class Cluster:
 
         ready, _ = ray.wait([*self._asked], timeout=WAIT)
         for answer in ready:
-            hand = self._asked.pop(answer)
+            handle = self._asked.pop(answer)
             try:
                 reply: Reply = ray.get(answer)
             except ray.exceptions.RayTaskError:
                 raise
             except ray.exceptions.RayError as error:  # the process, its node, or what it said last is lost
-                self._lose(hand, _death(hand, error))
+                self._lose(handle, _death(handle, error))
             else:
-                yield from self._read(hand, reply)
+                yield from self._read(handle, reply)
 
-    def _read(self, hand: WorkerHandle, reply: Reply) -> Iterator[Record]:
+    def _read(self, handle: WorkerHandle, reply: Reply) -> Iterator[Record]:
         over = False
         for message in reply.messages:
             match message:
                 case Description():
-                    hand.description = message
+                    handle.description = message
                 case Note(text):
-                    self._notice(f"{hand.name}: {text}")
+                    self._notice(f"{handle.name}: {text}")
                 case Taken():
-                    hand.waiting -= 1
+                    handle.waiting -= 1
                 case Over():
                     over = True
                 case _:
-                    hand.hear(message)
+                    handle.hear(message)
                     yield message
-        self._measure(hand, reply.load)
+        self._measure(handle, reply.load)
         if over:
-            self._part(hand)
+            self._part(handle)
         else:
-            self._asked[hand.actor.take.remote()] = hand
+            self._asked[handle.actor.take.remote()] = handle
 
-    def _measure(self, hand: WorkerHandle, load: Load | None) -> None:
-        if load is None or hand.description is None:
+    def _measure(self, handle: WorkerHandle, load: Load | None) -> None:
+        if load is None or handle.description is None:
             return
-        before = hand.load if load.decodes >= hand.load.decodes else Load()  # else its context was replaced
-        self._room += (load.decodes - before.decodes) * hand.description.width
+        before = handle.load if load.decodes >= handle.load.decodes else Load()  # else its context was replaced
+        self._room += (load.decodes - before.decodes) * handle.description.width
         self._rows += load.rows - before.rows
-        hand.load = load
+        handle.load = load
 
-    def _part(self, hand: WorkerHandle) -> None:
+    def _part(self, handle: WorkerHandle) -> None:
         """Take leave of a worker that has stopped, and hear what went wrong if anything did."""
         import ray
 
         try:
-            ray.get(hand.life)
+            ray.get(handle.life)
         except ray.exceptions.RayTaskError as error:
-            if isinstance(error.cause, BackendError) and hand.description is not None:
-                self._lose(hand, error.cause)
+            if isinstance(error.cause, BackendError) and handle.description is not None:
+                self._lose(handle, error.cause)
             elif isinstance(error.cause, TtcError):
                 raise error.cause from None
             else:
                 raise
         except ray.exceptions.RayError as error:
-            self._lose(hand, _death(hand, error))
+            self._lose(handle, _death(handle, error))
         else:
-            self._hands.remove(hand)
+            self._handles.remove(handle)
 
-    def _lose(self, hand: WorkerHandle, reason: BackendError) -> None:
+    def _lose(self, handle: WorkerHandle, reason: BackendError) -> None:
         """Do without a worker; what it had in hand is done first by the others."""
         import ray
 
-        self._hands.remove(hand)
-        self._asked = {answer: other for answer, other in self._asked.items() if other is not hand}
-        ray.kill(hand.actor)
-        self._returned.extendleft(each.left for each in reversed(hand.open.values()))
+        self._handles.remove(handle)
+        self._asked = {answer: other for answer, other in self._asked.items() if other is not handle}
+        ray.kill(handle.actor)
+        self._returned.extendleft(each.left for each in reversed(handle.open.values()))
         if self._interrupt.requested:
             return
-        if not self._hands:
+        if not self._handles:
             raise BackendError(f"{reason}, and no worker is left", hint=reason.hint)
-        others = "the other does" if len(self._hands) == 1 else "the others do"
+        others = "the other does" if len(self._handles) == 1 else "the others do"
         self._notice(f"{reason}; {others} its problems")
 
 
@@ -261,11 +261,11 @@ def _employ(place: Place, settings: Settings, verifiers: Sequence[VerifierSpec],
     return WorkerHandle(place.name, actor, actor.live.remote())
 
 
-def _death(hand: WorkerHandle, error: Exception) -> BackendError:
+def _death(handle: WorkerHandle, error: Exception) -> BackendError:
     """What Ray says of a dead actor, in a line."""
     if "No module named 'ttcli" in str(error):
-        return BackendError(f"{hand.name} has no ttcli", hint=f"pip install ttcli=={__version__}, on every node")
-    return BackendError(f"{hand.name} died", hint="fewer workers need less memory; `ray status` tells of a cluster")
+        return BackendError(f"{handle.name} has no ttcli", hint=f"pip install ttcli=={__version__}, on every node")
+    return BackendError(f"{handle.name} died", hint="fewer workers need less memory; `ray status` tells of a cluster")
 
 
 def _check_alike(name: str, one: Description, other_name: str, other: Description) -> None:

@@ -38,10 +38,10 @@ class Going(NamedTuple):
 
 
 class Done(NamedTuple):
-    """A problem is done, now or in an earlier sitting."""
+    """A problem is done, now or in an earlier call."""
 
     figures: ProblemFigures
-    now: bool  # in this sitting
+    now: bool  # in this call
 
 
 Progress = Begun | Going | Done
@@ -75,7 +75,7 @@ class Executor(Protocol):
 
 
 class Runner:
-    """Works on one run until it is done or its crew is interrupted."""
+    """Works on one run until it is done or its executor is interrupted."""
 
     def __init__(self, store: Store, run: Run, profile: Profile | None = None) -> None:
         """`profile`: what tasks with a shared budget may go by."""
@@ -84,7 +84,7 @@ class Runner:
         self._profile = profile
         self._opened: list[Row] = []  # not told yet
 
-    def go(self, crew: Executor) -> Iterator[Progress]:
+    def go(self, executor: Executor) -> Iterator[Progress]:
         """What happens, as it happens; everything is in the store before it is told.
 
         Raises:
@@ -97,14 +97,14 @@ class Runner:
         yield from (Done(each, now=False) for each in figures if not left[each.position])
         if not any(left.values()):
             return
-        crew.expect([each.row.problem for each in figures if left[each.position]])
+        executor.expect([each.row.problem for each in figures if left[each.position]])
         waiting = [each for each in figures if _alone(left[each.position])]
-        gauge = _Gauge(self._store, self._run, crew)
-        works = self._hand_out(waiting, gauge, crew.layers)
-        yield from self._work(figures, left, crew.run(works) if waiting else iter(()), gauge)
+        gauge = _Gauge(self._store, self._run, executor)
+        works = self._hand_out(waiting, gauge, executor.layers)
+        yield from self._work(figures, left, executor.run(works) if waiting else iter(()), gauge)
         for task in self._run.config.tasks:
             if task.budget.shared and any(task in tasks for tasks in left.values()):
-                yield from self._share(task, figures, left, crew)
+                yield from self._share(task, figures, left, executor)
 
     def _work(
         self, figures: Sequence[ProblemFigures], left: _Left, records: Iterator[Record], gauge: _Gauge
@@ -124,12 +124,14 @@ class Runner:
                 self._store.write(self._run, row.problem, record)
         gauge.close()
 
-    def _share(self, task: Task, figures: Sequence[ProblemFigures], left: _Left, crew: Executor) -> Iterator[Progress]:
+    def _share(
+        self, task: Task, figures: Sequence[ProblemFigures], left: _Left, executor: Executor
+    ) -> Iterator[Progress]:
         """Divide the budget of a task; what is known already is divided again, so that all decisions are the same."""
         failed = [each.position for each in figures if task.key in each.failed]
         division = Division(task, len(figures), worth_of(task, self._profile), failed=failed)
-        gauge = _Gauge(self._store, self._run, crew)
-        for record in crew.run(self._grant(division, figures, gauge, crew.layers)):
+        gauge = _Gauge(self._store, self._run, executor)
+        for record in executor.run(self._grant(division, figures, gauge, executor.layers)):
             yield from map(Begun, self._opened)
             self._opened.clear()
             row = figures[record.position].row
@@ -212,13 +214,13 @@ def _alone(tasks: Iterable[Task]) -> list[Task]:
 class _Gauge:
     """Writes down how full the batch was, one stretch of time after the other."""
 
-    def __init__(self, store: Store, run: Run, crew: Executor) -> None:
+    def __init__(self, store: Store, run: Run, executor: Executor) -> None:
         self.open = 0  # problems in work
         self.waiting = 0  # problems that nobody has asked for, and the one asked for last
         self._store = store
         self._run = run
-        self._crew = crew
-        self._before = crew.load
+        self._executor = executor
+        self._before = executor.load
         self._since = time.time()
 
     def read(self) -> None:
@@ -228,13 +230,13 @@ class _Gauge:
 
     def close(self) -> None:
         """Write down the stretch that ends here: problems waited in all of it, or in none."""
-        load, now = self._crew.load, time.time()
+        load, now = self._executor.load, time.time()
         if load is None or self._before is None:
             return
         if load.decodes < self._before.decodes:  # its context was replaced by a larger one
             self._before = Load()
         decodes, rows = load.decodes - self._before.decodes, load.rows - self._before.rows
         if decodes:
-            stretch = LoadRow(now, now - self._since, decodes, rows, self.open, self.waiting, self._crew.width)
+            stretch = LoadRow(now, now - self._since, decodes, rows, self.open, self.waiting, self._executor.width)
             self._store.write_load(self._run, stretch)
         self._before, self._since = load, now

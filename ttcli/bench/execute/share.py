@@ -1,7 +1,7 @@
 """A budget that problems share: who has the most to gain from further samples draws them (Damani et al. 2024).
 
 Every problem has its probe first. From then on the decisions hang on nothing but the samples: what comes of grants is
-taken in the order of granting, whatever comes first, so that the same samples, drawn now or in an earlier sitting, by
+taken in the order of granting, whatever comes first, so that the same samples, drawn now or in an earlier call, by
 one engine or by several, are divided in the same way.
 """
 

@@ -31,8 +31,8 @@ class Engine:
         max_tokens: of one solution.
     """
 
-    def __init__(self, rig: Runtime, *, seed: int, temperature: float, max_tokens: int) -> None:
-        self._rig = rig
+    def __init__(self, runtime: Runtime, *, seed: int, temperature: float, max_tokens: int) -> None:
+        self._runtime = runtime
         self._seed = seed
         self._temperature = temperature
         self._max_tokens = max_tokens
@@ -42,21 +42,21 @@ class Engine:
     @property
     def width(self) -> int:
         """Texts that grow at once at most."""
-        return self._rig.policy.width
+        return self._runtime.policy.width
 
     @property
     def load(self) -> Load | None:
         """How full the batches were."""
-        return self._rig.policy.load
+        return self._runtime.policy.load
 
     @property
     def layers(self) -> Sequence[int]:
         """Whose hidden states its verifiers read off the steps of samples."""
-        return self._rig.layers
+        return self._runtime.layers
 
     def expect(self, problems: Sequence[Problem]) -> None:
         """Have room for the longest of these problems."""
-        self._rig.policy.expect(problems)
+        self._runtime.policy.expect(problems)
 
     def run(self, works: Iterable[Work | None]) -> Iterator[Record]:
         """What comes of the works, as it comes; ends early, with nothing half-done, when the interrupt is requested.
@@ -69,16 +69,16 @@ class Engine:
             BackendError: the engine or the server failed again and again.
             UsageError: a method cannot work with its verifier.
         """
-        policy, waiting, active = self._rig.policy, iter(works), deque[_Turns]()
+        policy, waiting, active = self._runtime.policy, iter(works), deque[_Turns]()
         alone = False  # a budget in seconds is for one problem at a time
         try:
-            while not self._rig.interrupt.requested:
+            while not self._runtime.interrupt.requested:
                 places = not alone and self._flight.under_way < policy.width
                 if not active or (places and policy.holds(len(active) + 1)):
                     work = next(waiting, None)
                     if work is not None:
                         alone = any(task.budget.unit is Unit.SECONDS for task in work.tasks)
-                        while alone and active and not self._rig.interrupt.requested:
+                        while alone and active and not self._runtime.interrupt.requested:
                             yield from self._round(active)
                         active.append(self._solve(work))
                         yield from self._turn(active, active[-1])
@@ -101,7 +101,7 @@ class Engine:
             if record is None:
                 return
             yield record
-            if self._rig.interrupt.requested:
+            if self._runtime.interrupt.requested:
                 return
         active.remove(problem)
 
@@ -127,18 +127,18 @@ class Engine:
             raise error
 
     def _attempt(self, work: Work, task: Task, pool: Pool) -> Iterator[Record | None]:
-        rig, timed = self._rig, task.budget.unit is Unit.SECONDS
+        runtime, timed = self._runtime, task.budget.unit is Unit.SECONDS
         method = parse_method(task.method)
         # known solutions come all at once and whole: where tokens or seconds are the budget, others would fit into it,
         # and what grows step by step is no sample, even if it reads like one
         known = pool if task.budget.unit is Unit.GENERATIONS and not method.stepwise else Pool()
-        policy = PooledPolicy(rig.policy, known, self._flight, temperature=self._temperature)
-        verifier = PooledVerifier(rig.verifiers[task.verifier], known, task.verifier) if task.verifier else None
-        meter = Meter(task.budget, max_tokens=self._max_tokens, interrupted=lambda: rig.interrupt.requested)
+        policy = PooledPolicy(runtime.policy, known, self._flight, temperature=self._temperature)
+        verifier = PooledVerifier(runtime.verifiers[task.verifier], known, task.verifier) if task.verifier else None
+        meter = Meter(task.budget, max_tokens=self._max_tokens, interrupted=lambda: runtime.interrupt.requested)
         if timed:
-            rig.interrupt.after(task.budget.amount)
+            runtime.interrupt.after(task.budget.amount)
         try:
-            for event in method.run(work.problem, policy, verifier, meter, seed=self._seed, adviser=rig.adviser):
+            for event in method.run(work.problem, policy, verifier, meter, seed=self._seed, adviser=runtime.adviser):
                 if not timed:  # the few that grew there had the machine to themselves: their seconds are no usual ones
                     yield from (News(work.position, each) for each in known.news)
                 known.news.clear()
@@ -152,7 +152,7 @@ class Engine:
                 if isinstance(event, CostUpdated):
                     yield None
         finally:
-            rig.interrupt.lift()
+            runtime.interrupt.lift()
 
 
 def _finished(work: Work, task: Task, event: RunFinished, seconds: float) -> Finished:

@@ -72,29 +72,30 @@ class Reply(NamedTuple):
     load: Load | None  # how full its batches were so far; None: it cannot tell
 
 
-def describe(rig: Runtime) -> Description:
-    """What a workbench says of itself."""
+def describe(runtime: Runtime) -> Description:
+    """What a runtime says of itself."""
     verifiers = {
-        name: VerifierConfig(rig.verifier_key(name), verifier.parameters) for name, verifier in rig.verifiers.items()
+        name: VerifierConfig(runtime.verifier_key(name), verifier.parameters)
+        for name, verifier in runtime.verifiers.items()
     }
-    policy = rig.policy
+    policy = runtime.policy
     return Description(
         name=policy.name,
-        recipe=rig.recipe,
+        recipe=runtime.recipe,
         parameters=policy.parameters,
         verifiers=verifiers,
         width=policy.width,
         ttc=__version__,
-        revisions=rig.revisions,
-        layers=rig.layers,
+        revisions=runtime.revisions,
+        layers=runtime.layers,
     )
 
 
-def engine(rig: Runtime) -> Engine:
-    """The engine of a bench with the settings of its workbench."""
-    settings = rig.settings
+def engine(runtime: Runtime) -> Engine:
+    """The engine of a bench with the settings of its runtime."""
+    settings = runtime.settings
     sampling = settings.sampling
-    return Engine(rig, seed=settings.seed, temperature=sampling.temperature, max_tokens=sampling.max_tokens)
+    return Engine(runtime, seed=settings.seed, temperature=sampling.temperature, max_tokens=sampling.max_tokens)
 
 
 class Worker:
@@ -125,9 +126,9 @@ class Worker:
             notes = _Notes(self._outbox.put)
             with load_runtime(
                 self._settings, self._interrupt, notes, bench=self._verifiers, demand=self._demand
-            ) as rig:
-                self._outbox.put(describe(rig))
-                self._work(engine(rig))
+            ) as runtime:
+                self._outbox.put(describe(runtime))
+                self._work(engine(runtime))
         finally:
             self._outbox.put(Over())
 

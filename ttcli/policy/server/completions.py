@@ -29,13 +29,13 @@ _NO_MANY = (500, 501)  # what servers say to n > 1 that do not know it, besides 
 
 
 class Completions:
-    """Runs on the loop of its API alone; drafts are changed under the desk's lock."""
+    """Runs on the loop of its API alone; drafts are changed under the mailbox's lock."""
 
     def __init__(
         self,
         api: ChatApi,
         dialect: Dialect,
-        desk: Mailbox,
+        mailbox: Mailbox,
         *,
         model: str,
         prompt: Prompt,
@@ -44,7 +44,7 @@ class Completions:
     ) -> None:
         self._dialect = dialect
         self._api = api
-        self._desk = desk
+        self._mailbox = mailbox
         self._model = model
         self._prompt = prompt
         self._sampler = sampler
@@ -88,7 +88,7 @@ class Completions:
         texts = [text for text in texts if not text.done]
         if len(texts) > 1 and not self._fit_one_request(texts):
             return  # an earlier attempt has taught that
-        with self._desk.lock:
+        with self._mailbox.lock:
             for text in texts:
                 text.draft.rewind()
                 text.finish = None
@@ -115,7 +115,7 @@ class Completions:
         """A piece of a text; one that is alone waits for the usage of its request."""
         if piece.choice > 0:
             self._dialect.many = True
-        self._desk.take(text, piece)
+        self._mailbox.take(text, piece)
         if piece.finish in _BROKEN:
             raise Trouble(f"it ended a text by {piece.finish}")
         if text.draft.full:
@@ -143,7 +143,7 @@ class Completions:
         """The server says that a text ended: it did, or a step of it did."""
         text.requests += 1
         separator = self._prompt.step_separator
-        with self._desk.lock:
+        with self._mailbox.lock:
             if usage is not None:
                 text.draft.charge(usage.completion)
             if piece.finish == "stop" and piece.stopped_by == separator:
@@ -158,10 +158,10 @@ class Completions:
                 self._conclude(text, _ENDS.get(piece.finish or "", Ended.STOP), usage)
 
     def _conclude(self, text: ServerText, ended: Ended, usage: Usage | None) -> None:
-        with self._desk.lock:
+        with self._mailbox.lock:
             if ended is Ended.OPEN and self._left(text) <= 0:
                 ended = Ended.LENGTH
-            self._desk.conclude(text, ended, usage)
+            self._mailbox.conclude(text, ended, usage)
 
     def _left(self, text: ServerText) -> int:
         """Tokens that a text may still take."""

@@ -77,7 +77,7 @@ class ServerPolicy:
         self._interrupted = interrupted
         self._calls: list[ServerCall] = []
         self._queue: deque[tuple[ServerText, ...]] = deque()  # pulled, and waiting for a place
-        self._desk = Mailbox()
+        self._mailbox = Mailbox()
         self._api = ChatApi(address, Key.from_environment(address), patience or Patience())
         self._background = Background("ttc-server")
         self._dialect = Dialect(address.name)
@@ -89,7 +89,7 @@ class ServerPolicy:
         self._writer = Completions(
             self._api,
             self._dialect,
-            self._desk,
+            self._mailbox,
             model=self.name,
             prompt=prompt,
             sampler=sampler,
@@ -130,7 +130,7 @@ class ServerPolicy:
         Nothing is sent until it is extended. The tokens of its prompt are not known here, so no attempt is left out;
         what the server does not compute again it says itself.
         """
-        return Prefix(problem, self._desk.new_id(), attempts=tuple(attempts))
+        return Prefix(problem, self._mailbox.new_id(), attempts=tuple(attempts))
 
     def extend(
         self, requests: Iterable[Extend | None], *, stop: Callable[[int], bool] = lambda _tokens: False
@@ -146,15 +146,15 @@ class ServerPolicy:
         try:
             while self._pull(call):
                 if self._stopped(call):
-                    yield self._desk.cut(call)
+                    yield self._mailbox.cut(call)
                     return
                 self._launch()
-                self._desk.wait(call, _GLANCE / len(self._calls))
-                yield self._desk.read(call)
+                self._mailbox.wait(call, _GLANCE / len(self._calls))
+                yield self._mailbox.read(call)
         finally:
             self._calls.remove(call)
             self._cancel(call)
-            self._desk.drop(call)
+            self._mailbox.drop(call)
 
     def release(self, prefixes: Iterable[Prefix]) -> None:
         """Nothing is kept for a prefix."""
@@ -178,7 +178,7 @@ class ServerPolicy:
         waiting = sum(map(len, self._queue))
         # a call that finds no place queues one request, lest it end before its turn has come
         while not (call.over or self._interrupted()) and (
-            not call.texts or self._desk.growing + waiting + len(pulled) < self.width
+            not call.texts or self._mailbox.growing + waiting + len(pulled) < self.width
         ):
             request = next(call.source, None)
             if request is None:
@@ -199,10 +199,10 @@ class ServerPolicy:
 
     def _launch(self) -> None:
         """Begin what has waited, as far as there are places."""
-        while self._queue and self._desk.growing + len(self._queue[0]) <= self.width:
+        while self._queue and self._mailbox.growing + len(self._queue[0]) <= self.width:
             texts = self._queue.popleft()
             for text in texts:
-                self._desk.begin(text)
+                self._mailbox.begin(text)
             self._background.post(self._start, texts)
 
     def _start(self, texts: Sequence[ServerText]) -> None:
@@ -218,7 +218,7 @@ class ServerPolicy:
         call.tasks.discard(task)
         error = None if task.cancelled() else task.exception()
         if error is not None:
-            self._desk.fail(call, error)
+            self._mailbox.fail(call, error)
 
     def _cancel(self, call: ServerCall) -> None:
         call.over = True
