@@ -61,6 +61,32 @@ class Policy(Protocol):
     """
 
     parameters: int  # that take part in a matrix product per token, for FLOPs; 0: not known
+
+    def start(self, problem: Problem, *, attempts: Sequence[str] = ()) -> Prefix:
+        """The root of a problem; with attempts, the oldest first, that of a revision of the last of them.
+
+        What was computed for earlier solutions that are kept, or for other roots, is not computed again where the
+        tokens are the same. The oldest attempts are left out where all do not fit; the root says which are in.
+
+        Raises:
+            PromptTooLong: the prompt without attempts and one answer do not fit the model's context.
+        """
+        ...
+
+    def extend(
+        self, requests: Iterable[Extend | None], *, stop: Callable[[int], bool] = lambda _tokens: False
+    ) -> Iterator[list[Growth | Extension]]:
+        """Continue prefixes, many at a time; finished ones are yielded as they finish."""
+        ...
+
+    def release(self, prefixes: Iterable[Prefix]) -> None:
+        """Free what is kept for these prefixes; they are not extended again."""
+        ...
+
+
+class BatchPolicy(Policy, Protocol):
+    """A policy as a runtime holds it: it says what it is, and works on many problems in turn."""
+
     name: str
     width: int  # texts that grow at once at most
 
@@ -85,27 +111,6 @@ class Policy(Protocol):
 
     def expect(self, problems: Sequence[Problem]) -> None:
         """Learn what will be started, to have room for the longest of them and for as many as fill the batch."""
-        ...
-
-    def start(self, problem: Problem, *, attempts: Sequence[str] = ()) -> Prefix:
-        """The root of a problem; with attempts, the oldest first, that of a revision of the last of them.
-
-        What was computed for earlier solutions that are kept, or for other roots, is not computed again where the
-        tokens are the same. The oldest attempts are left out where all do not fit; the root says which are in.
-
-        Raises:
-            PromptTooLong: the prompt without attempts and one answer do not fit the model's context.
-        """
-        ...
-
-    def extend(
-        self, requests: Iterable[Extend | None], *, stop: Callable[[int], bool] = lambda _tokens: False
-    ) -> Iterator[list[Growth | Extension]]:
-        """Continue prefixes, many at a time; finished ones are yielded as they finish."""
-        ...
-
-    def release(self, prefixes: Iterable[Prefix]) -> None:
-        """Free what is kept for these prefixes; they are not extended again."""
         ...
 
     def close(self) -> None:

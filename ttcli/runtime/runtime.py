@@ -24,7 +24,7 @@ from ttcli.problem import Problem
 from ttcli.runtime.heads import find_head
 from ttcli.runtime.loader import Loader, check, prompt_of, score_key
 from ttcli.runtime.settings import Settings
-from ttcli.seams import Policy, Verifier
+from ttcli.seams import BatchPolicy, Verifier
 from ttcli.search.method import NO_DEMAND, Adviser, Demand
 from ttcli.verifier.aggregate import Aggregated
 from ttcli.verifier.confidence import Confidence
@@ -42,7 +42,7 @@ class Runtime:
     def __init__(
         self,
         settings: Settings,
-        policy: Policy,
+        policy: BatchPolicy,
         verifiers: Mapping[str, Verifier],
         interrupt: Interrupt,
         weights: Callable[[str | None], str],

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import itertools
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from ttcli.bench.store.sample import Rating, Sample, SampleKey
 from ttcli.errors import PromptTooLong
 from ttcli.problem import Problem
-from ttcli.seams import Extend, Extension, Growth, Load, Policy, StepScores, Verifier
+from ttcli.seams import Extend, Extension, Growth, Policy, StepScores, Verifier
 from ttcli.solution import Ended, Prefix, Step
 
 
@@ -55,9 +55,7 @@ class PooledPolicy:
     """A policy that asks the pool first; one per method and problem, so that `seconds` is what that method cost."""
 
     def __init__(self, policy: Policy, pool: Pool, flight: Flight, *, temperature: float) -> None:
-        self.name = policy.name
         self.parameters = policy.parameters
-        self.width = policy.width
         self.seconds = 0.0  # of the machine, as if all had been drawn for this method alone
         self._policy = policy
         self._pool = pool
@@ -65,29 +63,6 @@ class PooledPolicy:
         self._temperature = temperature  # of the policy's own sampler
         self._roots: set[int] = set()
         self._claimed: set[int] = set()  # roots whose prompt has been charged to an extension
-
-    @property
-    def recipe(self) -> Mapping[str, object]:
-        """The policy's own."""
-        return self._policy.recipe
-
-    @property
-    def revisions(self) -> Mapping[str, object]:
-        """The policy's own."""
-        return self._policy.revisions
-
-    @property
-    def load(self) -> Load | None:
-        """The policy's own."""
-        return self._policy.load
-
-    def holds(self, problems: int) -> bool:
-        """The policy's own."""
-        return self._policy.holds(problems)
-
-    def expect(self, problems: Sequence[Problem]) -> None:
-        """Tell the policy."""
-        self._policy.expect(problems)
 
     def start(self, problem: Problem, *, attempts: Sequence[str] = ()) -> Prefix:
         """The root of a problem, or of a revision, which is no independent sample."""
@@ -133,9 +108,6 @@ class PooledPolicy:
     def release(self, prefixes: Iterable[Prefix]) -> None:
         """Tell the policy."""
         self._policy.release(prefixes)
-
-    def close(self) -> None:
-        """Nothing: the policy is somebody else's."""
 
     def _key(self, request: Extend) -> SampleKey | None:
         """The key of an independent sample; None where the request is for something else."""
