@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from train.fakes import make_rows
 
-from ttcli.data.given import Given, read_solutions
+from ttcli.data.solutions import Given, read_given
 from ttcli.errors import DatasetError
 from ttcli.solution import Ended
 
@@ -26,14 +26,14 @@ def row(index: object = 0, **fields: object) -> dict[str, object]:
 
 def complaint(path: Path) -> str:
     with pytest.raises(DatasetError) as caught:
-        read_solutions(path, ROWS)
+        read_given(path, ROWS)
     assert caught.value.hint
     return str(caught.value)
 
 
 def test_solutions_are_read_in_order_with_what_they_say_of_themselves(tmp_path: Path) -> None:
     path = write(tmp_path / "s.jsonl", row(2, finish="length"), "", row(0, gold="4"), row(0, text="é"))
-    found = read_solutions(path, ROWS)
+    found = read_given(path, ROWS)
     assert found.given == (
         Given(3, "So \\boxed{4}.", Ended.LENGTH),
         Given(1, "So \\boxed{4}.", Ended.STOP),
@@ -43,13 +43,13 @@ def test_solutions_are_read_in_order_with_what_they_say_of_themselves(tmp_path: 
 
 
 def test_solutions_are_counted_problem_by_problem_and_those_of_other_problems_left_out(tmp_path: Path) -> None:
-    found = read_solutions(write(tmp_path / "s.jsonl", row(1), row(0), row(1), row(99)), ROWS)
+    found = read_given(write(tmp_path / "s.jsonl", row(1), row(0), row(1), row(99)), ROWS)
     assert [(at, number, each.line) for at, number, each in found.of(ROWS)] == [(1, 0, 2), (0, 0, 1), (1, 1, 2)]
     assert [(at, number) for at, number, _ in found.of(ROWS[1:])] == [(0, 0), (0, 1)]
 
 
 def test_no_solution_of_these_problems_is_an_error(tmp_path: Path) -> None:
-    found = read_solutions(write(tmp_path / "s.jsonl", row(2)), ROWS)
+    found = read_given(write(tmp_path / "s.jsonl", row(2)), ROWS)
     with pytest.raises(DatasetError, match=r"s\.jsonl has no solution of these 2 problems") as caught:
         found.of(ROWS[:2])
     assert caught.value.hint

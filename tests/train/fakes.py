@@ -13,7 +13,7 @@ import numpy as np
 from ttcli.bench.execute.worker import describe
 from ttcli.bench.store.store import Store
 from ttcli.data.dataset import Row
-from ttcli.data.given import Given, Solutions
+from ttcli.data.solutions import Given, GivenSolutions
 from ttcli.engine.branch import States
 from ttcli.interrupt import Interrupt
 from ttcli.policy.scripted import Line, Script, ScriptedPolicy
@@ -40,11 +40,11 @@ def make_rows(count: int) -> tuple[Row, ...]:
     )
 
 
-def given(solutions: Mapping[int, Sequence[Line]]) -> Solutions:
+def given(solutions: Mapping[int, Sequence[Line]]) -> GivenSolutions:
     """A file of solutions, by the position of their problem."""
     each = [Given(at + 1, line.text, Ended.STOP) for at, lines in solutions.items() for line in lines]
     content = "".join(f"{one.line} {one.text}" for one in each)
-    return Solutions("rollouts.jsonl", hashlib.sha256(content.encode()).hexdigest(), tuple(each))
+    return GivenSolutions("rollouts.jsonl", hashlib.sha256(content.encode()).hexdigest(), tuple(each))
 
 
 def made_up(problem: Problem, text: str, layer: int) -> np.ndarray:

@@ -86,7 +86,7 @@ def verifier(
     Then: ttc solve "..." --method best-of-n --verifier head:gsm8k
     """
     from ttcli.bench.store.store import Store
-    from ttcli.data.given import read_solutions
+    from ttcli.data.solutions import read_given
     from ttcli.runtime.settings import Machine, Sampling, Settings
     from ttcli.train.spec import Source, TrainSpec, split
 
@@ -114,7 +114,7 @@ def verifier(
         split(rows, held_out, seed=seed),
         ("ttc", *sys.argv[1:]),
         rollouts,
-        read_solutions(solutions, rows) if solutions else None,
+        read_given(solutions, rows) if solutions else None,
     )
     with Store(options.store_path(store)) as opened:
         return _train(opened, spec, _Wishes(target, as_json, quiet))

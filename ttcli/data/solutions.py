@@ -1,15 +1,23 @@
-"""Solutions to be verified: one with its problem per line of JSON."""
+"""Solutions in files: with their problems, to be verified, or beside the data set they belong to, to learn from."""
 
 from __future__ import annotations
 
+import hashlib
+import json
+from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import BinaryIO
 
-from ttcli.data.dataset import BadRow, BadRowError, fields_of, question_of, read_lines, text_of
+from ttcli.answers import is_correct
+from ttcli.data.dataset import BadRow, BadRowError, Row, fields_of, question_of, read_lines, text_of
 from ttcli.errors import DatasetError
 from ttcli.problem import Problem
+from ttcli.solution import Ended
 
 FORM = '{"problem": "What is 2 + 2?", "solution": "It is \\\\boxed{4}."}, one such object per line'
+_GIVEN_FORM = '{"problem_index": 0, "text": "...", "finish": "stop"}; problem_index counts the data set\'s lines from 0'
+_ENDS = {"stop": Ended.STOP, "length": Ended.LENGTH}
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,3 +71,80 @@ def _solution(line: int, text: str) -> Solution:
     name = text_of(fields, "id") or str(line)
     # without id and reference: what is known of a problem serves all its solutions
     return Solution(line, name, Problem(question_of(fields)), solution)
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """A solution as its file has it."""
+
+    line: int  # of its problem in the data set, from 1
+    text: str
+    ended: Ended  # STOP or LENGTH
+
+
+@dataclass(frozen=True, slots=True)
+class GivenSolutions:
+    """A file of solutions."""
+
+    name: str  # of the file, without its folder
+    sha256: str
+    given: tuple[Given, ...]  # in order of the file, at least one
+
+    def of(self, rows: Sequence[Row]) -> list[tuple[int, int, Given]]:
+        """Those of some problems, each with the position of its problem and its number there, both from 0.
+
+        Raises:
+            DatasetError: there are none.
+        """
+        position = {row.line: at for at, row in enumerate(rows)}
+        counts = [0] * len(rows)
+        found = []
+        for each in self.given:
+            if each.line in position:
+                at = position[each.line]
+                found.append((at, counts[at], each))
+                counts[at] += 1
+        if not found:
+            raise DatasetError(f"{self.name} has no solution of these {len(rows)} problems", hint="a larger --limit")
+        return found
+
+
+def read_given(path: Path, rows: Sequence[Row]) -> GivenSolutions:
+    """The solutions in a file; where a line says `gold`, that must be what the data set has as the answer.
+
+    Raises:
+        DatasetError: a file that cannot be read, is empty or has a line that is no solution of this data set.
+    """
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise DatasetError(f"cannot read {path}: {error.strerror}", hint=_GIVEN_FORM) from error
+    known = {row.line: row for row in rows}
+    given = []
+    for number, line in enumerate(content.split(b"\n"), 1):
+        if line.strip():
+            try:
+                given.append(_given(line, known))
+            except (ValueError, RecursionError) as error:
+                raise DatasetError(f"{path}, line {number}: {error}", hint=_GIVEN_FORM) from error
+    if not given:
+        raise DatasetError(f"{path} is empty", hint=_GIVEN_FORM)
+    return GivenSolutions(path.name, hashlib.sha256(content).hexdigest(), tuple(given))
+
+
+def _given(line: bytes, known: dict[int, Row]) -> Given:
+    fields = json.loads(line)
+    if not isinstance(fields, dict):
+        raise ValueError("not a JSON object")
+    index, text, finish = fields.get("problem_index"), fields.get("text"), fields.get("finish", "stop")
+    if type(index) is not int or index < 0:
+        raise ValueError("`problem_index` must be a whole number, 0 or more")
+    if not isinstance(text, str):
+        raise ValueError("`text` must be text")
+    if finish not in _ENDS:
+        raise ValueError(f"`finish` must be stop or length, not {finish!r}")
+    row = known.get(index + 1)
+    gold = fields.get("gold")
+    if row is not None and gold is not None and not is_correct(str(gold), row.problem.answer or ""):
+        raise ValueError(f"the answer is {gold} here and {row.problem.answer} in the data set: they do not go together")
+    return Given(index + 1, text, _ENDS[finish])

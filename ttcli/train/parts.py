@@ -15,7 +15,7 @@ from ttcli.bench.store.sample import Sample, SampleKey
 from ttcli.bench.store.store import Run, Store
 from ttcli.bench.store.task import Task
 from ttcli.cost import Budget
-from ttcli.data.given import Given, Solutions
+from ttcli.data.solutions import Given, GivenSolutions
 from ttcli.engine.job import split_steps
 from ttcli.seams import Extension
 from ttcli.solution import Prefix, Step
@@ -63,7 +63,7 @@ def _begin(store: Store, spec: TrainSpec, description: Description, positions: S
 
 
 def _begin_given(
-    store: Store, spec: TrainSpec, solutions: Solutions, description: Description, length: Callable[[str], int]
+    store: Store, spec: TrainSpec, solutions: GivenSolutions, description: Description, length: Callable[[str], int]
 ) -> Part:
     """The part that a file has solutions of; these are of a source of their own."""
     own = {key: value for key, value in description.recipe.items() if key not in ("sampler", "max_tokens")}

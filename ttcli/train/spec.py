@@ -9,7 +9,7 @@ from typing import NamedTuple
 from ttcli.bench.store.task import Task
 from ttcli.cost import Budget
 from ttcli.data.dataset import Row, select
-from ttcli.data.given import Solutions
+from ttcli.data.solutions import GivenSolutions
 from ttcli.errors import UsageError
 from ttcli.runtime.runtime import SCRIPTED
 from ttcli.runtime.settings import Settings
@@ -38,7 +38,7 @@ class TrainSpec:
     held_out: frozenset[int]  # positions of the problems that are kept for judging
     command: tuple[str, ...]
     rollouts: int = 0  # besides, of each solution to train on
-    solutions: Solutions | None = None  # instead of drawing those of the problems that they are of
+    solutions: GivenSolutions | None = None  # instead of drawing those of the problems that they are of
 
     def __post_init__(self) -> None:
         settings = self.settings
