@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 _EXPECTED = Path(__file__).parent / "expected"
+_DATA = re.compile(r"<script type=\"application/json\"[^>]*>(.*)</script>")  # of a page
 TIMES = frozenset({"seconds", "when", "command"})  # keys of what no two sittings have in common
 
 
@@ -43,10 +44,10 @@ def alike(one: Any, other: Any, *, but: frozenset[str] = frozenset()) -> bool:
 
 
 def lines(text: str) -> Iterator[Any]:
-    """Line by line what is JSON, and the rest as text."""
+    """Line by line what is JSON, also within a page, and the rest as text."""
     for line in text.splitlines():
         try:
-            yield json.loads(line)
+            yield json.loads(_DATA.sub(r"\1", line))
         except ValueError:
             yield line
 

@@ -22,7 +22,7 @@ def test_a_report_tells_of_every_problem_and_step_what_it_told(ttc: Ttc, old: Pa
         ttc("report", run, "-o", "report.html", "--store", "runs.sqlite3").text == "exit 0\n--- stdout\n"
         "report.html\n--- stderr\n"
     )
-    assert told((old / "report.html").read_text("utf-8")) == expected(f"report-{run}")
+    assert same(told((old / "report.html").read_text("utf-8")), expected(f"report-{run}"))
 
 
 def test_an_export_into_a_file_is_the_one_on_stdout(ttc: Ttc, old: Path) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 from ttcli.answers import is_correct
 from ttcli.bench.figures.problem import ProblemFigures
 from ttcli.bench.figures.summary import by_difficulty
-from ttcli.bench.report.replay import replay
+from ttcli.bench.report.tree import nested
 from ttcli.bench.store.sample import SampleKey
 from ttcli.bench.store.store import Result, Run, Store
 from ttcli.bench.store.task import Task
@@ -63,7 +63,7 @@ def problem_records(store: Store, run: Run, figures: Sequence[ProblemFigures]) -
     for problem in figures:
         samples, candidates = _samples(store, run, problem)
         own = results.get(problem.position, {})
-        tasks = [_task(store, run, problem, task, candidates, own.get(task.key)) for task in run.config.tasks]
+        tasks = [_task(problem, task, candidates, own.get(task.key)) for task in run.config.tasks]
         yield problem.position, {"samples": samples, "tasks": tasks}
 
 
@@ -96,8 +96,6 @@ def _samples(store: Store, run: Run, problem: ProblemFigures) -> tuple[list[list
 
 
 def _task(
-    store: Store,
-    run: Run,
     problem: ProblemFigures,
     task: Task,
     candidates: Mapping[str, Sequence[Candidate]],
@@ -117,15 +115,12 @@ def _task(
         votes = [(vote.answer, vote.weight, len(vote.members)) for vote in ballot.votes]
         told |= _vote(votes, ballot.abstained, reference)
         return told
-    outcome = json.loads(result.outcome) if result and result.outcome else None
-    if outcome:
-        votes = [(vote["answer"], vote["weight"], len(vote["members"])) for vote in outcome["votes"]]
-        told |= _vote(votes, outcome["no_answer"], reference) | {
-            "stopped": outcome["stopped"],
-            "chose": outcome.get("chose"),
-        }
-    events = store.events(run, problem.position, task)
-    told["tree"] = replay(task.key, events, outcome, lambda answer: is_correct(answer, reference))
+    assert result is not None  # it is done, and no vote over samples
+    outcome = json.loads(result.outcome or "")
+    votes = [(vote["answer"], vote["weight"], len(vote["members"])) for vote in outcome["votes"]]
+    told |= _vote(votes, outcome["no_answer"], reference)
+    told |= {"stopped": outcome["stopped"], "chose": outcome.get("chose")}
+    told["tree"] = nested(task.key, outcome, lambda answer: is_correct(answer, reference))
     return told
 
 
