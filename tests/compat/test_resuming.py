@@ -15,7 +15,7 @@ import pytest
 from compat.calls import TIMES, Ttc, alike, expected, lines, same
 from compat.cases import BENCHES, SOLVES, VOTES
 
-# columns that no clock decides
+# columns that no clock decides; verdicts on answers are a cache, and of a process that has judged others too
 _TABLES = {
     "source": "id, key, recipe",
     "problem": "id, hash, text",
@@ -25,7 +25,6 @@ _TABLES = {
     "item": "run, position, problem, name, line, reference, level, subject",
     "result": "run, position, task, outcome, error",
     "event": "run, position, task, number, event",
-    "verdict": "a, b, same",
 }
 
 
