@@ -2,48 +2,97 @@
 
 from __future__ import annotations
 
+import importlib
+import inspect
 import io
 import os
 import sys
+from collections.abc import Iterator, Mapping, MutableMapping
 from pathlib import Path
-from typing import IO, Annotated, Any
+from typing import IO, TYPE_CHECKING, Annotated, Any, cast
 
 import typer
+from typer.core import TyperGroup
 
 from ttcli import __version__
-from ttcli.cli.bench import bench
-from ttcli.cli.calibrate import calibrate
 from ttcli.cli.config import read_config
 from ttcli.cli.exit_codes import INTERRUPTED
-from ttcli.cli.flops import flops
-from ttcli.cli.models import models_app
-from ttcli.cli.profile import profile_app
-from ttcli.cli.runs import compare, report, runs_app
-from ttcli.cli.show import show
-from ttcli.cli.solve import solve
-from ttcli.cli.train import train_app
-from ttcli.cli.verify import verify
 from ttcli.errors import TtcError
 
+if TYPE_CHECKING:
+    from typer._click import Command, Context, HelpFormatter
+
+COMMANDS = {
+    "solve": "ttcli.cli.solve:solve",
+    "bench": "ttcli.cli.bench:bench",
+    "calibrate": "ttcli.cli.calibrate:calibrate",
+    "flops": "ttcli.cli.flops:flops",
+    "verify": "ttcli.cli.verify:verify",
+    "show": "ttcli.cli.show:show",
+    "compare": "ttcli.cli.runs:compare",
+    "report": "ttcli.cli.runs:report",
+    "runs": "ttcli.cli.runs:runs_app",
+    "profile": "ttcli.cli.profile:profile_app",
+    "train": "ttcli.cli.train:train_app",
+    "models": "ttcli.cli.models:models_app",
+}
+_CONTEXT = {"help_option_names": ["-h", "--help"]}
+
+
+def _imported(name: str) -> Any:
+    """The function of a command, or the Typer application of a group of them."""
+    module, _, attribute = COMMANDS[name].partition(":")
+    return getattr(importlib.import_module(module), attribute)
+
+
+class _Built(Mapping[str, "Command"]):
+    """Commands by name, each built when it is asked for: most calls need one of them, and the list of names none."""
+
+    def __getitem__(self, name: str) -> Command:
+        command = _imported(name)
+        if isinstance(command, typer.Typer):
+            return typer.main.get_group(command)
+        alone = typer.Typer(add_completion=False, context_settings=_CONTEXT)
+        alone.command(name)(command)
+        return typer.main.get_command(alone)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(COMMANDS)
+
+    def __len__(self) -> int:
+        return len(COMMANDS)
+
+
+class _Commands(TyperGroup):
+    """The sub-commands of `ttc`."""
+
+    def __init__(self, **attributes: Any) -> None:
+        super().__init__(**attributes)
+        self.commands = cast("MutableMapping[str, Command]", _Built())  # nothing is ever added
+
+    def list_commands(self, _: Context) -> list[str]:
+        """Names, the most used first."""
+        return list(COMMANDS)
+
+    def format_commands(self, _: Context, formatter: HelpFormatter) -> None:
+        """What each is for, without building it."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, _purpose(_imported(name))) for name in COMMANDS])
+
+
+def _purpose(command: Any) -> str:
+    text = command.info.help if isinstance(command, typer.Typer) else inspect.getdoc(command)
+    return str(text).partition("\n")[0].rstrip(".")
+
+
 app = typer.Typer(
-    no_args_is_help=True,
+    cls=_Commands,
+    invoke_without_command=True,
     pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-    help="Spend test-time compute well with small local GGUF models: many samples, one good answer.",
+    rich_markup_mode=None,  # of this page alone: Rich takes longer to start than the page should
+    context_settings=_CONTEXT,
     epilog='Example: ttc solve "Natalia sold 48 clips in April and half as many in May. How many in all?"',
 )
-app.command()(solve)
-app.command()(bench)
-app.command()(calibrate)
-app.command()(flops)
-app.command()(verify)
-app.command()(show)
-app.command()(compare)
-app.command()(report)
-app.add_typer(runs_app, name="runs")
-app.add_typer(profile_app, name="profile")
-app.add_typer(train_app, name="train")
-app.add_typer(models_app, name="models")
 
 
 def _print_version(wanted: bool) -> None:
@@ -58,9 +107,13 @@ def options(
     _version: Annotated[
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
     ] = False,
-) -> None:
+) -> int:
     """Spend test-time compute well with small local GGUF models: many samples, one good answer."""
     context.default_map = read_config()
+    if context.invoked_subcommand is not None:
+        return 0
+    print(context.get_help())
+    return 2
 
 
 def main() -> None:
