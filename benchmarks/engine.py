@@ -30,7 +30,8 @@ from ttcli.engine.branch import Branch, Piece
 from ttcli.engine.job import Job, StopCriteria
 from ttcli.engine.library import library
 from ttcli.engine.model import Model
-from ttcli.engine.sampling import SamplingParams, generator
+from ttcli.engine.params import SamplingParams
+from ttcli.engine.sampling import generator
 from ttcli.engine.scheduler import Scheduler
 from ttcli.engine.session import Session
 from ttcli.engine.template import ChatTemplate

@@ -31,7 +31,8 @@ from ttcli.data.dataset import Row, read_dataset, select
 from ttcli.engine import machine
 from ttcli.engine.branch import Branch
 from ttcli.engine.job import Job, StopCriteria
-from ttcli.engine.sampling import SamplingParams, generator
+from ttcli.engine.params import SamplingParams
+from ttcli.engine.sampling import generator
 from ttcli.engine.scheduler import Scheduler
 from ttcli.engine.session import Session
 from ttcli.engine.template import ChatTemplate
@@ -39,7 +40,7 @@ from ttcli.interrupt import Interrupt
 from ttcli.policy.local.policy import LocalPolicy
 from ttcli.policy.prompt import Prompt
 from ttcli.runtime.runtime import Runtime, load_runtime
-from ttcli.runtime.settings import Sampling, Settings
+from ttcli.runtime.settings import Settings
 from ttcli.terminal.download import download_progress
 
 STRETCH = 50  # decodes per ratio
@@ -112,7 +113,7 @@ def main() -> None:
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     rows = select(read_dataset(options.data).rows, limit=options.problems)
-    settings = Settings(model=options.model, sampling=Sampling(max_tokens=options.max_tokens))
+    settings = Settings(model=options.model, max_tokens=options.max_tokens)
     tasks = make_tasks(["majority", "best-of-n"], ["confidence"], str(options.budget))
     order = BenchSpec(settings, tasks, "majority", Path(options.data).name, rows, ())
     resolve(options.model, offline=False, progress=download_progress())

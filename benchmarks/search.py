@@ -45,7 +45,7 @@ from ttcli.data.dataset import read_dataset
 from ttcli.engine import machine
 from ttcli.engine.library import library
 from ttcli.engine.model import Model
-from ttcli.engine.sampling import SamplingParams
+from ttcli.engine.params import SamplingParams
 from ttcli.engine.template import ChatTemplate
 from ttcli.events import CostUpdated, RunFinished, StepFinished, StepScored
 from ttcli.policy.local.policy import LocalPolicy
@@ -120,7 +120,7 @@ class Ours:
             model,
             name="policy",
             prompt=options.prompt,
-            sampler=SAMPLER,
+            sampling=SAMPLER,
             max_tokens=options.max_tokens,
             width=options.beams,
             beams=options.beams,

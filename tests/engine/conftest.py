@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from ttcli.engine.model import Model
-from ttcli.engine.sampling import Draw, Row, SamplingParams
+from ttcli.engine.params import SamplingParams
+from ttcli.engine.sampling import Draw, Row
 from ttcli.engine.scheduler import Scheduler
 from ttcli.engine.session import Session
 
@@ -33,7 +34,7 @@ class _DryLibrary:
 class _DryDice:
     """Never ends the turn, so that lengths are what a test says."""
 
-    def draw(self, row: Row, sampler: SamplingParams, rng: np.random.Generator) -> Draw:
+    def draw(self, row: Row, sampling: SamplingParams, rng: np.random.Generator) -> Draw:
         rng.random()
         return Draw(WORD, -1.0)
 

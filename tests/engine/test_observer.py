@@ -14,7 +14,8 @@ from ttcli.engine.branch import Branch, Piece, States
 from ttcli.engine.job import Job, StopCriteria
 from ttcli.engine.model import Model
 from ttcli.engine.observer import Observer, Part, parts
-from ttcli.engine.sampling import SamplingParams, generator
+from ttcli.engine.params import SamplingParams
+from ttcli.engine.sampling import generator
 from ttcli.engine.session import Aborted, Session
 from ttcli.errors import BackendError, ModelError
 

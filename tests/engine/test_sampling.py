@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from scipy.stats import chisquare
 
-from ttcli.engine.sampling import Row, Sampler, SamplingParams, generator, pick, shortlist
+from ttcli.engine.params import SamplingParams
+from ttcli.engine.sampling import Row, Sampler, generator, pick, shortlist
 from ttcli.errors import UsageError
 
 # few distinct values make ties; large vocabularies reach the block search and the first look
@@ -46,21 +47,21 @@ def likeliest_first(row: Row, tokens: Iterable[int]) -> list[int]:
     return sorted(tokens, key=lambda token: (-row[token], token))
 
 
-def reference(row: Row, sampler: SamplingParams) -> list[tuple[int, float]]:
+def reference(row: Row, sampling: SamplingParams) -> list[tuple[int, float]]:
     """The same by the textbook: sort everything, then cut three times. Token and odds relative to the first."""
     order = likeliest_first(row, range(row.size))
     peak = float(row[order[0]])
-    odds = {token: math.exp((float(row[token]) - peak) / sampler.temperature) for token in order}
-    kept = order[: sampler.top_k] if sampler.top_k else order
-    if sampler.top_p < 1:
+    odds = {token: math.exp((float(row[token]) - peak) / sampling.temperature) for token in order}
+    kept = order[: sampling.top_k] if sampling.top_k else order
+    if sampling.top_p < 1:
         total, sofar, nucleus = math.fsum(odds[token] for token in kept), 0.0, []
         for token in kept:
             nucleus.append(token)
             sofar += odds[token]
-            if sofar >= sampler.top_p * total:
+            if sofar >= sampling.top_p * total:
                 break
         kept = nucleus
-    return [(token, odds[token]) for token in kept if odds[token] >= sampler.min_p]
+    return [(token, odds[token]) for token in kept if odds[token] >= sampling.min_p]
 
 
 @settings(deadline=None, max_examples=200)
@@ -69,13 +70,13 @@ def reference(row: Row, sampler: SamplingParams) -> list[tuple[int, float]]:
 @example(np.zeros(64, np.float32), SamplingParams(top_k=64, top_p=1.0))
 @example(np.zeros(3000, np.float32), SamplingParams(top_k=0, top_p=0.5))
 @example(np.where(np.arange(2000) == 7, 0, -np.inf).astype(np.float32), SamplingParams(top_k=0, top_p=0.5))
-def test_the_shortlist_is_the_textbooks(row: Row, sampler: SamplingParams) -> None:
-    tokens, odds = shortlist(row, float(row.max()), sampler)
-    if sampler.top_p == 1 and sampler.min_p == 0 and not 0 < sampler.top_k < row.size:  # no cut: no need to sort
+def test_the_shortlist_is_the_textbooks(row: Row, sampling: SamplingParams) -> None:
+    tokens, odds = shortlist(row, float(row.max()), sampling)
+    if sampling.top_p == 1 and sampling.min_p == 0 and not 0 < sampling.top_k < row.size:  # no cut: no need to sort
         assert tokens.tolist() == list(range(row.size))
         tokens = np.array(likeliest_first(row, range(row.size)))
         odds = odds[tokens]
-    expected = reference(row, sampler)
+    expected = reference(row, sampling)
     # sums in another order may move the edge of the nucleus by a token
     assert abs(len(tokens) - len(expected)) <= 1
     assert len(tokens) >= 1
@@ -103,9 +104,9 @@ def test_with_every_cut_off_the_shortlist_is_the_whole_vocabulary(row: Row) -> N
 @settings(deadline=None, max_examples=50)
 @given(ROWS, st.integers(0, 1000), SAMPLERS)
 def test_the_log_probability_is_the_log_softmax_whatever_the_sampler(
-    row: Row, seed: int, sampler: SamplingParams
+    row: Row, seed: int, sampling: SamplingParams
 ) -> None:
-    token, logprob = Sampler(row.size).draw(row, sampler, generator(seed))
+    token, logprob = Sampler(row.size).draw(row, sampling, generator(seed))
     wide = row.astype(np.float64)
     peak = wide.max()
     assert logprob == pytest.approx(wide[token] - peak - math.log(np.exp(wide - peak).sum()), abs=1e-4)
@@ -122,19 +123,19 @@ def test_greedy_takes_the_first_of_the_largest_and_no_random_number(row: Row) ->
 
 @settings(deadline=None, max_examples=50)
 @given(ROWS, SAMPLERS, st.integers(0, 1000))
-def test_a_draw_takes_exactly_one_random_number(row: Row, sampler: SamplingParams, seed: int) -> None:
+def test_a_draw_takes_exactly_one_random_number(row: Row, sampling: SamplingParams, seed: int) -> None:
     used, fresh = generator(seed), generator(seed)
-    Sampler(row.size).draw(row, sampler, used)
+    Sampler(row.size).draw(row, sampling, used)
     fresh.random()
     assert used.random() == fresh.random()
 
 
 @settings(deadline=None, max_examples=50)
 @given(ROWS, SAMPLERS, st.integers(0, 1000))
-def test_a_draw_leaves_the_row_as_it_was(row: Row, sampler: SamplingParams, seed: int) -> None:
+def test_a_draw_leaves_the_row_as_it_was(row: Row, sampling: SamplingParams, seed: int) -> None:
     before = row.copy()
     row.flags.writeable = False
-    Sampler(row.size).draw(row, sampler, generator(seed))
+    Sampler(row.size).draw(row, sampling, generator(seed))
     assert (row == before).all()
 
 
@@ -144,12 +145,12 @@ def test_tokens_come_as_often_as_their_odds_say(size: int, top_k: int) -> None:
     row = np.full(size, -1e4, np.float32)
     places = [size - 1, 0, 2, 3, 1]
     row[places] = np.log([0.4, 0.3, 0.15, 0.1, 0.05])
-    sampler = SamplingParams(temperature=0.7, top_k=top_k, top_p=1.0)
+    sampling = SamplingParams(temperature=0.7, top_k=top_k, top_p=1.0)
     odds = np.array([0.4, 0.3, 0.15, 0.1, 0.05]) ** (1 / 0.7)
     if top_k:
         odds[top_k:] = 0
-    rng, dice, draws = generator(5), Sampler(size), 4000
-    tokens = [dice.draw(row, sampler, rng).token for _ in range(draws)]
+    rng, sampler, draws = generator(5), Sampler(size), 4000
+    tokens = [sampler.draw(row, sampling, rng).token for _ in range(draws)]
     counts = np.array([tokens.count(place) for place in places])
     assert counts.sum() == draws
     kept = odds > 0

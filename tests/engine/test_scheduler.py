@@ -13,7 +13,8 @@ from engine.conftest import WORD, MakeScheduler
 from ttcli.engine.branch import Branch, Piece
 from ttcli.engine.job import Job, StopCriteria, split_steps
 from ttcli.engine.model import Model
-from ttcli.engine.sampling import Row, SamplingParams, generator
+from ttcli.engine.params import SamplingParams
+from ttcli.engine.sampling import Row, generator
 from ttcli.engine.scheduler import Scheduler
 from ttcli.engine.session import Aborted
 from ttcli.engine.template import ChatTemplate
@@ -36,8 +37,8 @@ def essay(small_model: Model) -> list[int]:
     return ChatTemplate(small_model).encode([{"role": "user", "content": words}])
 
 
-def job(root: Branch, key: int, most: int, *, sampler: SamplingParams = WARM, **until: object) -> Job:
-    return Job(root, sampler, StopCriteria(most, **until), generator(key))
+def job(root: Branch, key: int, most: int, *, sampling: SamplingParams = WARM, **until: object) -> Job:
+    return Job(root, sampling, StopCriteria(most, **until), generator(key))
 
 
 def drain(scheduler: Scheduler, jobs: Sequence[Job]) -> list[str]:
@@ -188,13 +189,13 @@ def test_a_whole_solution_equals_the_same_step_by_step(make_scheduler: MakeSched
     """The steps go on from their own token ids, never from their text tokenized anew."""
     scheduler = make_scheduler(cells=1024, width=2)
     root = Branch(None, essay)
-    at_once = job(root, 1, 50, sampler=GREEDY, separator="\n")
+    at_once = job(root, 1, 50, sampling=GREEDY, separator="\n")
     drain(scheduler, [at_once])
     steps: list[Step] = []
     tokens: list[int] = []
     parent, left = root, 50
     while True:
-        one = job(parent, 1, left, sampler=GREEDY, separator="\n", steps=1)
+        one = job(parent, 1, left, sampling=GREEDY, separator="\n", steps=1)
         drain(scheduler, [one])
         tokens += one.branch.tokens[-one.grown :]
         steps += one.steps
@@ -212,7 +213,7 @@ def test_a_whole_solution_equals_the_same_step_by_step(make_scheduler: MakeSched
 
 def test_several_steps_can_be_asked_for(make_scheduler: MakeScheduler, essay: list[int]) -> None:
     scheduler = make_scheduler(cells=1024, width=2)
-    two = job(Branch(None, essay), 1, 200, sampler=GREEDY, separator="\n", steps=2)
+    two = job(Branch(None, essay), 1, 200, sampling=GREEDY, separator="\n", steps=2)
     drain(scheduler, [two])
     assert two.ended is Ended.OPEN
     assert len(two.steps) == 2
@@ -241,7 +242,7 @@ def test_preempted_texts_end_as_they_would_have_in_a_roomy_context(
     for cells in (256, 2048):
         scheduler = make_scheduler(cells=cells, width=4)
         branches = [Branch(None, ids) for ids in roots]
-        jobs = [job(branch, key, 48, sampler=GREEDY) for key in range(2) for branch in branches]
+        jobs = [job(branch, key, 48, sampling=GREEDY) for key in range(2) for branch in branches]
         scheduler._expected = 1.0  # optimism leads to preemption
         drain(scheduler, jobs)
         jobs_of[cells] = [whole(each) for each in jobs]

@@ -8,6 +8,7 @@ import pytest
 
 from ttcli.catalog.stored import LocalModel
 from ttcli.cost import Budget, Stopped, Unit
+from ttcli.engine.params import SamplingParams
 from ttcli.errors import ModelError, UsageError
 from ttcli.events import CandidateFinished, CandidateScored, Event, Outcome, RunFinished, RunStarted
 from ttcli.interrupt import Interrupt
@@ -16,7 +17,7 @@ from ttcli.problem import Problem
 from ttcli.record.encode import record
 from ttcli.runtime.loader import uses
 from ttcli.runtime.runtime import load_runtime
-from ttcli.runtime.settings import Machine, Sampling, Settings
+from ttcli.runtime.settings import Machine, Settings
 from ttcli.seams import Extend, Extension
 from ttcli.verifier.spec import VerifierSpec
 
@@ -87,9 +88,7 @@ def test_an_interrupt_before_the_first_token_leaves_nothing_to_vote_on(script: s
 
 
 def test_a_deadline_is_a_budget_and_no_interrupt(script: str) -> None:
-    settings = Settings(
-        script, method_name="majority", budget=Budget(0.05, Unit.SECONDS), sampling=Sampling(max_tokens=4)
-    )
+    settings = Settings(script, method_name="majority", budget=Budget(0.05, Unit.SECONDS), max_tokens=4)
     _, _, outcome = solve(settings)
     assert outcome.stopped is not Stopped.INTERRUPT
     assert outcome.candidates
@@ -166,7 +165,7 @@ def test_a_search_gets_room_for_the_prefixes_it_holds(small_model_path: Path) ->
 
 
 def test_steps_carry_the_states_of_the_layers_asked_for(small_model_path: Path) -> None:
-    settings = Settings(str(small_model_path), sampling=Sampling(max_tokens=4))
+    settings = Settings(str(small_model_path), max_tokens=4)
     with load_runtime(settings, Interrupt(), Silent(), bench=[], observe=lambda layers: [layers // 2]) as runtime:
         root = runtime.policy.start(PROBLEM)
         happenings = [each for some in runtime.policy.extend([Extend(root, (0, 0))]) for each in some]
@@ -276,7 +275,8 @@ def test_a_reviser_draws_the_revisions_of_the_models_own_weights(small_model_pat
             model,
             method_name="revise:ratio=4",
             budget=Budget(4),
-            sampling=Sampling(temperature=0, max_tokens=24),
+            sampling=SamplingParams(temperature=0),
+            max_tokens=24,
             reviser=reviser,
         )
         with load_runtime(settings, Interrupt(), Silent()) as bench:

@@ -7,7 +7,7 @@ import pytest
 from ttcli.catalog.entry import catalog
 from ttcli.cost import Budget
 from ttcli.errors import UsageError
-from ttcli.runtime.settings import MAX_WIDTH, Machine, Sampling, Settings
+from ttcli.runtime.settings import MAX_WIDTH, Machine, Settings
 
 
 def test_the_defaults_are_auto_with_sixteen_generations_of_the_default_model() -> None:
@@ -78,4 +78,4 @@ def test_threads_and_tokens_are_one_at_least() -> None:
     with pytest.raises(UsageError, match="--threads"):
         Machine(threads=0)
     with pytest.raises(UsageError, match="--max-tokens"):
-        Sampling(max_tokens=0)
+        Settings(max_tokens=0)

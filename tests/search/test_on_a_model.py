@@ -15,7 +15,7 @@ from ttcli.bench.execute.work import Engine
 from ttcli.bench.store.task import Happened, Task, Work
 from ttcli.cost import Budget, Meter, Unit
 from ttcli.engine.model import Model
-from ttcli.engine.sampling import SamplingParams
+from ttcli.engine.params import SamplingParams
 from ttcli.events import Event, RunFinished, StepsSelected
 from ttcli.interrupt import Interrupt
 from ttcli.policy.local.policy import LocalPolicy

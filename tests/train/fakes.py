@@ -19,7 +19,7 @@ from ttcli.interrupt import Interrupt
 from ttcli.policy.scripted import Line, Script, ScriptedPolicy
 from ttcli.problem import Problem
 from ttcli.runtime.runtime import Runtime
-from ttcli.runtime.settings import Sampling, Settings
+from ttcli.runtime.settings import Settings
 from ttcli.seams import Extend, Extension, Growth, Interrupted
 from ttcli.solution import Ended, Prefix, Step
 from ttcli.train.collect import Collection
@@ -143,7 +143,7 @@ class Class:
 
 
 def make_spec(problems: int = 4, *, held_out: Iterable[int] = (0,), **options: object) -> TrainSpec:
-    settings = Settings(model="tiny", sampling=Sampling(max_tokens=50))
+    settings = Settings(model="tiny", max_tokens=50)
     spec = TrainSpec(
         settings,
         Source("data.jsonl", "a" * 64),

@@ -14,7 +14,7 @@ from ttcli.bench.execute.pool import Pool, PooledVerifier
 from ttcli.bench.store.sample import Rating, Sample, SampleKey
 from ttcli.engine.branch import Branch, Piece
 from ttcli.engine.model import Model
-from ttcli.engine.sampling import SamplingParams
+from ttcli.engine.params import SamplingParams
 from ttcli.engine.session import Session
 from ttcli.engine.template import ChatTemplate
 from ttcli.errors import ModelError, PromptTooLong

@@ -116,7 +116,7 @@ def foresee(store: Store, spec: BenchSpec, interrupt: Interrupt, download: Downl
         known = next((run for run in store.runs() if run.id == config.run_id(spec.rows)), None)
         run = known or store.begin(config, spec.rows)
         try:
-            left = forecast(load_figures(store, run), spec.settings.sampling.max_tokens)
+            left = forecast(load_figures(store, run), spec.settings.max_tokens)
         finally:
             if known is None:
                 store.remove(run, samples=False)

@@ -13,6 +13,7 @@ from ttcli.cli.exit_codes import FAILED_UNDER, INTERRUPTED
 from ttcli.cli.options import option
 from ttcli.cli.rows import choose_rows
 from ttcli.cli.run import resume, work_on
+from ttcli.cli.run_options import run_options
 from ttcli.errors import UsageError
 
 if TYPE_CHECKING:
@@ -20,12 +21,14 @@ if TYPE_CHECKING:
     from ttcli.bench.figures.summary import Summary
     from ttcli.bench.run import BenchSpec
     from ttcli.bench.store.store import Store
+    from ttcli.runtime.settings import Settings
 
 
+@run_options()
 def bench(
+    *,
     data: options.DataFile,
-    model: options.Model = None,
-    policy: options.PolicyUrl = None,
+    settings: Settings,
     method: Annotated[
         list[str] | None, option("--method", env=None, says="May be repeated; majority and best-of-n if left out.")
     ] = None,
@@ -37,7 +40,6 @@ def bench(
     ] = "16",
     limit: options.Limit = None,
     sample: options.Sample = None,
-    seed: Annotated[int, option("--seed", env="SEED", says="Same seed, same store: the same samples.")] = 0,
     as_json: Annotated[bool, option("--json", env=None, says="A JSON line per problem, then a summary.")] = False,
     quiet: options.OnlyTables = False,
     plot: Annotated[Path | None, option("--plot", env=None, says="Accuracy against budget, as .png or .svg.")] = None,
@@ -56,21 +58,8 @@ def bench(
     retry_failed: options.RetryFailed = False,
     ray: options.Ray = None,
     store: options.StorePath = None,
-    temperature: options.Temperature = 0.8,
-    max_tokens: options.MaxTokens = 1024,
-    offline: options.Offline = False,
-    top_k: options.TopK = 40,
-    top_p: options.TopP = 0.95,
-    min_p: options.MinP = 0.0,
-    width: options.Width = None,
-    threads: options.Threads = None,
-    gpu_layers: options.GpuLayers = None,
-    reviser: options.Reviser = None,
     ratio: options.Ratio = None,
-    aggregate: options.Aggregate = None,
-    command_timeout: options.CommandTimeout = 30.0,
     profile: options.Profile = None,
-    _more: options.More = False,
 ) -> int:
     """Run methods over a data set: how accurate, at what cost, is one really better than the other.
 
@@ -83,23 +72,11 @@ def bench(
     from ttcli.bench.plan import choose_baseline, make_tasks
     from ttcli.bench.run import BenchSpec
     from ttcli.bench.store.store import Store
-    from ttcli.runtime.settings import Machine, Sampling, Settings
     from ttcli.search.methods import parse_method
 
     if fail_under is not None and not 0 <= fail_under <= 1:
         raise UsageError(f"--fail-under must be from 0 to 1, not {fail_under}", hint="--fail-under 0.6")
     wishes = _Wishes(as_json, quiet, plot, report, fail_under)
-    settings = Settings(
-        model=options.model_name(model, policy),
-        seed=seed,
-        offline=offline,
-        sampling=Sampling(temperature, top_k, top_p, min_p, max_tokens),
-        machine=Machine(width, threads, gpu_layers),
-        policy=policy,
-        reviser=reviser,
-        aggregate=aggregate,
-        command_timeout=command_timeout,
-    )
     methods = options.with_ratio(method or (), ratio)
     tasks = make_tasks(methods, verifier or (), budget, fixed=fixed)  # complains before a model is looked at
     advised = any(parse_method(task.method).advised for task in tasks)
@@ -108,7 +85,7 @@ def bench(
         if advised and not quiet:
             options.tell_unadvised(settings, profile)
         tasks = make_tasks(methods, verifier or (), budget, profile=settings.profile, fixed=fixed)
-    name, rows = choose_rows(data, skip_bad=skip_bad, limit=limit, sample=sample, seed=seed)
+    name, rows = choose_rows(data, skip_bad=skip_bad, limit=limit, sample=sample, seed=settings.seed)
     command = ("ttc", *sys.argv[1:])
     spec = BenchSpec(settings, tasks, choose_baseline(tasks, baseline), name, rows, command, retry_failed, ray)
     with Store(options.store_path(store)) as opened:

@@ -13,18 +13,21 @@ from ttcli.cli.exit_codes import INTERRUPTED
 from ttcli.cli.options import option
 from ttcli.cli.rows import choose_rows
 from ttcli.cli.run import resume, work_on
+from ttcli.cli.run_options import run_options
 from ttcli.errors import UsageError
 
 if TYPE_CHECKING:
     from ttcli.bench.calibrate import Calibrated
     from ttcli.bench.run import BenchSpec
     from ttcli.bench.store.store import Store
+    from ttcli.runtime.settings import Settings
 
 
+@run_options()
 def calibrate(
+    *,
     data: options.DataFile,
-    model: options.Model = None,
-    policy: options.PolicyUrl = None,
+    settings: Settings,
     method: Annotated[
         list[str] | None,
         option("--method", env=None, says="May be repeated; votes, searches and revisions if left out."),
@@ -35,7 +38,6 @@ def calibrate(
     budget: Annotated[str, option("--budget", "-b", env=None, says="Generations per problem.")] = "4,8,16",
     limit: options.Limit = None,
     sample: options.Sample = None,
-    seed: Annotated[int, option("--seed", env="SEED", says="Same seed, same store: the same samples.")] = 0,
     output: Annotated[
         str | None, option("--output", "-o", env=None, says="Name of the profile; model and data if left out.")
     ] = None,
@@ -45,19 +47,6 @@ def calibrate(
     retry_failed: options.RetryFailed = False,
     ray: options.Ray = None,
     store: options.StorePath = None,
-    temperature: options.Temperature = 0.8,
-    max_tokens: options.MaxTokens = 1024,
-    offline: options.Offline = False,
-    top_k: options.TopK = 40,
-    top_p: options.TopP = 0.95,
-    min_p: options.MinP = 0.0,
-    width: options.Width = None,
-    threads: options.Threads = None,
-    gpu_layers: options.GpuLayers = None,
-    reviser: options.Reviser = None,
-    aggregate: options.Aggregate = None,
-    command_timeout: options.CommandTimeout = 30.0,
-    _more: options.More = False,
 ) -> int:
     """Find out which way of spending suits which problems, and keep it as a profile for --method auto.
 
@@ -70,21 +59,9 @@ def calibrate(
     from ttcli.bench.calibrate import BASELINE, calibration_tasks
     from ttcli.bench.run import BenchSpec
     from ttcli.bench.store.store import Store
-    from ttcli.runtime.settings import Machine, Sampling, Settings
 
     tasks = calibration_tasks(method or (), verifier, budget)
-    settings = Settings(
-        model=options.model_name(model, policy),
-        seed=seed,
-        offline=offline,
-        sampling=Sampling(temperature, top_k, top_p, min_p, max_tokens),
-        machine=Machine(width, threads, gpu_layers),
-        policy=policy,
-        reviser=reviser,
-        aggregate=aggregate,
-        command_timeout=command_timeout,
-    )
-    source, rows = choose_rows(data, skip_bad=skip_bad, limit=limit, sample=sample, seed=seed)
+    source, rows = choose_rows(data, skip_bad=skip_bad, limit=limit, sample=sample, seed=settings.seed)
     name = _name(output, settings.model, source)
     spec = BenchSpec(settings, tasks, BASELINE, source, rows, ("ttc", *sys.argv[1:]), retry_failed, ray)
     with Store(options.store_path(store)) as opened:

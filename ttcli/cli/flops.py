@@ -13,6 +13,7 @@ from ttcli.cli.exit_codes import INTERRUPTED
 from ttcli.cli.options import option
 from ttcli.cli.rows import choose_rows
 from ttcli.cli.run import resume, work_on
+from ttcli.cli.run_options import run_options
 from ttcli.errors import UsageError
 
 if TYPE_CHECKING:
@@ -22,10 +23,13 @@ if TYPE_CHECKING:
     from ttcli.runtime.settings import Settings
 
 
+@run_options(leave_out=("model", "policy", "reviser", "aggregate"))
 def flops(
+    *,
     data: options.DataFile,
     small: Annotated[str, option("--small", env=None, says="A name, a GGUF file or hf:OWNER/REPO/FILE.gguf.")],
     large: Annotated[str, option("--large", env=None, says="Likewise; with more parameters.")],
+    settings: Settings,
     method: Annotated[
         list[str] | None,
         option("--method", env=None, says="May be repeated; majority, or best-of-n with a verifier, if left out."),
@@ -46,24 +50,12 @@ def flops(
     ] = "0.1,1,10",
     limit: options.Limit = None,
     sample: options.Sample = None,
-    seed: Annotated[int, option("--seed", env="SEED", says="Same seed, same store: the same samples.")] = 0,
     as_json: Annotated[bool, option("--json", env=None, says="One JSON object on stdout.")] = False,
     quiet: options.OnlyTables = False,
     plot: Annotated[Path | None, option("--plot", env=None, says="The paper's figure, as .png or .svg.")] = None,
     skip_bad: options.SkipBad = False,
     retry_failed: options.RetryFailed = False,
     store: options.StorePath = None,
-    temperature: options.Temperature = 0.8,
-    max_tokens: options.MaxTokens = 1024,
-    offline: options.Offline = False,
-    top_k: options.TopK = 40,
-    top_p: options.TopP = 0.95,
-    min_p: options.MinP = 0.0,
-    width: options.Width = None,
-    threads: options.Threads = None,
-    gpu_layers: options.GpuLayers = None,
-    command_timeout: options.CommandTimeout = 30.0,
-    _more: options.More = False,
 ) -> int:
     """Compare a small model with test-time compute and a larger one, at equal FLOPs of pre-training and inference.
 
@@ -79,7 +71,6 @@ def flops(
     from ttcli.bench.store.store import Store
     from ttcli.bench.store.task import Task
     from ttcli.cost import Budget
-    from ttcli.runtime.settings import Machine, Sampling, Settings
 
     ratios = parse_ratios(ratio)
     methods = method or (["best-of-n"] if verifier else ["majority"])
@@ -90,15 +81,8 @@ def flops(
         raise UsageError(f"--small and --large are both {small}", hint="--large with a model of more parameters")
     if plot is not None:
         options.check_picture(plot)
-    settings = Settings(
-        model=small,
-        seed=seed,
-        offline=offline,
-        sampling=Sampling(temperature, top_k, top_p, min_p, max_tokens),
-        machine=Machine(width, threads, gpu_layers),
-        command_timeout=command_timeout,
-    )
-    name, rows = choose_rows(data, skip_bad=skip_bad, limit=limit, sample=sample, seed=seed)
+    settings = replace(settings, model=small)
+    name, rows = choose_rows(data, skip_bad=skip_bad, limit=limit, sample=sample, seed=settings.seed)
     command = ("ttc", *sys.argv[1:])
     spec = BenchSpec(settings, tasks, choose_baseline(tasks, None), name, rows, command, retry_failed)
     larger = replace(settings, model=large)

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import importlib
-import inspect
 import io
 import os
 import sys
 from collections.abc import Iterator, Mapping, MutableMapping
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Annotated, Any, cast
+from typing import IO, TYPE_CHECKING, Annotated, Any, NamedTuple, cast
 
 import typer
 from typer.core import TyperGroup
@@ -22,34 +21,37 @@ from ttcli.errors import TtcError
 if TYPE_CHECKING:
     from typer._click import Command, Context, HelpFormatter
 
+
+class _Entry(NamedTuple):
+    """A command, where it is and what it is for."""
+
+    place: str  # module:function, or module:Typer application
+    purpose: str
+
+
 COMMANDS = {
-    "solve": "ttcli.cli.solve:solve",
-    "bench": "ttcli.cli.bench:bench",
-    "calibrate": "ttcli.cli.calibrate:calibrate",
-    "flops": "ttcli.cli.flops:flops",
-    "verify": "ttcli.cli.verify:verify",
-    "show": "ttcli.cli.show:show",
-    "compare": "ttcli.cli.runs:compare",
-    "report": "ttcli.cli.runs:report",
-    "runs": "ttcli.cli.runs:runs_app",
-    "profile": "ttcli.cli.profile:profile_app",
-    "train": "ttcli.cli.train:train_app",
-    "models": "ttcli.cli.models:models_app",
+    "solve": _Entry("ttcli.cli.solve:solve", "Solve one problem: many solutions, one answer"),
+    "bench": _Entry("ttcli.cli.bench:bench", "Run methods over a data set, and compare them"),
+    "calibrate": _Entry("ttcli.cli.calibrate:calibrate", "Find out which method suits which problems"),
+    "flops": _Entry("ttcli.cli.flops:flops", "Compare with a larger model at equal FLOPs"),
+    "verify": _Entry("ttcli.cli.verify:verify", "Score the steps of given solutions"),
+    "show": _Entry("ttcli.cli.show:show", "Show a run as a tree, with scores"),
+    "compare": _Entry("ttcli.cli.runs:compare", "Compare runs problem by problem"),
+    "report": _Entry("ttcli.cli.runs:report", "Write a run as one HTML page"),
+    "runs": _Entry("ttcli.cli.runs:runs_app", "List, show, export and delete runs"),
+    "profile": _Entry("ttcli.cli.profile:profile_app", "List, show and choose what calibrate found"),
+    "train": _Entry("ttcli.cli.train:train_app", "Train a verifier for a model"),
+    "models": _Entry("ttcli.cli.models:models_app", "List, describe, fetch and delete models"),
 }
 _CONTEXT = {"help_option_names": ["-h", "--help"]}
-
-
-def _imported(name: str) -> Any:
-    """The function of a command, or the Typer application of a group of them."""
-    module, _, attribute = COMMANDS[name].partition(":")
-    return getattr(importlib.import_module(module), attribute)
 
 
 class _Built(Mapping[str, "Command"]):
     """Commands by name, each built when it is asked for: most calls need one of them, and the list of names none."""
 
     def __getitem__(self, name: str) -> Command:
-        command = _imported(name)
+        module, _, attribute = COMMANDS[name].place.partition(":")
+        command = getattr(importlib.import_module(module), attribute)
         if isinstance(command, typer.Typer):
             return typer.main.get_group(command)
         alone = typer.Typer(add_completion=False, context_settings=_CONTEXT)
@@ -75,14 +77,9 @@ class _Commands(TyperGroup):
         return list(COMMANDS)
 
     def format_commands(self, _: Context, formatter: HelpFormatter) -> None:
-        """What each is for, without building it."""
+        """What each is for; none is built for that."""
         with formatter.section("Commands"):
-            formatter.write_dl([(name, _purpose(_imported(name))) for name in COMMANDS])
-
-
-def _purpose(command: Any) -> str:
-    text = command.info.help if isinstance(command, typer.Typer) else inspect.getdoc(command)
-    return str(text).partition("\n")[0].rstrip(".")
+            formatter.write_dl([(name, command.purpose) for name, command in COMMANDS.items()])
 
 
 app = typer.Typer(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from typer.core import TyperOption
@@ -38,19 +38,6 @@ def _show_more(context: typer.Context, wanted: bool) -> None:
         raise typer.Exit
 
 
-Model = Annotated[
-    str | None,
-    option(
-        "--model",
-        "-m",
-        env="MODEL",
-        says="A name, a GGUF file or hf:OWNER/REPO/FILE.gguf.",
-        default="qwen2.5-coder-0.5b",
-    ),
-]
-PolicyUrl = Annotated[
-    str | None, option("--policy", env="POLICY", says="Draw from an OpenAI-compatible server: http://HOST:PORT/v1.")
-]
 Limit = Annotated[int | None, option("--limit", env=None, says="Only the first so many problems.")]
 Sample = Annotated[int | None, option("--sample", env=None, says="So many problems, drawn by the seed.")]
 SkipBad = Annotated[bool, option("--skip-bad", env=None, says="Leave out bad rows.", more=True)]
@@ -63,27 +50,7 @@ OnlyTables = Annotated[bool, option("--quiet", "-q", env="QUIET", says="Nothing 
 DataFile = Annotated[
     str, typer.Argument(metavar="FILE|-", help="JSONL, gzipped or not, with problem or question, and answer.")
 ]
-Temperature = Annotated[float, option("--temperature", "-t", env="TEMPERATURE", says="0: always the likeliest token.")]
-MaxTokens = Annotated[int, option("--max-tokens", env="MAX_TOKENS", says="Of one solution.")]
-Offline = Annotated[bool, option("--offline", env="OFFLINE", says="Never fetch a model.")]
-TopK = Annotated[int, option(env="TOP_K", says="Draw from the k likeliest tokens; 0: off.", more=True)]
-TopP = Annotated[float, option(env="TOP_P", says="Of this much probability; 1: off.", more=True)]
-MinP = Annotated[float, option(env="MIN_P", says="Relative to the likeliest; 0: off.", more=True)]
-Width = Annotated[int | None, option(env="WIDTH", says="Texts in one batch.", more=True)]
-Threads = Annotated[int | None, option(env="THREADS", says="CPU threads.", more=True)]
-GpuLayers = Annotated[int | None, option(env="GPU_LAYERS", says="Layers on the GPU.", more=True)]
-Aggregate = Annotated[
-    Literal["last", "min", "mean", "prod"] | None,
-    option(env="AGGREGATE", says="Score of a solution from its steps'; left out: the verifier's own way.", more=True),
-]
-CommandTimeout = Annotated[
-    float, option(env="COMMAND_TIMEOUT", says="Seconds for one solution, of --verifier command:CMD.", more=True)
-]
-# neither has a variable: set once and for all, it would be in the way of every method that revises nothing
-Reviser = Annotated[
-    str | None,
-    option("--reviser", env=None, says="A LoRA adapter of the model, as GGUF, that draws the revisions.", more=True),
-]
+# no variable: set once and for all, it would be in the way of every method that revises nothing
 Ratio = Annotated[
     str | None, option("--ratio", env=None, says="Of revise: length to number of chains, as 1/4, 1 or 4.", more=True)
 ]
@@ -122,13 +89,6 @@ def with_ratio(methods: Sequence[str], ratio: str | None) -> list[str]:
         raise UsageError("--ratio is about chains of revisions, and there are none here", hint="--method revise")
     pairs = zip(methods, revising, strict=True)
     return [f"{name}{',' if ':' in name else ':'}ratio={ratio}" if revises else name for name, revises in pairs]
-
-
-def model_name(model: str | None, policy: str | None) -> str | None:
-    """The model asked for, or the default; None: the one that the server has."""
-    from ttcli.catalog.entry import DEFAULT_MODEL
-
-    return DEFAULT_MODEL if model is None and policy is None else model
 
 
 def advised(settings: Settings, wanted: str | None, *, quiet: bool) -> Settings:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -11,6 +12,7 @@ import typer
 
 from ttcli.cli import options
 from ttcli.cli.options import option
+from ttcli.cli.run_options import run_options
 from ttcli.cli.signals import interrupted_by_ctrl_c
 from ttcli.errors import ProblemError
 
@@ -22,12 +24,13 @@ if TYPE_CHECKING:
 Show = Literal["auto", "tree", "lines", "none"]
 
 
+@run_options(says={"seed": "Same seed, same width: same texts."})
 def solve(
+    *,
     problem: Annotated[
         str | None, typer.Argument(metavar="PROBLEM|@FILE|-", help="The problem, @ and a file, or - for stdin.")
     ] = None,
-    model: options.Model = None,
-    policy: options.PolicyUrl = None,
+    settings: Settings,
     method: Annotated[
         str | None, option(env="METHOD", says="auto, majority, best-of-n, or a search such as beam:m=4.")
     ] = None,
@@ -37,25 +40,11 @@ def solve(
     budget: Annotated[
         str, option("--budget", "-b", env="BUDGET", says="16 generations, 20000tok or 30s at most.")
     ] = "16",
-    temperature: options.Temperature = 0.8,
-    max_tokens: options.MaxTokens = 1024,
-    seed: Annotated[int, option(env="SEED", says="Same seed, same width: same texts.")] = 0,
     as_json: Annotated[bool, option("--json", env=None, says="One JSON object on stdout.")] = False,
     quiet: Annotated[bool, option("--quiet", "-q", env="QUIET", says="Nothing but the answer.")] = False,
     show: Annotated[Show, option(env="SHOW", says="On stderr; auto: tree on a terminal, else lines.")] = "auto",
-    offline: options.Offline = False,
-    top_k: options.TopK = 40,
-    top_p: options.TopP = 0.95,
-    min_p: options.MinP = 0.0,
-    width: options.Width = None,
-    threads: options.Threads = None,
-    gpu_layers: options.GpuLayers = None,
-    reviser: options.Reviser = None,
     ratio: options.Ratio = None,
-    aggregate: options.Aggregate = None,
-    command_timeout: options.CommandTimeout = 30.0,
     profile: options.Profile = None,
-    _more: options.More = False,
 ) -> int:
     """Solve one problem: draw many solutions at once, vote, print the answer.
 
@@ -70,21 +59,12 @@ def solve(
     ttc solve "What is 17 * 23?" --policy http://localhost:8000/v1
     """
     from ttcli.cost import Budget
-    from ttcli.runtime.settings import Machine, Sampling, Settings
 
-    settings = Settings(
-        model=options.model_name(model, policy),
+    settings = replace(
+        settings,
         method_name=next(iter(options.with_ratio([method] if method else [], ratio)), None),
         verifier_name=verifier,
         budget=Budget.parse(budget),
-        seed=seed,
-        offline=offline,
-        sampling=Sampling(temperature, top_k, top_p, min_p, max_tokens),
-        machine=Machine(width, threads, gpu_layers),
-        policy=policy,
-        reviser=reviser,
-        aggregate=aggregate,
-        command_timeout=command_timeout,
     )
     asked = _problem(problem)
     if settings.method.advised:

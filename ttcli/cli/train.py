@@ -17,12 +17,14 @@ from ttcli.cli import options
 from ttcli.cli.exit_codes import INTERRUPTED
 from ttcli.cli.options import option
 from ttcli.cli.rows import choose_rows
+from ttcli.cli.run_options import run_options
 from ttcli.cli.signals import interrupted_by_ctrl_c
 from ttcli.errors import TtcError, UsageError
 
 if TYPE_CHECKING:
     from ttcli.bench.store.store import Store
     from ttcli.interrupt import Interrupt
+    from ttcli.runtime.settings import Settings
     from ttcli.terminal.train import TrainDisplay
     from ttcli.train.card import Trained
     from ttcli.train.parts import Part
@@ -32,9 +34,19 @@ train_app = typer.Typer(no_args_is_help=True, help="Train a verifier for a model
 
 
 @train_app.command()
+@run_options(
+    leave_out=("reviser", "aggregate", "command_timeout"),
+    more=("policy", "temperature", "max_tokens", "offline"),
+    says={
+        "policy": "Refused: a server shows no hidden states.",
+        "temperature": "Of the solutions.",
+        "seed": "Same seed, same store: the same head.",
+    },
+)
 def verifier(
+    *,
     data: Annotated[str, typer.Argument(metavar="FILE", help="JSONL, gzipped or not, with problems and answers.")],
-    model: options.Model = None,
+    settings: Settings,
     samples: Annotated[int, option("--samples", "-k", env=None, says="Solutions of each problem to draw.")] = 8,
     solutions: Annotated[
         Path | None,
@@ -46,7 +58,6 @@ def verifier(
     held_out: Annotated[float, option("--held-out", env=None, says="Part of the problems to judge it by.")] = 0.3,
     limit: options.Limit = None,
     sample: options.Sample = None,
-    seed: Annotated[int, option("--seed", env="SEED", says="Same seed, same store: the same head.")] = 0,
     output: Annotated[
         str | None,
         option("--output", "-o", env=None, says="A name, for head:NAME, or a path; the model's name if left out."),
@@ -55,25 +66,10 @@ def verifier(
     as_json: Annotated[bool, option("--json", env=None, says="The head's card on stdout.")] = False,
     quiet: options.OnlyTables = False,
     skip_bad: options.SkipBad = False,
-    policy: Annotated[
-        str | None, option("--policy", env="POLICY", says="Refused: a server shows no hidden states.", more=True)
-    ] = None,
     store: Annotated[
         str | None,
         option("--store", env="STORE", says="The file of samples; that of ttc bench if left out.", more=True),
     ] = None,
-    temperature: Annotated[
-        float, option("--temperature", "-t", env="TEMPERATURE", says="Of the solutions.", more=True)
-    ] = 0.8,
-    max_tokens: Annotated[int, option("--max-tokens", env="MAX_TOKENS", says="Of one solution.", more=True)] = 1024,
-    offline: Annotated[bool, option("--offline", env="OFFLINE", says="Never fetch a model.", more=True)] = False,
-    top_k: options.TopK = 40,
-    top_p: options.TopP = 0.95,
-    min_p: options.MinP = 0.0,
-    width: options.Width = None,
-    threads: options.Threads = None,
-    gpu_layers: options.GpuLayers = None,
-    _more: options.More = False,
 ) -> int:
     """Train a small head that tells right steps from wrong ones by the model's own hidden states.
 
@@ -87,7 +83,6 @@ def verifier(
     """
     from ttcli.bench.store.store import Store
     from ttcli.data.solutions import read_given
-    from ttcli.runtime.settings import Machine, Sampling, Settings
     from ttcli.train.spec import Source, TrainSpec, split
 
     for name, number, least in (("--samples", samples, 2), ("--rollouts", rollouts, 0)):
@@ -95,23 +90,15 @@ def verifier(
             raise UsageError(f"{name} must be at least {least}, not {number}", hint=f"{name} {max(least, 4)}")
     if data == "-":
         raise UsageError("the data set is to be named in the head's card, so it cannot be stdin", hint="name a file")
-    settings = Settings(
-        model=options.model_name(model, policy),
-        seed=seed,
-        offline=offline,
-        sampling=Sampling(temperature, top_k, top_p, min_p, max_tokens),
-        machine=Machine(width, threads, gpu_layers),
-        policy=policy,
-    )
     target = _target(output, settings.model)
     _check(target, force=force)
-    name, rows = choose_rows(data, skip_bad=skip_bad, limit=limit, sample=sample, seed=seed)
+    name, rows = choose_rows(data, skip_bad=skip_bad, limit=limit, sample=sample, seed=settings.seed)
     spec = TrainSpec(
         settings,
         Source(name, hashlib.sha256(Path(data).read_bytes()).hexdigest()),
         rows,
         samples,
-        split(rows, held_out, seed=seed),
+        split(rows, held_out, seed=settings.seed),
         ("ttc", *sys.argv[1:]),
         rollouts,
         read_given(solutions, rows) if solutions else None,

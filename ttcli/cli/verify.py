@@ -4,38 +4,36 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ttcli.cli import options
 from ttcli.cli.exit_codes import INTERRUPTED
 from ttcli.cli.options import option
 from ttcli.cli.rows import tell_bad
+from ttcli.cli.run_options import run_options
 from ttcli.cli.signals import interrupted_by_ctrl_c
 from ttcli.errors import UsageError
 
 if TYPE_CHECKING:
+    from ttcli.runtime.settings import Settings
     from ttcli.runtime.verify import Verified
 
 
+@run_options(leave_out=("policy", "temperature", "max_tokens", "seed", "top_k", "top_p", "min_p", "width", "reviser"))
 def verify(
+    *,
     solutions: Annotated[
         str | None, typer.Argument(metavar="FILE|-", help="JSONL with problem or question, and solution or text.")
     ] = None,
     verifier: Annotated[str | None, option(env="VERIFIER", says="head, judge, prm:MODEL or command:CMD.")] = None,
-    model: options.Model = None,
+    settings: Settings,
     as_json: Annotated[
         bool, option("--json", env=None, says="A JSON line per solution, as where stdout is no terminal.")
     ] = False,
     skip_bad: Annotated[bool, option("--skip-bad", env=None, says="Leave out bad rows.")] = False,
     quiet: Annotated[bool, option("--quiet", "-q", env="QUIET", says="Nothing but the scores.")] = False,
-    offline: options.Offline = False,
-    aggregate: options.Aggregate = None,
-    command_timeout: options.CommandTimeout = 30.0,
-    threads: options.Threads = None,
-    gpu_layers: options.GpuLayers = None,
-    _more: options.More = False,
 ) -> int:
     """Score the steps of given solutions.
 
@@ -49,7 +47,6 @@ def verify(
     """
     from ttcli.data.solutions import read_solutions
     from ttcli.interrupt import Interrupt
-    from ttcli.runtime.settings import Machine, Settings
     from ttcli.runtime.verify import separator, verifying
     from ttcli.runtime.verify import verify as verified_by
     from ttcli.terminal.download import download_progress
@@ -59,14 +56,7 @@ def verify(
         raise UsageError("there is no verifier", hint="--verifier judge")
     if solutions is None and sys.stdin.isatty():
         raise UsageError("there are no solutions to verify", hint=f"ttc verify solutions.jsonl --verifier {verifier}")
-    settings = Settings(
-        model=options.model_name(model, None),
-        verifier_name=verifier,
-        offline=offline,
-        machine=Machine(None, threads, gpu_layers),
-        aggregate=aggregate,
-        command_timeout=command_timeout,
-    )
+    settings = replace(settings, verifier_name=verifier)
     given = read_solutions(solutions or "-", skip_bad=skip_bad)
     tell_bad(given.bad)
     interrupt = Interrupt()

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ttcli.engine.branch import Branch, States
-from ttcli.engine.sampling import SamplingParams
+from ttcli.engine.params import SamplingParams
 from ttcli.solution import Ended, Step
 
 
@@ -36,7 +36,7 @@ class Job:
         "keep",
         "parent",
         "rng",
-        "sampler",
+        "sampling",
         "steps",
         "until",
     )
@@ -44,7 +44,7 @@ class Job:
     def __init__(
         self,
         parent: Branch,
-        sampler: SamplingParams,
+        sampling: SamplingParams,
         until: StopCriteria,
         rng: np.random.Generator,
         *,
@@ -53,7 +53,7 @@ class Job:
         self.keep = keep  # its cells, when it has come to its end
         self.parent = parent
         self.branch = Branch(parent)
-        self.sampler = sampler
+        self.sampling = sampling
         self.until = until
         self.rng = rng
         self.steps: list[Step] = []

@@ -7,39 +7,17 @@ arXiv 2407.01082) on the tempered distribution.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ttcli.errors import UsageError
+from ttcli.engine.params import SamplingParams
 
 Row = NDArray[np.float32]
 
 _BLOCK = 64  # tokens per block when looking for the k-th largest logit
 _FIRST_LOOK = 1024  # candidates inspected before top-p or min-p alone falls back to sorting the whole vocabulary
-
-
-@dataclass(frozen=True, slots=True)
-class SamplingParams:
-    """How tokens are drawn."""
-
-    temperature: float = 0.8  # 0: the most likely token, always
-    top_k: int = 40  # 0: off
-    top_p: float = 0.95  # in (0, 1]; 1: off
-    min_p: float = 0.0  # in [0, 1]; 0: off
-
-    def __post_init__(self) -> None:
-        checks = (
-            (0 <= self.temperature < math.inf, "--temperature must be 0 or more", self.temperature),
-            (self.top_k >= 0, "--top-k must be 0 (off) or more", self.top_k),
-            (0 < self.top_p <= 1, "--top-p must be above 0 and at most 1 (off)", self.top_p),
-            (0 <= self.min_p <= 1, "--min-p must be from 0 (off) to 1", self.min_p),
-        )
-        for fine, rule, value in checks:
-            if not fine:
-                raise UsageError(f"{rule}, not {value}", hint="the defaults are 0.8, 40, 0.95 and 0")
 
 
 class Draw(NamedTuple):
@@ -55,40 +33,40 @@ class Sampler:
     def __init__(self, vocabulary: int) -> None:
         self._scratch = np.empty(vocabulary, np.float32)
 
-    def draw(self, row: Row, sampler: SamplingParams, rng: np.random.Generator) -> Draw:
+    def draw(self, row: Row, sampling: SamplingParams, rng: np.random.Generator) -> Draw:
         """Draw one token from `row` (n_vocab logits); takes exactly one number from `rng`, none at temperature 0."""
         peak = float(row.max())
         np.subtract(row, np.float32(peak), out=self._scratch)
         np.exp(self._scratch, out=self._scratch)
         log_total = peak + math.log(float(self._scratch.sum()))
-        if sampler.temperature == 0:
+        if sampling.temperature == 0:
             token = int(row.argmax())
         else:
-            tokens, odds = shortlist(row, peak, sampler)
+            tokens, odds = shortlist(row, peak, sampling)
             token = int(tokens[pick(odds, rng.random())])
         return Draw(token, min(0.0, float(row[token]) - log_total))
 
 
-def shortlist(row: Row, peak: float, sampler: SamplingParams) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
+def shortlist(row: Row, peak: float, sampling: SamplingParams) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
     """The tokens that survive top-k, top-p and min-p, with their unnormalised odds; sorted where one of these is on."""
-    unbounded = sampler.top_k == 0 or sampler.top_k >= row.size
-    if unbounded and sampler.top_p == 1 and sampler.min_p == 0:
-        return np.arange(row.size), _tempered(row, peak, sampler.temperature)
-    tokens = _largest(row, _FIRST_LOOK if unbounded else sampler.top_k)
-    odds = _tempered(row[tokens], peak, sampler.temperature)
+    unbounded = sampling.top_k == 0 or sampling.top_k >= row.size
+    if unbounded and sampling.top_p == 1 and sampling.min_p == 0:
+        return np.arange(row.size), _tempered(row, peak, sampling.temperature)
+    tokens = _largest(row, _FIRST_LOOK if unbounded else sampling.top_k)
+    odds = _tempered(row[tokens], peak, sampling.temperature)
     total = odds.sum()
     if unbounded and tokens.size < row.size:
-        everything = _tempered(row, peak, sampler.temperature)
+        everything = _tempered(row, peak, sampling.temperature)
         total = everything.sum()
-        enough = odds.sum() >= sampler.top_p * total if sampler.top_p < 1 else odds[-1] < sampler.min_p * odds[0]
+        enough = odds.sum() >= sampling.top_p * total if sampling.top_p < 1 else odds[-1] < sampling.min_p * odds[0]
         if not enough:
             tokens = np.argsort(-row, kind="stable")
             odds = everything[tokens]
     keep = odds.size
-    if sampler.top_p < 1:
-        keep = min(keep, int(np.searchsorted(odds.cumsum(), sampler.top_p * total)) + 1)
-    if sampler.min_p > 0:
-        keep = min(keep, int((odds >= sampler.min_p * odds[0]).sum()))
+    if sampling.top_p < 1:
+        keep = min(keep, int(np.searchsorted(odds.cumsum(), sampling.top_p * total)) + 1)
+    if sampling.min_p > 0:
+        keep = min(keep, int((odds >= sampling.min_p * odds[0]).sum()))
     return tokens[:keep], odds[:keep]
 
 

@@ -32,7 +32,7 @@ class Scheduler:
 
     def __init__(self, session: Session) -> None:
         self.session = session
-        self._dice = Sampler(session.model.vocabulary)
+        self._sampler = Sampler(session.model.vocabulary)
         self._waiting: deque[Job] = deque()
         self._running: list[Job] = []
         self._filling: list[Branch] = []  # branches whose last row of logits somebody waits for
@@ -264,7 +264,7 @@ class Scheduler:
 
     def _advance(self, job: Job, row: Row, states: States) -> None:
         model = self.session.model
-        token, logprob = self._dice.draw(row, job.sampler, job.rng)
+        token, logprob = self._sampler.draw(row, job.sampling, job.rng)
         text = job.take(token, None if model.ends_generation(token) else model.piece(token), logprob, states)
         if job.finished:
             self._running.remove(job)

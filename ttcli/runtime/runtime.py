@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from hashlib import sha256
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from ttcli.catalog.entry import DEFAULT_MODEL
 from ttcli.catalog.fingerprint import fingerprint
@@ -29,9 +28,6 @@ from ttcli.search.method import NO_DEMAND, Adviser, Demand
 from ttcli.verifier.aggregate import Aggregated
 from ttcli.verifier.confidence import Confidence
 from ttcli.verifier.spec import VerifierSpec
-
-if TYPE_CHECKING:
-    from ttcli.engine.sampling import SamplingParams
 
 SCRIPTED = "scripted:"  # --model scripted:FILE runs a script instead of a model
 
@@ -94,9 +90,7 @@ class Runtime:
         verifier = self.verifiers[str(settings.verifier)] if settings.verifier else None
         if settings.budget.unit is Unit.SECONDS:
             self.interrupt.after(settings.budget.amount)
-        meter = Meter(
-            settings.budget, max_tokens=settings.sampling.max_tokens, interrupted=lambda: self.interrupt.requested
-        )
+        meter = Meter(settings.budget, max_tokens=settings.max_tokens, interrupted=lambda: self.interrupt.requested)
         events = settings.method.run(problem, self.policy, verifier, meter, seed=settings.seed, adviser=self.adviser)
         yield RunStarted(
             problem,
@@ -165,8 +159,8 @@ def _served(
         server,
         model=settings.model,
         prompt=Prompt(),
-        sampler=_sampler(settings),
-        max_tokens=settings.sampling.max_tokens,
+        sampling=settings.sampling,
+        max_tokens=settings.max_tokens,
         width=settings.machine.width or WIDTH,
         notice=progress.note,
         interrupted=interrupt,
@@ -181,13 +175,6 @@ def _served(
         interrupt,
         lambda name: policy.name if name is None else fingerprint(resolve(name, offline=True, progress=progress)),
     )
-
-
-def _sampler(settings: Settings) -> SamplingParams:
-    from ttcli.engine.sampling import SamplingParams
-
-    sampling = settings.sampling
-    return SamplingParams(sampling.temperature, sampling.top_k, sampling.top_p, sampling.min_p)
 
 
 def _scripted(
@@ -233,7 +220,6 @@ def _local(
     from ttcli.engine.tune import speeds
     from ttcli.policy.local.policy import LocalPolicy
 
-    sampler = _sampler(settings)
     loader = Loader(settings, interrupt, progress, stack)
     local = loader.resolve(name)
     model = loader.load(local.path)
@@ -248,8 +234,8 @@ def _local(
         model,
         name=local.entry.name if local.entry else local.path.name,
         prompt=prompt_of(local),
-        sampler=sampler,
-        max_tokens=settings.sampling.max_tokens,
+        sampling=settings.sampling,
+        max_tokens=settings.max_tokens,
         width=width,
         beams=demand.beams,
         attempts=demand.attempts,

@@ -8,32 +8,17 @@ from typing import TYPE_CHECKING
 
 from ttcli.catalog.entry import DEFAULT_MODEL
 from ttcli.cost import Budget
+from ttcli.engine.params import SamplingParams
 from ttcli.errors import UsageError
 from ttcli.policy.server.address import Address
-from ttcli.search.method import Demand, Method
-from ttcli.search.methods import parse_method
-from ttcli.verifier.aggregate import Aggregation
 from ttcli.verifier.spec import VerifierSpec
 
 if TYPE_CHECKING:
     from ttcli.allocate.profile import Profile
+    from ttcli.search.method import Demand, Method
+    from ttcli.verifier.aggregate import Aggregation
 
 MAX_WIDTH = 240  # llama.cpp knows 256 sequences, and prompts take some
-
-
-@dataclass(frozen=True, slots=True)
-class Sampling:
-    """How solutions are drawn."""
-
-    temperature: float = 0.8  # 0: greedy
-    top_k: int = 40  # 0: off
-    top_p: float = 0.95  # 1: off
-    min_p: float = 0.0  # 0: off
-    max_tokens: int = 1024  # of one solution
-
-    def __post_init__(self) -> None:
-        if self.max_tokens < 1:
-            raise UsageError(f"--max-tokens must be at least 1, not {self.max_tokens}", hint="--max-tokens 1024")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +50,8 @@ class Settings:
     budget: Budget = field(default_factory=lambda: Budget(16))
     seed: int = 0  # 0 or more
     offline: bool = False
-    sampling: Sampling = field(default_factory=Sampling)
+    sampling: SamplingParams = field(default_factory=SamplingParams)
+    max_tokens: int = 1024  # of one solution
     machine: Machine = field(default_factory=Machine)
     reviser: str | None = None  # a LoRA adapter that draws the revisions; None: the model itself does
     policy: str | None = None  # the URL of an OpenAI-compatible server; None: the engine in this process
@@ -79,6 +65,8 @@ class Settings:
             raise UsageError(f"{self.budget} is an average, and here is one problem", hint=f"{self.budget.amount:g}")
         if self.seed < 0:
             raise UsageError(f"--seed must be 0 or more, not {self.seed}", hint="--seed 0")
+        if self.max_tokens < 1:
+            raise UsageError(f"--max-tokens must be at least 1, not {self.max_tokens}", hint="--max-tokens 1024")
         if self.model is None and self.policy is None:
             raise UsageError("there is no model", hint=f"--model {DEFAULT_MODEL}")
         server = self.server
@@ -114,6 +102,8 @@ class Settings:
         Raises:
             UsageError: there is none of this name, or it cannot be set so.
         """
+        from ttcli.search.methods import parse_method  # the pages of --help show the defaults above, and run no method
+
         default = "auto" if self.verifier_name is None else "best-of-n"
         return parse_method(default if self.method_name is None else self.method_name)
 

@@ -35,7 +35,7 @@ from ttcli.data.dataset import Row
 from ttcli.errors import BackendError, ModelError, UsageError
 from ttcli.interrupt import Interrupt
 from ttcli.problem import Problem
-from ttcli.runtime.settings import Machine, Sampling, Settings
+from ttcli.runtime.settings import Machine, Settings
 from ttcli.solution import Ended, Step
 
 pytest.importorskip("ray")
@@ -398,7 +398,7 @@ def test_ctrl_c_leaves_nothing_running(tmp_path: Path, slow: Settings) -> None:
 
 def test_a_real_model_on_two_workers_of_which_one_dies(stack: ExitStack, small_model_path: Path) -> None:
     machine = Machine(width=4, threads=1)
-    settings = Settings(model=str(small_model_path), machine=machine, sampling=Sampling(max_tokens=16))
+    settings = Settings(model=str(small_model_path), machine=machine, max_tokens=16)
     executor = Executor(stack, settings)
     records = []
     for record in executor.run(MAJORITY._replace(budget=Budget(4)), problems=4):

@@ -577,10 +577,10 @@ def real_works(tasks: Sequence[Task]) -> list[Work]:
 
 def test_a_real_batch_is_shared_and_kept_full_and_the_same_again(small_model_path: Path) -> None:
     from ttcli.runtime.runtime import load_runtime
-    from ttcli.runtime.settings import Machine, Sampling, Settings
+    from ttcli.runtime.settings import Machine, Settings
 
     width, max_tokens = 6, 8
-    chosen = Settings(str(small_model_path), sampling=Sampling(max_tokens=max_tokens), machine=Machine(width=width))
+    chosen = Settings(str(small_model_path), max_tokens=max_tokens, machine=Machine(width=width))
     runs: list[dict[object, object]] = []
     with load_runtime(chosen, Interrupt(), _Silent(), bench=()) as runtime:
         for _ in range(2):

@@ -12,7 +12,7 @@ import pytest
 from ttcli.engine import machine
 from ttcli.engine.branch import Branch, Piece
 from ttcli.engine.model import Model
-from ttcli.engine.sampling import SamplingParams
+from ttcli.engine.params import SamplingParams
 from ttcli.engine.session import Session
 from ttcli.errors import ModelError, PromptTooLong
 from ttcli.policy.local.policy import LocalPolicy
@@ -37,7 +37,7 @@ def make_policy(small_model: Model) -> Iterator[MakePolicy]:
             defaults: dict[str, Any] = {
                 "name": "small",
                 "prompt": prompt,
-                "sampler": SamplingParams(),
+                "sampling": SamplingParams(),
                 "max_tokens": 16,
                 "width": 4,
             }

@@ -14,7 +14,7 @@ from ttcli.cost import Budget, Meter
 from ttcli.engine import machine
 from ttcli.engine.adapter import Adapter
 from ttcli.engine.model import Model
-from ttcli.engine.sampling import SamplingParams
+from ttcli.engine.params import SamplingParams
 from ttcli.errors import PromptTooLong
 from ttcli.events import RunFinished
 from ttcli.policy.local.policy import LocalPolicy
@@ -37,7 +37,7 @@ def make_policy(small_model: Model) -> Iterator[MakePolicy]:
             defaults: dict[str, Any] = {
                 "name": "small",
                 "prompt": Prompt(revise="Try again."),
-                "sampler": SamplingParams(),
+                "sampling": SamplingParams(),
                 "max_tokens": 24,
                 "width": 2,
                 "beams": 3,
@@ -213,7 +213,7 @@ def test_a_reviser_draws_revisions_in_a_context_of_its_own_and_nothing_else(
     zero = Adapter(small_model, write_adapter(tmp_path / "zero.gguf", scale=0.0))
     texts: dict[str, list[str]] = {}
     for name, reviser in {"none": None, "zero": zero, "lora": adapter}.items():
-        policy = make_policy(reviser=reviser, sampler=SamplingParams(temperature=0))
+        policy = make_policy(reviser=reviser, sampling=SamplingParams(temperature=0))
         root = policy.start(SUM)
         [first] = draw(policy, [root])
         start = policy.start(SUM, attempts=[first.prefix.text])

@@ -27,7 +27,7 @@ from policy.server.fake_server import (
     sends,
     shows_a_page,
 )
-from ttcli.engine.sampling import SamplingParams
+from ttcli.engine.params import SamplingParams
 from ttcli.errors import BackendError, PromptTooLong, TtcError, UsageError
 from ttcli.policy.prompt import Prompt
 from ttcli.policy.server.address import Address
@@ -69,7 +69,7 @@ def connect() -> Iterator[MakePolicy]:
             defaults: dict[str, Any] = {
                 "model": "fake",
                 "prompt": Prompt(),
-                "sampler": SamplingParams(),
+                "sampling": SamplingParams(),
                 "max_tokens": 50,
                 "width": 4,
                 "patience": QUICK,
@@ -129,7 +129,7 @@ def test_a_connection_serves_one_request_after_the_other(serve: Serve, connect: 
 
 def test_what_is_sent_is_a_chat_with_the_sampler_and_a_seed(serve: Serve, connect: MakePolicy) -> None:
     server = serve()
-    policy = connect(server, sampler=SamplingParams(0.7, top_k=0, top_p=0.9, min_p=0.05))
+    policy = connect(server, sampling=SamplingParams(0.7, top_k=0, top_p=0.9, min_p=0.05))
     collect(policy.extend([Extend(policy.start(PROBLEM), (3, 4))]))
     assert server.bodies == [
         {
@@ -259,7 +259,7 @@ def test_a_sampler_that_a_server_does_not_know_is_left_out_and_told_once(
 def test_only_what_is_named_is_left_out(serve: Serve, connect: MakePolicy) -> None:
     server = serve(refuses={"min_p": "min_p?", "stream_options": "stream_options: unknown"})
     said: list[str] = []
-    policy = connect(server, notice=said.append, sampler=SamplingParams(min_p=0.1))
+    policy = connect(server, notice=said.append, sampling=SamplingParams(min_p=0.1))
     extensions, _ = collect(policy.extend(requests(policy.start(PROBLEM), 1)))
     assert len(extensions) == 1
     assert {"top_k", "seed", "logprobs"} < set(server.bodies[-1])
@@ -385,7 +385,7 @@ def test_each_way_to_fail_has_its_words(
 )
 def test_a_refusal_is_not_asked_again(serve: Serve, connect: MakePolicy, status: int, message: str, hint: str) -> None:
     server = serve(faults=[says(status, message)] * 9)
-    error = failure_of(connect(server, sampler=SamplingParams(top_k=0)))
+    error = failure_of(connect(server, sampling=SamplingParams(top_k=0)))
     assert f"refuses ({status}): {message}" in str(error)
     assert hint in (error.hint or "")
     assert len(server.bodies) == 1
@@ -402,7 +402,7 @@ def test_a_proxy_that_cannot_be_used_is_an_error(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setenv("ALL_PROXY", proxy)
     with pytest.raises(BackendError, match="proxy") as caught:
         ServerPolicy(
-            Address.parse("http://192.0.2.1/v1"), model=None, prompt=Prompt(), sampler=SamplingParams(), max_tokens=9
+            Address.parse("http://192.0.2.1/v1"), model=None, prompt=Prompt(), sampling=SamplingParams(), max_tokens=9
         )
     assert "ALL_PROXY" in (caught.value.hint or "")
 
@@ -410,7 +410,7 @@ def test_a_proxy_that_cannot_be_used_is_an_error(monkeypatch: pytest.MonkeyPatch
 def test_a_host_that_cannot_be_one_is_an_error() -> None:
     with pytest.raises(BackendError, match="is no address"):
         ServerPolicy(
-            Address.parse("http://a\u2260b/v1"), model=None, prompt=Prompt(), sampler=SamplingParams(), max_tokens=9
+            Address.parse("http://a\u2260b/v1"), model=None, prompt=Prompt(), sampling=SamplingParams(), max_tokens=9
         )
 
 
@@ -419,7 +419,7 @@ def test_a_prompt_that_is_too_long_is_said(serve: Serve, connect: MakePolicy, st
     """Where the stream just ends, the same request without one tells why."""
     too_long = says(400, "This model's maximum context length is 9 tokens.")
     server = serve(faults=[too_long] if stream_says_it else [sends(), too_long])
-    error = failure_of(connect(server, sampler=SamplingParams(top_k=0)))
+    error = failure_of(connect(server, sampling=SamplingParams(top_k=0)))
     assert isinstance(error, PromptTooLong)
     assert "maximum context length is 9" in str(error)
     assert "--max-tokens" in (error.hint or "")

@@ -21,7 +21,7 @@ from typing import Any
 import pytest
 from patience import HANG, SOON, quickest
 
-from ttcli.engine.sampling import SamplingParams
+from ttcli.engine.params import SamplingParams
 from ttcli.errors import BackendError, PromptTooLong
 from ttcli.policy.prompt import Prompt
 from ttcli.policy.server.address import Address
@@ -84,7 +84,7 @@ def policy(url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[ServerPolicy]:
 
 
 def make(url: str, **options: Any) -> ServerPolicy:
-    defaults: dict[str, Any] = {"model": None, "prompt": Prompt(), "sampler": SamplingParams(), "max_tokens": 12}
+    defaults: dict[str, Any] = {"model": None, "prompt": Prompt(), "sampling": SamplingParams(), "max_tokens": 12}
     return ServerPolicy(Address.parse(url), **defaults | options)
 
 

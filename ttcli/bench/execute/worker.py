@@ -94,8 +94,8 @@ def describe(runtime: Runtime) -> Description:
 def engine(runtime: Runtime) -> Engine:
     """The engine of a bench with the settings of its runtime."""
     settings = runtime.settings
-    sampling = settings.sampling
-    return Engine(runtime, seed=settings.seed, temperature=sampling.temperature, max_tokens=sampling.max_tokens)
+    temperature = settings.sampling.temperature
+    return Engine(runtime, seed=settings.seed, temperature=temperature, max_tokens=settings.max_tokens)
 
 
 class Worker:

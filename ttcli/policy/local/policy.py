@@ -11,7 +11,8 @@ from ttcli.engine.adapter import Adapter
 from ttcli.engine.branch import Branch
 from ttcli.engine.job import Job, StopCriteria
 from ttcli.engine.model import Model
-from ttcli.engine.sampling import SamplingParams, generator
+from ttcli.engine.params import SamplingParams
+from ttcli.engine.sampling import generator
 from ttcli.engine.scheduler import Scheduler
 from ttcli.engine.session import Aborted
 from ttcli.engine.template import ChatTemplate
@@ -51,7 +52,7 @@ class LocalPolicy:
         *,
         name: str,
         prompt: Prompt,
-        sampler: SamplingParams,
+        sampling: SamplingParams,
         max_tokens: int,
         width: int,
         cells: int | None = None,
@@ -69,7 +70,7 @@ class LocalPolicy:
         self.width = width
         self._template = ChatTemplate(model)
         self._prompt = prompt
-        self._sampler = sampler
+        self._sampling = sampling
         self._max_tokens = max_tokens
         self._interrupted = interrupted or (lambda: False)
         turn = len(self.encode(_NOTHING, ("",))) - len(self.encode(_NOTHING)) if attempts else 0
@@ -100,7 +101,7 @@ class LocalPolicy:
         return {
             "template": self.model.chat_template,
             "prompt": dict(self._prompt.recipe),
-            "sampler": asdict(self._sampler),
+            "sampler": asdict(self._sampling),
             "max_tokens": self._max_tokens,
         }
 
@@ -221,15 +222,15 @@ class LocalPolicy:
         prefix = request.prefix
         context = self._context(prefix)
         branch = context.branches[prefix.id]
-        sampler = self._sampler
+        sampling = self._sampling
         if request.temperature is not None:
-            sampler = replace(sampler, temperature=request.temperature)
+            sampling = replace(sampling, temperature=request.temperature)
         until = StopCriteria(
             self._max_tokens - (branch.length - prefix.prompt_tokens),
             separator=self._prompt.step_separator,
             steps=request.steps if request.until == "step" else None,
         )
-        job = Job(branch, sampler, until, generator(*request.seed), keep=request.keep)
+        job = Job(branch, sampling, until, generator(*request.seed), keep=request.keep)
         context.scheduler.submit(job)
         fresh = 0 if prefix.id in self._claimed else branch.pending
         self._claimed.add(prefix.id)

@@ -10,7 +10,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from ttcli.engine.sampling import SamplingParams
+from ttcli.engine.params import SamplingParams
 from ttcli.errors import BackendError
 from ttcli.policy.prompt import Prompt
 from ttcli.policy.server.chunk import Piece, Usage
@@ -39,7 +39,7 @@ class Completions:
         *,
         model: str,
         prompt: Prompt,
-        sampler: SamplingParams,
+        sampling: SamplingParams,
         max_tokens: int,
     ) -> None:
         self._dialect = dialect
@@ -47,7 +47,7 @@ class Completions:
         self._mailbox = mailbox
         self._model = model
         self._prompt = prompt
-        self._sampler = sampler
+        self._sampling = sampling
         self._max_tokens = max_tokens
         self._insist = partial(insist, api, dialect)
         self._checking = asyncio.Lock()
@@ -170,13 +170,13 @@ class Completions:
     def _body(self, texts: Sequence[ServerText]) -> dict[str, Any]:
         first = texts[0]
         request = first.request
-        sampler = self._sampler
+        sampling = self._sampling
         if request.temperature is not None:
-            sampler = replace(sampler, temperature=request.temperature)
+            sampling = replace(sampling, temperature=request.temperature)
         body = self._dialect.body(
             self._model,
             self._messages(request.prefix.problem, request.prefix.text + first.draft.kept, request.prefix.attempts),
-            sampler,
+            sampling,
             max_tokens=max(1, self._left(first)),
             seed=seed_of(*request.seed, first.requests),
         )

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ttcli.engine.sampling import SamplingParams
+from ttcli.engine.params import SamplingParams
 from ttcli.policy.server.client import LIMITS, Refusal
 
 _SAMPLERS = ("top_k", "min_p")  # no part of OpenAI's own format
@@ -39,22 +39,22 @@ class Dialect:
         self._limit = LIMITS[0]
 
     def body(
-        self, model: str, messages: Sequence[Mapping[str, str]], sampler: SamplingParams, *, max_tokens: int, seed: int
+        self, model: str, messages: Sequence[Mapping[str, str]], sampling: SamplingParams, *, max_tokens: int, seed: int
     ) -> dict[str, Any]:
         """A request; a last message of the assistant's is one to go on with."""
         body: dict[str, Any] = {
             "model": model,
             "messages": list(messages),
             self._limit: max_tokens,
-            "temperature": sampler.temperature,
-            "top_p": sampler.top_p,
+            "temperature": sampling.temperature,
+            "top_p": sampling.top_p,
             "seed": seed,
             "logprobs": True,
             "top_logprobs": 1,  # llama-cpp-python gives none without, llama-server none with 0
             "stream_options": {"include_usage": True},
         }
-        if sampler.temperature > 0:
-            body |= {name: getattr(sampler, name) for name in _SAMPLERS if getattr(sampler, name)}
+        if sampling.temperature > 0:
+            body |= {name: getattr(sampling, name) for name in _SAMPLERS if getattr(sampling, name)}
         if messages[-1]["role"] == "assistant":
             body |= _CONTINUE
         return {name: value for name, value in body.items() if name not in self._dropped}

@@ -15,7 +15,7 @@ from dataclasses import asdict
 from functools import partial
 from itertools import groupby
 
-from ttcli.engine.sampling import SamplingParams
+from ttcli.engine.params import SamplingParams
 from ttcli.errors import UsageError
 from ttcli.policy.prompt import Prompt
 from ttcli.policy.server.address import Address
@@ -61,7 +61,7 @@ class ServerPolicy:
         *,
         model: str | None,
         prompt: Prompt,
-        sampler: SamplingParams,
+        sampling: SamplingParams,
         max_tokens: int,
         width: int = WIDTH,
         patience: Patience | None = None,
@@ -71,7 +71,7 @@ class ServerPolicy:
         self.width = width
         self._address = address
         self._prompt = prompt
-        self._sampler = sampler
+        self._sampling = sampling
         self._max_tokens = max_tokens
         self._notice = notice
         self._interrupted = interrupted
@@ -92,7 +92,7 @@ class ServerPolicy:
             self._mailbox,
             model=self.name,
             prompt=prompt,
-            sampler=sampler,
+            sampling=sampling,
             max_tokens=max_tokens,
         )
 
@@ -103,7 +103,7 @@ class ServerPolicy:
             "server": self._address.url,
             "model": self.name,
             "prompt": dict(self._prompt.recipe),
-            "sampler": asdict(self._sampler),
+            "sampler": asdict(self._sampling),
             "max_tokens": self._max_tokens,
         }
 

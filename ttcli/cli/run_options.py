@@ -1,0 +1,127 @@
+"""The options that shape a run, declared once; a command that takes them gets them as its `settings`."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields, replace
+from typing import Annotated, Any, Literal, get_type_hints
+
+from ttcli.catalog.entry import DEFAULT_MODEL
+from ttcli.cli.options import More, option
+from ttcli.engine.params import SamplingParams
+from ttcli.runtime.settings import Machine, Settings
+
+
+@dataclass(frozen=True, slots=True)
+class _Option:
+    """How one field of `Settings`, or of its parts, is shown."""
+
+    kind: Any  # its type
+    says: str
+    short: str | None = None
+    more: bool = False  # only --help-more shows it
+    variable: bool = True  # TTC_... sets it too
+    default: str | bool = True  # as --help puts it; True: the field's own
+
+
+_FIRST = {
+    "model": _Option(str | None, "A name, a GGUF file or hf:OWNER/REPO/FILE.gguf.", "-m", default=DEFAULT_MODEL),
+    "policy": _Option(str | None, "Draw from an OpenAI-compatible server: http://HOST:PORT/v1."),
+}
+_LAST = {
+    "temperature": _Option(float, "0: always the likeliest token.", "-t"),
+    "max_tokens": _Option(int, "Of one solution."),
+    "seed": _Option(int, "Same seed, same store: the same samples."),
+    "offline": _Option(bool, "Never fetch a model."),
+    "top_k": _Option(int, "Draw from the k likeliest tokens; 0: off.", more=True),
+    "top_p": _Option(float, "Of this much probability; 1: off.", more=True),
+    "min_p": _Option(float, "Relative to the likeliest; 0: off.", more=True),
+    "width": _Option(int | None, "Texts in one batch.", more=True),
+    "threads": _Option(int | None, "CPU threads.", more=True),
+    "gpu_layers": _Option(int | None, "Layers on the GPU.", more=True),
+    # set once and for all, it would be in the way of every method that revises nothing
+    "reviser": _Option(
+        str | None, "A LoRA adapter of the model, as GGUF, that draws the revisions.", more=True, variable=False
+    ),
+    "aggregate": _Option(
+        Literal["last", "min", "mean", "prod"] | None,
+        "Score of a solution from its steps'; left out: the verifier's own way.",
+        more=True,
+    ),
+    "command_timeout": _Option(float, "Seconds for one solution, of --verifier command:CMD.", more=True),
+}
+_PARTS = {"sampling": SamplingParams, "machine": Machine}  # of `Settings`
+_DEFAULTS = {field.name: field.default for part in (Settings, *_PARTS.values()) for field in fields(part)} | {
+    "model": None  # the default model, or the only one that a server has
+}
+
+
+def run_options(
+    leave_out: tuple[str, ...] = (), more: tuple[str, ...] = (), says: Mapping[str, str] | None = None
+) -> Callable[[Callable[..., int]], Callable[..., int]]:
+    """Give a command the options that shape a run: it takes `settings`, and Typer sees an option for each of them.
+
+    Defaults are those of `Settings`. Model and server stand where `settings` does, the others after the command's own,
+    with --help-more at the end.
+
+    Args:
+        leave_out: options, by the names of their fields, that mean nothing to the command.
+        more: those that only --help-more is to show, besides the ones that it always does.
+        says: what --help says of an option, where the command has a better word for it.
+    """
+    texts = says or {}
+
+    def declared(options: Mapping[str, _Option]) -> list[inspect.Parameter]:
+        return [
+            _parameter(name, replace(shown, more=shown.more or name in more, says=texts.get(name, shown.says)))
+            for name, shown in options.items()
+            if name not in leave_out
+        ]
+
+    def decorate(command: Callable[..., int]) -> Callable[..., int]:
+        @functools.wraps(command)
+        def call(_more: bool = False, **arguments: Any) -> int:
+            given = {name: arguments.pop(name) for name in (*_FIRST, *_LAST) if name in arguments}
+            return command(settings=_settings(given), **arguments)
+
+        del command.__annotations__["settings"]  # a name for type checkers alone, and no option
+        hints = get_type_hints(command, include_extras=True)
+        parameters: list[inspect.Parameter] = []
+        for name, parameter in inspect.signature(command).parameters.items():
+            if name == "settings":
+                parameters += declared(_FIRST)
+            else:
+                parameters.append(parameter.replace(annotation=hints[name], kind=inspect.Parameter.KEYWORD_ONLY))
+        parameters += declared(_LAST)
+        parameters.append(inspect.Parameter("_more", inspect.Parameter.KEYWORD_ONLY, default=False, annotation=More))
+        call.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+        call.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+        return call
+
+    return decorate
+
+
+def _parameter(name: str, shown: _Option) -> inspect.Parameter:
+    """An option as a parameter of a command."""
+    names = [f"--{name.replace('_', '-')}", *([shown.short] if shown.short else [])]
+    variable = name.upper() if shown.variable else None
+    declared = option(*names, env=variable, says=shown.says, more=shown.more, default=shown.default)
+    return inspect.Parameter(
+        name, inspect.Parameter.KEYWORD_ONLY, default=_DEFAULTS[name], annotation=Annotated[shown.kind, declared]
+    )
+
+
+def _settings(given: dict[str, Any]) -> Settings:
+    """The settings that the options say.
+
+    Raises:
+        UsageError: an option out of range, or two that exclude each other.
+    """
+    if given.get("model") is None and given.get("policy") is None:
+        given = {**given, "model": DEFAULT_MODEL}
+    values = {field.name: given[field.name] for field in fields(Settings) if field.name in given}
+    for name, part in _PARTS.items():
+        values[name] = part(**{field.name: given[field.name] for field in fields(part) if field.name in given})
+    return Settings(**values)
