@@ -538,7 +538,7 @@ def test_what_was_filled_upon_is_not_the_first_to_be_evicted(
 
     def filled(parent: Branch | None) -> Branch:
         branch = Branch(parent, prompt)
-        scheduler.fill(branch)
+        scheduler.prefill(branch)
         while branch.row is None:
             scheduler.step()
         return branch

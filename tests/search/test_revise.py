@@ -15,8 +15,8 @@ from ttcli.cost import Budget, Unit
 from ttcli.events import CandidateFinished, CandidateScored, CandidateStarted, CandidateToken, CostUpdated, Event
 from ttcli.policy.scripted import Line, ScriptedPolicy
 from ttcli.problem import Problem
-from ttcli.search.chains import ratios
 from ttcli.search.methods import METHODS, parse_method
+from ttcli.search.parameters import ratios
 from ttcli.search.revise import WINDOW
 from ttcli.solution import Candidate, Ended, Prefix
 
@@ -97,7 +97,7 @@ def candidates(run: Revising) -> dict[tuple[int, int], Candidate]:
 def test_chains_times_length_is_the_budget_at_every_ratio(ratio: object) -> None:
     run = Revising([WRONG, RIGHT, SPOILED], f"revise:ratio={ratio}", Budget(16))
     found = candidates(run)
-    sizes = parse_method(run.method).dials.sizes("revise", run.budget)  # type: ignore[union-attr]
+    sizes = parse_method(run.method).parameters.sizes("revise", run.budget)  # type: ignore[union-attr]
     assert set(found) == {(chain, at) for chain in range(sizes["chains"]) for at in range(sizes["length"])}
     assert {each.index for each in found.values()} == set(range(16))
     for (chain, attempt), each in found.items():

@@ -41,7 +41,7 @@ def _named(draw: st.DrawFn) -> tuple[str, int]:
 @st.composite
 def _runs(draw: st.DrawFn, *, counted: bool = False) -> Run:
     name, beams = draw(_named())
-    each = 1 + (parse_method(name).dials.k or 0)  # type: ignore[union-attr]
+    each = 1 + (parse_method(name).parameters.k or 0)  # type: ignore[union-attr]
     budgets = [st.just(Budget(beams * each))]
     if not counted:
         budgets += [
@@ -197,7 +197,7 @@ BEST = str(0b0101)  # right, left, right, left: the lowest bit is the first turn
     "method", ["beam", "beam:m=sqrt", "lookahead", "lookahead:k=3", "dvts", "rebase:t=0.05", "particles:t=0.1"]
 )
 def test_the_best_path_of_a_small_tree_is_found(method: str, seed: int) -> None:
-    each = 1 + (parse_method(method).dials.k or 0)  # type: ignore[union-attr]
+    each = 1 + (parse_method(method).parameters.k or 0)  # type: ignore[union-attr]
     outcome = Run(_binary(4), method, Budget(16 * each), seed=seed, width=16).outcome()
     assert outcome.answer == BEST
 

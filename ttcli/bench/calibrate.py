@@ -26,8 +26,8 @@ from ttcli.bench.store.task import Task
 from ttcli.cost import Budget, Unit
 from ttcli.errors import UsageError
 from ttcli.search.best_of_n import scored_by
-from ttcli.search.chains import ratios
 from ttcli.search.methods import parse_method
+from ttcli.search.parameters import ratios
 from ttcli.solution import Candidate
 from ttcli.stats.logistic import Array
 from ttcli.stats.shrinkage import paired

@@ -70,7 +70,7 @@ class Scheduler:
             )
         self._waiting.append(job)
 
-    def fill(self, branch: Branch) -> None:
+    def prefill(self, branch: Branch) -> None:
         """Have the branch decoded to its end and its row of logits kept in `branch.row`, its states beside it.
 
         It and all that it stands on count as used just now.
@@ -128,7 +128,7 @@ class Scheduler:
             job = self._waiting.popleft()
             if job.parent.row is None and not job.parent.released:
                 self._touch(job.parent)
-                self.fill(job.parent)
+                self.prefill(job.parent)
                 delayed.append(job)
             elif self._fits(job):
                 self.session.attach(job.branch)
@@ -194,7 +194,7 @@ class Scheduler:
         if branch.resident:
             return True
         base, need = self.session.base(branch), self.session.missing(branch)
-        # a fill that crowds out a text under way would be evicted for that text, and filled, and evicted ...
+        # a prefill that crowds out a text under way would be evicted for that text, and filled, and evicted ...
         growth = sum(self._outlook(job, _LITTLE_MORE) for job in self._running)
         if self._running and need + growth > self._unclaimed(base):
             return False

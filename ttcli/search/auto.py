@@ -29,8 +29,8 @@ from ttcli.problem import Problem
 from ttcli.seams import Policy, Verifier
 from ttcli.search.adaptive import adaptive, settle
 from ttcli.search.best_of_n import COUNTS, scored_by
-from ttcli.search.chains import ChainParameters, ratios
 from ttcli.search.method import Advice, Adviser, Method
+from ttcli.search.parameters import ChainParameters, ratios
 from ttcli.search.sampling import Count, begin, conclude, draw
 from ttcli.solution import Candidate, Ended, Prefix
 
@@ -55,7 +55,7 @@ def auto(
         advice = adviser.advise(probes, _generations(meter, len(probes)))
         yield advice.chose
         work = _Rest(root, policy, verifier, meter, seed, probes, advice)
-        if advice.method.dials is None:
+        if advice.method.parameters is None:
             yield from work.sample()
         else:
             yield from work.search(count)
@@ -179,18 +179,18 @@ class _Rest:
 
 def _divided(method: Method, left: Budget) -> Method:
     """Chains of revisions with the nearest ratio, and rather longer ones, that makes whole chains of what is left."""
-    dials = method.dials
+    parameters = method.parameters
     generations = int(left.amount)
     if (
-        not isinstance(dials, ChainParameters)
+        not isinstance(parameters, ChainParameters)
         or left.unit is not Unit.GENERATIONS
-        or dials.ratio is None
+        or parameters.ratio is None
         or not generations
     ):
         return method
-    wanted = math.log(dials.ratio)
+    wanted = math.log(parameters.ratio)
     nearest = min(ratios(generations), key=lambda ratio: (abs(math.log(ratio) - wanted), -ratio))
-    return replace(method, dials=ChainParameters(nearest))
+    return replace(method, parameters=ChainParameters(nearest))
 
 
 def _fitting(method: Method, left: Budget) -> Budget | None:

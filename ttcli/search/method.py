@@ -11,8 +11,7 @@ from ttcli.errors import UsageError
 from ttcli.events import Event, MethodChosen
 from ttcli.problem import Problem
 from ttcli.seams import Policy, Verifier
-from ttcli.search.chains import ChainParameters, HalfParameters
-from ttcli.search.dials import TreeParameters
+from ttcli.search.parameters import ChainParameters, HalfParameters, TreeParameters
 from ttcli.solution import Candidate
 
 Plain = Callable[..., Iterator[Event]]  # (problem, policy, meter, *, seed, **sizes)
@@ -46,7 +45,7 @@ class Method:
     advised: Advised | None = None  # an adviser says how, and with which verifier
     vote: VoteRule | None = None  # of a method that votes over the first n of independent samples, whatever n is
     generations: int | None = None  # that it draws, whatever the budget; None: as many as that allows
-    dials: TreeParameters | ChainParameters | HalfParameters | None = (
+    parameters: TreeParameters | ChainParameters | HalfParameters | None = (
         None  # how it is set; None: there is nothing to set
     )
     attempts: int = 0  # earlier solutions that its prompts show at most
@@ -64,7 +63,7 @@ class Method:
     @property
     def stepwise(self) -> bool:
         """Whether it draws and scores step by step, down a tree."""
-        return self.dials is not None and self.dials.stepwise
+        return self.parameters is not None and self.parameters.stepwise
 
     @property
     def _base(self) -> str:
@@ -76,7 +75,7 @@ class Method:
         Raises:
             UsageError: it cannot work with this budget.
         """
-        return self.dials.beside(self._base, budget) if self.dials is not None else 0
+        return self.parameters.beside(self._base, budget) if self.parameters is not None else 0
 
     def demand(self, budget: Budget) -> Demand:
         """What it holds in the policy's context.
@@ -123,7 +122,7 @@ class Method:
         """
         if self.advised is not None:
             return self.advised(problem, policy, verifier, meter, seed=seed, adviser=adviser)
-        sizes = self.dials.sizes(self._base, meter.budget) if self.dials is not None else {}
+        sizes = self.parameters.sizes(self._base, meter.budget) if self.parameters is not None else {}
         if self.verified is not None and verifier is not None:
             self.check_verifier(verifier.name, partial=verifier.partial)
             return self.verified(problem, policy, verifier, meter, seed=seed, **sizes)

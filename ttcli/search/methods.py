@@ -10,11 +10,10 @@ from ttcli.search.adaptive import adaptive
 from ttcli.search.auto import auto
 from ttcli.search.beam import beam
 from ttcli.search.best_of_n import best_of_n, best_of_n_plain, greedy, majority
-from ttcli.search.chains import ChainParameters, HalfParameters
-from ttcli.search.dials import TreeParameters
 from ttcli.search.dvts import dvts
 from ttcli.search.lookahead import lookahead
 from ttcli.search.method import Method
+from ttcli.search.parameters import ChainParameters, HalfParameters, TreeParameters
 from ttcli.search.particles import particles
 from ttcli.search.rebase import rebase
 from ttcli.search.revise import WINDOW, revise, revise_scored
@@ -29,38 +28,46 @@ METHODS = {
         Method("best-of-n", "the answer with the largest sum of verifier scores", verified=best_of_n, vote="weighted"),
         Method("best-of-n-plain", "the answer of the best-scored candidate", verified=best_of_n_plain, vote="best"),
         Method("greedy", "one solution at temperature 0", plain=greedy, generations=1),
-        Method("beam", "the best n/m prefixes go on, with m next steps each", verified=beam, dials=TreeParameters(m=4)),
+        Method(
+            "beam", "the best n/m prefixes go on, with m next steps each", verified=beam, parameters=TreeParameters(m=4)
+        ),
         Method(
             "lookahead",
             "beam, where a step is scored k greedy steps further on",
             verified=lookahead,
-            dials=TreeParameters(k=1, m=4),
+            parameters=TreeParameters(k=1, m=4),
         ),
         Method(
-            "dvts", "n/m separate subtrees, each going on from its best step", verified=dvts, dials=TreeParameters(m=4)
+            "dvts",
+            "n/m separate subtrees, each going on from its best step",
+            verified=dvts,
+            parameters=TreeParameters(m=4),
         ),
         Method(
-            "rebase", "next steps are shared out over prefixes by score", verified=rebase, dials=TreeParameters(t=0.2)
+            "rebase",
+            "next steps are shared out over prefixes by score",
+            verified=rebase,
+            parameters=TreeParameters(t=0.2),
         ),
         Method(
             "particles",
             "prefixes are resampled by score after every step",
             verified=particles,
-            dials=TreeParameters(t=1.0),
+            parameters=TreeParameters(t=1.0),
         ),
         Method(
             "revise",
             "chains of attempts, each with the last ones in view",
             plain=revise,
             verified=revise_scored,
-            dials=ChainParameters(),
+            parameters=ChainParameters(),
             attempts=WINDOW,
         ),
         Method(
             "search-revise",
             "half the budget proposes, half revises what the vote is against",
             verified=search_revise,
-            dials=HalfParameters(),
+            parameters=HalfParameters(),
             attempts=1,
         ),
     )
@@ -80,8 +87,8 @@ def parse_method(text: str) -> Method:
         raise UsageError(f"there is no method {name!r}", hint=f"one of {', '.join(METHODS)}")
     if not colon:
         return usual
-    if usual.dials is None:
+    if usual.parameters is None:
         raise UsageError(f"{name} has nothing to set", hint=f"--method {name}")
-    dials = usual.dials.turned(name, settings)
-    changed = dials.text(usual.dials)  # type: ignore[arg-type] # of the same class as what it was turned from
-    return replace(usual, name=f"{name}:{changed}" if changed else name, dials=dials)
+    parameters = usual.parameters.turned(name, settings)
+    changed = parameters.text(usual.parameters)  # type: ignore[arg-type] # of the same class as what it was turned from
+    return replace(usual, name=f"{name}:{changed}" if changed else name, parameters=parameters)

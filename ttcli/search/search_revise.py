@@ -15,8 +15,7 @@ from ttcli.problem import Problem
 from ttcli.seams import Policy, Verifier
 from ttcli.search.beam import beam
 from ttcli.search.best_of_n import scored_by
-from ttcli.search.chains import Proposer
-from ttcli.search.dials import nearest_root
+from ttcli.search.parameters import Proposer, nearest_root
 from ttcli.search.revise import Chain, draw_chains
 from ttcli.search.sampling import begin, conclude
 from ttcli.solution import Candidate, Node

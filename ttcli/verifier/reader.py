@@ -182,7 +182,7 @@ class Reader:
         assert self._scheduler is not None
         scheduler, session = self._scheduler, self._scheduler.session
         for branch in waiting.values():
-            scheduler.fill(branch)
+            scheduler.prefill(branch)
         while waiting:
             before = session.decodes
             scheduler.step()

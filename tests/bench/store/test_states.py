@@ -34,7 +34,7 @@ def write(store: Store, *samples: Sample) -> tuple[Run, list[int]]:
     run = store.begin(CONFIG, ROWS)
     for each in samples:
         store.write(run, ROWS[0].problem, News(0, each))
-    facts, _ = store.samples(CONFIG).facts(run.id, 0.8, 0, 100)
+    facts = store.samples(CONFIG).facts(run.id, 0.8, 0, 100)
     return run, [fact.id for fact in facts]
 
 

@@ -235,12 +235,11 @@ def test_facts_are_those_of_the_run_by_position_and_number(store: Store) -> None
     for position in (2, 0):
         write(store, run, sample(1), sample(0), sample(9), sample(0, seed=1), position=position)
         write(store, run, sample(0, temperature=0.0), rating(1), position=position)
-    facts, scores = store.samples(CONFIG).facts(run.id, 0.8, 0, 8)
+    facts = store.samples(CONFIG).facts(run.id, 0.8, 0, 8)
     assert [(each.position, each.number) for each in facts] == [(0, 0), (0, 1), (2, 0), (2, 1)]
-    assert facts[1][2:] == (1, "4", Ended.STOP, 8, 60, 0.1)
-    assert [each[1:] for each in scores] == [(KEYS["confidence"], 0.75, 9, 0.25)] * 2
-    assert {each.sample for each in scores} == {facts[1].id, facts[3].id}
-    (one, _), _ = store.samples(CONFIG).facts(run.id, 0.8, 0, 8, position=2)
+    assert facts[1][2:] == (1, "4", Ended.STOP, 8, 60, 0.1, {KEYS["confidence"]: (0.75, 9, 0.25)})
+    assert [[*fact.scores] for fact in facts] == [[], [KEYS["confidence"]]] * 2
+    one, _ = store.samples(CONFIG).facts(run.id, 0.8, 0, 8, position=2)
     assert one == facts[2]
 
 

@@ -1,36 +1,53 @@
-"""The samples of a problem as candidates that a vote is held over."""
+"""The samples of a problem with what verifiers say of them, and as candidates that a vote is held over."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import NamedTuple
+
 from ttcli.bench.store.config import RunConfig
+from ttcli.bench.store.sample import Sample
 from ttcli.bench.store.store import Store
 from ttcli.problem import Problem
+from ttcli.seams import StepScores
 from ttcli.solution import Candidate, Prefix
 
 
-def first_candidates(store: Store, config: RunConfig, problem: str, verifier: str, count: int) -> list[Candidate]:
-    """The first `count` samples of a problem's text that a run of this configuration can use, by number.
+class RatedSample(NamedTuple):
+    """A sample and its scores."""
 
-    With the scores of the verifier, as the user called it; "": without scores.
-    """
-    keys = {verifier: config.verifiers[verifier].key} if verifier else {}
-    samples, ratings = store.samples(config).of(problem, keys)
-    wanted = {(config.temperature, config.seed, number) for number in range(count)}
-    opinions = {rating.sample: rating.scores for rating in ratings}
-    candidates = []
-    for sample in sorted((each for each in samples if each.key in wanted), key=lambda each: each.key.number):
-        opinion = opinions.get(sample.key)
-        prefix = sample.on(Prefix(Problem(problem), 0))
-        candidates.append(
-            Candidate(
-                index=sample.key.number,
-                text=prefix.text,
-                answer=sample.answer,
-                ended=sample.ended,
-                tokens=sample.tokens,
-                logprob=prefix.logprob,
-                score=opinion.score if opinion else None,
-                step_scores=tuple(opinion.steps) if opinion else (),
-            )
+    sample: Sample
+    scores: Mapping[str, StepScores | None]  # by what the user calls the verifier; None: it could not be scored
+
+    def candidate(self, verifier: str = "") -> Candidate:
+        """As a candidate, with the score that this verifier gave it; "": with none."""
+        sample, scores = self.sample, self.scores.get(verifier)
+        prefix = sample.on(Prefix(Problem(""), 0))
+        return Candidate(
+            index=sample.key.number,
+            text=prefix.text,
+            answer=sample.answer,
+            ended=sample.ended,
+            tokens=sample.tokens,
+            logprob=prefix.logprob,
+            score=scores.score if scores else None,
+            step_scores=tuple(scores.steps) if scores else (),
         )
-    return candidates
+
+
+def rated_samples(store: Store, config: RunConfig, problem: str, count: int) -> list[RatedSample]:
+    """Those of the first `count` samples of a problem's text that a run of this configuration can use, by number."""
+    keys = {name: verifier.key for name, verifier in config.verifiers.items()}
+    samples, ratings = store.samples(config).of(problem, keys)
+    scores = {(rating.sample, rating.verifier): rating.scores for rating in ratings}
+    wanted = {(config.temperature, config.seed, number) for number in range(count)}
+    return [
+        RatedSample(sample, {name: scores[sample.key, name] for name in keys if (sample.key, name) in scores})
+        for sample in sorted(samples, key=lambda sample: sample.key.number)
+        if sample.key in wanted
+    ]
+
+
+def first_candidates(store: Store, config: RunConfig, problem: str, verifier: str, count: int) -> list[Candidate]:
+    """The first `count` samples of a problem as candidates, with the scores of a verifier; "": without scores."""
+    return [rated.candidate(verifier) for rated in rated_samples(store, config, problem, count)]

@@ -152,13 +152,8 @@ def load_figures(store: Store, run: Run, *, position: int | None = None) -> list
     known = store.verdicts.all()  # the checker may know more: votes on the way asked it too
     CHECKER.remember(known)
     config = run.config
-    facts, scores = store.samples(config).facts(
-        run.id, config.temperature, config.seed, config.depth, position=position
-    )
-    by_position = {at: [*group] for at, group in groupby(facts, key=lambda each: each.position)}
-    by_sample: dict[int, list[Score]] = {}
-    for score in scores:
-        by_sample.setdefault(score.sample, []).append(score)
+    facts = store.samples(config).facts(run.id, config.temperature, config.seed, config.depth, position=position)
+    by_position = {at: [*group] for at, group in groupby(facts, key=lambda fact: fact.position)}
     settled: dict[int, dict[str, Settled]] = {}
     failed: dict[int, dict[str, str]] = {}
     rows = store.rows(run)
@@ -170,7 +165,7 @@ def load_figures(store: Store, run: Run, *, position: int | None = None) -> list
             reference = rows[result.position].problem.answer or ""
             settled.setdefault(result.position, {})[result.task] = _settled(result.outcome, reference)
     figures = [
-        _figures(at, row, config, by_position.get(at, ()), by_sample, settled.get(at, {}), failed.get(at, {}), subsets)
+        _figures(at, row, config, by_position.get(at, ()), settled.get(at, {}), failed.get(at, {}), subsets)
         for at, row in enumerate(rows)
         if position is None or at == position
     ]
@@ -185,7 +180,6 @@ def _figures(
     row: Row,
     config: RunConfig,
     facts: Sequence[Facts],
-    scores: Mapping[int, Sequence[Score]],
     settled: Mapping[str, Settled],
     failed: Mapping[str, str],
     subsets: int,
@@ -193,15 +187,11 @@ def _figures(
     facts = _without_gaps(facts)
     samples = _samples(facts, row.problem.answer or "") if facts else None
     ratings = {
-        name: _ratings(facts, samples, [_by(verifier.key, scores.get(fact.id, ())) for fact in facts])
+        name: _ratings(facts, samples, [fact.scores.get(verifier.key) for fact in facts])
         for name, verifier in config.verifiers.items()
     }
     drawn = SampleCost(sum(each.tokens for each in facts), sum(each.seconds for each in facts))
     return ProblemFigures(position, row, config, tuple(facts), drawn, samples, ratings, settled, failed, subsets)
-
-
-def _by(verifier: str, scores: Sequence[Score]) -> Score | None:
-    return next((each for each in scores if each.verifier == verifier), None)
 
 
 def _without_gaps(facts: Sequence[Facts]) -> list[Facts]:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 from ttcli.answers import is_correct
+from ttcli.bench.figures.candidates import rated_samples
 from ttcli.bench.figures.problem import ProblemFigures
 from ttcli.bench.figures.summary import by_difficulty
 from ttcli.bench.report.tree import nested
-from ttcli.bench.store.sample import SampleKey
 from ttcli.bench.store.store import Result, Run, Store
 from ttcli.bench.store.task import Task
 from ttcli.search.best_of_n import COUNTS
@@ -75,24 +74,15 @@ def _answers(problem: ProblemFigures) -> Iterator[str]:
 def _samples(store: Store, run: Run, problem: ProblemFigures) -> tuple[list[list[Any]], dict[str, list[Candidate]]]:
     """Samples as arrays, as the page expects them; and as candidates with the scores of each verifier, "" for none."""
     config = run.config
-    keys = {name: each.key for name, each in config.verifiers.items()}
-    samples, ratings = store.samples(config).of(problem.row.problem.text, keys)
-    by_key = {sample.key: sample for sample in samples}
-    opinions = {(rating.sample, rating.verifier): rating.scores for rating in ratings}
+    rated = rated_samples(store, config, problem.row.problem.text, len(problem.facts))
     rows: list[list[Any]] = []
-    candidates: dict[str, list[Candidate]] = {name: [] for name in ("", *config.verifiers)}
-    for number, fact in enumerate(problem.facts):
-        sample = by_key[SampleKey(config.temperature, config.seed, number)]
+    for number, (sample, scores) in enumerate(rated):
         right = bool(problem.samples and problem.samples.correct[number])
-        found = [opinions.get((sample.key, name)) for name in config.verifiers]
         steps = [[step.text, step.tokens, _rounded(step.confidence)] for step in sample.steps]
-        scores = [[each.score, [*each.steps]] if each else None for each in found]
-        rows.append([number, sample.answer, right, sample.ended, sample.tokens, steps, scores])
-        plain = Candidate(number, "", fact.answer, fact.ended, fact.tokens, 0.0)
-        candidates[""].append(plain)
-        for name, opinion in zip(config.verifiers, found, strict=True):
-            candidates[name].append(replace(plain, score=opinion.score if opinion else None))
-    return rows, candidates
+        given = [scores.get(name) for name in config.verifiers]
+        told = [[score.score, [*score.steps]] if score else None for score in given]
+        rows.append([number, sample.answer, right, sample.ended, sample.tokens, steps, told])
+    return rows, {name: [one.candidate(name) for one in rated] for name in ("", *config.verifiers)}
 
 
 def _task(

@@ -19,6 +19,14 @@ from ttcli.seams import StepScores
 from ttcli.solution import Ended, Step
 
 
+class Score(NamedTuple):
+    """What tables need of a rating."""
+
+    score: float | None  # None: it could not be scored
+    tokens: int
+    seconds: float
+
+
 class Facts(NamedTuple):
     """What tables need of a sample: all but its text."""
 
@@ -30,16 +38,7 @@ class Facts(NamedTuple):
     tokens: int
     prompt_tokens: int
     seconds: float
-
-
-class Score(NamedTuple):
-    """What tables need of a rating."""
-
-    sample: int  # its id in the store
-    verifier: str  # key
-    score: float | None  # None: it could not be scored
-    tokens: int
-    seconds: float
+    scores: Mapping[str, Score]  # by verifier key
 
 
 class Samples:
@@ -124,10 +123,8 @@ class Samples:
                 ),
             )
 
-    def facts(
-        self, run: str, temperature: float, seed: int, depth: int, *, position: int | None = None
-    ) -> tuple[list[Facts], list[Score]]:
-        """The first `depth` samples of the problems of a run, or of one, by position and number; and their ratings."""
+    def facts(self, run: str, temperature: float, seed: int, depth: int, *, position: int | None = None) -> list[Facts]:
+        """The first `depth` samples of the problems of a run, or of one, by position and number."""
         where = (
             "FROM item JOIN sample ON sample.problem = item.problem JOIN source ON source.id = sample.source "
             "AND source.key = ? {} WHERE item.run = ? AND temperature = ? AND seed = ? AND number < ? "
@@ -137,12 +134,15 @@ class Samples:
         columns = "position, sample.id, number, sample.answer, ended, sample.tokens, prompt_tokens, sample.seconds"
         found = self._database.read(f"SELECT {columns} {where.format('')} ORDER BY position, number", values)
         join = where.format("JOIN rating ON rating.sample = sample.id")
-        scores = self._database.read(f"SELECT sample.id, verifier, score, rating.tokens, rating.seconds {join}", values)
-        facts = [
-            Facts(position, row, number, answer, Ended(ended), *rest)
-            for position, row, number, answer, ended, *rest in found
+        scores: dict[int, dict[str, Score]] = {}
+        for row, verifier, *score in self._database.read(
+            f"SELECT sample.id, verifier, score, rating.tokens, rating.seconds {join}", values
+        ):
+            scores.setdefault(row, {})[verifier] = Score(*score)
+        return [
+            Facts(position, row, number, answer, Ended(ended), tokens, prompt_tokens, seconds, scores.get(row, {}))
+            for position, row, number, answer, ended, tokens, prompt_tokens, seconds in found
         ]
-        return facts, [Score(*row) for row in scores]
 
 
 class Verdicts:

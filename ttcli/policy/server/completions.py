@@ -17,7 +17,7 @@ from ttcli.policy.server.chunk import Piece, Usage
 from ttcli.policy.server.client import ChatApi, Trouble
 from ttcli.policy.server.dialect import Dialect
 from ttcli.policy.server.mailbox import Mailbox, ServerText
-from ttcli.policy.server.retry import insist
+from ttcli.policy.server.retry import with_retries
 from ttcli.problem import Problem
 from ttcli.solution import Ended
 
@@ -49,7 +49,7 @@ class Completions:
         self._prompt = prompt
         self._sampling = sampling
         self._max_tokens = max_tokens
-        self._insist = partial(insist, api, dialect)
+        self._with_retries = partial(with_retries, api, dialect)
         self._checking = asyncio.Lock()
 
     async def write(self, texts: Sequence[ServerText]) -> None:
@@ -64,7 +64,7 @@ class Completions:
             if len(waiting) > 1 and not self._fit_one_request(waiting):
                 await self._write_each(waiting)
                 return
-            await self._insist(partial(self._request, waiting))
+            await self._with_retries(partial(self._request, waiting))
 
     def _fit_one_request(self, texts: Sequence[ServerText]) -> bool:
         """Whether the server may draw all of them at once."""
@@ -201,8 +201,8 @@ class Completions:
         """
         async with self._checking:
             if self._dialect.continues is None:
-                plain = await self._insist(partial(self._probe, problem, ""))
-                begun = await self._insist(partial(self._probe, problem, _PROBE))
+                plain = await self._with_retries(partial(self._probe, problem, ""))
+                begun = await self._with_retries(partial(self._probe, problem, _PROBE))
                 self._dialect.continues = bool(plain and begun) and begun - plain in _PROBE_TOKENS
         if not self._dialect.continues:
             raise BackendError(

@@ -25,7 +25,7 @@ from ttcli.policy.server.completions import Completions
 from ttcli.policy.server.dialect import Dialect
 from ttcli.policy.server.mailbox import Mailbox, ServerCall, ServerText
 from ttcli.policy.server.partial_text import PartialText
-from ttcli.policy.server.retry import insist
+from ttcli.policy.server.retry import with_retries
 from ttcli.problem import Problem
 from ttcli.seams import Extend, Extension, Growth
 from ttcli.solution import Prefix
@@ -166,7 +166,7 @@ class ServerPolicy:
             self._notice(self._dialect.notices.pop(0))
 
     def _only_model(self) -> str:
-        models = self._background.run(insist(self._api, self._dialect, self._api.models), self._interrupted)
+        models = self._background.run(with_retries(self._api, self._dialect, self._api.models), self._interrupted)
         if len(models) != 1:
             named = f"has several models: {', '.join(models)}" if models else "names no model"
             raise UsageError(f"{self._address.name} {named}", hint=f"--model {models[0] if models else 'NAME'}")

@@ -18,7 +18,7 @@ _T = TypeVar("_T")
 _TOO_LONG = re.compile(r"context[ _](length|window|size)", re.IGNORECASE)
 
 
-async def insist(api: ChatApi, dialect: Dialect, attempt: Callable[[], Awaitable[_T]]) -> _T:
+async def with_retries(api: ChatApi, dialect: Dialect, attempt: Callable[[], Awaitable[_T]]) -> _T:
     """What an attempt gives, made again after trouble and without what the server refuses.
 
     Raises:

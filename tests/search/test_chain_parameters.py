@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from ttcli.cost import Budget, Unit
 from ttcli.errors import UsageError
-from ttcli.search.chains import ChainParameters, HalfParameters, ratios
 from ttcli.search.methods import parse_method
+from ttcli.search.parameters import ChainParameters, HalfParameters, ratios
 
 
 @given(st.integers(1, 600))

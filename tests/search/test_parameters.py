@@ -8,16 +8,16 @@ from hypothesis import strategies as st
 
 from ttcli.cost import Budget
 from ttcli.errors import UsageError
-from ttcli.search.dials import nearest_root
 from ttcli.search.methods import METHODS, parse_method
+from ttcli.search.parameters import nearest_root
 
 SEARCHES = sorted(name for name, method in METHODS.items() if method.stepwise)
 
 
 def sizes(text: str, budget: str) -> dict[str, int | float]:
     method = parse_method(text)
-    assert method.dials is not None
-    return dict(method.dials.sizes(text, Budget.parse(budget)))
+    assert method.parameters is not None
+    return dict(method.parameters.sizes(text, Budget.parse(budget)))
 
 
 @pytest.mark.parametrize(
@@ -56,8 +56,8 @@ def test_what_is_read_is_written_and_read_again(name: str, data: st.DataObject) 
     method = parse_method(f"{name}:{text}" if text else name)
     again = parse_method(method.name)
     for key, value in chosen.items():
-        assert getattr(method.dials, key) == value
-        assert getattr(again.dials, key) == (value if (key, value) != ("n", 16) else None)
+        assert getattr(method.parameters, key) == value
+        assert getattr(again.parameters, key) == (value if (key, value) != ("n", 16) else None)
     assert again.name == method.name
 
 
