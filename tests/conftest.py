@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from ttcli.catalog.progress import NoProgress
+
 if TYPE_CHECKING:  # most tests need neither numpy nor llama.cpp
     from ttcli.engine.model import Model
 
@@ -31,17 +33,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.model)
 
 
-class _Quiet:
+class _Quiet(NoProgress):
     """A progress that says where the file comes from, and no more."""
 
     def start(self, name: str, source: str, total_bytes: int, done_bytes: int) -> None:
         sys.stdout.write(f"fetching {name}, {total_bytes / 1e6:.0f} MB, from {source}\n")
-
-    def advance(self, done_bytes: int) -> None: ...
-
-    def note(self, message: str) -> None: ...
-
-    def finish(self, outcome: str) -> None: ...
 
 
 @pytest.fixture(scope="session")

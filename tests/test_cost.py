@@ -179,9 +179,9 @@ def test_an_interrupt_stops_before_the_budget_does() -> None:
     flag = [False]
     meter = Meter(Budget(1, Unit.TOKENS), max_tokens=10, interrupted=lambda: flag[0])
     meter.add(Cost(policy_tokens=5))
-    assert meter.stopped is Stopped.BUDGET
+    before = meter.stopped
     flag[0] = True
-    assert meter.stopped is Stopped.INTERRUPT
+    assert (before, meter.stopped) == (Stopped.BUDGET, Stopped.INTERRUPT)
     assert not meter.admits([])
 
 

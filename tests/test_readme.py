@@ -66,7 +66,9 @@ def test_models_named_are_in_the_catalog() -> None:
 
 
 def test_the_size_of_the_default_model_is_true() -> None:
-    assert f"({catalog()[DEFAULT_MODEL].bytes / 1e6:.0f} MB)" in README
+    size = catalog()[DEFAULT_MODEL].bytes
+    assert size is not None
+    assert f"({size / 1e6:.0f} MB)" in README
 
 
 def test_files_named_exist() -> None:

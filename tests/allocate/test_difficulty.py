@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.allocate.worlds import world
+from allocate.worlds import world
 from ttcli.allocate.difficulty import (
     FEATURES,
     Bins,

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.allocate.worlds import RATES
+from allocate.worlds import RATES
 from ttcli.allocate.marginal import LADDER, Gains, Seen, SharedBudget, fit_gains, next_batch
 from ttcli.allocate.standing import Tallies
 from ttcli.stats.logistic import Logistic, Term

@@ -1,6 +1,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -50,7 +51,12 @@ def some_profiles(draw: st.DrawFn) -> Profile:
     choices = [replace(draw(choice), bin=number) for number in range(len(edges) + 1)]
     gains = st.builds(Gains, models(standing.FEATURES), models((marginal._DOUBLINGS,)), st.floats(0.01, 0.99))
     return Profile(
-        *draw(st.tuples(*[texts] * 6)),
+        draw(texts),
+        draw(texts),
+        draw(texts),
+        draw(texts),
+        draw(texts),
+        draw(texts),
         draw(numbers),
         draw(texts),
         draw(texts),
@@ -62,7 +68,7 @@ def some_profiles(draw: st.DrawFn) -> Profile:
     )
 
 
-def example(**changes: object) -> Profile:
+def example(**changes: Any) -> Profile:
     made = Made("ttc calibrate dev.jsonl", "dev.jsonl", 40, "2025-01-01T00:00:00Z", "0.5")
     model = Logistic(0.5, {"agreement": Term(0.5, 0.25, 1.5)})
     choices = tuple(
@@ -74,7 +80,7 @@ def example(**changes: object) -> Profile:
         *("dev", "qwen", "ab12", "head", "cd34", "", 0.8, "generations", "majority"),
         *(made, Difficulty(4, model), Bins((0.5,)), choices, Gains(Logistic(0.0, {}), Logistic(1.0, {}))),
     )
-    return replace(profile, **changes)  # type: ignore[arg-type]
+    return replace(profile, **changes)
 
 
 @settings(max_examples=60, deadline=None)

@@ -111,7 +111,9 @@ CANDIDATES = st.lists(st.tuples(st.sampled_from(POOL), st.floats(0, 1)), max_siz
 
 @settings(deadline=None)
 @given(CANDIDATES, st.randoms(), st.sets(st.tuples(st.sampled_from("abcd123"), st.sampled_from("abcd123"))))
-def test_a_vote_does_not_depend_on_the_order_of_candidates(candidates: list[Candidate], rng: Random, near: set) -> None:
+def test_a_vote_does_not_depend_on_the_order_of_candidates(
+    candidates: list[Candidate], rng: Random, near: set[tuple[str, str]]
+) -> None:
     def same(one: str, other: str) -> bool:
         return (one[0], other[0]) in near or (other[0], one[0]) in near
 

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from ttcli.answers import majority
 from ttcli.bench.figures.problem import Spending
@@ -98,14 +99,14 @@ def make_run(
     subjects: Sequence[str] = (),
     loads: int = 20,
     bulk: bool = False,
-    **options: object,
+    **options: Any,
 ) -> Run:
     """A run in the store at `path`, which may have others; options as in `Made`.
 
     `bulk` writes all in one transaction and without `Store.write`: for thousands of samples.
     """
     rows = make_rows(problems, levels=levels, subjects=subjects) if isinstance(problems, int) else list(problems)
-    made = Made(rows, **options)  # type: ignore[arg-type]
+    made = Made(rows, **options)
     with Store(path) as store:
         run = store.begin(made.config, rows)
         if bulk:
@@ -260,9 +261,9 @@ def make_line(
     return Line(name, amount, n, right / n, wilson(right, n), spending, against)
 
 
-def make_summary(lines: Sequence[Line], *, groups: Sequence[Group] = (), **options: object) -> Summary:
+def make_summary(lines: Sequence[Line], *, groups: Sequence[Group] = (), **options: Any) -> Summary:
     """A summary of these lines; options as in `Made`."""
-    made = Made(make_rows(100), **options)  # type: ignore[arg-type]
+    made = Made(make_rows(100), **options)
     run = Run(f"{made.config.run_id(made.rows)}", 1.7e9, made.config)
     done = max((line.problems for line in lines), default=0)
     return Summary(run, 100, done, 1 if lines else 0, 16 * done, 0.04, 0.02, tuple(lines), tuple(groups), 0.987)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 from ttcli.bench.execute.work import Engine
@@ -13,8 +12,9 @@ from ttcli.errors import TtcError
 from ttcli.interrupt import Interrupt
 from ttcli.policy.scripted import Line, Script, ScriptedPolicy, ScriptedVerifier
 from ttcli.problem import Problem
+from ttcli.runtime.runtime import Runtime
+from ttcli.runtime.settings import Settings
 from ttcli.seams import Extend, Extension, Growth, StepScores, Verifier
-from ttcli.search.method import Adviser
 from ttcli.solution import Prefix
 
 FOUR = Line("Two and two.\n\nIt is \\boxed{4}.", score=0.9)
@@ -27,8 +27,8 @@ SCRIPT = Script({"": [FOUR, FOUR, FIVE, SIX, SILENT]})
 class CountingPolicy(ScriptedPolicy):
     """Knows what it was asked for, and fails where it is told to."""
 
-    def __init__(self, script: Script = SCRIPT, **options: object) -> None:
-        super().__init__(script, **options)  # type: ignore[arg-type]
+    def __init__(self, script: Script = SCRIPT, **options: Any) -> None:
+        super().__init__(script, **options)
         self.asked: list[Extend] = []
         self.expected: list[Problem] = []
         self.fail: Callable[[Problem], TtcError | None] = lambda _problem: None
@@ -73,18 +73,22 @@ class CountingVerifier(ScriptedVerifier):
         return list(zip(super().score(prefixes), prefixes, strict=True))
 
 
-@dataclass
-class ScriptedRig:
-    """What an engine works with."""
+class ScriptedRuntime(Runtime):
+    """A runtime of a script; it has no weights to tell of."""
 
     policy: CountingPolicy
-    verifiers: Mapping[str, Verifier] = field(default_factory=dict)
-    interrupt: Interrupt = field(default_factory=Interrupt)
-    layers: Sequence[int] = ()
-    adviser: Adviser | None = None
+
+    def __init__(
+        self,
+        policy: CountingPolicy,
+        verifiers: Mapping[str, Verifier],
+        interrupt: Interrupt | None = None,
+        layers: Sequence[int] = (),
+    ) -> None:
+        super().__init__(Settings(), policy, verifiers, interrupt or Interrupt(), lambda _: "", layers=layers)
 
 
-def make_engine(runtime: ScriptedRig, *, seed: int = 0, max_tokens: int = 50) -> Engine:
+def make_engine(runtime: Runtime, *, seed: int = 0, max_tokens: int = 50) -> Engine:
     return Engine(runtime, seed=seed, temperature=0.8, max_tokens=max_tokens)
 
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -94,7 +95,7 @@ class Weighed(Made):
 
     @property
     def config(self) -> RunConfig:
-        config = Made.config.fget(self)  # type: ignore[attr-defined] # dataclasses have no super() here
+        config: RunConfig = Made.config.__get__(self)  # dataclasses have no super() here
         return replace(config, recipe={**config.recipe, "weights": "ab12"})
 
 
@@ -104,8 +105,8 @@ def store(tmp_path: Path) -> Iterator[Store]:
         yield opened
 
 
-def make_run(store: Store, problems: int, **options: object) -> Run:
-    made = Weighed(make_rows(problems), **{"samples": 16, "others": ("adaptive",), **options})  # type: ignore[arg-type]
+def make_run(store: Store, problems: int, **options: Any) -> Run:
+    made = Weighed(make_rows(problems), **{"samples": 16, "others": ("adaptive",), **options})
     run = store.begin(made.config, made.rows)
     for record in records(made):
         store.write(run, made.rows[record.position].problem, record)

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -113,8 +114,8 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "runs.sqlite3"
 
 
-def figures_of(path: Path, **options: object) -> list[ProblemFigures]:
-    run = make_run(path, 6, **options)  # type: ignore[arg-type]
+def figures_of(path: Path, **options: Any) -> list[ProblemFigures]:
+    run = make_run(path, 6, **options)
     with Store(path, readonly=True) as store:
         return load_figures(store, run)
 
@@ -129,7 +130,9 @@ def test_of_a_new_run_all_is_left_and_its_length_is_a_guess(path: Path) -> None:
 def test_of_a_run_that_was_broken_off_the_rest_is_left_at_the_length_measured(path: Path) -> None:
     figures = figures_of(path, undone=(1, 4))
     lengths = [fact.tokens for each in figures for fact in each.facts]
-    assert forecast(figures, 1024) == (2, 2 * 8, pytest.approx(sum(lengths) / len(lengths)), True)
+    left = forecast(figures, 1024)
+    assert (left.problems, left.samples, left.measured) == (2, 2 * 8, True)
+    assert left.tokens_per_sample == pytest.approx(sum(lengths) / len(lengths))
 
 
 def test_of_a_run_that_is_done_nothing_is_left(path: Path) -> None:

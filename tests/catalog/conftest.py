@@ -9,9 +9,9 @@ from pathlib import Path
 
 import huggingface_hub
 import pytest
-from doubles import CONTENT, Hub, Recorded, write_wheel
 from huggingface_hub import constants
 
+from catalog.doubles import CONTENT, Hub, Recorded, write_wheel
 from ttcli.catalog import wheels
 from ttcli.catalog.entry import WheelsSource
 

@@ -3,11 +3,11 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from io import BufferedReader
 from pathlib import Path
 
 import pytest
 
-from ttcli.catalog import fingerprint as module
 from ttcli.catalog.entry import DEFAULT_MODEL, catalog
 from ttcli.catalog.fingerprint import fingerprint
 from ttcli.catalog.stored import LocalModel
@@ -25,12 +25,12 @@ def read(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The files that were read to the end."""
     files: list[str] = []
 
-    def digest(file: object, name: str) -> object:
-        files.append(file.name)  # type: ignore[attr-defined]
-        return original(file, name)  # type: ignore[arg-type]
+    def digest(file: BufferedReader, name: str) -> object:
+        files.append(file.name)
+        return original(file, name)
 
     original = hashlib.file_digest
-    monkeypatch.setattr(module.hashlib, "file_digest", digest)
+    monkeypatch.setattr(hashlib, "file_digest", digest)
     return files
 
 

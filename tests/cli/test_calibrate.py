@@ -19,7 +19,7 @@ from patience import ctrl_c
 from cli.calls import Call, Result
 from ttcli.allocate.optimal import Choice
 from ttcli.allocate.profile import Profile, profiles, write_profile
-from ttcli.catalog.progress import Progress
+from ttcli.catalog.progress import NoProgress
 from ttcli.errors import UsageError
 from ttcli.runtime.profiles import find_profile
 from ttcli.runtime.settings import Settings
@@ -314,10 +314,6 @@ def test_an_average_for_what_cannot_share_is_refused(
     assert error in complaint(result)[0]
 
 
-class Silent(Progress):
+class Silent(NoProgress):
     def start(self, name: str, source: str, total_bytes: int, done_bytes: int) -> None:
         raise AssertionError("nothing is to be fetched")
-
-    def advance(self, done_bytes: int) -> None: ...
-    def note(self, message: str) -> None: ...
-    def finish(self, outcome: str) -> None: ...

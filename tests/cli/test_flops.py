@@ -11,7 +11,7 @@ import pytest
 
 from cli.calls import Call, write_script
 from cli.test_calibrate import complaint
-from ttcli.policy.scripted import ScriptedPolicy
+from ttcli.policy.scripted import Script, ScriptedPolicy
 from ttcli.runtime import runtime as solve
 
 RIGHT, WRONG = {"text": "It is \\boxed{4}"}, {"text": "It is \\boxed{5}"}
@@ -24,7 +24,7 @@ def arguments(clean: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     write_script(clean / "large.json", [RIGHT, RIGHT, WRONG])
     rows = ({"id": f"p{number}", "problem": f"What is 2 + 2, {number}?", "answer": "4"} for number in range(12))
     (clean / "data.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    read = solve.Script.read
+    read = Script.read
 
     def policy_of(make: Callable[..., Any]) -> Callable[..., Any]:
         def made(script: Any, **options: Any) -> ScriptedPolicy:

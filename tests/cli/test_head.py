@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import shutil
 import sqlite3
 from pathlib import Path
@@ -65,7 +66,7 @@ def test_a_bench_scores_stored_samples_by_the_states_that_were_kept_with_them(
         asked = ("-m", catalog_model, *verifier, "--store", "s.sqlite3", *SHORT)
         summary = json.loads(here("bench", "data.jsonl", *asked).out.splitlines()[-1])
         assert summary["no_answer"] < summary["samples"] == 8
-        return sum(each["verifier_tokens"] for each in summary["lines"] if head in each["method"])
+        return math.fsum(line["verifier_tokens"] for line in summary["lines"] if head in line["method"])
 
     assert tokens("first") == 0  # drawn with their states
     assert tokens("second") == 0  # found with them

@@ -16,7 +16,7 @@ from ttcli.cli.signals import interrupted_by_ctrl_c
 from ttcli.errors import TtcError
 from ttcli.interrupt import Interrupt
 
-HEAVY = ("numpy", "llama_cpp", "sympy", "math_verify", "huggingface_hub", "jinja2", "ttcli.answers")
+HEAVY = ("numpy", "llama_cpp", "mpmath", "huggingface_hub", "jinja2", "ttcli.answers")
 
 
 def test_the_version_is_one_line(ttc: Call) -> None:

@@ -141,8 +141,8 @@ def test_a_head_is_trained_from_given_solutions_and_scores_new_ones(
 
 def test_what_a_file_does_not_have_is_drawn_once(ttc: Call, data: str, clean: Path, small_model_path: Path) -> None:
     file = write_solutions(clean / "s.jsonl", problems=9)
-    command = ("train", "verifier", data, "-m", str(small_model_path), "--solutions", file, "-k", "2")
-    command = (*command, "--max-tokens", "30", "--store", "s.sqlite3", "-o", "h", "--force", "--json")
+    asked = ("train", "verifier", data, "-m", str(small_model_path), "--solutions", file, "-k", "2")
+    command = (*asked, "--max-tokens", "30", "--store", "s.sqlite3", "-o", "h", "--force", "--json")
     first = ttc(*command)
     assert first.code == 0, first.err
     assert "3/3 " in first.err

@@ -3,6 +3,7 @@ import io
 import json
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -35,7 +36,7 @@ def read(content: bytes, *, skip_bad: bool = False) -> Dataset:
     return read_dataset("-", skip_bad=skip_bad, stdin=io.BytesIO(content))
 
 
-def reference(**fields: object) -> str | None:
+def reference(**fields: Any) -> str | None:
     return read(lines({"problem": "What?", **fields})).rows[0].problem.answer
 
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 import hashlib
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from train.fakes import make_rows
@@ -20,7 +21,7 @@ def write(path: Path, *lines: object) -> Path:
     return path
 
 
-def row(index: object = 0, **fields: object) -> dict[str, object]:
+def row(index: object = 0, **fields: Any) -> dict[str, object]:
     return {"problem_index": index, "text": "So \\boxed{4}.", "finish": "stop", **fields}
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from ttcli.engine.model import Model
 from ttcli.engine.params import SamplingParams
-from ttcli.engine.sampling import Draw, Row
+from ttcli.engine.sampling import Draw, Row, Sampler
 from ttcli.engine.scheduler import Scheduler
 from ttcli.engine.session import Session
 
@@ -31,7 +31,7 @@ class _DryLibrary:
         return 0
 
 
-class _DryDice:
+class _DrySampler(Sampler):
     """Never ends the turn, so that lengths are what a test says."""
 
     def draw(self, row: Row, sampling: SamplingParams, rng: np.random.Generator) -> Draw:
@@ -68,7 +68,7 @@ def make_dry_scheduler(make_session: MakeSession) -> MakeScheduler:
         session = make_session(**options)
         session._lib = _DryLibrary(session._lib)
         scheduler = Scheduler(session)
-        scheduler._dice = _DryDice()
+        scheduler._sampler = _DrySampler(0)
         scheduler._expected = expected
         return scheduler
 

@@ -18,7 +18,8 @@ def logits(make_session: MakeSession, model: Model, adapter: Adapter | None) -> 
     session = make_session(adapter=adapter)
     branch = Branch(None, model.tokenize("Three fruits are apples, pears and", special=False))
     session.attach(branch)
-    return session.decode([Piece(branch, len(branch.tokens), True)])[0].copy()
+    row: NDArray[np.float32] = session.decode([Piece(branch, len(branch.tokens), True)])[0].copy()
+    return row
 
 
 def test_an_adapter_changes_what_its_own_context_computes_and_no_other(

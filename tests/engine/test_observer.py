@@ -50,7 +50,7 @@ def prefilled(make_session: MakeSession) -> Callable[[Sequence[int]], list[State
     def states(tokens: Sequence[int]) -> list[States]:
         branch = Branch(None, tokens)
         session.attach(branch)
-        found = []
+        found: list[States] = []
         while branch.pending:
             session.decode([Piece(branch, 1, True)])
             found += session.states
@@ -191,7 +191,7 @@ def test_observing_changes_no_logit(make_session: MakeSession, words: list[int])
         branch = Branch(None, words)
         session.attach(branch)
         rows.append(session.decode([Piece(branch, branch.pending, True)]).copy())
-    np.testing.assert_array_equal(*rows)
+    np.testing.assert_array_equal(rows[0], rows[1])
 
 
 # -- what can go wrong
@@ -284,7 +284,7 @@ def test_a_ctrl_c_in_the_callback_is_raised_after_the_decode(
 
 @pytest.mark.parametrize("streams", [False, True])
 def test_a_halt_in_a_later_part_of_a_batch_leaves_the_cells_as_before(
-    make_session: MakeSession, words: list[int], streams: bool
+    make_session: MakeSession, words: list[int], streams: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """llama.cpp itself takes back the part that was halted only."""
     passed = [0]
@@ -301,7 +301,7 @@ def test_a_halt_in_a_later_part_of_a_batch_leaves_the_cells_as_before(
         take(*arguments)
         passed[0] += 1
 
-    session._observer._take = counted  # type: ignore[method-assign]
+    monkeypatch.setattr(session._observer, "_take", counted)
     branches = [Branch(None, words[:1]), Branch(None, words[:9])]
     for branch in branches:
         session.attach(branch)

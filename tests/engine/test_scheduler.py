@@ -3,6 +3,7 @@ from __future__ import annotations
 import itertools
 import random
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 import numpy as np
 import pytest
@@ -37,7 +38,7 @@ def essay(small_model: Model) -> list[int]:
     return ChatTemplate(small_model).encode([{"role": "user", "content": words}])
 
 
-def job(root: Branch, key: int, most: int, *, sampling: SamplingParams = WARM, **until: object) -> Job:
+def job(root: Branch, key: int, most: int, *, sampling: SamplingParams = WARM, **until: Any) -> Job:
     return Job(root, sampling, StopCriteria(most, **until), generator(key))
 
 
@@ -132,7 +133,7 @@ def test_texts_tokens_and_log_probabilities_add_up(
     for each, text in zip(jobs, texts, strict=True):
         assert whole(each) == text
         assert sum(step.tokens for step in each.steps) == each.grown == len(each.branch.tokens)
-        assert all(step.logprob <= 0 for step in each.steps)
+        assert all(step.logprob is not None and step.logprob <= 0 for step in each.steps)
         written = [token for token in each.branch.tokens if not small_model.ends_generation(token)]
         assert text == b"".join(map(small_model.piece, written)).decode("utf-8", "replace")
     assert len(jobs[0].steps) > 1
@@ -443,7 +444,7 @@ def test_whatever_fits_alone_ends_together_in_at_most_a_step_per_token(
 # -- the text of one job, without a model
 
 
-def taken(pieces: Sequence[bytes | None], **until: object) -> tuple[Job, list[str]]:
+def taken(pieces: Sequence[bytes | None], **until: Any) -> tuple[Job, list[str]]:
     one = Job(Branch(None, [1]), GREEDY, StopCriteria(**({"max_tokens": 100} | until)), generator(0))
     return one, [one.take(n, piece, -0.5, {}) for n, piece in enumerate(pieces)]
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from leaving import leave
 
 from ttcli.errors import ModelError
 from ttcli.policy.scripted import Line, Script, ScriptedPolicy, ScriptedVerifier
@@ -147,7 +148,7 @@ def test_a_stop_cuts_what_is_under_way_and_begins_nothing_more(by: str) -> None:
         return asked > 3
 
     script = Script({"": [Line(TEXT)]})
-    policy = ScriptedPolicy(script, width=2, **({"interrupted": after_three} if by == "interrupt" else {}))
+    policy = ScriptedPolicy(script, width=2, interrupted=after_three if by == "interrupt" else lambda: False)
     root = policy.start(PROBLEM)
     requests = [Extend(root, (i,)) for i in range(5)]
     found = extensions(policy.extend(requests, **({"stop": after_three} if by == "stop" else {})))
@@ -169,7 +170,7 @@ def test_closing_the_iterator_leaves_only_the_root() -> None:
     root = policy.start(PROBLEM)
     happenings = policy.extend([Extend(root, (0,), until="step")])
     next(happenings)
-    happenings.close()
+    leave(happenings)
     assert policy.live == {root.id}
     policy.release([root])
     policy.release([root])

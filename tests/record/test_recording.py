@@ -147,7 +147,7 @@ def test_a_run_is_retold_round_by_round_from_its_outcome() -> None:
 def test_rollouts_belong_to_the_round_of_the_steps_they_look_ahead_of() -> None:
     tree = [node(1, 0), node(2, 0), node(3, 1, rollout=True), node(4, 2), node(5, 4, rollout=True)]
     events = [*retell(outcome_of([], tree))]
-    forked = [[]]
+    forked: list[list[int]] = [[]]
     for event in events:
         if isinstance(event, StepStarted):
             forked[-1].append(event.node)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from ttcli.catalog.progress import NoProgress
 from ttcli.catalog.stored import LocalModel
 from ttcli.cost import Budget, Stopped, Unit
 from ttcli.engine.params import SamplingParams
@@ -24,13 +25,9 @@ from ttcli.verifier.spec import VerifierSpec
 PROBLEM = Problem("What is 2 + 2?")
 
 
-class Silent:
+class Silent(NoProgress):
     def start(self, name: str, source: str, total_bytes: int, done_bytes: int) -> None:
         raise AssertionError("nothing is to be fetched")
-
-    def advance(self, done_bytes: int) -> None: ...
-    def note(self, message: str) -> None: ...
-    def finish(self, outcome: str) -> None: ...
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ from dataclasses import replace
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from leaving import leave
 
 from search.runs import FIVE, FOUR, LINES, NONE, PROBLEM, Run, check_cost, check_order, of, outcome_of
 from ttcli.cost import Budget, Meter, Stopped, Unit
@@ -86,7 +87,7 @@ def test_no_prefix_is_left_behind_when_nobody_reads_on(run: Run, events: int) ->
     iterator = run.iterate()
     for _ in zip(range(events), iterator, strict=False):
         pass
-    iterator.close()
+    leave(iterator)
     assert not run.policy.live
 
 

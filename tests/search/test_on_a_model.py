@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from itertools import groupby
 
 import pytest
@@ -21,8 +19,8 @@ from ttcli.interrupt import Interrupt
 from ttcli.policy.local.policy import LocalPolicy
 from ttcli.policy.prompt import Prompt
 from ttcli.problem import Problem
-from ttcli.seams import Verifier
-from ttcli.search.method import Adviser
+from ttcli.runtime.runtime import Runtime
+from ttcli.runtime.settings import Settings
 from ttcli.search.methods import parse_method
 from ttcli.verifier.confidence import Confidence
 
@@ -32,7 +30,7 @@ PROMPT = Prompt(system="", instruction="", step_separator=" ")  # a step is a wo
 
 def policy_of(model: Model, *, width: int = 4) -> LocalPolicy:
     return LocalPolicy(
-        model, name="small", prompt=PROMPT, sampler=SamplingParams(), max_tokens=10, width=width, beams=8
+        model, name="small", prompt=PROMPT, sampling=SamplingParams(), max_tokens=10, width=width, beams=8
     )
 
 
@@ -69,7 +67,7 @@ def test_a_search_counts_each_token_once_and_leaves_the_context_as_it_found_it(s
 
 def test_searches_of_many_problems_leave_each_other_their_cells(small_model: Model) -> None:
     policy = policy_of(small_model, width=8)
-    runtime = SearchRig(policy, {"confidence": Confidence()})
+    runtime = Runtime(Settings(), policy, {"confidence": Confidence()}, Interrupt(), lambda _: "")
     problems = [Problem(f"Name {number} fruits and say how they taste.", str(number)) for number in range(2, 14)]
     works = [Work(at, problem, (Task("beam", "confidence", Budget(8)),)) for at, problem in enumerate(problems)]
     engine = Engine(runtime, seed=0, temperature=0.8, max_tokens=10)
@@ -78,17 +76,6 @@ def test_searches_of_many_problems_leave_each_other_their_cells(small_model: Mod
     assert len([*groupby(turns)]) > 2 * len(works)  # they take turns
     assert policy.scheduler.again == 0
     policy.close()
-
-
-@dataclass
-class SearchRig:
-    """What an engine works with."""
-
-    policy: LocalPolicy
-    verifiers: Mapping[str, Verifier]
-    interrupt: Interrupt = field(default_factory=Interrupt)
-    layers: Sequence[int] = ()
-    adviser: Adviser | None = None
 
 
 @pytest.mark.parametrize("method", ["beam:n=8", "lookahead:n=4,k=2"])

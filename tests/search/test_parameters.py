@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -14,7 +15,7 @@ from ttcli.search.parameters import nearest_root
 SEARCHES = sorted(name for name, method in METHODS.items() if method.stepwise)
 
 
-def sizes(text: str, budget: str) -> dict[str, int | float]:
+def sizes(text: str, budget: str) -> dict[str, Any]:
     method = parse_method(text)
     assert method.parameters is not None
     return dict(method.parameters.sizes(text, Budget.parse(budget)))
@@ -44,8 +45,12 @@ def test_equal_methods_get_equal_names(text: str, name: str) -> None:
     assert parse_method(name).name == name
 
 
-KEYS = {"k": st.integers(1, 99), "m": st.integers(1, 99) | st.just("sqrt"), "n": st.integers(1, 99)}
-KEYS["t"] = st.floats(0, 1e9, exclude_min=True)
+KEYS: dict[str, st.SearchStrategy[Any]] = {
+    "k": st.integers(1, 99),
+    "m": st.integers(1, 99) | st.just("sqrt"),
+    "n": st.integers(1, 99),
+    "t": st.floats(0, 1e9, exclude_min=True),
+}
 OWN = {"beam": "mn", "lookahead": "kmn", "dvts": "mn", "rebase": "tn", "particles": "tn"}
 
 

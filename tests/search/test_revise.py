@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from leaving import leave
 
 from search.runs import FIVE, FOUR, PROBLEM, WORDS, Run, of, outcome_of
 from ttcli.answers import vote
@@ -16,7 +17,7 @@ from ttcli.events import CandidateFinished, CandidateScored, CandidateStarted, C
 from ttcli.policy.scripted import Line, ScriptedPolicy
 from ttcli.problem import Problem
 from ttcli.search.methods import METHODS, parse_method
-from ttcli.search.parameters import ratios
+from ttcli.search.parameters import ChainParameters, ratios
 from ttcli.search.revise import WINDOW
 from ttcli.solution import Candidate, Ended, Prefix
 
@@ -97,7 +98,9 @@ def candidates(run: Revising) -> dict[tuple[int, int], Candidate]:
 def test_chains_times_length_is_the_budget_at_every_ratio(ratio: object) -> None:
     run = Revising([WRONG, RIGHT, SPOILED], f"revise:ratio={ratio}", Budget(16))
     found = candidates(run)
-    sizes = parse_method(run.method).parameters.sizes("revise", run.budget)  # type: ignore[union-attr]
+    parameters = parse_method(run.method).parameters
+    assert isinstance(parameters, ChainParameters)
+    sizes = parameters.sizes("revise", run.budget)
     assert set(found) == {(chain, at) for chain in range(sizes["chains"]) for at in range(sizes["length"])}
     assert {each.index for each in found.values()} == set(range(16))
     for (chain, attempt), each in found.items():
@@ -187,7 +190,7 @@ def test_no_prefix_is_left_behind_when_nobody_reads_on(run: Revising, events: in
     iterator = run.iterate()
     for _ in zip(range(events), iterator, strict=False):
         pass
-    iterator.close()  # type: ignore[attr-defined]
+    leave(iterator)
     assert not run.policy.live
 
 

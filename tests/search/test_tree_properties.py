@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from leaving import leave
 
 from search.runs import PROBLEM, Run, of, outcome_of
 from search.trees import LINES, Exacting, check_tree, check_tree_cost, watch
@@ -130,7 +132,7 @@ def test_nothing_is_left_behind_when_nobody_reads_on(demanding: tuple[Run, Exact
     iterator = run.iterate()
     for _ in zip(range(events), iterator, strict=False):
         pass
-    iterator.close()
+    leave(iterator)
     assert not run.policy.live
     assert not verifier.live
 
@@ -275,7 +277,7 @@ def test_a_policy_that_is_called_off_before_the_budget_is_up_ends_the_search(met
 @pytest.mark.parametrize("method", SEARCHES)
 def test_an_error_of_the_verifier_is_raised_and_nothing_is_left_behind(method: str) -> None:
     class Fails(Exacting):
-        def score(self, prefixes: list[Prefix]) -> list[StepScores]:  # type: ignore[override]
+        def score(self, prefixes: Sequence[Prefix]) -> list[StepScores]:
             if self.calls:
                 raise BackendError("it broke")
             return super().score(prefixes)

@@ -72,7 +72,8 @@ def test_mcnemar_is_the_sign_test_of_scipy(wins: int, losses: int) -> None:
 @given(st.lists(st.floats(-1, 1).map(lambda value: round(value, 2)), min_size=2, max_size=9))
 def test_sign_flips_are_the_permutation_test_of_scipy(values: list[float]) -> None:
     def total(sample: NDArray[np.float64], axis: int) -> NDArray[np.float64]:
-        return np.round(sample.sum(axis=axis), 9)  # so that what is as far but for rounding counts as that
+        rounded: NDArray[np.float64] = np.round(sample.sum(axis=axis), 9)  # as far but for rounding: counts as that
+        return rounded
 
     expected = permutation_test((values,), total, permutation_type="samples", vectorized=True)
     assert sign_flip(floats(*values)) == pytest.approx(expected.pvalue, abs=1e-9)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import pytest
 from bench.builder import make_line, make_summary
@@ -22,8 +23,8 @@ LINES = [
 ]
 
 
-def chart(lines: Sequence[Line], **options: int) -> list[str]:
-    return accuracy_chart([make_summary(lines)], **{"width": 60, "height": 9, **options})
+def chart(lines: Sequence[Line], **options: Any) -> list[str]:
+    return accuracy_chart([make_summary(lines)], width=60, height=9, **options)
 
 
 def test_a_chart_of_several_methods() -> None:

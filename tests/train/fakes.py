@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -142,7 +143,7 @@ class Class:
             yield store, Collection(store, self.spec, parts, runtime, self.reader)  # type: ignore[arg-type]
 
 
-def make_spec(problems: int = 4, *, held_out: Iterable[int] = (0,), **options: object) -> TrainSpec:
+def make_spec(problems: int = 4, *, held_out: Iterable[int] = (0,), **options: Any) -> TrainSpec:
     settings = Settings(model="tiny", max_tokens=50)
     spec = TrainSpec(
         settings,
@@ -152,4 +153,4 @@ def make_spec(problems: int = 4, *, held_out: Iterable[int] = (0,), **options: o
         frozenset(held_out),
         ("ttc", "train", "verifier", "data.jsonl"),
     )
-    return replace(spec, **options)  # type: ignore[arg-type]
+    return replace(spec, **options)

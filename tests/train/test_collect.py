@@ -16,7 +16,7 @@ from ttcli.train.parts import figures_of
 
 def collect(room: Class) -> list[object]:
     with room.collection() as (_, collection):
-        told = [*collection.go()]
+        told: list[object] = [*collection.go()]
         assert collection.finished
         return told
 

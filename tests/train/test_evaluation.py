@@ -89,8 +89,10 @@ def test_intervals_come_from_resampling_problems() -> None:
         assert figure.value is not None
         assert figure.interval is not None
         assert figure.interval.low < figure.interval.high
-    assert found.across.interval is not None
-    assert found.across.interval.low < found.across.value < found.across.interval.high
+    across = found.across
+    assert across.value is not None
+    assert across.interval is not None
+    assert across.interval.low < across.value < across.interval.high
 
 
 def test_a_head_that_knows_beats_majority() -> None:
@@ -133,7 +135,10 @@ def test_a_problem_with_fewer_samples_votes_with_those_it_has() -> None:
     kept = ~((examples.problem == 3) & (examples.number > 1))
     rows = np.repeat(kept, examples.steps)
     fewer = Examples(
-        *(column[kept] for column in (examples.problem, examples.number, examples.correct, examples.steps)),
+        examples.problem[kept],
+        examples.number[kept],
+        examples.correct[kept],
+        examples.steps[kept],
         examples.labels[rows],
         {},
     )

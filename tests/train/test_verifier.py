@@ -21,7 +21,7 @@ from ttcli.verifier.head import read_head
 
 
 def train(path: Path, spec: TrainSpec, script: Script | None = None) -> tuple[list[Stage], Trained]:
-    room = Class(path, spec, **({"script": script} if script else {}))
+    room = Class(path, spec, script=script) if script else Class(path, spec)
     with room.collection() as (store, collection):
         [*collection.go()]
         *stages, trained = train_verifier(store, spec, collection.parts, collection.layers, recipes=QUICK)

@@ -59,7 +59,7 @@ def make_verifier(small_model: Model, encode: Callable[[Problem], list[int]]) ->
     made: list[HeadVerifier] = []
 
     def make(carried: bool = True, **head: Any) -> HeadVerifier:
-        options = {"layer": LAYER, "aggregation": "mean"} | head
+        options: dict[str, Any] = {"layer": LAYER, "aggregation": "mean"} | head
         made.append(
             HeadVerifier(
                 random_head(small_model.width, **options), "head:test", small_model, encode, carried=carried, threads=2
@@ -180,7 +180,7 @@ def drawn(small_model: Model) -> list[Prefix]:
     """Solutions whose steps carry states."""
     prompt = Prompt(step_separator=" ")
     policy = LocalPolicy(
-        small_model, name="small", prompt=prompt, sampler=SamplingParams(), max_tokens=12, width=4, observe=(LAYER,)
+        small_model, name="small", prompt=prompt, sampling=SamplingParams(), max_tokens=12, width=4, observe=(LAYER,)
     )
     try:
         root = policy.start(PROBLEM)

@@ -6,9 +6,11 @@ import re
 from collections.abc import Iterable
 from fractions import Fraction
 
-from ttcli.answers.expression import Node, Unreadable, constant, read
+from ttcli.answers.expression import read
 from ttcli.answers.identity import identical, proportional
 from ttcli.answers.key import Canonical
+from ttcli.answers.node import Node, constant
+from ttcli.answers.tokens import Unreadable
 
 _LETTERS = re.compile(r"[^\W\d_]+")
 _EQUATION = {("=",), ("\\approx",), (":=",)}

@@ -6,7 +6,9 @@ import math
 from collections.abc import Callable
 from fractions import Fraction
 
-from ttcli.answers.expression import Node, Unreadable, read
+from ttcli.answers.expression import read
+from ttcli.answers.node import Node
+from ttcli.answers.tokens import Unreadable
 
 MAX_BITS = 20_000  # of a numerator or denominator; what is longer has no value here
 _MAX_FACTORIAL = 1_000

@@ -12,13 +12,11 @@ product. What it does not know raises `Unreadable`, so that nothing is misread f
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from fractions import Fraction
 
+from ttcli.answers.node import Node, constant
 from ttcli.answers.pattern import words
 from ttcli.answers.tokens import FUNCTIONS, GREEK, Unreadable, tokens
-
-__all__ = ["Node", "Unreadable", "constant", "read"]
 
 MAX_DEPTH = 40  # of brackets and powers within each other
 
@@ -30,22 +28,6 @@ _OPEN = {"(": ")", "[": "]", "{": "}"}
 _BOLD = re.compile(r"\\(?:mathbf|textbf)\{(.*)\}")
 
 
-@dataclass(frozen=True, slots=True)
-class Node:
-    """An operation with its operands, a number, or a symbol."""
-
-    head: str  # "number", "symbol", "+", "*", "/", "^", "neg", or the name of a function
-    args: tuple[Node, ...] = ()
-    value: Fraction | str | None = None
-
-    @property
-    def symbols(self) -> frozenset[str]:
-        """The names of all symbols in it."""
-        if self.head == "symbol":
-            return frozenset({str(self.value)})
-        return frozenset().union(*(arg.symbols for arg in self.args))
-
-
 def read(text: str) -> Node:
     """The tree of an expression in the spelling of `spelling.spelled`; `Unreadable` where it is none."""
     found = tokens(text)
@@ -54,11 +36,6 @@ def read(text: str) -> Node:
     if reader.token is not None:
         raise Unreadable(text)
     return node
-
-
-def constant(value: Fraction | int) -> Node:
-    """A number as a tree."""
-    return Node("number", value=Fraction(value))
 
 
 class _Reader:

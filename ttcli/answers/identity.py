@@ -13,10 +13,10 @@ from fractions import Fraction
 from functools import partial
 from typing import Any
 
-from mpmath import mp  # type: ignore[import-untyped]
+from mpmath import mp
 
 from ttcli.answers import exact
-from ttcli.answers.expression import Node
+from ttcli.answers.node import Node
 
 DIGITS = 200
 _TOLERANCE = 180  # digits in which values that are equal agree

@@ -10,11 +10,12 @@ from __future__ import annotations
 
 import re
 
-from ttcli.answers.expression import Unreadable, read
+from ttcli.answers.expression import read
 from ttcli.answers.intervals import between, bounded, intersection, is_interval, union
 from ttcli.answers.key import Canonical, Read
 from ttcli.answers.pattern import either
 from ttcli.answers.split import RELATION, Split, split
+from ttcli.answers.tokens import Unreadable
 
 _LETTER = r"(?:[A-Za-z]|\\(?!pi(?![A-Za-z])|frac|sqrt|sin|cos|tan|log|ln|exp|infty|pm|mp|cdot|times|circ)[A-Za-z]+)"
 _SUFFIX = r"(?:'|_(?:\w|\{[^{}]*\}|\\[a-z]+))*"

@@ -21,6 +21,22 @@ class Progress(Protocol):
         """The transfer is over; `outcome` says how in one line."""
 
 
+class NoProgress:
+    """Tells nobody."""
+
+    def start(self, name: str, source: str, total_bytes: int, done_bytes: int) -> None:
+        """Nothing."""
+
+    def advance(self, done_bytes: int) -> None:
+        """Nothing."""
+
+    def note(self, message: str) -> None:
+        """Nothing."""
+
+    def finish(self, outcome: str) -> None:
+        """Nothing."""
+
+
 def size_text(size: int) -> str:
     """Bytes as a person reads them, in powers of ten: `491.4 MB`."""
     if size < 1000:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 @run_options()
-def bench(
+def bench(  # over 60 lines: most of them declare an option each
     *,
     data: options.DataFile,
     settings: Settings,

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 @run_options(leave_out=("model", "policy", "reviser", "aggregate"))
-def flops(
+def flops(  # over 60 lines: most of them declare an option each
     *,
     data: options.DataFile,
     small: Annotated[str, option("--small", env=None, says="A name, a GGUF file or hf:OWNER/REPO/FILE.gguf.")],

@@ -43,7 +43,7 @@ train_app = typer.Typer(no_args_is_help=True, help="Train a verifier for a model
         "seed": "Same seed, same store: the same head.",
     },
 )
-def verifier(
+def verifier(  # over 60 lines: most of them declare an option each
     *,
     data: Annotated[str, typer.Argument(metavar="FILE", help="JSONL, gzipped or not, with problems and answers.")],
     settings: Settings,

@@ -80,7 +80,7 @@ def draw(
     )
 
 
-def grow(
+def grow(  # over 60 lines: one loop over what happens, in the order in which it is told
     starts: Iterable[Start | None],
     under_way: dict[int, int],
     policy: Policy,

@@ -30,6 +30,7 @@ from ttcli.bench.run import BenchSpec, open_run
 from ttcli.bench.store.sample import Sample, SampleKey
 from ttcli.bench.store.store import Store
 from ttcli.bench.store.task import Failed, Finished, News, Record, Task, Work
+from ttcli.catalog.progress import NoProgress
 from ttcli.cost import Budget
 from ttcli.data.dataset import Row
 from ttcli.errors import BackendError, ModelError, UsageError
@@ -46,20 +47,14 @@ PROBLEMS = [Problem(f"What is {n} + {8 - n}?", f"p{n}", "8") for n in range(6)]
 ROWS = tuple(Row(problem, n + 1, None, None) for n, problem in enumerate(PROBLEMS))
 
 
-class Silent:
+class Silent(NoProgress):
     """Hears notes, and nothing else of a download."""
 
     def __init__(self) -> None:
         self.notes: list[str] = []
 
-    def start(self, name: str, source: str, total_bytes: int, done_bytes: int) -> None: ...
-
-    def advance(self, done_bytes: int) -> None: ...
-
     def note(self, message: str) -> None:
         self.notes.append(message)
-
-    def finish(self, outcome: str) -> None: ...
 
 
 def family(pid: int) -> set[int]:

@@ -2,10 +2,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from leaving import leave
 
 from bench.scripts import FIVE, FOUR, SCRIPT, SILENT, SIX, CountingPolicy, CountingVerifier
 from ttcli.bench.execute.pool import Flight, Pool, PooledPolicy, PooledVerifier
@@ -45,7 +47,7 @@ class Bench:
         assert not self.inner.live
         return last.outcome
 
-    def draw(self, count: int, **options: object) -> list[Extension]:
+    def draw(self, count: int, **options: Any) -> list[Extension]:
         """Independent solutions, all at once."""
         policy = self.policy()
         root = policy.start(PROBLEM)
@@ -55,8 +57,8 @@ class Bench:
         return sorted(found, key=lambda each: each.request)
 
 
-def ask(root: Prefix, index: int, seed: int = 0, **options: object) -> Extend:
-    return Extend(root, (seed, PROBLEM.key, index), **options)  # type: ignore[arg-type]
+def ask(root: Prefix, index: int, seed: int = 0, **options: Any) -> Extend:
+    return Extend(root, (seed, PROBLEM.key, index), **options)
 
 
 def texts(found: list[Extension]) -> list[str]:
@@ -67,12 +69,12 @@ def known(*samples: Sample, ratings: tuple[Rating, ...] = ()) -> Pool:
     return Pool.of(samples, ratings)
 
 
-def sample(number: int, line: Line = FOUR, **options: object) -> Sample:
+def sample(number: int, line: Line = FOUR, **options: Any) -> Sample:
     """What drawing this line comes to."""
     policy = CountingPolicy(Script({"": [line]}))
     root = policy.start(PROBLEM)
     (found,) = [each for step in policy.extend([ask(root, 0)]) for each in step if isinstance(each, Extension)]
-    return replace(Sample.of(SampleKey(TEMPERATURE, 0, number), found), **options)  # type: ignore[arg-type]
+    return replace(Sample.of(SampleKey(TEMPERATURE, 0, number), found), **options)
 
 
 # -- samples
@@ -299,7 +301,7 @@ def test_flight_is_empty_after_closing_mid_way() -> None:
         growing = policy.extend([ask(root, index) for index in range(6)])
         for _ in range(steps):
             next(growing)
-        growing.close()
+        leave(growing)
         assert bench.flight.under_way == 0
 
 
@@ -311,7 +313,7 @@ def test_flight_is_empty_when_nobody_reads_a_method_on(method: str) -> None:
         run = METHODS[method].run(PROBLEM, bench.policy(), verifier, Meter(Budget(6), max_tokens=50), seed=0)
         for _ in range(events):
             next(run)
-        run.close()
+        leave(run)
         assert bench.flight.under_way == 0
         assert not bench.inner.live
 

@@ -12,7 +12,7 @@ import pytest
 from verifier.heads import random_head
 
 from bench.builder import Made, make_rows, make_run
-from bench.scripts import CountingPolicy, CountingVerifier, ScriptedRig, make_engine, task
+from bench.scripts import CountingPolicy, CountingVerifier, ScriptedRuntime, make_engine, task
 from ttcli.bench.execute.runner import Begun, Done, Going, Progress, Runner, open_tasks
 from ttcli.bench.figures.problem import load_figures
 from ttcli.bench.figures.records import problem_record, summary_record
@@ -49,12 +49,12 @@ def store(tmp_path: Path) -> Iterator[Store]:
         yield opened
 
 
-def make_rig() -> ScriptedRig:
-    return ScriptedRig(CountingPolicy(), {"scripted": CountingVerifier()})
+def make_runtime() -> ScriptedRuntime:
+    return ScriptedRuntime(CountingPolicy(), {"scripted": CountingVerifier()})
 
 
-def work(store: Store, run: Run, runtime: ScriptedRig | None = None) -> list[Progress]:
-    return list(Runner(store, run).go(make_engine(runtime or make_rig())))
+def work(store: Store, run: Run, runtime: ScriptedRuntime | None = None) -> list[Progress]:
+    return list(Runner(store, run).go(make_engine(runtime or make_runtime())))
 
 
 def open_of(store: Store, run: Run) -> list[list[str]]:
@@ -128,7 +128,7 @@ def test_every_problem_is_begun_once_and_done_once_with_its_figures(store: Store
 
 def test_all_that_is_told_is_in_the_store_already(store: Store) -> None:
     run = begin(store, MAJORITY, SCORED, ADAPTIVE)
-    for progress in Runner(store, run).go(make_engine(make_rig())):
+    for progress in Runner(store, run).go(make_engine(make_runtime())):
         if isinstance(progress, Done):
             at = progress.figures.position
             assert load_figures(store, run, position=at)[0].facts == progress.figures.facts
@@ -163,7 +163,7 @@ def test_a_search_is_kept_with_its_events_and_outcome_for_each_budget(store: Sto
 def test_a_run_that_is_done_is_told_from_the_store_and_nothing_is_drawn(store: Store) -> None:
     run = begin(store, MAJORITY, SCORED, ADAPTIVE, GREEDY)
     work(store, run)
-    runtime = make_rig()
+    runtime = make_runtime()
     again = work(store, run, runtime)
     assert [type(each) for each in again] == [Done] * 6
     assert not any(each.now for each in again if isinstance(each, Done))
@@ -173,16 +173,16 @@ def test_a_run_that_is_done_is_told_from_the_store_and_nothing_is_drawn(store: S
 
 def test_a_run_goes_on_with_what_is_missing_and_no_more(store: Store) -> None:
     run = begin(store, MAJORITY, SCORED, ADAPTIVE)
-    runtime = make_rig()
+    runtime = make_runtime()
     for number, progress in enumerate(Runner(store, run).go(make_engine(runtime))):
         if isinstance(progress, Done) or number > 400:
             runtime.interrupt.request()
     before = stored(store, run)
     done = [not tasks for tasks in open_of(store, run)]
     assert 0 < sum(done) < 6
-    again = make_rig()
-    progress = work(store, run, again)
-    assert [not each.now for each in sorted(_done(progress), key=lambda each: each.figures.position)] == done
+    again = make_runtime()
+    rest = work(store, run, again)
+    assert [not each.now for each in sorted(_done(rest), key=lambda each: each.figures.position)] == done
     assert {problem.id for problem in again.policy.expected} == {
         row.problem.id for row, over in zip(ROWS, done, strict=True) if not over
     }
@@ -200,7 +200,7 @@ def _done(progress: Sequence[Progress]) -> list[Done]:
 
 def test_a_run_that_goes_on_comes_to_what_it_would_have_come_to(store: Store, tmp_path: Path) -> None:
     run = begin(store, MAJORITY, SCORED, ADAPTIVE, GREEDY)
-    runtime = make_rig()
+    runtime = make_runtime()
     for number, _ in enumerate(Runner(store, run).go(make_engine(runtime))):
         if number == 90:
             runtime.interrupt.request()
@@ -219,12 +219,12 @@ def test_a_run_that_goes_on_comes_to_what_it_would_have_come_to(store: Store, tm
 def test_a_larger_run_draws_only_what_the_smaller_one_did_not(store: Store) -> None:
     work(store, begin(store, MAJORITY, SCORED))
     larger = begin(store, task("majority", "8"), task("best-of-n", "8", "scripted"))
-    runtime = make_rig()
+    runtime = make_runtime()
     work(store, larger, runtime)
     assert len(runtime.policy.asked) == 6 * 4
     assert min(request.seed[2] for request in runtime.policy.asked) == 4
     smaller = begin(store, task("majority", "3"))
-    runtime = make_rig()
+    runtime = make_runtime()
     assert [type(each) for each in work(store, smaller, runtime)] == [Done] * 6
     assert runtime.policy.asked == []
 
@@ -232,7 +232,7 @@ def test_a_larger_run_draws_only_what_the_smaller_one_did_not(store: Store) -> N
 # -- failures
 
 
-def fail_at(runtime: ScriptedRig, *positions: int) -> ScriptedRig:
+def fail_at(runtime: ScriptedRuntime, *positions: int) -> ScriptedRuntime:
     texts = {ROWS[at].problem.text for at in positions}
 
     def fail(problem: Problem) -> PromptTooLong | None:
@@ -244,7 +244,7 @@ def fail_at(runtime: ScriptedRig, *positions: int) -> ScriptedRig:
 
 def test_a_failed_problem_is_done_with_and_stays_in_the_denominator(store: Store) -> None:
     run = begin(store, MAJORITY, SCORED, ADAPTIVE)
-    progress = work(store, run, fail_at(make_rig(), 2))
+    progress = work(store, run, fail_at(make_runtime(), 2))
     assert len(_done(progress)) == 6
     failed = load_figures(store, run)[2]
     assert set(failed.failed.values()) == {"too long"}
@@ -252,14 +252,14 @@ def test_a_failed_problem_is_done_with_and_stays_in_the_denominator(store: Store
     summary = summarise(store, run)
     assert (summary.problems, summary.done, summary.failed) == (6, 6, 1)
     assert {line.problems for line in summary.lines} == {6}
-    runtime = make_rig()
+    runtime = make_runtime()
     assert [type(each) for each in work(store, run, runtime)] == [Done] * 6
     assert runtime.policy.asked == []
 
 
 def test_failures_that_are_forgotten_are_done_again(store: Store) -> None:
     run = begin(store, MAJORITY, ADAPTIVE)
-    work(store, run, fail_at(make_rig(), 2, 4))
+    work(store, run, fail_at(make_runtime(), 2, 4))
     store.forget(run, failures=True)
     assert [bool(tasks) for tasks in open_of(store, run)] == [False, False, True, False, True, False]
     work(store, run)
@@ -269,7 +269,7 @@ def test_failures_that_are_forgotten_are_done_again(store: Store) -> None:
 
 def test_an_engine_that_fails_again_and_again_ends_the_run_and_what_was_drawn_stays(store: Store) -> None:
     run = begin(store, MAJORITY)
-    runtime = make_rig()
+    runtime = make_runtime()
     steps = iter(range(10**6))
 
     def fail() -> None:
@@ -287,7 +287,7 @@ def test_an_engine_that_fails_again_and_again_ends_the_run_and_what_was_drawn_st
 
 def test_a_store_that_fails_ends_the_run_at_once(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     run = begin(store, MAJORITY)
-    runtime = make_rig()
+    runtime = make_runtime()
     engine = make_engine(runtime)
 
     def full(*_: object) -> None:
@@ -309,7 +309,7 @@ def test_how_full_the_batch_was_is_written_down_apart_for_when_problems_waited(
 ) -> None:
     monkeypatch.setattr("ttcli.bench.execute.runner.LOAD_EVERY", 0.0)
     run = begin(store, MAJORITY)
-    runtime = make_rig()
+    runtime = make_runtime()
     work(store, run, runtime)
     loads = store.loads(run)
     assert sum(load.decodes for load in loads) == runtime.policy.load.decodes
@@ -342,7 +342,7 @@ def test_a_run_without_loads_is_gone_on_with(tmp_path: Path) -> None:
 
 def test_events_of_a_task_that_was_broken_off_are_written_anew(store: Store) -> None:
     run = begin(store, ADAPTIVE)
-    for record in make_engine(make_rig()).run([Work(0, ROWS[0].problem, (ADAPTIVE,))]):
+    for record in make_engine(make_runtime()).run([Work(0, ROWS[0].problem, (ADAPTIVE,))]):
         if not isinstance(record, Finished):
             store.write(run, ROWS[0].problem, record)
     broken_off = [json.loads(event) for event in store.events(run, 0, ADAPTIVE)]
@@ -359,7 +359,7 @@ HEAD = random_head(8, layer=3)
 HEADED = task("best-of-n", "4", "head")
 
 
-def headed_rig(*layers: int) -> ScriptedRig:
+def headed_runtime(*layers: int) -> ScriptedRuntime:
     """With a head on a model that cannot read anything."""
     model = SimpleNamespace(
         layers=30, width=8, matmul_parameters=3, path=Path("m.gguf"), require_branching=lambda: None
@@ -369,7 +369,7 @@ def headed_rig(*layers: int) -> ScriptedRig:
         raise AssertionError(f"{problem.text} was to be read")
 
     verifier = HeadVerifier(HEAD, "head", cast(Model, model), encode, carried=True)
-    return ScriptedRig(CountingPolicy(), {"head": verifier}, layers=layers)
+    return ScriptedRuntime(CountingPolicy(), {"head": verifier}, layers=layers)
 
 
 def begin_headed(store: Store) -> Run:
@@ -386,7 +386,7 @@ def begin_headed(store: Store) -> Run:
 
 def test_a_head_scores_samples_of_the_store_by_their_states_and_reads_nothing(store: Store) -> None:
     run = begin_headed(store)
-    work(store, run, headed_rig(3))
+    work(store, run, headed_runtime(3))
     assert open_of(store, run) == [[]] * 6
     for each in load_figures(store, run):
         samples, ratings = store.samples(run.config).of(each.row.problem.text, {"head": "head:x"})
@@ -408,6 +408,6 @@ def test_a_head_scores_samples_of_the_store_by_their_states_and_reads_nothing(st
 def test_states_are_looked_up_for_a_crew_that_has_a_use_for_them_alone(store: Store) -> None:
     run = begin_headed(store)
     with pytest.raises(AssertionError, match="was to be read"):
-        work(store, run, headed_rig())
+        work(store, run, headed_runtime())
     with pytest.raises(AssertionError, match="was to be read"):
-        work(store, run, headed_rig(2))
+        work(store, run, headed_runtime(2))

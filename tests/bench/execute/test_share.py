@@ -6,6 +6,7 @@ import random
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bench.builder import Made, make_rows
-from bench.scripts import CountingPolicy, CountingVerifier, ScriptedRig, make_engine, task
+from bench.scripts import CountingPolicy, CountingVerifier, ScriptedRuntime, make_engine, task
 from ttcli.allocate.marginal import Gains
 from ttcli.answers import majority
 from ttcli.bench.execute.runner import Done, Runner
@@ -45,7 +46,10 @@ def divide(
     """Samples of each problem that was settled, and the most that were under way at once after the probes."""
     vote = task("majority", f"{average}/problem")
     division = Division(vote, len(problems), worth_of(vote, None))
-    grants, under_way, settled, drawn = division.grants(), [], {}, {}
+    grants = division.grants()
+    under_way: list[Any] = []
+    settled: dict[int, Any] = {}
+    drawn: dict[int, int] = {}
     crowd: list[int] = []
     while True:
         for grant in iter(lambda: next(grants, None), None):
@@ -128,8 +132,8 @@ def script() -> Script:
     return Script(lines)
 
 
-def runtime(width: int = 4) -> ScriptedRig:
-    return ScriptedRig(CountingPolicy(script(), width=width), {"scripted": CountingVerifier(script())})
+def runtime(width: int = 4) -> ScriptedRuntime:
+    return ScriptedRuntime(CountingPolicy(script(), width=width), {"scripted": CountingVerifier(script())})
 
 
 def config(*tasks: Task) -> RunConfig:

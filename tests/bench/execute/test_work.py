@@ -5,10 +5,12 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from leaving import leave
 
 from bench.scripts import (
     FIVE,
@@ -18,7 +20,7 @@ from bench.scripts import (
     SIX,
     CountingPolicy,
     CountingVerifier,
-    ScriptedRig,
+    ScriptedRuntime,
     make_engine,
     make_works,
     task,
@@ -27,6 +29,7 @@ from bench.scripts import (
 from ttcli.bench.execute.work import ATTEMPTS, Engine
 from ttcli.bench.store.sample import Rating, Sample
 from ttcli.bench.store.task import Failed, Finished, Happened, News, Record, Task, Work
+from ttcli.catalog.progress import NoProgress
 from ttcli.cost import Budget, Cost, Unit
 from ttcli.errors import BackendError, PromptTooLong, UsageError
 from ttcli.events import CandidateFinished, CostUpdated, Outcome
@@ -39,25 +42,25 @@ MAJORITY = task("majority", "4")
 SCORED = task("best-of-n", "4", "scripted")
 
 
-def make_rig(script: Script = SCRIPT, **options: object) -> ScriptedRig:
-    return ScriptedRig(CountingPolicy(script, **options), {"scripted": CountingVerifier(script)})
+def make_runtime(script: Script = SCRIPT, **options: Any) -> ScriptedRuntime:
+    return ScriptedRuntime(CountingPolicy(script, **options), {"scripted": CountingVerifier(script)})
 
 
-def run(works: Iterable[Work], runtime: ScriptedRig | None = None) -> list[Record]:
+def run(works: Iterable[Work], runtime: ScriptedRuntime | None = None) -> list[Record]:
     """All records; nothing is left under way after them."""
-    runtime = runtime or make_rig()
+    runtime = runtime or make_runtime()
     engine = make_engine(runtime)
     records = list(engine.run(works))
     check_nothing_left(engine, runtime)
     return records
 
 
-def check_nothing_left(engine: Engine, runtime: ScriptedRig) -> None:
+def check_nothing_left(engine: Engine, runtime: ScriptedRuntime) -> None:
     assert engine._flight.under_way == 0
     assert not runtime.policy.live
 
 
-def of(kind: type, records: Iterable[Record]) -> list[tuple[int, str]]:
+def of(kind: type[Finished | Failed | Happened], records: Iterable[Record]) -> list[tuple[int, str]]:
     """Positions and tasks of the records of a kind, in order."""
     return [(each.position, each.task.key) for each in records if isinstance(each, kind)]
 
@@ -95,7 +98,7 @@ def test_every_task_of_every_problem_is_finished() -> None:
 
 
 def test_the_methods_of_a_problem_share_its_samples() -> None:
-    runtime = make_rig()
+    runtime = make_runtime()
     records = run(make_works(3, MAJORITY, SCORED), runtime)
     assert len(runtime.policy.asked) == 3 * 4
     assert len(told(records, Sample)) == 3 * 4
@@ -127,7 +130,7 @@ def test_samples_that_are_known_are_neither_drawn_nor_told_again() -> None:
     ratings = [each for at, each in told(first, Rating) if at == 1]
     works = make_works(2, SCORED)
     works[1] = replace(works[1], samples=tuple(samples[:3]), ratings=tuple(ratings))
-    runtime = make_rig()
+    runtime = make_runtime()
     again = run(works, runtime)
     assert len(runtime.policy.asked) == 4 + 1
     assert outcomes(again) == outcomes(first)
@@ -136,7 +139,9 @@ def test_samples_that_are_known_are_neither_drawn_nor_told_again() -> None:
 
 def test_the_same_works_give_the_same_records() -> None:
     tasks = (MAJORITY, SCORED, task("adaptive", "8"), task("greedy", "1"))
-    first, again = ([*map(without_time, make_engine(make_rig(width=3)).run(make_works(7, *tasks)))] for _ in range(2))
+    first, again = (
+        [*map(without_time, make_engine(make_runtime(width=3)).run(make_works(7, *tasks)))] for _ in range(2)
+    )
     assert first == again
 
 
@@ -146,14 +151,14 @@ def test_neither_the_width_nor_the_neighbours_change_what_a_problem_comes_to(
     width: int, problems: int, budget: int
 ) -> None:
     tasks = (task("majority", str(budget)), task("best-of-n", str(budget), "scripted"), task("adaptive", "6"))
-    together = outcomes(run(make_works(problems, *tasks), make_rig(width=width)))
+    together = outcomes(run(make_works(problems, *tasks), make_runtime(width=width)))
     for work in make_works(problems, *tasks):
         alone = outcomes(run([work]))
         assert alone == {key: outcome for key, outcome in together.items() if key[0] == work.position}
 
 
 def test_the_engine_tells_its_policy_what_to_expect() -> None:
-    runtime = make_rig(width=7)
+    runtime = make_runtime(width=7)
     engine = make_engine(runtime)
     problems = [work.problem for work in make_works(3)]
     engine.expect(problems)
@@ -167,7 +172,7 @@ def test_the_engine_tells_its_policy_what_to_expect() -> None:
 
 
 def test_problems_are_opened_until_the_batch_is_full_and_no_further() -> None:
-    runtime = make_rig(Script({"": [FOUR]}), width=10)
+    runtime = make_runtime(Script({"": [FOUR]}), width=10)
     engine = make_engine(runtime)
     taken: list[int] = []
     flying: list[int] = []
@@ -190,7 +195,7 @@ def test_problems_are_opened_until_the_batch_is_full_and_no_further() -> None:
 
 
 def test_no_problem_is_opened_that_the_context_has_no_room_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    runtime = make_rig(Script({"": [FOUR]}), width=10)
+    runtime = make_runtime(Script({"": [FOUR]}), width=10)
     engine = make_engine(runtime)
     monkeypatch.setattr(runtime.policy, "holds", lambda problems: problems <= 2)
     flying: list[int] = []
@@ -203,7 +208,7 @@ def test_no_problem_is_opened_that_the_context_has_no_room_for(monkeypatch: pyte
 
 
 def test_problems_take_turns_decode_by_decode() -> None:
-    runtime = make_rig(Script({"": [FOUR]}), width=8)
+    runtime = make_runtime(Script({"": [FOUR]}), width=8)
     records = list(make_engine(runtime).run(make_works(2, MAJORITY)))
     finished = [number for number, record in enumerate(records) if isinstance(record, Finished)]
     begun = [number for number, record in enumerate(records) if isinstance(record, Happened) and record.position == 1]
@@ -229,7 +234,7 @@ def test_a_budget_of_tokens_is_kept_while_others_decode(
     lines: list[Line], method: str, tokens: int, width: int
 ) -> None:
     limit = Task(method, "", Budget(tokens, Unit.TOKENS))
-    for outcome in outcomes(run(make_works(4, limit), make_rig(Script({"": lines}), width=width))).values():
+    for outcome in outcomes(run(make_works(4, limit), make_runtime(Script({"": lines}), width=width))).values():
         prompt = outcome.cost.prompt_tokens
         assert outcome.cost.tokens <= max(prompt, tokens)
 
@@ -241,11 +246,11 @@ def test_a_budget_of_tokens_comes_to_the_same_whatever_was_drawn_before(
 ) -> None:
     script = Script({"": lines})
     limit = Task(method, "scripted" if method == "best-of-n" else "", Budget(tokens, Unit.TOKENS))
-    before = run(make_works(1, task("majority", "8")), make_rig(script))
+    before = run(make_works(1, task("majority", "8")), make_runtime(script))
     samples = tuple(each for _, each in told(before, Sample))[:known]
     works = make_works(1, limit)
-    alone = outcomes(run(works, make_rig(script, width=width)))
-    after = outcomes(run([replace(works[0], samples=samples)], make_rig(script, width=width)))
+    alone = outcomes(run(works, make_runtime(script, width=width)))
+    after = outcomes(run([replace(works[0], samples=samples)], make_runtime(script, width=width)))
     assert after == alone
 
 
@@ -262,7 +267,7 @@ def test_what_a_budget_of_tokens_drew_whole_is_told_and_what_it_cut_is_not() -> 
 
 
 def test_budgets_of_seconds_run_alone() -> None:
-    runtime = make_rig(width=64)
+    runtime = make_runtime(width=64)
     timed = task("majority", "0.05s")
     opened: list[int] = []
     done: list[int] = []
@@ -285,7 +290,7 @@ def test_budgets_of_seconds_run_alone() -> None:
 def test_a_budget_of_seconds_waits_for_the_problems_before_it_and_lets_none_beside_it() -> None:
     works = make_works(4, task("majority", "16"))
     works[1] = replace(works[1], tasks=(task("majority", "0.05s"),))
-    records = run(works, make_rig(width=64))
+    records = run(works, make_runtime(width=64))
     spans = {
         at: (min(numbers), max(numbers))
         for at in range(4)
@@ -297,7 +302,7 @@ def test_a_budget_of_seconds_waits_for_the_problems_before_it_and_lets_none_besi
 
 def test_a_budget_of_seconds_takes_nothing_from_the_pool() -> None:
     before = run(make_works(1, task("best-of-n", "8", "scripted")))
-    runtime = make_rig()
+    runtime = make_runtime()
     work = replace(
         make_works(1, task("best-of-n", "0.03s", "scripted"))[0],
         samples=tuple(each for _, each in told(before, Sample)),
@@ -326,7 +331,7 @@ SEARCHES = [task("beam", "8", "scripted"), task("lookahead", "8", "scripted"), t
 
 
 def test_searches_are_tasks_like_others_and_leave_the_pool_alone() -> None:
-    runtime = make_rig(TREE)
+    runtime = make_runtime(TREE)
     records = run(make_works(3, MAJORITY, SCORED, *SEARCHES), runtime)
     assert of(Failed, records) == []
     assert len(of(Finished, records)) == 3 * 5
@@ -346,22 +351,22 @@ def test_searches_are_tasks_like_others_and_leave_the_pool_alone() -> None:
 
 
 def test_neither_the_pool_nor_the_neighbours_change_what_a_search_comes_to() -> None:
-    alone = outcomes(run(make_works(4, SEARCHES[0]), make_rig(TREE, width=1)))
-    together = outcomes(run(make_works(4, MAJORITY, SCORED, *SEARCHES), make_rig(TREE, width=9)))
+    alone = outcomes(run(make_works(4, SEARCHES[0]), make_runtime(TREE, width=1)))
+    together = outcomes(run(make_works(4, MAJORITY, SCORED, *SEARCHES), make_runtime(TREE, width=9)))
     assert {key: outcome for key, outcome in together.items() if key[1] == SEARCHES[0].key} == alone
 
 
 def test_problems_take_turns_in_a_search_too() -> None:
     order = [
         record.position
-        for record in make_engine(make_rig(TREE, width=40)).run(make_works(3, SEARCHES[0]))
+        for record in make_engine(make_runtime(TREE, width=40)).run(make_works(3, SEARCHES[0]))
         if isinstance(record, Happened) and isinstance(record.event, CostUpdated)
     ]
     assert order[:6] == [0, 1, 2, 0, 1, 2]
 
 
 def test_a_verifier_that_a_search_cannot_work_with_ends_the_bench() -> None:
-    runtime = make_rig(TREE)
+    runtime = make_runtime(TREE)
     verifier = runtime.verifiers["scripted"]
     verifier.partial = False
     with pytest.raises(UsageError, match="beam asks for a score after every step, and scripted judges only finished"):
@@ -372,9 +377,9 @@ def test_a_verifier_that_a_search_cannot_work_with_ends_the_bench() -> None:
 # -- failures
 
 
-def failing_at(*positions: int, times: int = 1000, error: type[Exception] = BackendError) -> ScriptedRig:
+def failing_at(*positions: int, times: int = 1000, error: type[Exception] = BackendError) -> ScriptedRuntime:
     """A runtime whose policy fails at the start of some problems, so many times each."""
-    runtime = make_rig()
+    runtime = make_runtime()
     left = {str(at): times for at in positions}
     texts = {work.problem.text: work.problem.id for work in make_works(20)}
 
@@ -409,7 +414,7 @@ def test_attempts_at_a_task_are_two() -> None:
 
 
 def test_the_second_attempt_takes_up_what_the_first_one_drew() -> None:
-    runtime = make_rig()
+    runtime = make_runtime()
     verifier = runtime.verifiers["scripted"]
     assert isinstance(verifier, CountingVerifier)
     verifier.error = BackendError("the verifier failed")
@@ -424,7 +429,7 @@ def test_the_second_attempt_takes_up_what_the_first_one_drew() -> None:
 
 
 def test_a_verifier_that_fails_leaves_methods_without_it_alone() -> None:
-    runtime = make_rig()
+    runtime = make_runtime()
     verifier = runtime.verifiers["scripted"]
     assert isinstance(verifier, CountingVerifier)
     verifier.error = PromptTooLong("never mind")
@@ -481,7 +486,7 @@ def test_what_is_a_bug_ends_the_bench_and_leaves_nothing_under_way() -> None:
 def test_an_interrupt_ends_the_bench_with_nothing_half_done(at: int) -> None:
     tasks = (MAJORITY, SCORED, task("adaptive", "8"))
     whole = run(make_works(6, *tasks))
-    runtime = make_rig(width=6)
+    runtime = make_runtime(width=6)
     engine = make_engine(runtime)
     records: list[Record] = []
     for number, record in enumerate(engine.run(make_works(6, *tasks)), 1):
@@ -516,7 +521,7 @@ def test_whatever_the_moment_of_an_interrupt_only_what_is_done_is_finished() -> 
     expected = outcomes(run(make_works(2, *tasks)))
     finished = 0
     for times in range(1, 700, 3):
-        runtime = ScriptedRig(CountingPolicy(), {"scripted": CountingVerifier()}, Sudden(times))
+        runtime = ScriptedRuntime(CountingPolicy(), {"scripted": CountingVerifier()}, Sudden(times))
         found = outcomes(run(make_works(2, *tasks), runtime))
         assert found == {key: expected[key] for key in found}
         finished = max(finished, len(found))
@@ -524,7 +529,7 @@ def test_whatever_the_moment_of_an_interrupt_only_what_is_done_is_finished() -> 
 
 
 def test_an_interrupt_before_the_beginning_does_nothing() -> None:
-    runtime = make_rig()
+    runtime = make_runtime()
     runtime.interrupt.request()
     assert list(make_engine(runtime).run(make_works(3, MAJORITY))) == []
     assert runtime.policy.asked == []
@@ -532,18 +537,18 @@ def test_an_interrupt_before_the_beginning_does_nothing() -> None:
 
 def test_closing_a_bench_leaves_nothing_under_way() -> None:
     for records in range(0, 100, 7):
-        runtime = make_rig(width=6)
+        runtime = make_runtime(width=6)
         engine = make_engine(runtime)
         running = engine.run(make_works(6, MAJORITY, SCORED))
         for _ in range(records):
             next(running)
-        running.close()
+        leave(running)
         check_nothing_left(engine, runtime)
 
 
 def test_an_interrupted_bench_that_goes_on_comes_to_the_same() -> None:
     whole = outcomes(run(make_works(4, SCORED)))
-    runtime = make_rig(width=6)
+    runtime = make_runtime(width=6)
     records: list[Record] = []
     for number, record in enumerate(make_engine(runtime).run(make_works(4, SCORED))):
         records.append(record)
@@ -560,7 +565,7 @@ def test_an_interrupted_bench_that_goes_on_comes_to_the_same() -> None:
         for work in make_works(4, SCORED)
         if work.position not in done
     ]
-    again = make_rig()
+    again = make_runtime()
     assert outcomes(records) | outcomes(run(rest, again)) == whole
     drawn = len(told(records, Sample)) + len(again.policy.asked)
     assert drawn == 4 * 4
@@ -582,7 +587,7 @@ def test_a_real_batch_is_shared_and_kept_full_and_the_same_again(small_model_pat
     width, max_tokens = 6, 8
     chosen = Settings(str(small_model_path), max_tokens=max_tokens, machine=Machine(width=width))
     runs: list[dict[object, object]] = []
-    with load_runtime(chosen, Interrupt(), _Silent(), bench=()) as runtime:
+    with load_runtime(chosen, Interrupt(), NoProgress(), bench=()) as runtime:
         for _ in range(2):
             engine = Engine(runtime, seed=0, temperature=0.8, max_tokens=max_tokens)
             before = engine.load
@@ -606,15 +611,3 @@ def test_a_real_batch_is_shared_and_kept_full_and_the_same_again(small_model_pat
             assert outcome.cost.tokens <= 80
     assert len(runs[0]) == 4 * len(QUESTIONS)
     assert runs[0] == runs[1]
-
-
-class _Silent:
-    """Nothing is fetched here."""
-
-    def start(self, name: str, source: str, total_bytes: int, done_bytes: int) -> None: ...
-
-    def advance(self, done_bytes: int) -> None: ...
-
-    def note(self, message: str) -> None: ...
-
-    def finish(self, outcome: str) -> None: ...

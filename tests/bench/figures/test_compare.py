@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -20,7 +21,7 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "runs.sqlite3"
 
 
-def figures_of(path: Path, *args: object, **options: object) -> list[ProblemFigures]:
+def figures_of(path: Path, *args: object, **options: Any) -> list[ProblemFigures]:
     run = make_run(path, *args, **options)  # type: ignore[arg-type]
     with Store(path, readonly=True) as store:
         return load_figures(store, run)

@@ -82,10 +82,8 @@ def test_every_method_meets_everything_that_the_large_model_does(
     }
     assert {each.difficulty[0] for each in found} == {"a", "1", "2", "3", "4", "5"}
     greedy = [each for each in found if each[:4] == (ALL, "majority", "greedy@1", "plain")]
-    assert [(each.ratio, each.allowed, each.drawn, each.short) for each in greedy] == [
-        (0.1, pytest.approx(3 + 60), 16, True),
-        (10.0, pytest.approx(3.6), 3, False),
-    ]
+    assert [each.allowed for each in greedy] == pytest.approx([3 + 60, 3.6])
+    assert [(each.ratio, each.drawn, each.short) for each in greedy] == [(0.1, 16, True), (10.0, 3, False)]
     assert greedy[1].problems == 30
     majority = pair[0][0].config.tasks[0]
     own = [each.figure(majority._replace(budget=replace(majority.budget, amount=3))) for each in pair[0]]

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bench.builder import make_rows
-from bench.scripts import CountingPolicy, CountingVerifier, ScriptedRig, make_engine, make_works, task, told
+from bench.scripts import CountingPolicy, CountingVerifier, ScriptedRuntime, make_engine, make_works, task, told
 from ttcli.bench.figures.problem import load_figures
 from ttcli.bench.figures.records import summary_record
 from ttcli.bench.figures.revisions import Attempt, Share, attempts_of, revision_steps
@@ -46,8 +46,8 @@ CONFIG = RunConfig(
 )
 
 
-def runtime() -> ScriptedRig:
-    return ScriptedRig(CountingPolicy(SCRIPT), {"scripted": CountingVerifier(SCRIPT)})
+def runtime() -> ScriptedRuntime:
+    return ScriptedRuntime(CountingPolicy(SCRIPT), {"scripted": CountingVerifier(SCRIPT)})
 
 
 def chain(*rights: bool, number: int = 0) -> list[Attempt]:

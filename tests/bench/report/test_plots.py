@@ -4,6 +4,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -27,7 +28,7 @@ def texts(svg: str) -> list[str]:
     return re.findall(r"<text[^>]*>([^<]*)</text>", svg)
 
 
-def drawn(lines: Sequence[Line], **options: object) -> list[str]:
+def drawn(lines: Sequence[Line], **options: Any) -> list[str]:
     return texts(svg_text(accuracy_figure([make_summary(lines, **options)]), "a", "says"))
 
 

@@ -301,7 +301,9 @@ def test_a_search_unfolds_along_the_way_to_its_answer_and_stays_readable(chromiu
     tree = problem_entry.find_element("css selector", ".node")
     tree.find_element("css selector", "summary").click()
     end = shown.within(tree, ".trunk " * 30 + "> .whole")  # opened by itself down to the last step
-    assert shown.text(end) == last.outcome.tree[last.outcome.candidates[0].node - 1].text
+    node = last.outcome.candidates[0].node
+    assert node is not None
+    assert shown.text(end) == last.outcome.tree[node - 1].text
     assert len(tree.find_elements("css selector", ".trunk")) == 30
     assert all(
         "on the way to the answer" in shown.text(each)

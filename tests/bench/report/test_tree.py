@@ -29,7 +29,7 @@ def at(root: Node, *path: int) -> Node:
     return root
 
 
-WHOLE = {
+WHOLE: dict[str, Any] = {
     "step 1": {"step 5": {}, "step 6": {}},
     "step 2": {},
     "step 3": {"step 7": {}, "step 8": {}},

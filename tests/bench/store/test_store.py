@@ -25,7 +25,7 @@ from ttcli.bench.store.task import Failed, Finished, Happened, News, Task
 from ttcli.cost import Budget
 from ttcli.data.dataset import Row
 from ttcli.errors import StoreError
-from ttcli.events import CandidateToken, CostUpdated, StepToken
+from ttcli.events import CandidateToken, CostUpdated, Event, StepToken
 from ttcli.problem import Problem
 from ttcli.record.encode import KINDS
 from ttcli.seams import StepScores
@@ -281,7 +281,7 @@ def test_events_of_what_was_broken_off_are_forgotten_and_those_of_what_is_done_s
     assert [each.position for each in store.results(run)] == [0, 0, 0]
 
 
-def _events(made: Made) -> Iterator[object]:
+def _events(made: Made) -> Iterator[Event]:
     return (each.event for each in records(made) if isinstance(each, Happened))
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from leaving import leave
 
 from ttcli.engine import machine
 from ttcli.engine.branch import Branch, Piece
@@ -159,7 +160,7 @@ def test_closing_a_call_cancels_its_texts_and_frees_their_cells(make_policy: Mak
         next(running)
     session = policy.scheduler.session
     assert session.cells_used > root.prompt_tokens
-    running.close()
+    leave(running)
     assert session.cells_used == root.prompt_tokens
     assert not policy.scheduler.busy
     assert not policy._calls
@@ -176,7 +177,7 @@ def test_a_step_whose_call_was_closed_before_it_was_read_frees_its_cells(make_po
     next(second)
     for _ in first:  # takes the other's steps along
         pass
-    second.close()
+    leave(second)
     policy.release([root, *(Prefix(STORY, number) for number in list(policy._plain.branches))])
     assert policy.scheduler.session.cells_used == 0
     assert not policy.scheduler._idle
@@ -310,7 +311,7 @@ def test_a_closed_policy_lets_go_of_a_call_under_way(make_policy: MakePolicy) ->
     running = policy.extend(requests(policy.start(STORY), 2))
     next(running)
     policy.close()
-    running.close()
+    leave(running)
     policy.close()
 
 
@@ -328,7 +329,7 @@ def test_two_hundred_beams_extended_and_released_at_random_end_with_no_cell_used
         running = policy.extend(Extend(beam, key, "step") for beam, key in zip(chosen, keys, strict=True))
         if rng.random() < 0.15:
             collect(itertools.islice(running, 2))
-            running.close()
+            leave(running)
         else:
             extensions, _ = collect(running)
             assert len(extensions) == len(chosen)

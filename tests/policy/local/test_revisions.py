@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from engine.adapters import write_adapter
+from leaving import leave
 
 from ttcli.cost import Budget, Meter
 from ttcli.engine import machine
@@ -242,7 +243,7 @@ def test_texts_of_both_contexts_grow_in_one_call(make_policy: MakePolicy, small_
     assert all(0 < each.tokens <= 8 for each in drawn)
     running = policy.extend([Extend(plain, (0,)), Extend(revision, (1,))])
     next(running)
-    running.close()
+    leave(running)
     assert not any(context.scheduler.busy for context in policy._contexts)
 
 

@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from leaving import leave
 from patience import SOON, quickest
 
 from policy.server.fake_server import (
@@ -561,8 +562,8 @@ def test_a_server_that_does_not_continue_cannot_search_in_steps(serve: Serve, co
 
 
 def test_a_server_that_refuses_the_flags_may_continue_by_itself(serve: Serve, connect: MakePolicy) -> None:
-    server = serve(continues=True, refuses={"continue_final_message": "what is continue_final_message?"})
-    server.refuses["add_generation_prompt"] = "what is add_generation_prompt?"
+    fields = ("continue_final_message", "add_generation_prompt")
+    server = serve(continues=True, refuses={field: f"what is {field}?" for field in fields})
     policy = connect(server)
     [extension], _ = collect(policy.extend(requests(policy.start(PROBLEM), 1, until="step")))
     assert extension.prefix.text == "First add.\n\n"
@@ -664,7 +665,7 @@ def test_closing_a_call_hangs_up(serve: Serve, connect: MakePolicy) -> None:
     running = policy.extend(requests(policy.start(PROBLEM), 4))
     next(running)
     assert server.until(lambda: server.at_once == 4)
-    running.close()
+    leave(running)
     assert server.until(lambda: server.left == 4)
     assert policy._mailbox.growing == 0
     assert policy._calls == []
@@ -683,7 +684,7 @@ def test_closing_the_policy_ends_its_thread_and_hangs_up(serve: Serve, connect: 
     policy.close()
     assert not [thread for thread in threading.enumerate() if thread.name == "ttc-server"]
     assert server.until(lambda: server.left == 1)
-    running.close()
+    leave(running)
     policy.close()
     assert server.until(lambda: threading.active_count() <= before)
 

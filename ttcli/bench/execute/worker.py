@@ -17,7 +17,7 @@ from ttcli import __version__
 from ttcli.bench.execute.work import Engine
 from ttcli.bench.store.config import VerifierConfig
 from ttcli.bench.store.task import Failed, Finished, Happened, Record, Work
-from ttcli.catalog.progress import size_text
+from ttcli.catalog.progress import NoProgress, size_text
 from ttcli.events import TokenEvent
 from ttcli.interrupt import Interrupt
 from ttcli.problem import Problem
@@ -192,7 +192,7 @@ class Worker:
         self._outbox.put(record)
 
 
-class _Notes:
+class _Notes(NoProgress):
     """A download's progress as messages: what, from where, how large, and how it ended."""
 
     def __init__(self, put: Callable[[Note], None]) -> None:
@@ -201,9 +201,6 @@ class _Notes:
     def start(self, name: str, source: str, total_bytes: int, done_bytes: int) -> None:
         here = f", {size_text(done_bytes)} are here" if done_bytes else ""
         self.note(f"fetching {name} ({size_text(total_bytes)}{here}) from {source}")
-
-    def advance(self, done_bytes: int) -> None:
-        pass
 
     def note(self, message: str) -> None:
         self._put(Note(message))
