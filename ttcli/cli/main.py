@@ -16,6 +16,7 @@ from ttcli.cli.calibrate import calibrate
 from ttcli.cli.config import read_config
 from ttcli.cli.exit_codes import INTERRUPTED
 from ttcli.cli.flops import flops
+from ttcli.cli.grade import grade
 from ttcli.cli.models import models_app
 from ttcli.cli.profile import profile_app
 from ttcli.cli.runs import compare, report, runs_app
@@ -37,6 +38,7 @@ app.command()(bench)
 app.command()(calibrate)
 app.command()(flops)
 app.command()(verify)
+app.command()(grade)
 app.command()(show)
 app.command()(compare)
 app.command()(report)
