@@ -146,10 +146,12 @@ _COMMA = re.compile(r"(?<=\d)\{,\}(?=\d)")
 _SPACING = re.compile(
     r"(?<!\\)\\(?:[,;:> ]|(?:quad|qquad|enspace|thinspace|hfill|hspace\{[^{}]*\})(?![A-Za-z]))|~|\\(?=\n|$)"
 )
-_DELIMITERS = re.compile(
-    r"(?<!\\)\\[!()\[\]]|(?:(?<![A-Za-z])(?:USD?|AUD?|CAD?|HK|NZ|A|C) ?)?\\?\$|\\textdollar(?![A-Za-z])"
-    r"|(?<![A-Za-z])(?:USD|EUR|GBP|CAD|AUD|INR|Rs\.?) (?=\d)|[£€¥₹₩₽₺₫¢]|\\(?:pounds|euro|cent)(?![A-Za-z])"
+_DELIMITERS = (
+    r"(?:(?<!\\)\\[()\[\]]|(?:(?<![A-Za-z])(?:USD?|AUD?|CAD?|HK|NZ|A|C) ?)?\\?\$|\\textdollar(?![A-Za-z])"
+    r"|(?<![A-Za-z])(?:USD|EUR|GBP|CAD|AUD|INR|Rs\.?) (?=\d)|[£€¥₹₩₽₺₫¢]|\\(?:pounds|euro|cent)(?![A-Za-z]))"
 )
+_APART = re.compile(rf"(?<=\d){_DELIMITERS}+(?=\d)")  # $3$$4$ is not 34, nor is 3€50 350
+_TOGETHER = re.compile(rf"(?<!\\)\\!|{_DELIMITERS}")
 _EMPTY_BASE = re.compile(r"\{\s*\}(?=\s*\^)")
 
 
@@ -194,5 +196,5 @@ def macros(text: str) -> str:
 
 def spaces(text: str) -> str:
     """Spaces of one kind and no more than one, no delimiters of mathematics, no period at the end."""
-    text = _DELIMITERS.sub("", _SPACING.sub(" ", text))
+    text = _TOGETHER.sub("", _APART.sub(" ", _SPACING.sub(" ", text)))
     return " ".join(_EMPTY_BASE.sub("", text).split()).rstrip(". ")
