@@ -141,6 +141,10 @@ _MACROS = (
     (re.compile(r"\\(?:mathrm|text|mbox)\s*\{\s*(\\(?:mu|Omega|\$)\s*)?\}"), r"\1"),
     (re.compile(r"\\frac\s*(?:(\d)|\{([^{}]*)\})\s*(?:(\d)|\{([^{}]*)\})"), r"\\frac{\1\2}{\3\4}"),
 )
+_ABBREVIATED = re.compile(  # of money, or behind a decimal: 2M alone may be a product, as in $2M$
+    r"((?:\\\$|[€£]|\$(?!.*\$)) ?\d[\d,.]*) ?([KkMB])(?![A-Za-z])|(?<![\w.,])(\d+\.\d+)([MB])(?![A-Za-z])"
+)
+_LARGE = {"K": "thousand", "k": "thousand", "M": "million", "B": "billion"}
 _THIN = re.compile(r"(?<=\d)(?:,\s*\\!\s*|\{,\}|\\[,; ]|~)(?=\d{3}(?!\d))")
 _COMMA = re.compile(r"(?<=\d)\{,\}(?=\d)")
 _SPACING = re.compile(
@@ -188,6 +192,7 @@ def peeled(text: str) -> str:
 
 def macros(text: str) -> str:
     r"""One macro for each meaning: `\dfrac` and `\tfrac` are `\frac`, `\leq` and `<=` are `\le`."""
+    text = _ABBREVIATED.sub(lambda sum_: f"{sum_[1] or sum_[3]} {_LARGE[sum_[2] or sum_[4]]}", text)
     text = _COMMA.sub(".", _THIN.sub("", text))
     for pattern, latex in _MACROS:
         text = pattern.sub(latex, text)
