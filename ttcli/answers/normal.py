@@ -93,7 +93,7 @@ def _bare(plain: str) -> str:
         listed = members(whole[0])
         if listed and len(listed.parts) > 1:
             return "\\{" + whole[0] + "\\}"
-        plain = whole[0].strip()
+        plain = unwrapped(whole[0])
     return plain
 
 
