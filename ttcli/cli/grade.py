@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, BinaryIO, Literal, cast
@@ -54,10 +54,9 @@ def grade(
 
     ttc runs export last | ttc grade --skip-bad -o graded.jsonl
     """
-    from ttcli.answers import CHECKER
     from ttcli.data.responses import grade as graded
     from ttcli.data.responses import read_responses
-    from ttcli.terminal.grades import grading_bar, print_grades, summary
+    from ttcli.terminal.grades import grading_bar
 
     if responses is None and sys.stdin.isatty():
         raise UsageError("there is nothing to grade", hint="ttc grade solutions.jsonl")
@@ -77,9 +76,18 @@ def grade(
             if file:
                 file.write(_line(response, verdict))
                 file.flush()
+    if drawn or not quiet:
+        _tell(verdicts, [] if quiet else wrong, drawn=drawn)
+
+
+def _tell(verdicts: Counter[bool | None], wrong: Sequence[tuple[Response, Grade]], *, drawn: bool) -> None:
+    """The figures: as tables on a terminal, on stderr elsewhere."""
+    from ttcli.answers import CHECKER
+    from ttcli.terminal.grades import print_grades, summary
+
     if drawn:
-        print_grades(verdicts, CHECKER.failures, [] if quiet else wrong)
-    elif not quiet:
+        print_grades(verdicts, CHECKER.failures, wrong)
+    else:
         print(summary(verdicts, CHECKER.failures), file=sys.stderr)
 
 
