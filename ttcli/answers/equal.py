@@ -1,4 +1,4 @@
-"""Whether two answers are the same: exactly where both are plain, elsewhere by math-verify in a process of its own."""
+"""Whether two answers are the same: exactly where both are plain, elsewhere by `compare` in a process of its own."""
 
 from __future__ import annotations
 

@@ -36,7 +36,7 @@ def extract_answer(text: str, problem: Question | str | None = None) -> str | No
         return question.option(stated, spoken)
     if stated is None and question.kind == "text":
         return gist(spoken, question.text)
-    return question.in_its_unit(stated)
+    return None if stated is None else question.in_its_unit(stated)
 
 
 def last_stated(text: str) -> str | None:

@@ -31,6 +31,8 @@ _MAX_COMMANDS = 250  # in one answer, and as many brackets
 _EMPTY = Canonical("group", frozenset())
 _NO_SOLUTION = frozenset({"\\emptyset", "\\{\\}", "\\{ \\}", "\\{\\emptyset\\}"})
 _REALS = frozenset({"\\mathbb{R}", "\\mathbb R"})
+_SHORT_WORDS = frozenset({"yes", "no"})  # others of up to three letters may be products or names of points
+_CAPITALISED = re.compile(r"[A-Z][a-z]{2}")  # Red is a word, where ABC and abc may be products
 _NEEDLESS_SPACE = re.compile(r"(?<![A-Za-z0-9]) | (?![A-Za-z0-9])|(?<=[A-Za-z]) (?=\d)|(?<=\d) (?=[A-Za-z])")
 _SINGLE = re.compile(r"([_^])\{ ?(\w) ?\}")
 
@@ -91,7 +93,7 @@ def _bare(plain: str) -> str:
         listed = members(whole[0])
         if listed and len(listed.parts) > 1:
             return "\\{" + whole[0] + "\\}"
-        plain = whole[0].strip()
+        plain = unwrapped(whole[0])
     return plain
 
 
@@ -101,4 +103,6 @@ def _worded(plain: str) -> Canonical | None:
         return _EMPTY
     if words == "all real numbers":
         return REALS
-    return Canonical("words", words) if words and max(map(len, words.split())) >= 4 else None
+    if words and (words in _SHORT_WORDS or max(map(len, words.split())) >= 4):
+        return Canonical("words", words)
+    return Canonical("text", plain.lower()) if _CAPITALISED.fullmatch(plain) else None

@@ -75,9 +75,15 @@ class Question:
         same = [letter for letter, option in self.options.items() if canonical(option) == key]
         return same[0] if len(same) == 1 else None
 
-    def in_its_unit(self, stated: str | None) -> str | None:
+    def read(self, answer: str) -> str:
+        """An answer as this question understands it: an option by its letter, a number of dozens without the word."""
+        if self.options:
+            return self.option(answer, "") or answer
+        return self.in_its_unit(answer)
+
+    def in_its_unit(self, stated: str) -> str:
         """The answer without "dozen" where dozens are asked for: 7 dozen are 7 there, and 84 elsewhere."""
-        if stated and self.dozens and (unit := _DOZEN.search(stated)) and unit.start():
+        if self.dozens and (unit := _DOZEN.search(stated)) and unit.start():
             return stated[: unit.start()]
         return stated
 

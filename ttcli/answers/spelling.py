@@ -141,15 +141,21 @@ _MACROS = (
     (re.compile(r"\\(?:mathrm|text|mbox)\s*\{\s*(\\(?:mu|Omega|\$)\s*)?\}"), r"\1"),
     (re.compile(r"\\frac\s*(?:(\d)|\{([^{}]*)\})\s*(?:(\d)|\{([^{}]*)\})"), r"\\frac{\1\2}{\3\4}"),
 )
+_ABBREVIATED = re.compile(  # of money, or behind a decimal: 2M alone may be a product, as in $2M$
+    r"((?:\\\$|[€£]|\$(?!.*\$)) ?\d[\d,.]*) ?([KkMB])(?![A-Za-z])|(?<![\w.,])(\d+\.\d+)([MB])(?![A-Za-z])"
+)
+_LARGE = {"K": "thousand", "k": "thousand", "M": "million", "B": "billion"}
 _THIN = re.compile(r"(?<=\d)(?:,\s*\\!\s*|\{,\}|\\[,; ]|~)(?=\d{3}(?!\d))")
 _COMMA = re.compile(r"(?<=\d)\{,\}(?=\d)")
 _SPACING = re.compile(
     r"(?<!\\)\\(?:[,;:> ]|(?:quad|qquad|enspace|thinspace|hfill|hspace\{[^{}]*\})(?![A-Za-z]))|~|\\(?=\n|$)"
 )
-_DELIMITERS = re.compile(
-    r"(?<!\\)\\[!()\[\]]|(?:(?<![A-Za-z])(?:USD?|AUD?|CAD?|HK|NZ|A|C) ?)?\\?\$|\\textdollar(?![A-Za-z])"
-    r"|(?<![A-Za-z])(?:USD|EUR|GBP|CAD|AUD|INR|Rs\.?) (?=\d)|[£€¥₹₩₽₺₫¢]|\\(?:pounds|euro|cent)(?![A-Za-z])"
+_DELIMITERS = (
+    r"(?:(?<!\\)\\[()\[\]]|(?:(?<![A-Za-z])(?:USD?|AUD?|CAD?|HK|NZ|A|C) ?)?\\?\$|\\textdollar(?![A-Za-z])"
+    r"|(?<![A-Za-z])(?:USD|EUR|GBP|CAD|AUD|INR|Rs\.?) (?=\d)|[£€¥₹₩₽₺₫¢]|\\(?:pounds|euro|cent)(?![A-Za-z]))"
 )
+_APART = re.compile(rf"(?<=\d){_DELIMITERS}+(?=\d)")  # $3$$4$ is not 34, nor is 3€50 350
+_TOGETHER = re.compile(rf"(?<!\\)\\!|{_DELIMITERS}")
 _EMPTY_BASE = re.compile(r"\{\s*\}(?=\s*\^)")
 
 
@@ -186,6 +192,7 @@ def peeled(text: str) -> str:
 
 def macros(text: str) -> str:
     r"""One macro for each meaning: `\dfrac` and `\tfrac` are `\frac`, `\leq` and `<=` are `\le`."""
+    text = _ABBREVIATED.sub(lambda sum_: f"{sum_[1] or sum_[3]} {_LARGE[sum_[2] or sum_[4]]}", text)
     text = _COMMA.sub(".", _THIN.sub("", text))
     for pattern, latex in _MACROS:
         text = pattern.sub(latex, text)
@@ -194,5 +201,5 @@ def macros(text: str) -> str:
 
 def spaces(text: str) -> str:
     """Spaces of one kind and no more than one, no delimiters of mathematics, no period at the end."""
-    text = _DELIMITERS.sub("", _SPACING.sub(" ", text))
+    text = _TOGETHER.sub("", _APART.sub(" ", _SPACING.sub(" ", text)))
     return " ".join(_EMPTY_BASE.sub("", text).split()).rstrip(". ")

@@ -30,7 +30,7 @@ _SHORT = _words(
 )
 _CHANGES = (
     _words(
-        "am pm ad bc bce ce and or to if when where for not is are was noon midnight "
+        "am pm ad bc bce ce and or to if when where for not is are was than below noon midnight "
         "plus minus times over by divided multiplied mod modulo base root sqrt choose power factorial "
         "sin cos tan cot csc log ln exp pi theta infinity infty alpha beta gamma lambda sigma omega delta "
         "half halves third thirds quarter quarters fourth fourths fifth fifths sixth sixths seventh sevenths "
@@ -41,6 +41,7 @@ _CHANGES = (
 )
 _CHANGES_FIRST = frozenset({"squared", "cubed"})  # 5 squared is 25, but 5 cm squared is an area
 _TOKEN = re.compile(r"[^\W\d_]+|/")
+_ANOTHER_NUMBER = re.compile(r"(?<![^\s,;:(+=<>])\d")  # 3 cats, 4 dogs; but 5 m2
 
 _LETTERS = _words("m g s h N J W V A K C F T H L l")  # units of one letter
 _SYMBOLS = frozenset(
@@ -80,6 +81,8 @@ def are_units(words: str, *, marked: bool = False) -> bool:
     `marked`: they stood in `\text{...}`, and so a single letter is a unit. Elsewhere `3 x`, `3ab` and `3 m` may be
     products: a bare word needs four letters or to be a usual unit, and single letters may only follow `/` or `per`.
     """
+    if _ANOTHER_NUMBER.search(words):
+        return False
     tokens = _TOKEN.findall(words.replace(".", ""))
     small = [token.lower() for token in tokens]
     if not tokens or small[0] in _CHANGES_FIRST or not _CHANGES.isdisjoint(small):

@@ -35,6 +35,7 @@ COMMANDS = {
     "calibrate": _Entry("ttcli.cli.calibrate:calibrate", "Find out which method suits which problems"),
     "flops": _Entry("ttcli.cli.flops:flops", "Compare with a larger model at equal FLOPs"),
     "verify": _Entry("ttcli.cli.verify:verify", "Score the steps of given solutions"),
+    "grade": _Entry("ttcli.cli.grade:grade", "Grade given answers against their references"),
     "show": _Entry("ttcli.cli.show:show", "Show a run as a tree, with scores"),
     "compare": _Entry("ttcli.cli.runs:compare", "Compare runs problem by problem"),
     "report": _Entry("ttcli.cli.runs:report", "Write a run as one HTML page"),

@@ -14,14 +14,16 @@ import math
 import re
 import sys
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from typing import BinaryIO, NamedTuple, TypeVar
 
 from ttcli.answers.extract import extract_answer
 from ttcli.errors import DatasetError, UsageError
 from ttcli.problem import Problem
+
+T = TypeVar("T")
 
 _GZIP = b"\x1f\x8b"
 _MARKED = re.compile(r"\\(?:boxed|fbox)(?![A-Za-z])|####")  # a solution that says where its answer stands
@@ -67,25 +69,40 @@ def read_dataset(source: str, *, skip_bad: bool = False, stdin: BinaryIO | None 
         DatasetError: a file that cannot be read, is broken or has no usable row; a bad row, unless `skip_bad` leaves
             these out.
     """
-    where = "stdin" if source == "-" else source
-    rows: list[Row] = []
-    bad: list[BadRow] = []
     first_line: dict[tuple[str, str], int] = {}  # of an id or a text
+
+    def read(line: int, text: str) -> Row:
+        row = _row(line, text)
+        _claim(row, first_line)
+        return row
+
+    rows, bad = read_rows(source, read, form=_FORMAT, skip_bad=skip_bad, stdin=stdin)
+    return Dataset("stdin" if source == "-" else Path(source).name, rows, bad)
+
+
+def read_rows(
+    source: str, read: Callable[[int, str], T], *, form: str, skip_bad: bool = False, stdin: BinaryIO | None = None
+) -> tuple[tuple[T, ...], tuple[BadRow, ...]]:
+    """What `read` makes of each line and its number, at least one, and the rows for which it raises BadRowError.
+
+    Raises:
+        DatasetError: as `read_dataset`; `form` says what rows should be like.
+    """
+    where = "stdin" if source == "-" else source
+    rows: list[T] = []
+    bad: list[BadRow] = []
     for line, text in read_lines(source, stdin):
         try:
-            row = _row(line, text)
-            _claim(row, first_line)
+            rows.append(read(line, text))
         except BadRowError as error:
             if not skip_bad:
                 hint = "--skip-bad goes on without such rows"
                 raise DatasetError(f"{where}, line {line}: {error}", hint=hint) from error
             bad.append(BadRow(line, str(error)))
-        else:
-            rows.append(row)
     if not rows:
         reason = f"has no usable row; line {bad[0].line}: {bad[0].reason}" if bad else "is empty"
-        raise DatasetError(f"{where} {reason}", hint=_FORMAT)
-    return Dataset("stdin" if source == "-" else Path(source).name, tuple(rows), tuple(bad))
+        raise DatasetError(f"{where} {reason}", hint=form)
+    return tuple(rows), tuple(bad)
 
 
 def read_lines(source: str, stdin: BinaryIO | None = None) -> Iterator[tuple[int, str]]:
@@ -158,7 +175,7 @@ def _row(line: int, text: str) -> Row:
     names = (text_of(fields, name) for name in ("id", "unique_id", "unique-id"))
     name = next((name for name in names if name is not None), str(line))
     return Row(
-        Problem(question_of(fields), name, _reference(fields)),
+        Problem(question_of(fields), name, reference_of(fields)),
         line,
         level=_remark(fields, "level"),
         subject=_remark(fields, "subject") or _remark(fields, "type"),
@@ -189,20 +206,34 @@ def fields_of(text: str) -> Mapping[str, object]:
 
 def question_of(fields: Mapping[str, object]) -> str:
     """The problem of a row; raises BadRowError where it has none."""
-    for name in ("problem", "question"):
-        if isinstance(fields.get(name), str) and (text := text_of(fields, name)):
-            return text
-    raise BadRowError("no problem: `problem` or `question` must hold text")
+    if (question := question_in(fields)) is None:
+        raise BadRowError("no problem: `problem` or `question` must hold text")
+    return question
 
 
-def _reference(fields: Mapping[str, object]) -> str:
-    answer, solution = text_of(fields, "answer"), text_of(fields, "solution")
-    if answer is not None and not _MARKED.search(answer):
-        return answer
-    for worked in (answer, solution):
-        if worked is not None and _MARKED.search(worked) and (found := extract_answer(worked)):
+def question_in(fields: Mapping[str, object]) -> str | None:
+    """The problem of a row, where it has one."""
+    texts = (text_of(fields, name) for name in ("problem", "question") if isinstance(fields.get(name), str))
+    return next(filter(None, texts), None)
+
+
+def reference_of(fields: Mapping[str, object]) -> str:
+    """The reference answer of a row, as `read_dataset` has it; raises BadRowError where there is none."""
+    for name in ("answer", "solution"):
+        if (found := reference_in(fields, name, worked=name == "solution")) is not None:
             return found
     raise BadRowError(r"no answer: `answer` must hold it, or `solution` with \boxed{...} or ####")
+
+
+def reference_in(fields: Mapping[str, object], name: str, *, worked: bool = False) -> str | None:
+    r"""The answer that a field holds, as it is or in a worked solution with `\boxed{x}` or `#### x`; None for none.
+
+    `worked`: the field holds nothing else than worked solutions.
+    """
+    text = text_of(fields, name)
+    if text is None or (worked and not _MARKED.search(text)):
+        return None
+    return extract_answer(text) if _MARKED.search(text) else text
 
 
 def text_of(fields: Mapping[str, object], name: str) -> str | None:

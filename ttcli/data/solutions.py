@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from ttcli.answers import is_correct
-from ttcli.data.dataset import BadRow, BadRowError, Row, fields_of, question_of, read_lines, text_of
+from ttcli.data.dataset import BadRow, BadRowError, Row, fields_of, question_of, read_rows, text_of
 from ttcli.errors import DatasetError
 from ttcli.problem import Problem
 from ttcli.solution import Ended
@@ -46,21 +46,8 @@ def read_solutions(source: str, *, skip_bad: bool = False, stdin: BinaryIO | Non
     Raises:
         DatasetError: a file that cannot be read or has no usable row; a bad row, unless `skip_bad` leaves these out.
     """
-    where = "stdin" if source == "-" else source
-    rows: list[Solution] = []
-    bad: list[BadRow] = []
-    for line, text in read_lines(source, stdin):
-        try:
-            rows.append(_solution(line, text))
-        except BadRowError as error:
-            if not skip_bad:
-                hint = "--skip-bad goes on without such rows"
-                raise DatasetError(f"{where}, line {line}: {error}", hint=hint) from error
-            bad.append(BadRow(line, str(error)))
-    if not rows:
-        reason = f"has no usable row; line {bad[0].line}: {bad[0].reason}" if bad else "is empty"
-        raise DatasetError(f"{where} {reason}", hint=FORM)
-    return Solutions(tuple(rows), tuple(bad))
+    rows, bad = read_rows(source, _solution, form=FORM, skip_bad=skip_bad, stdin=stdin)
+    return Solutions(rows, bad)
 
 
 def _solution(line: int, text: str) -> Solution:
