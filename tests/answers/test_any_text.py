@@ -26,7 +26,8 @@ LATEX = st.lists(st.sampled_from([*PIECES, " "]), max_size=12).map("".join)
 def changed(draw: st.DrawFn, reference: str) -> str:
     """A reference with one character replaced, put in or left out."""
     place = draw(st.integers(0, len(reference)))
-    return reference[:place] + draw(st.sampled_from(["", *PIECES])) + reference[place + draw(st.integers(0, 1)) :]
+    piece: str = draw(st.sampled_from(["", *PIECES]))
+    return reference[:place] + piece + reference[place + draw(st.integers(0, 1)) :]
 
 
 ANY = st.one_of(st.text(), LATEX, st.sampled_from(REFERENCES).flatmap(changed))
