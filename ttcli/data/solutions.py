@@ -10,7 +10,10 @@ from pathlib import Path
 from typing import BinaryIO
 
 from ttcli.answers import is_correct
-from ttcli.data.dataset import BadRow, BadRowError, Row, fields_of, question_of, read_lines, text_of
+from ttcli.data.dataset import BadRow, Row
+from ttcli.data.fields import BadRowError, text_of
+from ttcli.data.question import question_of
+from ttcli.data.records import Record, read_records
 from ttcli.errors import DatasetError
 from ttcli.problem import Problem
 from ttcli.solution import Ended
@@ -49,28 +52,28 @@ def read_solutions(source: str, *, skip_bad: bool = False, stdin: BinaryIO | Non
     where = "stdin" if source == "-" else source
     rows: list[Solution] = []
     bad: list[BadRow] = []
-    for line, text in read_lines(source, stdin):
+    for record in read_records(source, stdin):
         try:
-            rows.append(_solution(line, text))
+            rows.append(_solution(record))
         except BadRowError as error:
             if not skip_bad:
                 hint = "--skip-bad goes on without such rows"
-                raise DatasetError(f"{where}, line {line}: {error}", hint=hint) from error
-            bad.append(BadRow(line, str(error)))
+                raise DatasetError(f"{where}, {record.place} {record.number}: {error}", hint=hint) from error
+            bad.append(BadRow(record.number, str(error), record.place))
     if not rows:
-        reason = f"has no usable row; line {bad[0].line}: {bad[0].reason}" if bad else "is empty"
+        reason = f"has no usable row; {bad[0].place} {bad[0].line}: {bad[0].reason}" if bad else "is empty"
         raise DatasetError(f"{where} {reason}", hint=FORM)
     return Solutions(tuple(rows), tuple(bad))
 
 
-def _solution(line: int, text: str) -> Solution:
-    fields = fields_of(text)
+def _solution(record: Record) -> Solution:
+    fields = record.fields()
     solution = next((found for name in ("solution", "text") if (found := text_of(fields, name))), None)
     if solution is None:
         raise BadRowError("no solution: `solution` or `text` must hold it")
-    name = text_of(fields, "id") or str(line)
+    name = text_of(fields, "id") or str(record.number)
     # without id and reference: what is known of a problem serves all its solutions
-    return Solution(line, name, Problem(question_of(fields)), solution)
+    return Solution(record.number, name, Problem(question_of(fields)), solution)
 
 
 @dataclass(frozen=True, slots=True)
