@@ -92,8 +92,10 @@ def _complaining(where: str, *, packed: bool = False) -> Iterator[None]:
         yield
     except IsADirectoryError as error:
         found = sorted(path for path in Path(where).glob("*") if path.suffix in (".jsonl", ".json", ".csv", ".parquet"))
-        example = f"such as {found[0]}" if found else "a .jsonl file"
-        raise DatasetError(f"cannot read {where}: Is a directory", hint=f"name a file in it, {example}") from error
+        example = found[0] if found else "a .jsonl file"
+        raise DatasetError(
+            f"cannot read {where}: Is a directory", hint=f"name a file in it, such as {example}"
+        ) from error
     except (OSError, EOFError, zlib.error) as error:
         if packed:
             raise DatasetError(f"{where} is broken gzip: {error}", hint="fetch the file again") from error

@@ -124,12 +124,15 @@ def _right(value: object, name: str, options: Options, text: str) -> Right:
 
 
 def _named(answer: str, options: Options) -> str | None:
-    """The letter of the option with this letter, or the data set's own label."""
+    """The letter of the option with the data set's own label, or this letter, alone or before its text."""
     for letter, label, _ in zip(ascii_uppercase, options.labels, options.texts, strict=False):
         if answer.casefold() == label.casefold():
             return letter
-    found = _LETTER.fullmatch(answer)
-    return found[1].upper() if found and found[1].upper() in ascii_uppercase[: len(options.texts)] else None
+    if found := _LETTER.fullmatch(answer) or _LETTERED.fullmatch(answer):
+        text = dict(zip(ascii_uppercase, options.texts, strict=False)).get(found[1].upper())
+        if text is not None and (found.re is _LETTER or found[2].strip() == text):
+            return found[1].upper()
+    return None
 
 
 def _matching(answer: str, options: Options) -> str | None:
