@@ -29,7 +29,7 @@ def test_the_first_of_the_names_with_text_counts() -> None:
 def test_a_name_as_it_is_written_goes_before_another_spelling() -> None:
     assert question_of({"Question": "No.", "question": "What?"}) == "What?"
     assert question_of({"QUESTION": "What?", "Question": "What?"}) == "What?"
-    with pytest.raises(BadRowError, match="^`QUESTION` and `Question` say different things$"):
+    with pytest.raises(BadRowError, match=r"^`QUESTION` and `Question` say different things$"):
         question_of({"QUESTION": "What?", "Question": "Who?"})
 
 

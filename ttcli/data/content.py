@@ -92,10 +92,8 @@ def _complaining(where: str, *, packed: bool = False) -> Iterator[None]:
         yield
     except IsADirectoryError as error:
         found = sorted(path for path in Path(where).glob("*") if path.suffix in (".jsonl", ".json", ".csv", ".parquet"))
-        example = found[0] if found else "a .jsonl file"
-        raise DatasetError(
-            f"cannot read {where}: Is a directory", hint=f"name a file in it, such as {example}"
-        ) from error
+        hint = f"name a file in it, such as {found[0] if found else 'a .jsonl file'}"
+        raise DatasetError(f"cannot read {where}: Is a directory", hint=hint) from error
     except (OSError, EOFError, zlib.error) as error:
         if packed:
             raise DatasetError(f"{where} is broken gzip: {error}", hint="fetch the file again") from error

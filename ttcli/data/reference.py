@@ -25,7 +25,7 @@ from ttcli.data.question import Asked, asked
 _ANSWERS = ("answer", "final answer", "expected answer", "correct answer", "ground truth", "target", "gold")
 _MARKED = re.compile(r"\\(?:boxed|fbox)(?![A-Za-z])|####")  # a solution that says where its answer stands
 _SENTENCE = re.compile(r"(?:the )?(?:final |correct )?answer(?: is\b|:).*", re.IGNORECASE)
-_TRAILING = ' \n.*$`"'
+_END = re.compile(r"(?:[\s.*$`\"]|</answer>)+$")
 
 
 class Reference(NamedTuple):
@@ -69,7 +69,7 @@ def _answer(value: object, name: str) -> str | None:
 def _stated(answer: str) -> str:
     """What a sentence states to be its answer, where it ends in that; the answer as it is written otherwise."""
     stated = extract_answer(answer)
-    if stated is None or not answer.rstrip(_TRAILING).endswith(stated.rstrip(_TRAILING)):
+    if stated is None or not _END.sub("", answer).endswith(_END.sub("", stated)):
         return answer
     return stated if is_value(stated) or _SENTENCE.fullmatch(answer) else answer
 
