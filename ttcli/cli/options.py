@@ -61,7 +61,7 @@ Ray = Annotated[
 ]
 OnlyTables = Annotated[bool, option("--quiet", "-q", env="QUIET", says="Nothing but the tables.")]
 DataFile = Annotated[
-    str, typer.Argument(metavar="FILE|-", help="JSONL, gzipped or not, with problem or question, and answer.")
+    str, typer.Argument(metavar="FILE|-", help="JSONL, JSON, CSV or Parquet, with problem or question, and answer.")
 ]
 Temperature = Annotated[float, option("--temperature", "-t", env="TEMPERATURE", says="0: always the likeliest token.")]
 MaxTokens = Annotated[int, option("--max-tokens", env="MAX_TOKENS", says="Of one solution.")]

@@ -115,7 +115,7 @@ def _right(value: object, name: str, options: Options, text: str) -> Right:
         both = index is None or (by_text and by_index)
         return Right(letters.pop(), None if both else "text" if by_text else "index")
     if index == count:
-        hint = "ttc counts options from 0, or takes their letters; for answers from 1: jq -c '.answer -= 1' FILE"
+        hint = f"ttc counts options from 0, or takes their letters; where they count from 1: jq -c '.{name} -= 1' FILE"
         raise BadFileError(f"`{name}` is {answer} with {count} options, so answers seem to count from 1", hint)
     stated = extract_answer(answer, text) if extract_answer(answer) else None
     if stated and len(stated) == 1 and stated in ascii_uppercase[:count]:
