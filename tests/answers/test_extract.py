@@ -184,3 +184,30 @@ def test_answers_of_gsm8k_are_numbers() -> None:
         answer = extract_answer(row["answer"])
         assert answer is not None
         assert is_number(answer), answer
+
+
+def lettered(*options: str) -> str:
+    return "\n".join(f"{chr(65 + at)}) {option}" for at, option in enumerate(options))
+
+
+@pytest.mark.parametrize("count", [2, 4, 5, 10, 12, 26])
+def test_options_are_read_to_the_last_letter(count: int) -> None:
+    question = "Which is it?\n\n" + lettered(*(f"{at}5 kg" for at in range(1, count + 1)))
+    last = chr(64 + count)
+    said = [rf"\boxed{{{last}}}", f"The answer is ({last}).", f"#### {last}", rf"\boxed{{{count}5 kg}}"]
+    said += [rf"\boxed{{{last}) {count}5 kg}}", f"So it is\n({last})"]
+    assert {extract_answer(text, question) for text in said} == {last}
+    assert extract_answer(r"\boxed{A}", question) == "A"
+
+
+def test_the_last_list_of_options_counts() -> None:
+    question = f"Consider these.\n{lettered('It rains', 'It snows')}\nWhich hold?\n\n{lettered('1', '2', '3')}"
+    assert extract_answer(r"\boxed{3}", question) == "C"
+    assert extract_answer(r"\boxed{It snows}", question) == "It snows"
+
+
+def test_a_letter_with_the_text_of_another_option_is_no_option() -> None:
+    question = "Which?\n" + lettered(*(str(at) for at in range(30, 44)))
+    assert extract_answer(r"\boxed{N) 43}", question) == "N"
+    assert extract_answer(r"\boxed{N) 42}", question) == "N) 42"
+    assert extract_answer(r"\boxed{Z.}", question) == "Z"

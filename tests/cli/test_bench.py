@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
 import shlex
 import signal
 import sqlite3
@@ -20,6 +21,7 @@ from cli.calls import Call, Result, write_script
 from ttcli.errors import BackendError, StoreError, TtcError
 
 PROBLEMS = 12
+SHAPES = Path(__file__).parents[1] / "data" / "shapes"
 
 
 def row(number: int, **fields: Any) -> dict[str, object]:
@@ -193,6 +195,46 @@ def test_bad_rows_are_left_out_by_request_and_named(ttc: Call, arguments: list[s
     ]
 
 
+def test_options_become_letters_and_are_graded_as_such(here: Call, arguments: list[str], clean: Path) -> None:
+    arguments[1] = str(SHAPES / "mmlu.jsonl")
+    write_script(clean / "script.json", [{"text": "It is \\boxed{C}."}] * 3 + [{"text": "The answer is Mercury."}])
+    *problems, summary = objects(here(*arguments, "--json", "--quiet"))
+    problems.sort(key=lambda each: each["position"])
+    assert [each["reference"] for each in problems] == ["C", "A", "C"]
+    assert [each["results"]["majority@4"]["accuracy"] for each in problems] == [1, 0, 1]
+    assert summary["accuracy"] == pytest.approx(2 / 3)
+
+
+@pytest.mark.parametrize("path", sorted(SHAPES.iterdir()), ids=lambda path: path.name)
+def test_a_data_set_of_any_shape_is_benched(here: Call, arguments: list[str], path: Path) -> None:
+    arguments[1] = str(path)
+    result = here(*arguments, "--json", "--quiet")
+    assert (result.code, result.err) == (0, "")
+    assert objects(result)[-1]["problems"] >= 2
+
+
+def test_what_looks_like_part_of_a_question_and_is_not_used_is_told_once(
+    here: Call, arguments: list[str], clean: Path
+) -> None:
+    write_data(
+        clean / "data.jsonl", *(row(number, hint=f"Add {number}.", Image=f"{number}.png") for number in (1, 2, 3))
+    )
+    result = here(*arguments, "--quiet")
+    assert result.code == 0
+    assert result.err == "warning: data.jsonl: not used, though it looks like part of the question: `hint`, `Image`\n"
+
+
+def test_a_limit_needs_no_end_of_its_input(clean: Path, arguments: list[str]) -> None:
+    reading, writing = os.pipe()
+    with os.fdopen(writing, "wb", buffering=0) as producer:  # stays open: an end never comes
+        producer.write("".join(f"{json.dumps(row(number))}\n" for number in (1, 2, 3)).encode())
+        command = [sys.executable, "-m", "ttcli", "bench", "-", *arguments[2:], "--limit", "3", "--json", "--quiet"]
+        with os.fdopen(reading, "rb") as stdin:
+            done = subprocess.run(command, stdin=stdin, capture_output=True, timeout=HANG, check=False)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert json.loads(done.stdout.splitlines()[-1])["problems"] == 3
+
+
 def test_the_store_is_where_the_variable_says_or_at_home(
     here: Call, arguments: list[str], clean: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -215,8 +257,12 @@ BAD_ROWS = [
     ([row(1), {"answer": "4"}], "data.jsonl, line 2: no problem: ", "--skip-bad"),
     ([row(1), row(2), row(1, problem="Else?")], "data.jsonl, line 3: the id 'p1' stands in line 1 already", "--skip"),
     ([row(1), row(2), row(1, id="x")], "data.jsonl, line 3: the same problem stands in line 1 already", "--skip-bad"),
-    ([], "data.jsonl is empty", "one JSON object per line"),
-    (["[1]"], "data.jsonl, line 1: not a JSON object", "--skip-bad"),
+    ([], "data.jsonl is empty", "JSON lines"),
+    (["[1]"], "data.jsonl, row 1: not a JSON object", "--skip-bad"),
+    (["PAR1"], "is broken Parquet: ", "fetch the file again"),
+    (["[{}"], "data.jsonl begins as a JSON array and is none: Expecting ',' delimiter in line 2", "JSON lines"),
+    ([row(1, choices=["1", "2"], answer="1")], "line 1: `answer` is 1, which may be A and B", "--skip-bad"),
+    ([row(1, choices=["a", "b"], answer=2)], "so answers seem to count from 1", "jq -c '.answer -= 1'"),
 ]  # fmt: skip
 
 

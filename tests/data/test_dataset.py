@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ttcli.answers.normal import canonical
-from ttcli.data.dataset import BadRow, Dataset, Row, read_dataset, select
+from ttcli.data.dataset import Dataset, Row, read_dataset, select
+from ttcli.data.rows import BadRow
 from ttcli.errors import DatasetError, UsageError
 from ttcli.problem import Problem
 
@@ -82,7 +83,7 @@ def test_a_row_without_an_id_is_named_by_its_line() -> None:
         (10**30, "1" + "0" * 30),
         (" 18 ", "18"),
         ("1,234", "1,234"),
-        ("the answer is 5, or so.", "the answer is 5, or so."),
+        ("2 + 2 = 4. The answer is 4.", "4"),
         ("18.", "18."),
         (r"\text{Evelyn}", r"\text{Evelyn}"),
         (r"$\boxed{7}$", "7"),
@@ -126,7 +127,7 @@ def test_a_number_as_answer_keeps_its_value(answer: float) -> None:
         (lines({"problem": "What?", "answer": "####"}), "no answer"),
         (lines({"problem": "What?", "solution": "The answer is 5."}), "no answer"),
         (lines({"problem": "What?", "answer": True}), "`answer` is neither text nor a number"),
-        (lines({"problem": "What?", "answer": [5]}), "`answer` is neither"),
+        (lines({"problem": "What?", "answer": {"value": 5}}), "`answer` is neither"),
         (b'{"problem": "What?", "answer": NaN}', "`answer` is neither"),
         (b'{"problem": "What?", "answer": 1e999}', "`answer` is neither"),
         (lines({"problem": "What?", "answer": 5, "id": {}}), "`id` is neither"),
@@ -154,6 +155,50 @@ def test_a_bad_row_takes_neither_its_id_nor_its_text_from_a_good_one() -> None:
     assert [row.line for row in dataset.rows] == [2]
     twice = read(lines({**MATH, "id": 1}, {**GSM8K, "id": 1}, {**GSM8K, "id": 2}), skip_bad=True)
     assert [row.line for row in twice.rows] == [1, 3]
+
+
+def ids(content: bytes) -> list[str]:
+    return [row.problem.id for row in read(content).rows]
+
+
+def test_an_id_that_is_the_number_of_another_line_is_no_trouble() -> None:
+    rows = [{"question": f"What is {at}?", "answer": at} for at in range(4)]
+    assert ids(lines({**rows[0], "id": "3"}, *rows[1:])) == ["3", "2", "line 3", "4"]
+    assert ids(lines(*rows[:3], {**rows[3], "id": 1})) == ["line 1", "2", "3", "1"]
+    assert ids(lines(rows[0], {**rows[1], "id": 1}, {**rows[2], "id": "line 1"})) == ["line line 1", "1", "line 1"]
+    assert ids(json.dumps([rows[0], {**rows[1], "ID": 1}]).encode()) == ["row 1", "1"]
+    assert "the id '7' stands in line 1 already" in complaint(lines({**rows[0], "id": 7}, {**rows[1], "id": "7"}))
+
+
+def test_columns_that_are_left_out_are_told_where_they_vary() -> None:
+    def left_out(*hints: object, **fields: object) -> tuple[str, ...]:
+        rows = [{"question": f"{at}?", "answer": 1, "hint": hint, **fields} for at, hint in enumerate(hints)]
+        return read(lines(*rows)).left_out
+
+    assert left_out("a", "b", "c") == ("hint",)
+    assert left_out("a", None, "b") == ("hint",)
+    assert left_out("a") == ("hint",)
+    assert left_out("a", "a") == ()
+    assert left_out(None, "") == ()
+    assert left_out({"x": 1}, {"x": 2}, image=b"x".hex()) == ("hint",)
+
+
+def test_numbers_that_are_now_an_index_and_now_a_text_are_no_guess_but_an_error() -> None:
+    indices = [{"question": f"{at}?", "choices": ["10", "11", "12"], "answer": at} for at in range(3)]
+    assert [row.problem.answer for row in read(lines(*indices)).rows] == ["A", "B", "C"]
+    texts = [{**row, "answer": 10 + at} for at, row in enumerate(indices)]
+    assert [row.problem.answer for row in read(lines(*texts)).rows] == ["A", "B", "C"]
+    for skip_bad in (False, True):
+        with pytest.raises(DatasetError) as caught:
+            read(lines(indices[0], texts[1]), skip_bad=skip_bad)
+        assert str(caught.value) == "stdin, line 2: the answer is an option's text in line 2 and may be its index in 1"
+        assert caught.value.hint == "write the letters of the options"
+
+
+def test_a_count_from_1_ends_it_even_where_bad_rows_are_skipped() -> None:
+    rows = [{"question": f"{at}?", "choices": ["a", "b", "c"], "answer": at} for at in (1, 2, 3)]
+    with pytest.raises(DatasetError, match=r"line 3: `answer` is 3 with 3 options, so answers seem to count from 1$"):
+        read(lines(*rows), skip_bad=True)
 
 
 def test_a_remark_that_is_no_text_is_left_out() -> None:
@@ -231,6 +276,16 @@ def test_a_sample_keeps_the_order_and_contains_the_smaller_one(number: int, size
     assert [row.line for row in chosen] == sorted({row.line for row in chosen})
     assert chosen == select(rows(number), sample=size, seed=seed)
     assert set(chosen) <= set(select(rows(number), sample=size + 1, seed=seed))
+
+
+def test_a_sample_is_drawn_from_the_first_rows_however_they_are_read(tmp_path: Path) -> None:
+    path = tmp_path / "data.jsonl"
+    path.write_bytes(lines(*({"question": f"What is {at}?", "answer": at} for at in range(50))))
+    for limit, sample in ((10, 3), (50, 7), (80, 7), (None, 7)):
+        few = select(read_dataset(str(path), limit=limit).rows, limit=limit, sample=sample, seed=3)
+        assert few == select(read_dataset(str(path)).rows, limit=limit, sample=sample, seed=3)
+    with pytest.raises(UsageError, match="--limit must be at least 1, not 0"):
+        read_dataset(str(path), limit=0)
 
 
 def test_every_row_is_as_likely_to_be_drawn() -> None:

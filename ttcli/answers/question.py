@@ -13,7 +13,7 @@ from ttcli.answers.pattern import phrases
 
 Kind = Literal["number", "choice", "text"]
 
-_OPTION_LINE = re.compile(r"^[ \t]*(?:[-*][ \t]+)?\**\(?([A-J])[).:]\**[ \t]+(\S.*)$", re.MULTILINE)
+_OPTION_LINE = re.compile(r"^[ \t]*(?:[-*][ \t]+)?\**\(?([A-Z])[).:]\**[ \t]+(\S.*)$", re.MULTILINE)
 _MARKED = r"(?:\\(?:textbf|mathrm|text)\{)?\(([A-J])\)"
 _OPTION_INLINE = re.compile(
     rf"{_MARKED}(?:[\s~\\]*\}})?[\s~\\]*([^\n]*?)(?=[\s$~\\]*{_MARKED.replace('([A-J])', '[A-J]')}|\n|$)"
@@ -31,8 +31,9 @@ _MATHEMATICS = re.compile(
 )
 _DOZENS = re.compile(r"\bhow many dozens?\b|\bin dozens\b", re.IGNORECASE)
 _DOZEN = re.compile(r"\s*dozens?(?:\s+[a-z]+)?\s*$")
-_LETTER = re.compile(r"(?<![A-Za-z'’])\(?([A-J])\)?(?![A-Za-z'’])")
-_ALONE = re.compile(r"[^\w\n(]*\(?([A-J])(?:[).:]+(?:\s.*)?|\W*)")
+_LETTER = re.compile(r"(?<![A-Za-z'’])\(?([A-Z])\)?(?![A-Za-z'’])")
+_ALONE = re.compile(r"[^\w\n(]*\(?([A-Z])(?:[).:]+(?:\s.*)?|\W*)")
+_REPEATED = re.compile(r"\(?([A-Z])[).:]+\s*(.*)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +60,10 @@ class Question:
         letters = [letter for letter, option in self.options.items() if canonical(option) == key]
         if len(letters) == 1:
             return letters[0]
+        repeated = _REPEATED.fullmatch(stated)
+        letter = repeated[1] if repeated else ""
+        if repeated and letter in self.options and canonical(self.options[letter]) == canonical(repeated[2]):
+            return letter
         small = str(stated).strip("() .").upper()
         return small if small in self.options else stated
 
@@ -67,7 +72,7 @@ class Question:
         if (alone := _ALONE.fullmatch(line)) and alone.group(1) in self.options:
             return alone.group(1)
         letters = {letter for letter in _LETTER.findall(line) if letter in self.options} - {"A", "I"}
-        bracketed = set(re.findall(r"\(([A-J])\)", line)) & self.options.keys()
+        bracketed = set(re.findall(r"\(([A-Z])\)", line)) & self.options.keys()
         named = bracketed or letters
         if len(named) == 1 and len(line) < 200:
             return str(named.pop())
@@ -96,12 +101,14 @@ def _question(text: str) -> Question:
 
 
 def _options(text: str) -> dict[str, str]:
-    """Lettered options, where there are at least two and they begin with A."""
+    """Lettered options, where there are at least two and they begin with A; of several lists in lines the last."""
     for pattern in (_OPTION_LINE, _OPTION_INLINE):
-        options: dict[str, str] = {}
+        lists: list[dict[str, str]] = [{}]
         for letter, option in pattern.findall(text):
-            if ord(letter) == ord("A") + len(options):
-                options[letter] = option.strip(" $\\~.;,")
-        if len(options) >= 2:
+            if letter == "A" and pattern is _OPTION_LINE:
+                lists.append({})
+            if ord(letter) == ord("A") + len(lists[-1]):
+                lists[-1][letter] = option.strip(" $\\~.;,")
+        if options := next((each for each in reversed(lists) if len(each) >= 2), None):
             return options
     return {}

@@ -48,7 +48,7 @@ Ray = Annotated[
 ]
 OnlyTables = Annotated[bool, option("--quiet", "-q", env="QUIET", says="Nothing but the tables.")]
 DataFile = Annotated[
-    str, typer.Argument(metavar="FILE|-", help="JSONL, gzipped or not, with problem or question, and answer.")
+    str, typer.Argument(metavar="FILE|-", help="JSONL, JSON, CSV or Parquet, with problem or question, and answer.")
 ]
 # no variable: set once and for all, it would be in the way of every method that revises nothing
 Ratio = Annotated[

@@ -7,7 +7,8 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from ttcli.data.dataset import BadRow, Row
+    from ttcli.data.dataset import Row
+    from ttcli.data.rows import BadRow
 
 
 class Chosen(NamedTuple):
@@ -25,13 +26,16 @@ def choose_rows(data: str, *, skip_bad: bool, limit: int | None, sample: int | N
     """
     from ttcli.data.dataset import read_dataset, select
 
-    dataset = read_dataset(data, skip_bad=skip_bad)
+    dataset = read_dataset(data, skip_bad=skip_bad, limit=limit)
     rows = select(dataset.rows, limit=limit, sample=sample, seed=seed)
     tell_bad(dataset.bad)
+    if dataset.left_out:
+        names = ", ".join(f"`{name}`" for name in dataset.left_out)
+        print(f"warning: {dataset.name}: not used, though it looks like part of the question: {names}", file=sys.stderr)
     return Chosen(dataset.name, rows)
 
 
 def tell_bad(rows: Iterable[BadRow]) -> None:
     """A line for each row that is left out."""
     for bad in rows:
-        print(f"line {bad.line} left out: {bad.reason}", file=sys.stderr)
+        print(f"{bad.place} {bad.line} left out: {bad.reason}", file=sys.stderr)

@@ -1,34 +1,29 @@
-r"""Data sets: one problem with its reference answer per line of JSON, as GSM8K and MATH come.
+r"""Data sets: problems with their reference answers, in the shapes in which people have them.
 
-GSM8K (Cobbe et al., 2021) writes `question` and `answer`, a worked solution that ends in `#### x`. MATH (Hendrycks et
-al., 2021) writes `problem` and `solution`, which holds `\boxed{x}`; MATH-500 (Lightman et al., 2023) has `answer` too.
+`records` reads the rows of a file, `question` and `options` make a problem of a row, `reference` its answer. GSM8K
+(Cobbe et al., 2021) writes `question` and `answer`, a worked solution that ends in `#### x`. MATH (Hendrycks et al.,
+2021) writes `problem` and `solution`, which holds `\boxed{x}`; MATH-500 (Lightman et al., 2023) has `answer` too.
 """
 
 from __future__ import annotations
 
-import codecs
-import gzip
 import hashlib
-import json
-import math
-import re
-import sys
-import zlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import BinaryIO, NamedTuple, TypeVar
+from typing import BinaryIO
 
-from ttcli.answers.extract import extract_answer
-from ttcli.errors import DatasetError, UsageError
+from ttcli.data.content import FORMAT
+from ttcli.data.fields import BadFileError, BadRowError, Fields, text_of
+from ttcli.data.options import Way
+from ttcli.data.question import asked
+from ttcli.data.records import Place, Record
+from ttcli.data.reference import reference
+from ttcli.data.rows import BadRow, read_rows
+from ttcli.errors import UsageError
 from ttcli.problem import Problem
 
-T = TypeVar("T")
-
-_GZIP = b"\x1f\x8b"
-_MARKED = re.compile(r"\\(?:boxed|fbox)(?![A-Za-z])|####")  # a solution that says where its answer stands
-_PLAIN = 1e16  # Python writes whole floats below it with a needless .0
-_FORMAT = "a data set holds one JSON object per line, in UTF-8, gzipped or not"
+_IDS = ("id", "unique_id", "record_id")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,16 +31,9 @@ class Row:
     """A problem and what its data set says about it."""
 
     problem: Problem  # with an id and a reference answer
-    line: int  # from 1
+    line: int  # from 1; the number of the row where the file is no JSON lines
     level: str | None
     subject: str | None
-
-
-class BadRow(NamedTuple):
-    """A row that cannot be used."""
-
-    line: int  # from 1
-    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,72 +43,89 @@ class Dataset:
     name: str  # of the file, without its folder; "stdin"
     rows: tuple[Row, ...]  # in order of the file, at least one
     bad: tuple[BadRow, ...]  # rows left out
+    left_out: tuple[str, ...] = ()  # columns that look like part of the questions and are none, with values that vary
 
 
-def read_dataset(source: str, *, skip_bad: bool = False, stdin: BinaryIO | None = None) -> Dataset:
-    r"""The data set in a file, or in stdin for "-"; gzip is recognised by its first bytes.
+def read_dataset(
+    source: str, *, skip_bad: bool = False, limit: int | None = None, stdin: BinaryIO | None = None
+) -> Dataset:
+    """The data set in a file, or in stdin for "-"; of it the first `limit` rows that can be used, and no more is read.
 
-    A row has `problem` or `question`, and `answer` or `solution`. An answer with `\boxed{x}` or `#### x` in it is a
-    worked solution and stands for x; any other is the reference as it is written. A solution counts only with such a
-    mark. `id` or `unique_id` names the problem, the line number where it has neither. A row is bad too where it repeats
-    an id or a problem that came before: the same text would draw the same candidates again.
+    `id`, `unique id` or `record id` names the problem, the number of its line or row where it has none, or `line 3`
+    where another row is named 3. A row is bad where it asks nothing or has no reference answer, and too where it
+    repeats an id or a problem that came before: the same text would draw the same candidates again.
 
     Raises:
+        UsageError: a limit below 1.
         DatasetError: a file that cannot be read, is broken or has no usable row; a bad row, unless `skip_bad` leaves
-            these out.
+            these out; answers that are now the index of an option and now its text.
     """
-    first_line: dict[tuple[str, str], int] = {}  # of an id or a text
-
-    def read(line: int, text: str) -> Row:
-        row = _row(line, text)
-        _claim(row, first_line)
-        return row
-
-    rows, bad = read_rows(source, read, form=_FORMAT, skip_bad=skip_bad, stdin=stdin)
-    return Dataset("stdin" if source == "-" else Path(source).name, rows, bad)
+    _check("--limit", limit)
+    known = _Rows()
+    rows, bad = read_rows(source, known.read, form=FORMAT, skip_bad=skip_bad, limit=limit, stdin=stdin)
+    return Dataset("stdin" if source == "-" else Path(source).name, known.named(rows), bad, known.left_out())
 
 
-def read_rows(
-    source: str, read: Callable[[int, str], T], *, form: str, skip_bad: bool = False, stdin: BinaryIO | None = None
-) -> tuple[tuple[T, ...], tuple[BadRow, ...]]:
-    """What `read` makes of each line and its number, at least one, and the rows for which it raises BadRowError.
+class _Rows:
+    """What is known of the rows of a file so far."""
 
-    Raises:
-        DatasetError: as `read_dataset`; `form` says what rows should be like.
-    """
-    where = "stdin" if source == "-" else source
-    rows: list[T] = []
-    bad: list[BadRow] = []
-    for line, text in read_lines(source, stdin):
-        try:
-            rows.append(read(line, text))
-        except BadRowError as error:
-            if not skip_bad:
-                hint = "--skip-bad goes on without such rows"
-                raise DatasetError(f"{where}, line {line}: {error}", hint=hint) from error
-            bad.append(BadRow(line, str(error)))
-    if not rows:
-        reason = f"has no usable row; line {bad[0].line}: {bad[0].reason}" if bad else "is empty"
-        raise DatasetError(f"{where} {reason}", hint=form)
-    return tuple(rows), tuple(bad)
+    def __init__(self) -> None:
+        self._place: Place = "line"
+        self._first: dict[tuple[str, str], int] = {}  # place of an id or a text
+        self._ways: dict[Way, int] = {}  # place where an answer was first so
+        self._read = 0  # rows that can be used
+        self._values: dict[str, list[object]] = {}  # of columns left out: the first value, and one that differs
 
+    def read(self, record: Record) -> Row:
+        """A row, its name "" where it has none; raises BadRowError, and changes nothing, where it cannot be used."""
+        fields = record.fields()
+        problem = asked(fields)
+        answer = reference(fields, problem)
+        name = next((found for each in _IDS if (found := text_of(fields, each)) is not None), None)
+        claims = {("text", problem.text): "the same problem"}
+        if name is not None:
+            claims["id", name] = f"the id {name!r}"
+        for claim, what in claims.items():
+            if claim in self._first:
+                raise BadRowError(f"{what} stands in {record.place} {self._first[claim]} already")
+        self._check_way(answer.way, record)
+        self._first.update(dict.fromkeys(claims, record.number))
+        self._place = record.place
+        for column, value in problem.left_out.items():
+            values = self._values.setdefault(column, [])
+            if len(values) < 2 and value not in values:
+                values.append(value)
+        self._read += 1
+        return Row(
+            Problem(problem.text, name or "", answer.text),
+            record.number,
+            level=_remark(fields, "level"),
+            subject=_remark(fields, "subject") or _remark(fields, "type"),
+        )
 
-def read_lines(source: str, stdin: BinaryIO | None = None) -> Iterator[tuple[int, str]]:
-    """Lines of a file, or of stdin for "-", that are not blank, with their numbers; gzip is recognised.
+    def _check_way(self, way: Way | None, record: Record) -> None:
+        """Numbers that are the text of an option here and its index there are one of them everywhere, and which?"""
+        if way is None:
+            return
+        self._ways.setdefault(way, record.number)
+        if len(self._ways) > 1:
+            index, text = self._ways["index"], self._ways["text"]
+            reason = f"the answer is an option's text in {record.place} {text} and may be its index in {index}"
+            raise BadFileError(reason, "write the letters of the options")
 
-    Only a line feed ends a line, as in JSON lines.
+    def named(self, rows: Iterable[Row]) -> tuple[Row, ...]:
+        """The rows, those without an id named by their number, or by more where that is the id of another."""
+        named = []
+        for row in rows:
+            name = row.problem.id or str(row.line)
+            while not row.problem.id and ("id", name) in self._first:
+                name = f"{self._place} {name}"
+            named.append(replace(row, problem=replace(row.problem, id=name)))
+        return tuple(named)
 
-    Raises:
-        DatasetError: a file that cannot be read, or is no text.
-    """
-    where = "stdin" if source == "-" else source
-    for number, line in enumerate(_content(source, stdin).removeprefix(codecs.BOM_UTF8).split(b"\n"), 1):
-        try:
-            text = line.decode()
-        except UnicodeDecodeError as error:
-            raise DatasetError(f"{where}, line {number}: not UTF-8 text", hint=_FORMAT) from error
-        if text.strip():
-            yield number, text
+    def left_out(self) -> tuple[str, ...]:
+        """Columns that look like part of the questions and are none, where they say more than one thing."""
+        return tuple(name for name, values in self._values.items() if len(values) > 1 or self._read == 1)
 
 
 def select(
@@ -134,9 +139,8 @@ def select(
     Raises:
         UsageError: a limit or sample below 1.
     """
-    for option, number in (("--limit", limit), ("--sample", sample)):
-        if number is not None and number < 1:
-            raise UsageError(f"{option} must be at least 1, not {number}", hint=f"{option} 20")
+    _check("--limit", limit)
+    _check("--sample", sample)
     chosen = tuple(rows[:limit])
     if sample is None:
         return chosen
@@ -149,112 +153,12 @@ def _lot(problem: Problem, seed: int) -> bytes:
     return hashlib.blake2b(f"{seed} {problem.key}".encode(), digest_size=16).digest()
 
 
-class BadRowError(Exception):
-    """Why a row cannot be used; for a reader of rows to catch."""
+def _check(option: str, number: int | None) -> None:
+    if number is not None and number < 1:
+        raise UsageError(f"{option} must be at least 1, not {number}", hint=f"{option} 20")
 
 
-def _content(source: str, stdin: BinaryIO | None) -> bytes:
-    """All bytes, decompressed."""
-    where = "stdin" if source == "-" else source
-    try:
-        content = (stdin or sys.stdin.buffer).read() if source == "-" else Path(source).read_bytes()
-    except OSError as error:
-        raise DatasetError(
-            f"cannot read {where}: {error.strerror}", hint="name a .jsonl file, or - for stdin"
-        ) from error
-    if not content.startswith(_GZIP):
-        return content
-    try:
-        return gzip.decompress(content)
-    except (OSError, EOFError, zlib.error) as error:
-        raise DatasetError(f"{where} is broken gzip: {error}", hint="fetch the file again") from error
-
-
-def _row(line: int, text: str) -> Row:
-    fields = fields_of(text)
-    names = (text_of(fields, name) for name in ("id", "unique_id", "unique-id"))
-    name = next((name for name in names if name is not None), str(line))
-    return Row(
-        Problem(question_of(fields), name, reference_of(fields)),
-        line,
-        level=_remark(fields, "level"),
-        subject=_remark(fields, "subject") or _remark(fields, "type"),
-    )
-
-
-def _claim(row: Row, first_line: dict[tuple[str, str], int]) -> None:
-    """Note the row's id and text as taken, unless they are already."""
-    claims = {("id", row.problem.id): f"the id {row.problem.id!r}", ("text", row.problem.text): "the same problem"}
-    for claim, what in claims.items():
-        if claim in first_line:
-            raise BadRowError(f"{what} stands in line {first_line[claim]} already")
-    first_line.update(dict.fromkeys(claims, row.line))
-
-
-def fields_of(text: str) -> Mapping[str, object]:
-    """A row's fields; raises BadRowError where the line holds none."""
-    try:
-        fields = json.loads(text)
-    except json.JSONDecodeError as error:
-        raise BadRowError(f"not JSON: {error.msg} at column {error.colno}") from error
-    except (ValueError, RecursionError) as error:  # a number of thousands of digits, brackets in thousands of brackets
-        raise BadRowError(f"not JSON that can be read: {error}") from error
-    if not isinstance(fields, dict):
-        raise BadRowError("not a JSON object")
-    return fields
-
-
-def question_of(fields: Mapping[str, object]) -> str:
-    """The problem of a row; raises BadRowError where it has none."""
-    if (question := question_in(fields)) is None:
-        raise BadRowError("no problem: `problem` or `question` must hold text")
-    return question
-
-
-def question_in(fields: Mapping[str, object]) -> str | None:
-    """The problem of a row, where it has one."""
-    texts = (text_of(fields, name) for name in ("problem", "question") if isinstance(fields.get(name), str))
-    return next(filter(None, texts), None)
-
-
-def reference_of(fields: Mapping[str, object]) -> str:
-    """The reference answer of a row, as `read_dataset` has it; raises BadRowError where there is none."""
-    for name in ("answer", "solution"):
-        if (found := reference_in(fields, name, worked=name == "solution")) is not None:
-            return found
-    raise BadRowError(r"no answer: `answer` must hold it, or `solution` with \boxed{...} or ####")
-
-
-def reference_in(fields: Mapping[str, object], name: str, *, worked: bool = False) -> str | None:
-    r"""The answer that a field holds, as it is or in a worked solution with `\boxed{x}` or `#### x`; None for none.
-
-    `worked`: the field holds nothing else than worked solutions.
-    """
-    text = text_of(fields, name)
-    if text is None or (worked and not _MARKED.search(text)):
-        return None
-    return extract_answer(text) if _MARKED.search(text) else text
-
-
-def text_of(fields: Mapping[str, object], name: str) -> str | None:
-    """A field as text without white space around it; None where it is missing, null or blank."""
-    value = fields.get(name)
-    if value is None:
-        return None
-    if isinstance(value, str):
-        text = value.strip()
-    elif isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
-        text = str(int(value)) if abs(value) < _PLAIN and value == int(value) else repr(value)
-    else:
-        raise BadRowError(f"`{name}` is neither text nor a number")
-    try:
-        text.encode()
-    except UnicodeEncodeError as error:
-        raise BadRowError(f"`{name}` holds half of a surrogate pair, which is no text") from error
-    return text or None
-
-
-def _remark(fields: Mapping[str, object], name: str) -> str | None:
+def _remark(fields: Fields, name: str) -> str | None:
     """A field that no run depends on: what is no text is left out."""
     try:
         return text_of(fields, name)

@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import BinaryIO, Literal, NamedTuple
 
 from ttcli.answers import extract_answer, is_correct
 from ttcli.answers.question import Question
-from ttcli.data.dataset import (
-    BadRow,
-    BadRowError,
-    fields_of,
-    question_in,
-    read_rows,
-    reference_in,
-    reference_of,
-    text_of,
-)
+from ttcli.data.fields import QUESTIONS, BadRowError, Fields, column, text_of
+from ttcli.data.question import Asked, asked
+from ttcli.data.records import Record
+from ttcli.data.reference import reference as reference_of
+from ttcli.data.reference import reference_in
+from ttcli.data.rows import BadRow, read_rows
 
 Form = Literal["text", "candidate"]  # a whole solution that says its answer somewhere; an answer as it is
 
@@ -31,8 +26,8 @@ _FORM = r'{"problem": "What is 2 + 2?", "answer": "4", "text": "It is \\boxed{4}
 class Response:
     """A row to be graded."""
 
-    line: int  # from 1
-    fields: Mapping[str, object]  # all that the row has
+    line: int  # from 1; the number of the row where the file is no JSON lines
+    fields: Fields  # all that the row has
     reference: str | None  # None: no answer is right
     said: str | None  # None: nothing
     form: Form
@@ -73,19 +68,19 @@ def read_responses(
         DatasetError: as `read_dataset`; but problems may repeat.
     """
 
-    def read(line: int, text: str) -> Response:
-        fields = fields_of(text)
+    def read(record: Record) -> Response:
+        fields = record.fields()
         name = field or _first_of(fields, form)
         if name not in fields:
             raise BadRowError(f"no response: `{field}` must hold it" if field else _NO_RESPONSE)
-        asked = question_in(fields)
+        problem = asked(fields) if column(fields, *QUESTIONS) else None
         return Response(
-            line=line,
+            line=record.number,
             fields=fields,
-            reference=_reference(fields, reference),
+            reference=_reference(fields, problem, reference),
             said=text_of(fields, name),
             form=form or _form(fields, name),
-            question=Question.of(asked) if asked else None,
+            question=Question.of(problem.text) if problem else None,
         )
 
     return Responses(*read_rows(source, read, form=_FORM, skip_bad=skip_bad, stdin=stdin))
@@ -94,24 +89,24 @@ def read_responses(
 _NO_RESPONSE = "no response: one of {} must hold it".format(", ".join(f"`{name}`" for name in TEXTS + CANDIDATES))
 
 
-def _first_of(fields: Mapping[str, object], form: Form | None) -> str:
+def _first_of(fields: Fields, form: Form | None) -> str:
     """The first field that holds a response, or at least is there."""
     names = CANDIDATES + TEXTS if form == "candidate" else TEXTS + CANDIDATES
     there = [name for name in names if name in fields]
     return next((name for name in there if fields[name] is not None), there[0] if there else "")
 
 
-def _form(fields: Mapping[str, object], name: str) -> Form:
+def _form(fields: Fields, name: str) -> Form:
     if name not in CANDIDATES:
         return "text"
     return "text" if fields.get("from_text") is True else "candidate"
 
 
-def _reference(fields: Mapping[str, object], name: str | None) -> str | None:
+def _reference(fields: Fields, problem: Asked | None, name: str | None) -> str | None:
     names = (name,) if name else REFERENCES
     found = next((each for each in names if each in fields), None)
     if found is None and name is None:
-        return reference_of(fields)
+        return reference_of(fields, problem).text
     if found is not None and fields[found] is None:
         return None
     if found is None or (reference := reference_in(fields, found)) is None:

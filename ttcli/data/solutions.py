@@ -10,7 +10,11 @@ from pathlib import Path
 from typing import BinaryIO
 
 from ttcli.answers import is_correct
-from ttcli.data.dataset import BadRow, BadRowError, Row, fields_of, question_of, read_rows, text_of
+from ttcli.data.dataset import Row
+from ttcli.data.fields import BadRowError, text_of
+from ttcli.data.question import question_of
+from ttcli.data.records import Record
+from ttcli.data.rows import BadRow, read_rows
 from ttcli.errors import DatasetError
 from ttcli.problem import Problem
 from ttcli.solution import Ended
@@ -46,18 +50,17 @@ def read_solutions(source: str, *, skip_bad: bool = False, stdin: BinaryIO | Non
     Raises:
         DatasetError: a file that cannot be read or has no usable row; a bad row, unless `skip_bad` leaves these out.
     """
-    rows, bad = read_rows(source, _solution, form=FORM, skip_bad=skip_bad, stdin=stdin)
-    return Solutions(rows, bad)
+    return Solutions(*read_rows(source, _solution, form=FORM, skip_bad=skip_bad, stdin=stdin))
 
 
-def _solution(line: int, text: str) -> Solution:
-    fields = fields_of(text)
+def _solution(record: Record) -> Solution:
+    fields = record.fields()
     solution = next((found for name in ("solution", "text") if (found := text_of(fields, name))), None)
     if solution is None:
         raise BadRowError("no solution: `solution` or `text` must hold it")
-    name = text_of(fields, "id") or str(line)
+    name = text_of(fields, "id") or str(record.number)
     # without id and reference: what is known of a problem serves all its solutions
-    return Solution(line, name, Problem(question_of(fields)), solution)
+    return Solution(record.number, name, Problem(question_of(fields)), solution)
 
 
 @dataclass(frozen=True, slots=True)
