@@ -10,7 +10,8 @@ from ttcli.bench.store.task import News, Record, Task, Work
 from ttcli.cost import Budget
 from ttcli.errors import TtcError
 from ttcli.interrupt import Interrupt
-from ttcli.policy.scripted import Line, Script, ScriptedPolicy, ScriptedVerifier
+from ttcli.policy.script import Line, Script
+from ttcli.policy.scripted import ScriptedPolicy, ScriptedVerifier
 from ttcli.problem import Problem
 from ttcli.runtime.runtime import Runtime
 from ttcli.runtime.settings import Settings

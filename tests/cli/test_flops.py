@@ -11,7 +11,8 @@ import pytest
 
 from cli.calls import Call, write_script
 from cli.test_calibrate import complaint
-from ttcli.policy.scripted import Script, ScriptedPolicy
+from ttcli.policy.script import Script
+from ttcli.policy.scripted import ScriptedPolicy
 from ttcli.runtime import runtime as solve
 
 RIGHT, WRONG = {"text": "It is \\boxed{4}"}, {"text": "It is \\boxed{5}"}

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from leaving import leave
 
 from ttcli.errors import ModelError
-from ttcli.policy.scripted import Line, Script, ScriptedPolicy, ScriptedVerifier
+from ttcli.policy.script import Line, Script
+from ttcli.policy.scripted import ScriptedPolicy, ScriptedVerifier
 from ttcli.problem import Problem
 from ttcli.seams import Extend, Extension, Growth
 from ttcli.solution import Ended, Prefix

@@ -16,7 +16,7 @@ from terminal.forest import (
 
 from ttcli.cost import Budget
 from ttcli.events import Event, Outcome, StepFinished, StepsSelected, StepStarted, StepToken
-from ttcli.policy.scripted import Line
+from ttcli.policy.script import Line
 from ttcli.record.tree import TAIL, SearchTree
 from ttcli.solution import Ended
 from ttcli.terminal.state import RunState

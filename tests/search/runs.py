@@ -22,7 +22,8 @@ from ttcli.events import (
     VoteUpdated,
 )
 from ttcli.interrupt import Interrupt
-from ttcli.policy.scripted import Line, Script, ScriptedPolicy, ScriptedVerifier
+from ttcli.policy.script import Line, Script
+from ttcli.policy.scripted import ScriptedPolicy, ScriptedVerifier
 from ttcli.problem import Problem
 from ttcli.seams import Verifier
 from ttcli.search.methods import parse_method

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from search.runs import ENDLESS, FIVE, FOUR, LINES, NONE, Run
 from ttcli.answers import vote
 from ttcli.cost import Budget, Unit
-from ttcli.policy.scripted import Line
+from ttcli.policy.script import Line
 from ttcli.search.stopping import votes_needed
 from ttcli.solution import Candidate
 

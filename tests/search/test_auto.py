@@ -24,7 +24,8 @@ from ttcli.events import (
     Outcome,
     VoteUpdated,
 )
-from ttcli.policy.scripted import Line, ScriptedVerifier
+from ttcli.policy.script import Line
+from ttcli.policy.scripted import ScriptedVerifier
 from ttcli.record.encode import outcome_record
 from ttcli.record.recording import as_tree, read_outcome
 from ttcli.search.method import Advice

@@ -3,7 +3,7 @@ from __future__ import annotations
 from search.runs import Run, of, outcome_of
 from ttcli.cost import Budget, Unit
 from ttcli.events import StepFinished, StepsSelected, StepStarted
-from ttcli.policy.scripted import Line
+from ttcli.policy.script import Line
 from ttcli.solution import Ended
 
 GOOD = Line("good\n\nbetter\n\n\\boxed{4}", scores=(0.6, 0.7, 0.8))

@@ -9,7 +9,8 @@ from search.runs import ENDLESS, FIVE, FOUR, NONE, PROBLEM, Run, check_order, of
 from ttcli.cost import Budget, Stopped, Unit
 from ttcli.errors import ModelError
 from ttcli.events import CandidateFinished, CandidateScored, CandidateStarted, CandidateToken, VoteUpdated
-from ttcli.policy.scripted import Line, Script, ScriptedVerifier
+from ttcli.policy.script import Line, Script
+from ttcli.policy.scripted import ScriptedVerifier
 from ttcli.seams import Interrupted, StepScores
 from ttcli.solution import Ended, Prefix
 from ttcli.verifier.confidence import Confidence

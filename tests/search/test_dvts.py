@@ -3,7 +3,7 @@ from __future__ import annotations
 from search.runs import Run, of, outcome_of
 from ttcli.cost import Budget
 from ttcli.events import StepsSelected
-from ttcli.policy.scripted import Line
+from ttcli.policy.script import Line
 from ttcli.solution import Node
 
 LINES = [

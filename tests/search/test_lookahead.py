@@ -4,7 +4,7 @@ from search.runs import Run, of, outcome_of
 from search.trees import Exacting, path
 from ttcli.cost import Budget, Unit
 from ttcli.events import StepScored, StepsSelected, StepStarted
-from ttcli.policy.scripted import Line, Script
+from ttcli.policy.script import Line, Script
 
 # at first sight the trap is better, one step later it is seen for what it is
 TRAP = Line("trap\n\ndead end\n\n\\boxed{5}", scores=(0.7, 0.1, 0.1))

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from search.runs import Run, of, outcome_of
 from ttcli.cost import Budget
 from ttcli.events import StepsSelected
-from ttcli.policy.scripted import Line
+from ttcli.policy.script import Line
 from ttcli.search.particles import resample, weights
 from ttcli.solution import Ended
 

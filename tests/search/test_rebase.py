@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from search.runs import Run, of, outcome_of
 from ttcli.cost import Budget
 from ttcli.events import StepsSelected
-from ttcli.policy.scripted import Line
+from ttcli.policy.script import Line
 from ttcli.search.rebase import allot
 
 SCORES = st.lists(st.floats(0, 1), min_size=1, max_size=12)

@@ -14,7 +14,8 @@ from search.runs import FIVE, FOUR, PROBLEM, WORDS, Run, of, outcome_of
 from ttcli.answers import vote
 from ttcli.cost import Budget, Unit
 from ttcli.events import CandidateFinished, CandidateScored, CandidateStarted, CandidateToken, CostUpdated, Event
-from ttcli.policy.scripted import Line, ScriptedPolicy
+from ttcli.policy.script import Line
+from ttcli.policy.scripted import ScriptedPolicy
 from ttcli.problem import Problem
 from ttcli.search.methods import METHODS, parse_method
 from ttcli.search.parameters import ChainParameters, ratios

@@ -15,7 +15,8 @@ from search.trees import LINES, Exacting, check_tree, check_tree_cost, watch
 from ttcli.cost import Budget, Meter, Stopped, Unit
 from ttcli.errors import BackendError, UsageError
 from ttcli.events import StepsSelected, StepStarted
-from ttcli.policy.scripted import Line, Script, ScriptedPolicy, ScriptedVerifier
+from ttcli.policy.script import Line, Script
+from ttcli.policy.scripted import ScriptedPolicy, ScriptedVerifier
 from ttcli.seams import StepScores
 from ttcli.search.methods import METHODS, parse_method
 from ttcli.search.tree import ROUNDS

@@ -22,7 +22,8 @@ from ttcli.events import (
     StepToken,
     VoteUpdated,
 )
-from ttcli.policy.scripted import Line, Script, ScriptedVerifier
+from ttcli.policy.script import Line, Script
+from ttcli.policy.scripted import ScriptedVerifier
 from ttcli.seams import Interrupted, StepScores
 from ttcli.solution import Candidate, Ended, Node, Prefix
 

@@ -17,7 +17,8 @@ from ttcli.data.dataset import Row
 from ttcli.data.solutions import Given, GivenSolutions
 from ttcli.engine.branch import States
 from ttcli.interrupt import Interrupt
-from ttcli.policy.scripted import Line, Script, ScriptedPolicy
+from ttcli.policy.script import Line, Script
+from ttcli.policy.scripted import ScriptedPolicy
 from ttcli.problem import Problem
 from ttcli.runtime.runtime import Runtime
 from ttcli.runtime.settings import Settings

@@ -11,7 +11,7 @@ from sklearn.metrics import roc_auc_score
 from train.fakes import LAYERS, RIGHT, SILENT, WRONG, Class, given, make_spec
 from train.synthetic import QUICK
 from ttcli.errors import UsageError
-from ttcli.policy.scripted import Line, Script
+from ttcli.policy.script import Line, Script
 from ttcli.train.card import Trained
 from ttcli.train.collect import Stage
 from ttcli.train.fit import solution_scores

@@ -3,94 +3,14 @@
 from __future__ import annotations
 
 import itertools
-import json
 import random
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import Any
+from dataclasses import replace
 
-from ttcli.errors import ModelError
+from ttcli.policy.script import Line, Script, steps_of, words_of
 from ttcli.problem import Problem
 from ttcli.seams import Extend, Extension, Growth, Load, StepScores
 from ttcli.solution import Ended, Prefix, Step
-
-SEPARATOR = "\n\n"
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """A solution as the script has it."""
-
-    text: str  # steps end at blank lines
-    logprob: float = -0.5  # of each token (a word is one), <= 0
-    score: float = 0.5  # the verifier's opinion of the whole and of each step, in [0, 1]
-    length: bool = False  # it runs into the token limit instead of ending
-    scores: tuple[float, ...] | None = None  # its opinion after each step, in [0, 1]; None: `score`, whatever the step
-    after: str | None = None  # it revises an attempt with this in it; None: it revises nothing, or what has no other
-
-    def __post_init__(self) -> None:
-        if not isinstance(self.text, str):
-            raise TypeError(f"a text is a string, not {self.text!r}")
-        if not (self.logprob <= 0 <= self.score <= 1):
-            raise ValueError(f"logprob {self.logprob} and score {self.score} must be at most 0, and from 0 to 1")
-        if not isinstance(self.after, str | None):
-            raise TypeError(f"what it comes after is a string, not {self.after!r}")
-        if self.scores is not None:
-            steps = len(_steps(self.text, self.logprob))
-            if len(self.scores) != steps or not all(0 <= score <= 1 for score in self.scores):
-                raise ValueError(f"the scores {self.scores} must be {steps}, one per step, and from 0 to 1")
-
-    def scores_after(self, steps: int) -> tuple[float, ...]:
-        """The verifier's opinions after each of the first so many steps."""
-        return (self.score,) * steps if self.scores is None else self.scores[:steps]
-
-
-@dataclass(frozen=True, slots=True)
-class Script:
-    """Solutions by problem; a problem without its own gets those under ""."""
-
-    lines: Mapping[str, Sequence[Line]]
-
-    @classmethod
-    def read(cls, path: Path) -> Script:
-        """Read `{"problem text or empty": [{"text": …, "logprob": …, "score": …, "scores": […], "after": …}, …]}`.
-
-        Raises:
-            ModelError: no such file, or not of this form.
-        """
-        try:
-            content: dict[str, list[dict[str, Any]]] = json.loads(path.read_text(encoding="utf-8"))
-            return cls({problem: [_line(line) for line in lines] for problem, lines in content.items()})
-        except OSError as error:
-            raise ModelError(f"cannot read the script {path}: {error.strerror}") from error
-        except (ValueError, TypeError, AttributeError) as error:
-            raise ModelError(f"{path} is no script: {error}", hint='{"": [{"text": "…", "score": 0.5}]}') from error
-
-    def of(self, problem: Problem) -> Sequence[Line]:
-        """The solutions of a problem.
-
-        Raises:
-            ModelError: the script has none for it.
-        """
-        lines = self.lines.get(problem.text) or self.lines.get("")
-        if not lines:
-            raise ModelError(f"the script has no solution of {problem.text!r}")
-        return lines
-
-    def drawn(self, problem: Problem, attempts: Sequence[str]) -> Sequence[Line]:
-        """The solutions that can be drawn for a problem, or as a revision of the last of these attempts.
-
-        Raises:
-            ModelError: the script has none.
-        """
-        lines = self.of(problem)
-        answers = [line for line in lines if attempts and line.after is not None and line.after in attempts[-1]]
-        found = answers or [line for line in lines if line.after is None]
-        if not found:
-            raise ModelError(f"the script has no solution of {problem.text!r} that is no revision")
-        return found
 
 
 class ScriptedPolicy:
@@ -149,7 +69,7 @@ class ScriptedPolicy:
         shown = tuple(attempts)
         self._script.drawn(problem, shown)
         words = len(problem.text.split())
-        prompt = words + sum(len(_words(attempt)) + 1 for attempt in shown)
+        prompt = words + sum(len(words_of(attempt)) + 1 for attempt in shown)
         known = 0 if not shown else prompt - 1 if shown in self._kept.values() else words
         return self._handle(Prefix(problem, 0, prompt_tokens=prompt, attempts=shown, known_tokens=known))
 
@@ -201,7 +121,7 @@ class ScriptedPolicy:
         known = self._script.drawn(prefix.problem, prefix.attempts)
         lines = [line for line in known if line.text.startswith(prefix.text)]
         line = lines[0] if request.temperature == 0 else random.Random(repr(request.seed)).choice(lines)
-        steps = _steps(line.text, line.logprob)[len(prefix.steps) :] or [Step("", 1, line.logprob)]
+        steps = steps_of(line.text, line.logprob)[len(prefix.steps) :] or [Step("", 1, line.logprob)]
         wanted = steps[: request.steps] if request.until == "step" else steps
         return _Text(prefix, line, wanted, keep=request.keep)
 
@@ -223,26 +143,26 @@ class _Text:
         self.keep = keep
         self.taken = 0  # words
         self._line = line
-        self._steps = steps
-        self._words = [word for step in steps for word in _words(step.text)]
+        self.steps_of = steps
+        self.words_of = [word for step in steps for word in words_of(step.text)]
 
     @property
     def done(self) -> bool:
-        return self.taken == len(self._words)
+        return self.taken == len(self.words_of)
 
     def grow(self) -> str:
         self.taken += 1
-        return self._words[self.taken - 1]
+        return self.words_of[self.taken - 1]
 
     def whole(self) -> Prefix:
-        steps = (*self.prefix.steps, *self._steps)
+        steps = (*self.prefix.steps, *self.steps_of)
         finished = "".join(step.text for step in steps) == self._line.text
         ended = (Ended.LENGTH if self._line.length else Ended.STOP) if finished else Ended.OPEN
         return replace(self.prefix, id=0, steps=steps, ended=ended)
 
     def so_far(self) -> Prefix:
-        text = "".join(self._words[: self.taken])
-        steps = (*self.prefix.steps, *_steps(text, self._line.logprob))
+        text = "".join(self.words_of[: self.taken])
+        steps = (*self.prefix.steps, *steps_of(text, self._line.logprob))
         return replace(self.prefix, id=0, steps=steps, ended=Ended.CUT)
 
 
@@ -281,21 +201,3 @@ class ScriptedVerifier:
 
     def close(self) -> None:
         """Nothing to free."""
-
-
-def _line(content: dict[str, Any]) -> Line:
-    """A line as JSON has it, where a tuple is a list."""
-    scores = content.get("scores")
-    return Line(**content) if scores is None else Line(**{**content, "scores": tuple(scores)})
-
-
-def _steps(text: str, logprob: float) -> list[Step]:
-    parts = text.split(SEPARATOR)
-    texts = [part for part in (*(part + SEPARATOR for part in parts[:-1]), parts[-1]) if part]
-    words = [(part, len(_words(part))) for part in texts or [""]]
-    return [Step(part, count, logprob * count) for part, count in words]
-
-
-def _words(text: str) -> list[str]:
-    """The text cut before each space; an empty text is one empty word, the end of the turn."""
-    return [word for word in re.split("(?= )", text) if word] or [""]

@@ -17,7 +17,8 @@ from ttcli.cost import Meter, Unit
 from ttcli.errors import UsageError
 from ttcli.events import Event, RunStarted
 from ttcli.interrupt import Interrupt
-from ttcli.policy.scripted import Script, ScriptedPolicy, ScriptedVerifier
+from ttcli.policy.script import Script
+from ttcli.policy.scripted import ScriptedPolicy, ScriptedVerifier
 from ttcli.policy.server.address import Address
 from ttcli.problem import Problem
 from ttcli.runtime.heads import find_head

@@ -15,7 +15,7 @@ from ttcli.bench.store.sample import Rating, Sample, SampleKey
 from ttcli.cost import Budget, Cost, Meter
 from ttcli.errors import BackendError, PromptTooLong
 from ttcli.events import Outcome, RunFinished
-from ttcli.policy.scripted import Line, Script
+from ttcli.policy.script import Line, Script
 from ttcli.problem import Problem
 from ttcli.seams import Extend, Extension, StepScores
 from ttcli.search.methods import METHODS

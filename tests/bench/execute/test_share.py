@@ -27,7 +27,7 @@ from ttcli.bench.store.task import PROBE, Task
 from ttcli.cost import Budget, Cost
 from ttcli.errors import PromptTooLong
 from ttcli.events import Outcome
-from ttcli.policy.scripted import Line, Script
+from ttcli.policy.script import Line, Script
 from ttcli.solution import Candidate, Ended
 from ttcli.stats.logistic import Logistic
 

@@ -34,7 +34,7 @@ from ttcli.cost import Budget, Cost, Unit
 from ttcli.errors import BackendError, PromptTooLong, UsageError
 from ttcli.events import CandidateFinished, CostUpdated, Outcome
 from ttcli.interrupt import Interrupt
-from ttcli.policy.scripted import Line, Script
+from ttcli.policy.script import Line, Script
 from ttcli.problem import Problem
 from ttcli.solution import Ended
 

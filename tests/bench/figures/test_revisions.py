@@ -21,7 +21,7 @@ from ttcli.bench.store.sample import Sample
 from ttcli.bench.store.store import Store
 from ttcli.bench.store.task import Finished
 from ttcli.cost import Budget
-from ttcli.policy.scripted import Line, Script
+from ttcli.policy.script import Line, Script
 from ttcli.record.encode import outcome_record
 from ttcli.seams import Extend
 from ttcli.stats.intervals import wilson
