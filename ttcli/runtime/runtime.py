@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 
+from ttcli.answers.final import settled
 from ttcli.catalog.entry import DEFAULT_MODEL
 from ttcli.catalog.fingerprint import fingerprint
 from ttcli.catalog.progress import Progress
@@ -15,7 +17,7 @@ from ttcli.catalog.speeds import known_width
 from ttcli.catalog.stored import LocalModel
 from ttcli.cost import Meter, Unit
 from ttcli.errors import UsageError
-from ttcli.events import Event, RunStarted
+from ttcli.events import Event, RunFinished, RunStarted
 from ttcli.interrupt import Interrupt
 from ttcli.policy.scripted import Script, ScriptedPolicy, ScriptedVerifier
 from ttcli.policy.server.address import Address
@@ -25,6 +27,7 @@ from ttcli.runtime.loader import Loader, check, prompt_of, score_key
 from ttcli.runtime.settings import Settings
 from ttcli.seams import BatchPolicy, Verifier
 from ttcli.search.method import NO_DEMAND, Adviser, Demand
+from ttcli.search.texts import with_texts
 from ttcli.verifier.aggregate import Aggregated
 from ttcli.verifier.confidence import Confidence
 from ttcli.verifier.spec import VerifierSpec
@@ -60,7 +63,8 @@ class Runtime:
     @property
     def recipe(self) -> dict[str, object]:
         """All that decides how solutions are distributed, as JSON."""
-        return {"weights": self._weights(None), **self.policy.recipe}
+        form = self.settings.answer  # it has a part in the prompt, and decides what a sample answers
+        return {"weights": self._weights(None), **self.policy.recipe, **({} if form == "auto" else {"answer": form})}
 
     @property
     def revisions(self) -> dict[str, object]:
@@ -81,7 +85,9 @@ class Runtime:
         return score_key(VerifierSpec.parse(name), self.settings, self._weights)
 
     def solve(self, problem: Problem) -> Iterator[Event]:
-        """Run the method on a problem; the last event is Solved.
+        """Run the method on a problem; the last event is RunFinished.
+
+        Where no candidate has an answer of the form that is wanted, the finished texts themselves are answers.
 
         Raises:
             UsageError: before the first event, where the method cannot work with the verifier.
@@ -91,7 +97,8 @@ class Runtime:
         if settings.budget.unit is Unit.SECONDS:
             self.interrupt.after(settings.budget.amount)
         meter = Meter(settings.budget, max_tokens=settings.max_tokens, interrupted=lambda: self.interrupt.requested)
-        events = settings.method.run(problem, self.policy, verifier, meter, seed=settings.seed, adviser=self.adviser)
+        asked = settled(replace(problem, form=settings.answer))
+        events = settings.method.run(asked, self.policy, verifier, meter, seed=settings.seed, adviser=self.adviser)
         yield RunStarted(
             problem,
             settings.method.name,
@@ -100,7 +107,13 @@ class Runtime:
             settings.budget,
             settings.seed,
         )
-        yield from events
+        for event in events:
+            if isinstance(event, RunFinished) and settings.answer not in {"boxed", "choice"}:
+                best = settings.method.vote == "best"
+                outcome = yield from with_texts(event.outcome, asked, verifier, meter, best=best)
+                yield RunFinished(outcome)
+            else:
+                yield event
 
 
 @contextmanager

@@ -31,6 +31,7 @@ def first_candidates(store: Store, config: RunConfig, problem: str, verifier: st
                 logprob=prefix.logprob,
                 score=opinion.score if opinion else None,
                 step_scores=tuple(opinion.steps) if opinion else (),
+                kind=config.kind,
             )
         )
     return candidates

@@ -10,7 +10,7 @@ from typing import Any
 from ttcli.answers import is_correct
 from ttcli.bench.figures.problem import ProblemFigures
 from ttcli.bench.figures.summary import by_difficulty
-from ttcli.bench.report.tree import nested
+from ttcli.bench.report.tree import Correct, nested
 from ttcli.bench.store.sample import SampleKey
 from ttcli.bench.store.store import Result, Run, Store
 from ttcli.bench.store.task import Task
@@ -88,7 +88,7 @@ def _samples(store: Store, run: Run, problem: ProblemFigures) -> tuple[list[list
         steps = [[step.text, step.tokens, _rounded(step.confidence)] for step in sample.steps]
         scores = [[each.score, [*each.steps]] if each else None for each in found]
         rows.append([number, sample.answer, right, sample.ended, sample.tokens, steps, scores])
-        plain = Candidate(number, "", fact.answer, fact.ended, fact.tokens, 0.0)
+        plain = Candidate(number, "", fact.answer, fact.ended, fact.tokens, 0.0, kind=config.kind)
         candidates[""].append(plain)
         for name, opinion in zip(config.verifiers, found, strict=True):
             candidates[name].append(replace(plain, score=opinion.score if opinion else None))
@@ -101,7 +101,11 @@ def _task(
     candidates: Mapping[str, Sequence[Candidate]],
     result: Result | None,
 ) -> dict[str, Any]:
-    reference = problem.row.problem.answer or ""
+    reference, kind = problem.row.problem.answer or "", problem.config.kind
+
+    def correct(answer: str | None) -> bool:
+        return is_correct(answer, reference, kind)
+
     told: dict[str, Any] = {"key": task.key, "state": state(problem, task)}
     if told["state"] == "f":
         return told | {"why": problem.failed.get(task.key) or next(iter(problem.failed.values()))}
@@ -113,14 +117,14 @@ def _task(
         count = COUNTS[parse_method(task.method).vote or "majority"]
         ballot = count(candidates[task.verifier][: int(task.budget.amount)])
         votes = [(vote.answer, vote.weight, len(vote.members)) for vote in ballot.votes]
-        told |= _vote(votes, ballot.abstained, reference)
+        told |= _vote(votes, ballot.abstained, correct)
         return told
     assert result is not None  # it is done, and no vote over samples
     outcome = json.loads(result.outcome or "")
     votes = [(vote["answer"], vote["weight"], len(vote["members"])) for vote in outcome["votes"]]
-    told |= _vote(votes, outcome["no_answer"], reference)
+    told |= _vote(votes, outcome["no_answer"], correct)
     told |= {"stopped": outcome["stopped"], "chose": outcome.get("chose")}
-    told["tree"] = nested(task.key, outcome, lambda answer: is_correct(answer, reference))
+    told["tree"] = nested(task.key, outcome, correct)
     return told
 
 
@@ -128,6 +132,6 @@ def _rounded(value: float | None) -> float | None:
     return None if value is None else round(value, 3)
 
 
-def _vote(votes: Sequence[tuple[str, float, int]], silent: int, reference: str) -> dict[str, Any]:
+def _vote(votes: Sequence[tuple[str, float, int]], silent: int, correct: Correct) -> dict[str, Any]:
     """A ballot: [answer, weight, number of members, right] by rank."""
-    return {"votes": [[*vote, is_correct(vote[0], reference)] for vote in votes], "silent": silent}
+    return {"votes": [[*vote, correct(vote[0])] for vote in votes], "silent": silent}
