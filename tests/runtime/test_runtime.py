@@ -322,7 +322,7 @@ def script_of(folder: Path, *lines: dict[str, object]) -> str:
 
 def each_once(settings: Settings, problem: str, texts: int) -> list[Outcome]:
     """What those seeds come to that draw every one of so many texts once."""
-    outcomes = [solved(dataclasses.replace(settings, budget=Budget(texts), seed=seed), problem) for seed in range(24)]
+    outcomes = [solved(dataclasses.replace(settings, budget=Budget(texts), seed=seed), problem) for seed in range(60)]
     found = [each for each in outcomes if len({candidate.text for candidate in each.candidates}) == texts]
     assert len({each.candidates[0].text for each in found}) > 1
     return found
