@@ -43,7 +43,12 @@ def test_every_verifier_named_is_one() -> None:
 def test_every_option_named_exists() -> None:
     known = help_of("solve", "--help-more") + help_of("bench", "--help-more")
     known += "".join(help_of("models", name, "--help") for name in ("pull", "rm", "tune"))
-    known += help_of("show", "--help") + help_of("verify", "--help") + help_of("train", "verifier", "--help")
+    known += (
+        help_of("show", "--help")
+        + help_of("runs", "list", "--help")
+        + help_of("verify", "--help")
+        + help_of("train", "verifier", "--help")
+    )
     known += help_of("calibrate", "--help") + help_of("flops", "--help")
     commands = "\n".join(
         line for line in README.splitlines() if "benchmarks/" not in line and "pip install" not in line
