@@ -101,6 +101,7 @@ class Candidate:
     chain: int | None = None  # of revisions, from 0; None: it belongs to none
     attempt: int | None = None  # its place in the chain, from 0; None: as above
     kind: AnswerKind = AnswerKind.SHORT  # of its answer
+    asked_again: bool = False  # it ended without an answer, and was made to go on until it named one
 
     @property
     def confidence(self) -> float | None:

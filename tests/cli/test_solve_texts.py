@@ -204,3 +204,17 @@ def test_digits_that_several_ids_begin_with_are_not_enough(here: Call, clean: Pa
         2,
         "error: a may be each of aa000000, ab000000\nhint: more digits of it\n",
     )
+
+
+def test_those_without_an_answer_name_it_when_asked_again_unless_told_otherwise(here: Call, clean: Path) -> None:
+    model = write_script(clean / "s.json", [{"text": "So it is four.", "again": "4}"}])
+    result = here("solve", SUM, "-m", model, "-b", "4", "--method", "majority")
+    assert (result.code, result.out) == (0, "4\n")
+    assert "candidate 1: no answer (4 tokens)" in result.err
+    assert "candidate 1: 4 (5 tokens, asked again)" in result.err
+    assert result.err.splitlines()[-2] == "votes: 4 x 4"
+    told = json.loads(here("solve", SUM, "-m", model, "-b", "4", "-q", "--json").out)
+    assert all(each["asked_again"] for each in told["candidates"])
+    left = json.loads(here("solve", SUM, "-m", model, "-b", "4", "-q", "--json", "--no-ask-again").out)
+    assert (left["answer"], left["answer_kind"]) == ("So it is four.", "text")
+    assert not any("asked_again" in each for each in left["candidates"])

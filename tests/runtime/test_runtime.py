@@ -13,8 +13,10 @@ from ttcli.errors import ModelError, UsageError
 from ttcli.events import CandidateFinished, CandidateScored, Event, Outcome, RunFinished, RunStarted
 from ttcli.interrupt import Interrupt
 from ttcli.policy.local.policy import LocalPolicy
+from ttcli.policy.scripted import ScriptedPolicy
 from ttcli.problem import AnswerForm, Problem
 from ttcli.record.encode import record
+from ttcli.record.recording import read_record
 from ttcli.runtime.loader import uses
 from ttcli.runtime.runtime import load_runtime
 from ttcli.runtime.settings import Machine, Settings
@@ -422,3 +424,89 @@ def test_the_form_of_answers_is_part_of_what_draws_them(script: str) -> None:
         with load_runtime(Settings(script, answer=form), Interrupt(), Silent()) as runtime:
             recipes.append(runtime.recipe)
     assert recipes[1] == {**recipes[0], "answer": "code"}
+
+
+def asking(script: str, **options: object) -> Settings:
+    return dataclasses.replace(Settings(script, method_name="majority", budget=Budget(12), ask_again=True), **options)  # type: ignore[arg-type]
+
+
+def test_candidates_that_end_without_an_answer_are_asked_for_it(tmp_path: Path) -> None:
+    script = script_of(tmp_path, {"text": "So it must be four.", "again": "4}."}, {"text": "Hm, and", "length": True})
+    outcome = solved(asking(script), "What is 2 + 2?")
+    assert outcome.answer == "4"
+    said = {each.text: (each.answer, each.asked_again) for each in outcome.candidates}
+    assert said["So it must be four.\n\nThe final answer is \\boxed{4}."] == ("4", True)
+    assert said["Hm, and\n\nThe final answer is \\boxed{"] == (None, True)
+    plain = solved(asking(script, ask_again=False), "What is 2 + 2?")
+    assert outcome.cost.policy_tokens > plain.cost.policy_tokens
+    assert outcome.cost.prompt_tokens > plain.cost.prompt_tokens
+    assert outcome.cost.generations == plain.cost.generations
+
+
+def test_an_unclosed_thought_is_closed_before_the_answer_is_asked_for(tmp_path: Path) -> None:
+    script = script_of(tmp_path, {"text": "<think>it may be four", "length": True, "again": "4}"})
+    assert solved(asking(script), "What is 2 + 2?").answer == "4"
+
+
+@pytest.mark.parametrize(
+    ("problem", "form", "asked"),
+    [
+        ("What is 2 + 2?", "auto", True),
+        ("Which one?\nA) red\nB) blue", "auto", True),
+        ("Which city?", "boxed", True),
+        ("Who are you?", "auto", False),
+        ("Write a haiku.", "auto", False),
+        ("Write a Python function.", "auto", False),
+        ("What is 2 + 2?", "text", False),
+        ("What is 2 + 2?", "code", False),
+    ],
+)
+def test_only_a_question_with_a_short_answer_is_asked_again(
+    tmp_path: Path, problem: str, form: AnswerForm, asked: bool
+) -> None:
+    script = script_of(tmp_path, {"text": "Well... " * 100, "again": "B}"})
+    outcome = solved(asking(script, answer=form), problem)
+    assert {each.asked_again for each in outcome.candidates} == {asked}
+
+
+def test_nobody_is_asked_again_where_half_have_an_answer(tmp_path: Path) -> None:
+    script = script_of(tmp_path, *[{"text": "\\boxed{4}"}] * 9, {"text": "Hm.", "again": "5}"})
+    outcome = solved(asking(script), "What is 2 + 2?")
+    assert not any(each.asked_again for each in outcome.candidates)
+
+
+def test_nobody_is_asked_again_when_the_budget_is_spent(tmp_path: Path) -> None:
+    script = script_of(tmp_path, {"text": "So it must be four.", "again": "4}."})
+    outcome = solved(asking(script, budget=Budget(40, Unit.TOKENS)), "What is 2 + 2?")
+    assert outcome.cost.tokens <= 40
+    assert not any(each.asked_again for each in outcome.candidates)
+
+
+def test_what_says_its_answer_at_last_is_scored_with_it(tmp_path: Path) -> None:
+    script = script_of(tmp_path, {"text": "Four, I say.", "again": "4}"}, {"text": "Five, I say.", "again": "5}"})
+    settings = asking(script, method_name="best-of-n", verifier_name="command:sh -c 'test \"$TTC_ANSWER\" = 5'")
+    outcome = solved(settings, "What is 2 + 2?")
+    assert outcome.answer == "5"
+    assert {each.answer: each.score for each in outcome.candidates} == {"4": 0.0, "5": 1.0}
+
+
+def test_a_search_is_asked_again_too(tmp_path: Path) -> None:
+    script = script_of(tmp_path, {"text": "First.\n\nSo four.", "again": "4}"})
+    settings = asking(script, method_name="beam:m=2", verifier_name="scripted", budget=Budget(4))
+    assert solved(settings, "What is 2 + 2?").answer == "4"
+
+
+def test_what_was_asked_again_says_so_in_its_record(tmp_path: Path) -> None:
+    script = script_of(tmp_path, {"text": "So it must be four.", "again": "4}."})
+    began, _, outcome = solve(asking(script))
+    told = record(began, outcome)
+    assert all(each["asked_again"] for each in told["candidates"])
+    assert read_record(json.loads(json.dumps(told)), "it").outcome == outcome
+
+
+def test_nothing_is_held_when_all_have_been_asked(tmp_path: Path) -> None:
+    script = script_of(tmp_path, {"text": "So it must be four.", "again": "4}."})
+    with load_runtime(asking(script), Interrupt(), Silent()) as runtime:
+        assert isinstance(runtime.policy, ScriptedPolicy)
+        assert [*runtime.solve(PROBLEM)]
+        assert not runtime.policy.live

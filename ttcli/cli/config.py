@@ -22,7 +22,7 @@ _BOTH = (
     "width", "threads", "gpu-layers", "aggregate", "command-timeout", "extract", "answer", "profile",
 )  # fmt: skip
 KEYS = {
-    "solve": (*_BOTH, "verifier", "method", "show", "show-solution", "output", "log"),
+    "solve": (*_BOTH, "verifier", "method", "show", "show-solution", "output", "log", "ask-again"),
     "verify": (
         "model",
         "verifier",

@@ -54,6 +54,15 @@ def solve(
     as_json: Annotated[bool, option("--json", env=None, says="One JSON object on stdout.")] = False,
     quiet: Annotated[bool, option("--quiet", "-q", env="QUIET", says="Nothing but the answer.")] = False,
     show: Annotated[Show, option(env="SHOW", says="On stderr; auto: tree on a terminal, else lines.")] = "auto",
+    ask_again: Annotated[
+        bool,
+        option(
+            "--ask-again/--no-ask-again",
+            env="ASK_AGAIN",
+            says="Where most candidates end without a short answer, have these name it.",
+            more=True,
+        ),
+    ] = True,
     show_solution: Annotated[
         bool, option("--show-solution", env="SHOW_SOLUTION", says="On stderr, above the answer.", more=True)
     ] = False,
@@ -88,6 +97,7 @@ def solve(
         method_name=next(iter(options.with_ratio([method] if method else [], ratio)), None),
         verifier_name=verifier,
         budget=Budget.parse(budget),
+        ask_again=ask_again,
     )
     asked = _problem(problem)
     if settings.method.advised:

@@ -13,7 +13,7 @@ from typing import Any
 
 from ttcli.errors import ModelError
 from ttcli.problem import Problem
-from ttcli.seams import Extend, Extension, Growth, Load, StepScores
+from ttcli.seams import ASK, Extend, Extension, Growth, Load, StepScores
 from ttcli.solution import Ended, Prefix, Step
 
 SEPARATOR = "\n\n"
@@ -29,6 +29,7 @@ class Line:
     length: bool = False  # it runs into the token limit instead of ending
     scores: tuple[float, ...] | None = None  # its opinion after each step, in [0, 1]; None: `score`, whatever the step
     after: str | None = None  # it revises an attempt with this in it; None: it revises nothing, or what has no other
+    again: str = ""  # what follows where it is asked for its answer again, from within the box on
 
     def __post_init__(self) -> None:
         if not isinstance(self.text, str):
@@ -37,6 +38,8 @@ class Line:
             raise ValueError(f"logprob {self.logprob} and score {self.score} must be at most 0, and from 0 to 1")
         if not isinstance(self.after, str | None):
             raise TypeError(f"what it comes after is a string, not {self.after!r}")
+        if not isinstance(self.again, str):
+            raise TypeError(f"what it says again is a string, not {self.again!r}")
         if self.scores is not None:
             steps = len(_steps(self.text, self.logprob))
             if len(self.scores) != steps or not all(0 <= score <= 1 for score in self.scores):
@@ -153,6 +156,10 @@ class ScriptedPolicy:
         known = 0 if not shown else prompt - 1 if shown in self._kept.values() else words
         return self._handle(Prefix(problem, 0, prompt_tokens=prompt, attempts=shown, known_tokens=known))
 
+    def ask(self, root: Prefix, solution: str) -> Prefix:
+        """A finished solution, to be extended until it has named its answer."""
+        return self._handle(replace(root, steps=(Step(solution + ASK, len(_words(solution + ASK)), 0.0),)))
+
     def extend(
         self, requests: Iterable[Extend | None], *, stop: Callable[[int], bool] = lambda _tokens: False
     ) -> Iterator[list[Growth | Extension]]:
@@ -198,6 +205,9 @@ class ScriptedPolicy:
         prefix = request.prefix
         if prefix.id not in self.live:
             raise ValueError(f"prefix {prefix.id} has been released or has ended")
+        if request.until == "box":
+            line = next(each for each in self._script.of(prefix.problem) if prefix.text.startswith(each.text))
+            return _Text(prefix, line, _steps(line.again, line.logprob), keep=False)
         known = self._script.drawn(prefix.problem, prefix.attempts)
         lines = [line for line in known if line.text.startswith(prefix.text)]
         line = lines[0] if request.temperature == 0 else random.Random(repr(request.seed)).choice(lines)
@@ -262,12 +272,13 @@ class ScriptedVerifier:
         return 0
 
     def score(self, prefixes: Sequence[Prefix]) -> list[StepScores]:
-        """Scores of the first line that begins with the prefix's text."""
+        """Scores of the first line that begins with the prefix's text, or that was asked for its answer."""
         return [self._score(prefix) for prefix in prefixes]
 
     def _score(self, prefix: Prefix) -> StepScores:
         self.live.add((prefix.problem.text, prefix.text))
-        line = next(line for line in self._script.of(prefix.problem) if line.text.startswith(prefix.text))
+        text = prefix.text.partition(ASK)[0]
+        line = next(line for line in self._script.of(prefix.problem) if line.text.startswith(text))
         steps = line.scores_after(len(prefix.steps))
         return StepScores(steps[-1] if steps else line.score, steps, 0)
 

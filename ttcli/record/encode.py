@@ -110,6 +110,8 @@ def candidate_record(candidate: Candidate) -> dict[str, Any]:
     told = asdict(candidate)
     if candidate.kind is AnswerKind.SHORT:
         del told["kind"]
+    if not candidate.asked_again:
+        del told["asked_again"]
     return told
 
 

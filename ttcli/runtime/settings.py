@@ -60,6 +60,7 @@ class Settings:
     command_timeout: float = 30.0  # seconds that a verifying command may take for a solution
     profile: Profile | None = None  # that auto goes by; None: there is none
     answer: AnswerForm = "auto"  # that is wanted
+    ask_again: bool = False  # those that end without an answer, where most do, for it
     extract: Literal["code"] | None = None  # what of a solution a verifying command is given; None: all of it
 
     def __post_init__(self) -> None:

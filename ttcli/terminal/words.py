@@ -6,6 +6,7 @@ from ttcli.cost import Budget, Cost, Unit
 from ttcli.events import MethodChosen, Outcome, RunStarted
 from ttcli.solution import AnswerKind, Candidate, Ended
 
+_NO_TWO = "no two"
 _BRIEF = 100  # characters of an answer among others
 
 
@@ -45,8 +46,9 @@ def fate(ended: Ended) -> str:
 
 
 def length(candidate: Candidate) -> str:
-    """How long a candidate is, and why no longer."""
-    return ", ".join(filter(None, [counted(candidate.tokens, "token"), fate(candidate.ended)]))
+    """How long a candidate is, why no longer, and whether it had to be asked for its answer."""
+    asked = "asked again" if candidate.asked_again else ""
+    return ", ".join(filter(None, [counted(candidate.tokens, "token"), fate(candidate.ended), asked]))
 
 
 def name(candidate: Candidate) -> str:
@@ -123,12 +125,14 @@ def support(outcome: Outcome) -> str:
         return f"no answer from {counted(drawn, 'candidate')}"
     first = winner(outcome)
     if first is not None and first.kind is not AnswerKind.SHORT and len(leader.members) == 1 < drawn:
-        return f"no two of {drawn} candidates alike"
+        return f"{_NO_TWO} of {drawn} candidates alike"
     return f"{len(leader.members)} of {drawn} candidate{'s agree' if drawn != 1 else ''}"
 
 
 def tally(outcome: Outcome) -> str:
     """The vote on one line."""
+    if support(outcome).startswith(_NO_TWO):
+        return f"{counted(len(outcome.ballot.votes), 'text')}, each another one"
     votes = [f"{brief(vote.answer)} x {len(vote.members)}" for vote in outcome.ballot.votes]
     if outcome.ballot.abstained:
         votes.append(f"no answer x {outcome.ballot.abstained}")

@@ -18,7 +18,7 @@ from ttcli.errors import ModelError, PromptTooLong
 from ttcli.policy.local.policy import LocalPolicy
 from ttcli.policy.prompt import Prompt
 from ttcli.problem import Problem
-from ttcli.seams import Extend, Extension, Growth
+from ttcli.seams import ASK, BOX_TOKENS, Extend, Extension, Growth
 from ttcli.solution import Ended, Prefix
 
 STORY = Problem("Write a long story about a dog and a cat.")
@@ -472,3 +472,25 @@ def test_as_many_texts_grow_at_once_as_have_streams(make_policy: MakePolicy, mon
     policy.start(STORY)
     assert policy.scheduler.session.streams
     assert 16 <= policy.width == policy.scheduler.session.width < 32
+
+
+def test_a_solution_that_is_asked_for_its_answer_goes_on_until_the_box_is_closed(make_policy: MakePolicy) -> None:
+    policy = make_policy(max_tokens=80)
+    root = policy.start(CAPITAL)
+    solutions = ["It is Paris, of course.", "I think that it is Paris. " * 40]  # the latter does not fit whole
+    asked = [policy.ask(root, each) for each in solutions]
+    extensions, _ = collect(policy.extend([Extend(each, (0, 0), until="box", temperature=0.0) for each in asked]))
+    for extension in extensions:
+        before = solutions[extension.request] + ASK
+        assert extension.prefix.text.startswith(before)
+        said = extension.prefix.text.removeprefix(before)
+        assert 0 < extension.tokens <= BOX_TOKENS
+        assert said.count("}") - said.count("{") == 1 or extension.prefix.ended is not Ended.OPEN
+    policy.release([root, *asked, *(each.prefix for each in extensions)])
+
+
+def test_a_solution_is_asked_in_little_room_too(make_policy: MakePolicy) -> None:
+    policy = make_policy(max_tokens=20)
+    asked = policy.ask(policy.start(CAPITAL), "Paris")
+    ((extension,), _) = collect(policy.extend([Extend(asked, (0, 0), until="box", temperature=0.0)]))
+    assert extension.tokens <= 20

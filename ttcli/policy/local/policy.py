@@ -21,7 +21,7 @@ from ttcli.policy.local.call import Call, Text
 from ttcli.policy.local.context import Context
 from ttcli.policy.prompt import Prompt
 from ttcli.problem import Problem
-from ttcli.seams import Extend, Extension, Growth, Load
+from ttcli.seams import ASK, BOX_TOKENS, Extend, Extension, Growth, Load
 from ttcli.solution import Ended, Prefix, Step
 
 _NOTHING = Problem("")
@@ -158,6 +158,14 @@ class LocalPolicy:
         branch = Branch(self._context(root).branches[root.id], tokens)
         return self._handle(replace(root, steps=tuple(steps)), branch)
 
+    def ask(self, root: Prefix, solution: str) -> Prefix:
+        """A finished solution, to be extended until it has named its answer; see the protocol."""
+        asked = self.model.tokenize(ASK, special=False)
+        room = max(0, self._max_tokens - len(asked) - BOX_TOKENS)
+        tokens = [*self.model.tokenize(solution, special=False)[:room], *asked]
+        branch = Branch(self._context(root).branches[root.id], tokens)
+        return self._handle(replace(root, steps=(Step(solution + ASK, len(tokens), None),)), branch)
+
     def extend(
         self, requests: Iterable[Extend | None], *, stop: Callable[[int], bool] = lambda _tokens: False
     ) -> Iterator[list[Growth | Extension]]:
@@ -225,11 +233,12 @@ class LocalPolicy:
         sampling = self._sampling
         if request.temperature is not None:
             sampling = replace(sampling, temperature=request.temperature)
-        until = StopCriteria(
-            self._max_tokens - (branch.length - prefix.prompt_tokens),
-            separator=self._prompt.step_separator,
-            steps=request.steps if request.until == "step" else None,
-        )
+        left = self._max_tokens - (branch.length - prefix.prompt_tokens)
+        if request.until == "box":
+            until = StopCriteria(max(1, min(left, BOX_TOKENS)), steps=1, closes=True)
+        else:
+            steps = request.steps if request.until == "step" else None
+            until = StopCriteria(left, separator=self._prompt.step_separator, steps=steps)
         job = Job(branch, sampling, until, generator(*request.seed), keep=request.keep)
         context.scheduler.submit(job)
         fresh = 0 if prefix.id in self._claimed else branch.pending
