@@ -113,7 +113,10 @@ class BatchPolicy(Policy, Protocol):
         """A finished solution on the root of its problem, to be extended until it has named its answer.
 
         Its text ends in `ASK`, or is empty where that is asked for in a turn of its own. The solution is decoded again;
-        as much of its end is left out as does not fit.
+        a little of its end is left out where it does not fit.
+
+        Raises:
+            PromptTooLong: most of it does not fit.
         """
         ...
 

@@ -25,6 +25,7 @@ from ttcli.seams import ASK, BOX_TOKENS, Extend, Extension, Growth, Load
 from ttcli.solution import Ended, Prefix, Step
 
 _NOTHING = Problem("")
+_MOST = 0.8  # of a solution that is asked for its answer: less of it is no ground for one
 
 
 class LocalPolicy:
@@ -159,11 +160,18 @@ class LocalPolicy:
         return self._handle(replace(root, steps=tuple(steps)), branch)
 
     def ask(self, root: Prefix, solution: str) -> Prefix:
-        """A finished solution, to be extended until it has named its answer; see the protocol."""
-        asked = self.model.tokenize(ASK, special=False)
-        room = max(0, self._max_tokens - len(asked) - BOX_TOKENS)
-        tokens = [*self.model.tokenize(solution, special=False)[:room], *asked]
-        branch = Branch(self._context(root).branches[root.id], tokens)
+        """A finished solution, to be extended until it has named its answer; see the protocol.
+
+        Raises:
+            PromptTooLong: there is no room for most of it.
+        """
+        context = self._context(root)
+        told, asked = (self.model.tokenize(text, special=False) for text in (solution, ASK))
+        room = context.longest - root.prompt_tokens - len(asked) - BOX_TOKENS
+        if room < _MOST * len(told):
+            raise PromptTooLong(f"{len(told)} tokens of a solution and its answer do not fit the context in use")
+        tokens = [*told[:room], *asked]
+        branch = Branch(context.branches[root.id], tokens)
         return self._handle(replace(root, steps=(Step(solution + ASK, len(tokens), None),)), branch)
 
     def extend(
@@ -235,7 +243,7 @@ class LocalPolicy:
             sampling = replace(sampling, temperature=request.temperature)
         left = self._max_tokens - (branch.length - prefix.prompt_tokens)
         if request.until == "box":
-            until = StopCriteria(max(1, min(left, BOX_TOKENS)), steps=1, closes=True)
+            until = StopCriteria(BOX_TOKENS, steps=1, closes=True)
         else:
             steps = request.steps if request.until == "step" else None
             until = StopCriteria(left, separator=self._prompt.step_separator, steps=steps)
