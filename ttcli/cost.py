@@ -76,6 +76,9 @@ class Cost:
     def __add__(self, other: Cost) -> Cost:
         return Cost(*(getattr(self, field.name) + getattr(other, field.name) for field in fields(self)))
 
+    def __sub__(self, other: Cost) -> Cost:
+        return Cost(*(getattr(self, field.name) - getattr(other, field.name) for field in fields(self)))
+
     @property
     def tokens(self) -> int:
         """All tokens that went through a model: what a token budget counts."""

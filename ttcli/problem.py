@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from typing import Literal
+
+AnswerForm = Literal["auto", "boxed", "choice", "text", "code"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,6 +16,7 @@ class Problem:
     text: str
     id: str = ""  # "" until a data set names it
     answer: str | None = None  # reference answer, never shown to a policy or verifier
+    form: AnswerForm = "auto"  # of the answer that is wanted; auto: a short one, as the question says
 
     @property
     def key(self) -> int:

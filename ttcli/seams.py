@@ -13,13 +13,17 @@ from ttcli.solution import Prefix
 Shown_contra = TypeVar("Shown_contra", contravariant=True)
 
 
+ASK = "\n\nThe final answer is \\boxed{"  # makes a solution that ended without an answer name one
+BOX_TOKENS = 32  # for that at most
+
+
 @dataclass(frozen=True, slots=True)
 class Extend:
     """One continuation of one prefix."""
 
     prefix: Prefix
     seed: tuple[int, ...]  # keys the candidate's own random generator
-    until: Literal["step", "answer"] = "answer"
+    until: Literal["step", "answer", "box"] = "answer"  # box: the one that it begins in is closed, or BOX_TOKENS
     steps: int = 1  # with until="step": how many
     temperature: float | None = None  # None: the policy's own; 0: greedy
     keep: bool = False  # where it comes to its end: have a revision go on from what was computed, until released
@@ -103,6 +107,17 @@ class BatchPolicy(Policy, Protocol):
     @property
     def load(self) -> Load | None:
         """How full its batches were; None where it cannot tell."""
+        ...
+
+    def ask(self, root: Prefix, solution: str) -> Prefix:
+        """A finished solution on the root of its problem, to be extended until it has named its answer.
+
+        Its text ends in `ASK`, or is empty where that is asked for in a turn of its own. The solution is decoded again;
+        a little of its end is left out where it does not fit.
+
+        Raises:
+            PromptTooLong: most of it does not fit.
+        """
         ...
 
     def holds(self, problems: int) -> bool:

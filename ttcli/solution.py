@@ -24,6 +24,14 @@ class Ended(StrEnum):
     CUT = "cut"  # interrupted: Ctrl-C, a deadline or the budget
 
 
+class AnswerKind(StrEnum):
+    """How an answer is compared with others."""
+
+    SHORT = "short"  # as a value: a number, an option, a few words
+    TEXT = "text"  # word by word
+    CODE = "code"  # without regard to layout and comments
+
+
 @dataclass(frozen=True, slots=True)
 class Step:
     """A piece of a solution up to and including its separator."""
@@ -92,6 +100,13 @@ class Candidate:
     node: int | None = None  # of a search tree: where it ends; None: it was drawn in one go
     chain: int | None = None  # of revisions, from 0; None: it belongs to none
     attempt: int | None = None  # its place in the chain, from 0; None: as above
+    kind: AnswerKind = AnswerKind.SHORT  # of its answer
+    asked_again: bool = False  # it ended without an answer, and was made to go on until it named one
+
+    @property
+    def confidence(self) -> float | None:
+        """Geometric mean of its token probabilities, in [0, 1]; None: not known."""
+        return None if self.logprob is None else math.exp(self.logprob / self.tokens) if self.tokens else 1.0
 
 
 @dataclass(frozen=True, slots=True)

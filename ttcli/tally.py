@@ -39,3 +39,29 @@ class Tally:
         """The part of all candidates, those without an answer included, that agree with the leader, in [0, 1]."""
         drawn = self.abstained + sum(len(vote.members) for vote in self.votes)
         return len(self.votes[0].members) / drawn if self.votes else 0.0
+
+    @property
+    def confidence(self) -> float:
+        """The chance that the leader has more votes in the long run than the next one, in [0, 1]; 0: there is none."""
+        if not self.votes:
+            return 0.0
+        leader, *others = (len(vote.members) for vote in self.votes)
+        return leader_stays(leader, max(others, default=0))
+
+
+def leader_stays(leader: int, runner_up: int) -> float:
+    """The chance, in [0, 1], that the leading answer is the more frequent one of the first two.
+
+    With a votes for the leader and b for the runner-up, and a uniform prior over which of the two a further candidate
+    sides with (Aggarwal et al. 2023, arXiv 2305.11860), it is
+
+        P(p > 1/2),  p ~ Beta(a + 1, b + 1)  =  1 - I_{1/2}(a + 1, b + 1)
+
+    which for whole a and b is the chance that Binomial(a + b + 1, 1/2) is at most a.
+    """
+    tosses = leader + runner_up + 1
+    favourable, ways = 0, 1  # of C(tosses, heads), the next from the last
+    for heads in range(leader + 1):
+        favourable += ways
+        ways = ways * (tosses - heads) // (heads + 1)
+    return favourable / (1 << tosses)

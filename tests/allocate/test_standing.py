@@ -5,8 +5,8 @@ from hypothesis import strategies as st
 
 from ttcli.allocate.standing import FEATURES, Tallies, stays, tallies, view
 from ttcli.answers import vote
-from ttcli.search.stopping import leader_stays
 from ttcli.solution import Candidate, Ended
+from ttcli.tally import leader_stays
 
 
 def candidates(*drawn: tuple[str | None, float | None]) -> list[Candidate]:

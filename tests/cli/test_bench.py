@@ -664,3 +664,17 @@ def test_what_revisions_cannot_do_is_said_before_a_run_begins(
     assert (result.code, result.out) == (2, "")
     assert complaint in result.err
     assert not Path("s.sqlite3").exists() or runs(here) == []
+
+
+def test_code_is_compared_with_the_reference_whatever_its_layout(here: Call, clean: Path) -> None:
+    right = "```python\ndef f(a):\n    return (a + 1)  # one more\n```"
+    model = write_script(clean / "s.json", [{"text": f"So:\n{right}\nDone."}])
+    row = {"problem": "Write a Python function f.", "answer": "def f(a):\n  return a+1"}
+    (clean / "data.jsonl").write_text(json.dumps(row) + "\n", encoding="utf-8")
+    arguments = ("bench", "data.jsonl", "-m", model, "-b", "2", "--method", "majority", "--json", "-q")
+    for form, accuracy in (("code", 1.0), ("boxed", 0.0)):
+        *_, summary = objects(here(*arguments, "--answer", form))
+        assert (summary["accuracy"], summary["samples"]) == (accuracy, 2)
+    *_, again = objects(here(*arguments, "--answer", "code"))
+    assert again["accuracy"] == 1.0
+    assert "return (a + 1)" in here("show", "last", "--problem", "1").out

@@ -131,6 +131,11 @@ BAD = [
     (["--model", "bad.gguf", "--temperature", "nan"], 2, "--temperature must be 0 or more, not nan", "0.8"),
     (["--model", "bad.gguf", "--temperature", "-1"], 2, "--temperature must be 0 or more, not -1", "0.8"),
     (["--model", "bad.gguf", "--top-p", "2"], 2, "--top-p must be above 0 and at most 1", "0.95"),
+    (["--answer", "poem"], 2, "Invalid value for '--answer': 'poem' is not one of 'auto', 'boxed'", "ttc solve --help"),
+    (["--output", "all"], 2, "Invalid value for '--output': 'all' is not one of 'answer', 'solution'", "ttc solve"),
+    (["--output", "solution", "--json"], 2, "--json tells all solutions already", "leave out --json"),
+    (["--extract", "code"], 2, "no command checks anything here", "--verifier command:CMD"),
+    (["--extract", "text"], 2, "Invalid value for '--extract'", "ttc solve --help"),
     (["--offline"], 1, "qwen2.5-coder-0.5b is not on this machine, and --offline", "ttc models pull"),
 ]  # fmt: skip
 
@@ -167,8 +172,8 @@ def test_no_answer_is_a_failure_that_leaves_stdout_empty(ttc: Call, clean: Path)
     result = ttc("solve", PROBLEM, "-m", silent, "-b", "3", "-q")
     assert (result.code, result.out) == (1, "")
     assert result.err.splitlines() == [
-        "error: no answer from 3 candidates",
-        "hint: a larger --budget or --max-tokens, or another --model",
+        "error: no answer from 3 candidates: 3 cut at 1,024 tokens",
+        "hint: --max-tokens 2048",
     ]
 
 
@@ -176,7 +181,7 @@ def test_no_answer_in_json_is_null(here: Call, clean: Path) -> None:
     silent = write_script(clean / "silent.json", [LINES[2]])
     result = here("solve", PROBLEM, "-m", silent, "-b", "1", "-q", "--json")
     assert (result.code, json.loads(result.out)["answer"]) == (1, None)
-    assert result.err.startswith("error: no answer from 1 candidate\n")
+    assert result.err.startswith("error: no answer from 1 candidate: 1 cut at 1,024 tokens\n")
 
 
 def test_an_answer_of_many_lines_is_printed_on_one(here: Call, clean: Path) -> None:

@@ -40,6 +40,15 @@ def test_given_solutions_are_scored_a_line_each(here: Call) -> None:
     assert result.err == ""
 
 
+def test_a_command_may_be_given_the_code_of_solutions_alone(here: Call) -> None:
+    texts = ["```\nexit 0\n```\nDone.", "```\nexit 1\n```", "no code at all"]
+    rows = "".join(json.dumps({"problem": "Write a script.", "text": text}) + "\n" for text in texts)
+    result = here("verify", "--verifier", "command:sh", "--extract", "code", stdin=rows)
+    assert [json.loads(line)["score"] for line in result.out.splitlines()] == [1.0, 0.0, 0.0]
+    result = here("verify", "--verifier", "judge", "--extract", "code", stdin=rows)
+    assert (result.code, result.err.splitlines()[0]) == (2, "error: no command checks anything here")
+
+
 def test_a_file_is_read_as_stdin_is(here: Call, clean: Path) -> None:
     (clean / "s.jsonl").write_text(LINES, encoding="utf-8")
     assert here("verify", "s.jsonl", "--verifier", FOUR) == here("verify", "-", "--verifier", FOUR, stdin=LINES)

@@ -96,7 +96,7 @@ def test_ctrl_c_with_json_still_prints_the_object(clean: Path) -> None:
 
 
 def test_ctrl_c_without_an_answer_says_so_and_prints_nothing(clean: Path) -> None:
-    endless = write_script(clean / "s.json", [{"text": "who knows"}])
+    endless = write_script(clean / "s.json", [{"text": "who knows", "length": True}])
     process = start("-m", endless, "-b", "1000000", "--show", "lines")
     code, out, err, _ = interrupt(process, after=0.3)
     assert (code, out) == (130, "")

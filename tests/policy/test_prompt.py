@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 from ttcli.policy.prompt import INSTRUCTION, REVISE, Prompt
 from ttcli.problem import Problem
@@ -33,3 +33,19 @@ def test_the_recipe_is_the_prompt_without_the_words_of_revisions() -> None:
 
 def test_the_usual_request_asks_for_a_boxed_answer() -> None:
     assert "\\boxed{}" in REVISE
+
+
+def test_a_text_is_asked_for_as_it_is_and_code_in_one_block() -> None:
+    (text,) = Prompt().messages(replace(PROBLEM, form="text"))
+    (code,) = Prompt().messages(replace(PROBLEM, form="code"))
+    assert text["content"] == PROBLEM.text
+    assert "boxed" not in code["content"]
+    assert "block" in code["content"]
+    again = Prompt().messages(replace(PROBLEM, form="code"), ["x"])[-1]["content"]
+    assert "boxed" not in again
+
+
+def test_a_solution_is_asked_for_its_answer_in_a_turn_of_its_own() -> None:
+    question, solution, asked = Prompt().again(PROBLEM, "It is four.")
+    assert (question, solution) == (QUESTION, {"role": "assistant", "content": "It is four."})
+    assert "\\boxed{}" in asked["content"]

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -14,8 +15,10 @@ from ttcli.errors import ModelError, UsageError
 from ttcli.events import CandidateFinished, CandidateScored, Event, Outcome, RunFinished, RunStarted
 from ttcli.interrupt import Interrupt
 from ttcli.policy.local.policy import LocalPolicy
-from ttcli.problem import Problem
+from ttcli.policy.scripted import ScriptedPolicy
+from ttcli.problem import AnswerForm, Problem
 from ttcli.record.encode import record
+from ttcli.record.recording import read_record
 from ttcli.runtime.loader import uses
 from ttcli.runtime.runtime import load_runtime
 from ttcli.runtime.settings import Machine, Settings
@@ -94,7 +97,7 @@ def test_a_deadline_is_a_budget_and_no_interrupt(script: str) -> None:
 
 KEYS = [
     "version", "ttc", "problem", "answer", "support", "method", "model", "verifier", "budget", "seed", "stopped",
-    "winner", "votes", "no_answer", "candidates", "tree", "chose", "cost",
+    "winner", "votes", "no_answer", "candidates", "tree", "chose", "cost", "answer_kind", "confidence",
 ]  # fmt: skip
 
 
@@ -141,10 +144,11 @@ def test_a_search_with_a_verifier_of_finished_solutions_is_refused_before_it_beg
 
 def test_the_record_of_a_run_without_an_answer_says_null(tmp_path: Path) -> None:
     path = tmp_path / "script.json"
-    path.write_text('{"": [{"text": "who knows"}]}', encoding="utf-8")
+    path.write_text('{"": [{"text": "who knows", "length": true}]}', encoding="utf-8")
     began, _, outcome = solve(Settings(f"scripted:{path}", budget=Budget(2)))
     told = record(began, outcome)
     assert (told["answer"], told["winner"], told["votes"], told["no_answer"], told["support"]) == (None, None, [], 2, 0)
+    assert (told["answer_kind"], told["confidence"]) == (None, 0)
 
 
 def test_a_search_gets_room_for_the_prefixes_it_holds(small_model_path: Path) -> None:
@@ -174,7 +178,20 @@ def test_a_command_scores_what_a_script_draws(script: str) -> None:
     settings = Settings(script, verifier_name="command:sh -c 'test \"$TTC_ANSWER\" = 4'", budget=Budget(6))
     _, _, outcome = solve(settings)
     scores = {each.answer: each.score for each in outcome.candidates}
-    assert (outcome.answer, scores.get("4"), scores.get("5", 0.0), scores.get(None)) == ("4", 1.0, 0.0, None)
+    assert (outcome.answer, scores.get("4"), scores.get("5", 0.0)) == ("4", 1.0, 0.0)
+
+
+def test_a_command_is_asked_of_every_finished_text_whether_it_has_an_answer_or_not(tmp_path: Path) -> None:
+    lines = [{"text": "Hmm."}, {"text": "It is \\boxed{4}"}, {"text": "and on and", "length": True}]
+    (tmp_path / "script.json").write_text(json.dumps({"": lines}), encoding="utf-8")
+    settings = Settings(f"scripted:{tmp_path / 'script.json'}", verifier_name="command:true", budget=Budget(9))
+    _, _, outcome = solve(settings)
+    assert {each.text: each.score for each in outcome.candidates} == {
+        "Hmm.": 1.0,
+        "It is \\boxed{4}": 1.0,
+        "and on and": None,
+    }
+    assert outcome.answer == "4"
 
 
 def test_the_score_of_the_whole_is_made_of_the_steps_as_one_likes(script: str) -> None:
@@ -295,3 +312,199 @@ def test_what_is_no_reviser_is_said_before_the_run(small_model_path: Path, tmp_p
         with pytest.raises(ModelError) as caught, load_runtime(settings, Interrupt(), Silent()):
             pass
         assert caught.value.hint
+
+
+def script_of(folder: Path, *lines: Mapping[str, object]) -> str:
+    path = folder / "lines.json"
+    path.write_text(json.dumps({"": lines}), encoding="utf-8")
+    return f"scripted:{path}"
+
+
+def each_once(settings: Settings, problem: str, texts: int) -> list[Outcome]:
+    """What those seeds come to that draw every one of so many texts once."""
+    outcomes = [solved(dataclasses.replace(settings, budget=Budget(texts), seed=seed), problem) for seed in range(60)]
+    found = [each for each in outcomes if len({candidate.text for candidate in each.candidates}) == texts]
+    assert len({each.candidates[0].text for each in found}) > 1
+    return found
+
+
+def solved(settings: Settings, problem: str) -> Outcome:
+    with load_runtime(settings, Interrupt(), Silent()) as runtime:
+        *_, last = runtime.solve(Problem(problem))
+    assert isinstance(last, RunFinished)
+    return last.outcome
+
+
+def test_answers_without_a_box_count_to_a_question_in_words(tmp_path: Path) -> None:
+    boxed = [{"text": "\\boxed{Sydney}"}] * 2
+    script = script_of(tmp_path, *boxed, {"text": "\\boxed{Canberra}"}, *[{"text": "Canberra."}] * 4)
+    outcome = solved(Settings(script, method_name="majority", budget=Budget(40)), "What is the capital of Australia?")
+    assert outcome.answer in {"Canberra", "Canberra."}
+    assert len(outcome.ballot.votes) == 2
+    assert len(outcome.ballot.votes[0].members) > 20
+    assert outcome.ballot.abstained == 0
+
+
+def test_where_nobody_has_an_answer_two_equal_texts_win(tmp_path: Path) -> None:
+    alike = [{"text": "I would say so.", "logprob": -3.0}, {"text": "I would say so!", "logprob": -3.0}]
+    script = script_of(tmp_path, *alike, *[{"text": f"Not at {number} o'clock."} for number in range(20)])
+    outcome = solved(Settings(script, method_name="majority", budget=Budget(64)), "Why 2 + 2?")
+    leader = outcome.ballot.leader
+    assert leader is not None
+    assert len(leader.members) >= 2
+    assert all(each.kind == "text" for each in outcome.candidates)
+
+
+def test_where_no_two_texts_are_alike_the_surest_is_the_answer_and_a_cut_one_never_is(tmp_path: Path) -> None:
+    script = script_of(
+        tmp_path,
+        {"text": "Perhaps so.", "logprob": -2.0},
+        {"text": "Surely so.", "logprob": -0.5},
+        {"text": "Red and", "logprob": -0.1, "length": True},
+    )
+    for outcome in each_once(Settings(script, method_name="majority"), "Why 2 + 2?", 3):
+        assert outcome.answer == "Surely so."
+        assert outcome.ballot.abstained == 1
+
+
+@pytest.mark.parametrize("method", ["best-of-n", "best-of-n-plain"])
+@pytest.mark.parametrize("verifier", ["scripted", "confidence", "command:grep -q Perhaps"])
+def test_where_no_two_texts_are_alike_the_verifier_chooses(tmp_path: Path, method: str, verifier: str) -> None:
+    script = script_of(
+        tmp_path,
+        {"text": "Perhaps so.", "logprob": -0.5, "score": 0.9},
+        {"text": "Surely so.", "logprob": -2.0, "score": 0.2},
+    )
+    for outcome in each_once(Settings(script, method_name=method, verifier_name=verifier), "Why 2 + 2?", 2):
+        assert outcome.answer == "Perhaps so."
+        assert all(each.score is not None for each in outcome.candidates)
+
+
+@pytest.mark.parametrize("form", ["boxed", "choice"])
+def test_a_form_that_texts_cannot_have_is_not_given_up(tmp_path: Path, form: AnswerForm) -> None:
+    script = script_of(tmp_path, {"text": "Perhaps so."})
+    assert solved(Settings(script, answer=form), "Why 2 + 2?").answer is None
+
+
+def test_code_that_is_the_same_but_for_its_layout_is_one_answer(tmp_path: Path) -> None:
+    script = script_of(
+        tmp_path,
+        {"text": "So:\n```python\ndef f(a):\n    return a+1\n```"},
+        {"text": "```python\ndef f(a):\n    # one more\n    return (a + 1)\n```\nThat is it."},
+        {"text": "```python\ndef f(a):\n    return a\n```"},
+    )
+    outcome = solved(Settings(script, method_name="majority", budget=Budget(30)), "Write a Python function f.")
+    assert sorted(len(vote.members) for vote in outcome.ballot.votes)[-1] > 15
+    assert len(outcome.ballot.votes) == 2
+    assert outcome.answer is not None
+    assert outcome.answer.startswith("def f(a):")
+    assert {each.kind for each in outcome.candidates} == {"code"}
+
+
+@pytest.mark.parametrize(("text", "score"), [("```\nexit 0\n```", 1.0), ("```\nexit 1\n```", 0.0), ("no code", 0.0)])
+def test_a_command_may_be_given_the_block_of_code_alone(tmp_path: Path, text: str, score: float) -> None:
+    script = script_of(tmp_path, {"text": text})
+    settings = Settings(script, verifier_name="command:sh", extract="code", budget=Budget(1))
+    assert [each.score for each in solved(settings, "Write a shell script.").candidates] == [score]
+
+
+def test_code_is_extracted_for_a_command_alone(script: str) -> None:
+    with (
+        pytest.raises(UsageError, match="no command checks anything"),
+        load_runtime(Settings(script, extract="code"), Interrupt(), Silent()),
+    ):
+        pass
+
+
+def test_the_form_of_answers_is_part_of_what_draws_them(script: str) -> None:
+    recipes = []
+    for form in ("auto", "code"):
+        with load_runtime(Settings(script, answer=form), Interrupt(), Silent()) as runtime:
+            recipes.append(runtime.recipe)
+    assert recipes[1] == {**recipes[0], "answer": "code"}
+
+
+def asking(script: str, **options: object) -> Settings:
+    return dataclasses.replace(Settings(script, method_name="majority", budget=Budget(12), ask_again=True), **options)  # type: ignore[arg-type]
+
+
+def test_candidates_that_end_without_an_answer_are_asked_for_it(tmp_path: Path) -> None:
+    script = script_of(tmp_path, {"text": "So it must be four.", "again": "4}."}, {"text": "Hm, and", "length": True})
+    outcome = solved(asking(script), "What is 2 + 2?")
+    assert outcome.answer == "4"
+    said = {each.text: (each.answer, each.asked_again) for each in outcome.candidates}
+    assert said["So it must be four.\n\nThe final answer is \\boxed{4}."] == ("4", True)
+    assert said["Hm, and\n\nThe final answer is \\boxed{"] == (None, True)
+    plain = solved(asking(script, ask_again=False), "What is 2 + 2?")
+    assert outcome.cost.policy_tokens > plain.cost.policy_tokens
+    assert outcome.cost.prompt_tokens > plain.cost.prompt_tokens
+    assert outcome.cost.generations == plain.cost.generations
+
+
+def test_an_unclosed_thought_is_closed_before_the_answer_is_asked_for(tmp_path: Path) -> None:
+    script = script_of(tmp_path, {"text": "<think>it may be four", "length": True, "again": "4}"})
+    assert solved(asking(script), "What is 2 + 2?").answer == "4"
+
+
+@pytest.mark.parametrize(
+    ("problem", "form", "asked"),
+    [
+        ("What is 2 + 2?", "auto", True),
+        ("Which one?\nA) red\nB) blue", "auto", True),
+        ("Which city?", "boxed", True),
+        ("Who are you?", "auto", False),
+        ("Write a haiku.", "auto", False),
+        ("Write a Python function.", "auto", False),
+        ("What is 2 + 2?", "text", False),
+        ("What is 2 + 2?", "code", False),
+    ],
+)
+def test_only_a_question_with_a_short_answer_is_asked_again(
+    tmp_path: Path, problem: str, form: AnswerForm, asked: bool
+) -> None:
+    script = script_of(tmp_path, {"text": "Well... " * 100, "again": "B}"})
+    outcome = solved(asking(script, answer=form), problem)
+    assert {each.asked_again for each in outcome.candidates} == {asked}
+
+
+def test_nobody_is_asked_again_where_half_have_an_answer(tmp_path: Path) -> None:
+    script = script_of(tmp_path, *[{"text": "\\boxed{4}"}] * 9, {"text": "Hm.", "again": "5}"})
+    outcome = solved(asking(script), "What is 2 + 2?")
+    assert not any(each.asked_again for each in outcome.candidates)
+
+
+def test_nobody_is_asked_again_when_the_budget_is_spent(tmp_path: Path) -> None:
+    script = script_of(tmp_path, {"text": "So it must be four.", "again": "4}."})
+    outcome = solved(asking(script, budget=Budget(40, Unit.TOKENS)), "What is 2 + 2?")
+    assert outcome.cost.tokens <= 40
+    assert not any(each.asked_again for each in outcome.candidates)
+
+
+def test_what_says_its_answer_at_last_is_scored_with_it(tmp_path: Path) -> None:
+    script = script_of(tmp_path, {"text": "Four, I say.", "again": "4}"}, {"text": "Five, I say.", "again": "5}"})
+    settings = asking(script, method_name="best-of-n", verifier_name="command:sh -c 'test \"$TTC_ANSWER\" = 5'")
+    outcome = solved(settings, "What is 2 + 2?")
+    assert outcome.answer == "5"
+    assert {each.answer: each.score for each in outcome.candidates} == {"4": 0.0, "5": 1.0}
+
+
+def test_a_search_is_asked_again_too(tmp_path: Path) -> None:
+    script = script_of(tmp_path, {"text": "First.\n\nSo four.", "again": "4}"})
+    settings = asking(script, method_name="beam:m=2", verifier_name="scripted", budget=Budget(4))
+    assert solved(settings, "What is 2 + 2?").answer == "4"
+
+
+def test_what_was_asked_again_says_so_in_its_record(tmp_path: Path) -> None:
+    script = script_of(tmp_path, {"text": "So it must be four.", "again": "4}."})
+    began, _, outcome = solve(asking(script))
+    told = record(began, outcome)
+    assert all(each["asked_again"] for each in told["candidates"])
+    assert read_record(json.loads(json.dumps(told)), "it").outcome == outcome
+
+
+def test_nothing_is_held_when_all_have_been_asked(tmp_path: Path) -> None:
+    script = script_of(tmp_path, {"text": "So it must be four.", "again": "4}."})
+    with load_runtime(asking(script), Interrupt(), Silent()) as runtime:
+        assert isinstance(runtime.policy, ScriptedPolicy)
+        assert [*runtime.solve(PROBLEM)]
+        assert not runtime.policy.live

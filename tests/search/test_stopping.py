@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ttcli.search.stopping import CONFIDENCE, leader_stays, votes_needed
-from ttcli.tally import AnswerClass, Tally
+from ttcli.search.stopping import CONFIDENCE, votes_needed
+from ttcli.tally import AnswerClass, Tally, leader_stays
 
 
 def beta_tail(a: int, b: int) -> Fraction:

@@ -9,10 +9,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ttcli.search.stopping import leader_stays
 from ttcli.solution import Candidate
 from ttcli.stats.logistic import Array, logit
-from ttcli.tally import Tally
+from ttcli.tally import Tally, leader_stays
 
 Counts = NDArray[np.int64]
 

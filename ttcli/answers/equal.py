@@ -14,6 +14,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from ttcli.answers.normal import MAX_LENGTH, Canonical, canonical, latex_of
+from ttcli.answers.whole import answer_key, code_block
+from ttcli.solution import AnswerKind
 
 LIMIT = 5.0  # seconds for one question
 START_LIMIT = 60.0  # seconds for the worker to import SymPy, on a slow and busy machine
@@ -180,6 +182,11 @@ def equivalent(a: str, b: str) -> bool:
     return CHECKER.equivalent(a, b)
 
 
-def is_correct(answer: str | None, reference: str) -> bool:
-    """Whether an answer was given and is the reference answer."""
-    return answer is not None and equivalent(answer, reference)
+def is_correct(answer: str | None, reference: str, kind: AnswerKind = AnswerKind.SHORT) -> bool:
+    """Whether an answer was given and is the reference answer; code may stand in a fence there."""
+    if answer is None:
+        return False
+    if kind is AnswerKind.SHORT:
+        return equivalent(answer, reference)
+    wanted = code_block(reference) or reference if kind is AnswerKind.CODE else reference
+    return answer_key(answer, kind) == answer_key(wanted, kind)

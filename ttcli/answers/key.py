@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Iterable
 from typing import Literal, NamedTuple
 
-Kind = Literal["number", "group", "union", "words", "choice", "clock", "ratio", "based", "measure", "relation", "text"]
+Kind = Literal[
+    "number", "group", "union", "words", "choice", "clock", "ratio", "based", "measure", "relation", "text",
+    "prose", "code",
+]  # fmt: skip
 
 
 class Canonical(NamedTuple):

@@ -1,4 +1,4 @@
-"""What a problem asks for: a number, one of its lettered options, or words."""
+"""What a problem asks for: a number, one of its lettered options, a few words, code, or a text of some length."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Literal
 from ttcli.answers.normal import canonical
 from ttcli.answers.pattern import phrases
 
-Kind = Literal["number", "choice", "text"]
+Kind = Literal["number", "choice", "text", "code", "prose"]
 
 _OPTION_LINE = re.compile(r"^[ \t]*(?:[-*][ \t]+)?\**\(?([A-Z])[).:]\**[ \t]+(\S.*)$", re.MULTILINE)
 _MARKED = r"(?:\\(?:textbf|mathrm|text)\{)?\(([A-J])\)"
@@ -29,6 +29,30 @@ _MATHEMATICS = re.compile(
     + r"\b",
     re.IGNORECASE | re.DOTALL,
 )
+_ASKED = r"(?:please,? |(?:can|could|would) you (?:please )?|help me (?:to )?|i need you to )?"
+_MAKE = rf"{_ASKED}(?:write|implement|create|code|complete|fix|debug|refactor|generate|build|give me|show me)\b"
+_LANGUAGE = (
+    r"(?:\b(?:python|javascript|typescript|java|rust|golang|sql|bash|shell|ruby|php|haskell|kotlin|swift|perl|lua|html|css)"
+    r"\b|\bc\+\+|\bc\#|\bin (?:c|go|r)\b)"
+)
+_PROGRAM = re.compile(
+    rf"(?:^|[.!?:\n])\s*{_MAKE}[^.?!\n]{{0,80}}?\b(?:"
+    + phrases("programs?, scripts?, code, snippets?, regex, regular expression, quer(?:y|ies), one-liner, unit tests?")
+    + rf"\b|(?:function|method|class)\b(?=[^\n]{{0,200}}?(?:{_LANGUAGE}|`|\w\(|\b(?:returns?|takes|called|named)\b)))"
+    rf"|(?:^|[.!?:\n])\s*{_MAKE}[^.?!\n]{{0,40}}?{_LANGUAGE}",
+    re.IGNORECASE,
+)
+_WRITING = re.compile(
+    rf"\s*{_ASKED}(?:(?:write|compose|draft|create|generate|give me|tell me|make up)\b[^.?!\n]{{0,60}}?\b"
+    + phrases(
+        """poems?, haikus?, limericks?, story, stories, tale, essay, letter, e-?mail, paragraphs?, sentences?, song,
+        lyrics, speech, summary, article, blog post, tweet, dialogue, jokes?, slogans?, reviews?, description, report,
+        outline, captions?, headlines?, biography, recipe, message, advertisement"""
+    )
+    + r"\b|(?:explain|describe|summari[sz]e|paraphrase|rewrite|rephrase|proofread|discuss|brainstorm)\b)",
+    re.IGNORECASE,
+)
+_FORMULA = re.compile(r"\$|\\[A-Za-z]+")
 _DOZENS = re.compile(r"\bhow many dozens?\b|\bin dozens\b", re.IGNORECASE)
 _DOZEN = re.compile(r"\s*dozens?(?:\s+[a-z]+)?\s*$")
 _LETTER = re.compile(r"(?<![A-Za-z'’])\(?([A-Z])\)?(?![A-Za-z'’])")
@@ -96,8 +120,18 @@ class Question:
 @lru_cache(maxsize=256)
 def _question(text: str) -> Question:
     options = _options(text)
-    kind: Kind = "choice" if options else "number" if _MATHEMATICS.search(text) else "text"
-    return Question(text, kind, options, bool(_DOZENS.search(text)))
+    return Question(text, _kind(text, options), options, bool(_DOZENS.search(text)))
+
+
+def _kind(text: str, options: Mapping[str, str]) -> Kind:
+    if options:
+        return "choice"
+    if not _FORMULA.search(text):
+        if _PROGRAM.search(text):
+            return "code"
+        if _WRITING.match(text):
+            return "prose"
+    return "number" if _MATHEMATICS.search(text) else "text"
 
 
 def _options(text: str) -> dict[str, str]:

@@ -22,6 +22,11 @@ def aloud(text: str) -> str:
     return text[: opened.start()] if opened else text
 
 
+def thinks_on(text: str) -> bool:
+    """Whether a thought was begun and never closed."""
+    return bool(_OPEN.search(text, max((closed.end() for closed in _CLOSE.finditer(text)), default=0)))
+
+
 def first_answer(text: str) -> str:
     """The text up to where, having answered, it runs on into another question."""
     for following in _NEXT.finditer(text):

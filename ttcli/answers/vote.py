@@ -2,7 +2,8 @@
 
 Majority is self-consistency (Wang et al., 2023); weighted and best are best-of-N weighted and standard best-of-N with a
 verifier (Snell et al., 2024, s. 5.1); hierarchical is theirs for chains of revisions (s. 6.1). The order in which
-candidates are passed makes no difference: ties break by first drawn.
+candidates are passed makes no difference: ties break by first drawn; among texts and code, which are seldom alike, by
+the confidence of the policy before that.
 """
 
 from __future__ import annotations
@@ -13,8 +14,9 @@ from itertools import combinations
 from typing import NamedTuple
 
 from ttcli.answers.equal import decide, equivalent
-from ttcli.answers.normal import Canonical, canonical
-from ttcli.solution import Candidate
+from ttcli.answers.key import Canonical
+from ttcli.answers.whole import answer_key
+from ttcli.solution import AnswerKind, Candidate
 from ttcli.tally import AnswerClass, Tally
 
 Equivalence = Callable[[str, str], bool]
@@ -78,8 +80,14 @@ def _ballot(
         )
         for members, weight in zip(classes, weights, strict=True)
     ]
-    votes.sort(key=lambda vote: (-vote.weight, vote.members[0]))
+    confidence = {voter.candidate.index: _confidence(voter.candidate) for voter in voters}
+    votes.sort(key=lambda vote: (-vote.weight, -max(confidence[index] for index in vote.members), vote.members[0]))
     return Tally(tuple(votes), abstained=len(candidates) - len(voters))
+
+
+def _confidence(candidate: Candidate) -> float:
+    """What breaks a tie before the order of drawing does; 0 where nothing is to."""
+    return 0.0 if candidate.kind is AnswerKind.SHORT else candidate.confidence or 0.0
 
 
 def _scores(members: Sequence[Candidate]) -> list[float]:
@@ -98,7 +106,7 @@ class _Voter(NamedTuple):
 def _voters(candidates: Sequence[Candidate]) -> list[_Voter]:
     """The candidates that gave an answer, first drawn first."""
     drawn = sorted(candidates, key=lambda candidate: candidate.index)
-    return [_Voter(c, c.answer, canonical(c.answer)) for c in drawn if c.answer is not None]
+    return [_Voter(c, c.answer, answer_key(c.answer, c.kind)) for c in drawn if c.answer is not None]
 
 
 def _classes(voters: Sequence[_Voter], same: Equivalence) -> list[list[_Voter]]:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from ttcli.runtime.settings import Settings
 
 
-@run_options()
+@run_options(more=("answer",))
 def bench(  # over 60 lines: most of them declare an option each
     *,
     data: options.DataFile,

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from ttcli.runtime.settings import Settings
 
 
-@run_options()
+@run_options(leave_out=("answer", "extract"))
 def calibrate(
     *,
     data: options.DataFile,

@@ -19,16 +19,16 @@ from ttcli.errors import ConfigError
 
 _BOTH = (
     "model", "policy", "budget", "temperature", "max-tokens", "seed", "offline", "quiet", "top-k", "top-p", "min-p",
-    "width", "threads", "gpu-layers", "aggregate", "command-timeout",
-    "profile",
+    "width", "threads", "gpu-layers", "aggregate", "command-timeout", "extract", "answer", "profile",
 )  # fmt: skip
 KEYS = {
-    "solve": (*_BOTH, "verifier", "method", "show"),
+    "solve": (*_BOTH, "verifier", "method", "show", "show-solution", "output", "log", "ask-again"),
     "verify": (
         "model",
         "verifier",
         "aggregate",
         "command-timeout",
+        "extract",
         "offline",
         "quiet",
         "threads",

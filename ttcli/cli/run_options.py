@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal, get_type_hints
 from ttcli.catalog.entry import DEFAULT_MODEL
 from ttcli.cli.options import More, option
 from ttcli.engine.params import SamplingParams
+from ttcli.problem import AnswerForm
 from ttcli.runtime.settings import Machine, Settings
 
 
@@ -31,6 +32,7 @@ _FIRST = {
     "policy": _Option(str | None, "Draw from an OpenAI-compatible server: http://HOST:PORT/v1."),
 }
 _LAST = {
+    "answer": _Option(AnswerForm, "What counts as one; auto: as the question says."),
     "temperature": _Option(float, "0: always the likeliest token.", "-t"),
     "max_tokens": _Option(int, "Of one solution."),
     "seed": _Option(int, "Same seed, same store: the same samples."),
@@ -49,6 +51,9 @@ _LAST = {
         Literal["last", "min", "mean", "prod"] | None,
         "Score of a solution from its steps'; left out: the verifier's own way.",
         more=True,
+    ),
+    "extract": _Option(
+        Literal["code"] | None, "What of a solution --verifier command:CMD is given: its block of code.", more=True
     ),
     "command_timeout": _Option(float, "Seconds for one solution, of --verifier command:CMD.", more=True),
 }

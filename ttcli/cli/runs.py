@@ -23,11 +23,22 @@ Id = Annotated[str, typer.Argument(metavar="RUN", help="The first digits of a ru
 
 
 @runs_app.command("list")
-def list_runs(store: options.StorePath = None, as_json: Json = False) -> None:
+def list_runs(
+    solves: Annotated[bool, typer.Option("--solves", help="Those of ttc solve that are kept.")] = False,
+    store: options.StorePath = None,
+    as_json: Json = False,
+) -> None:
     """Show all runs, oldest first.
 
-    Example: ttc runs list
+    Examples:
+
+    ttc runs list
+
+    ttc runs list --solves
     """
+    if solves:
+        _list_solves(as_json=as_json)
+        return
     from ttcli.bench.store.store import Store
     from ttcli.terminal.runs import runs_lines
 
@@ -39,6 +50,37 @@ def list_runs(store: options.StorePath = None, as_json: Json = False) -> None:
         print(*runs_lines(listed), sep="\n")
     else:
         print("no runs yet; ttc bench makes them", file=sys.stderr)
+
+
+def _list_solves(*, as_json: bool) -> None:
+    """The runs of ttc solve; what cannot be read is named on stderr."""
+    from ttcli.files.paths import solves_dir
+    from ttcli.record.solves import Solves
+    from ttcli.terminal.runs import solves_lines
+
+    listed = []
+    for kept in Solves(solves_dir()).all():
+        try:
+            listed.append((kept, kept.read()))
+        except UsageError as error:
+            print(f"{kept.id} left out: {error}", file=sys.stderr)
+    if as_json:
+        told = [
+            {
+                "id": kept.id,
+                "created": datetime.fromtimestamp(kept.when).astimezone().isoformat(timespec="seconds"),
+                "model": run.began.model,
+                "method": run.began.method,
+                "answer": run.outcome.answer,
+                "problem": run.began.problem.text,
+            }
+            for kept, run in listed
+        ]
+        print(json.dumps({"version": 1, "solves": told}))
+    elif listed:
+        print(*solves_lines(listed), sep="\n")
+    else:
+        print("none kept yet; ttc solve keeps its last ones", file=sys.stderr)
 
 
 @runs_app.command()

@@ -15,6 +15,7 @@ from ttcli.cli import options
 from ttcli.errors import UsageError
 
 if TYPE_CHECKING:
+    from ttcli.bench.store.store import Run
     from ttcli.record.recording import Recorded
 
 _SOLVE = 'ttc solve "What is 17 * 23?" --json > solved.json'
@@ -23,7 +24,9 @@ _SOLVE = 'ttc solve "What is 17 * 23?" --json > solved.json'
 def show(
     source: Annotated[
         str | None,
-        typer.Argument(metavar="FILE|RUN|-", help="What ttc solve --json wrote, or a run of ttc bench by its id."),
+        typer.Argument(
+            metavar="FILE|ID|-", help="What ttc solve --json wrote, or a run of ttc solve or ttc bench by its id."
+        ),
     ] = None,
     problem: Annotated[int | None, typer.Option("--problem", help="Of a run: the number of the problem.")] = None,
     method: Annotated[
@@ -42,7 +45,7 @@ def show(
 
     Examples:
 
-    ttc solve "What is 17 * 23?" --method beam --json > solved.json; ttc show solved.json
+    ttc solve "What is 17 * 23?" --method beam; ttc show last
 
     ttc show solved.json --node 12
 
@@ -55,7 +58,7 @@ def show(
         raise UsageError(f"{' and '.join(chosen)} do not go together", hint=f"one of them: {chosen[0]}")
     if not 0 < speed < float("inf"):
         raise UsageError(f"--speed must be above 0, not {speed}", hint="--speed 4")
-    run = _from_run(source, problem, method, store) if source and _names_run(source) else _from_file(source)
+    run = _by_id(source, problem, method, store) if source and _names_run(source) else _from_file(source)
     from ttcli.terminal.show import print_dot, print_path, print_tree
 
     if node is not None:
@@ -71,6 +74,35 @@ def show(
 def _names_run(source: str) -> bool:
     """Whether it is the id of a run rather than a file: a file that is there goes first."""
     return bool(re.fullmatch(r"last|[0-9a-f]{1,8}", source)) and not Path(source).exists()
+
+
+def _by_id(source: str, problem: int | None, method: str | None, store: str | None) -> Recorded:
+    """A run of ttc solve or of ttc bench; what is said of a bench, or where its runs are, is about one of those."""
+    from ttcli.files.paths import solves_dir
+    from ttcli.record.solves import Solves
+
+    kept = [] if problem is not None or method is not None or store is not None else Solves(solves_dir()).named(source)
+    runs = _runs(source) if kept else []
+    if source == "last":
+        if kept and kept[0].when >= max((run.created for run in runs), default=0.0):
+            return kept[0].read()
+    elif len(kept) + len(runs) > 1:
+        ids = ", ".join([*(each.id for each in kept), *(run.id for run in runs)])
+        raise UsageError(f"{source} may be each of {ids}", hint="more digits of it")
+    elif kept:
+        return kept[0].read()
+    return _from_run(source, problem, method, store)
+
+
+def _runs(source: str) -> list[Run]:
+    """The runs of ttc bench that are called so, all of them where it is the last; none where there is no store."""
+    from ttcli.bench.store.store import Store
+
+    path = options.store_path(None)
+    if not path.is_file():
+        return []
+    with Store(path, readonly=True) as opened:
+        return [run for run in opened.runs() if source == "last" or run.id.startswith(source)]
 
 
 def _from_run(source: str, problem: int | None, method: str | None, store: str | None) -> Recorded:

@@ -6,7 +6,7 @@ import json
 import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple
 
 import typer
 
@@ -14,7 +14,7 @@ from ttcli.cli import options
 from ttcli.cli.options import option
 from ttcli.cli.run_options import run_options
 from ttcli.cli.signals import interrupted_by_ctrl_c
-from ttcli.errors import ProblemError
+from ttcli.errors import ProblemError, UsageError
 
 if TYPE_CHECKING:
     from ttcli.events import Outcome, RunStarted
@@ -22,9 +22,20 @@ if TYPE_CHECKING:
     from ttcli.runtime.settings import Settings
 
 Show = Literal["auto", "tree", "lines", "none"]
+Output = Literal["answer", "solution"]
 
 
-@run_options(says={"seed": "Same seed, same width: same texts."})
+class _Wishes(NamedTuple):
+    """How the outcome is to be told."""
+
+    as_json: bool
+    quiet: bool
+    show: Show
+    show_solution: bool
+    output: Output
+
+
+@run_options(more=("offline",), says={"seed": "Same seed, same width: same texts."})
 def solve(
     *,
     problem: Annotated[
@@ -43,10 +54,28 @@ def solve(
     as_json: Annotated[bool, option("--json", env=None, says="One JSON object on stdout.")] = False,
     quiet: Annotated[bool, option("--quiet", "-q", env="QUIET", says="Nothing but the answer.")] = False,
     show: Annotated[Show, option(env="SHOW", says="On stderr; auto: tree on a terminal, else lines.")] = "auto",
+    ask_again: Annotated[
+        bool,
+        option(
+            "--ask-again/--no-ask-again",
+            env="ASK_AGAIN",
+            says="Where most candidates end without a short answer, have these name it.",
+            more=True,
+        ),
+    ] = True,
+    show_solution: Annotated[
+        bool, option("--show-solution", env="SHOW_SOLUTION", says="On stderr, above the answer.", more=True)
+    ] = False,
+    output: Annotated[Output, option(env="OUTPUT", says="What stdout gets.", more=True)] = "answer",
+    log: Annotated[
+        bool, option("--log/--no-log", env="LOG", says="Keep it on this machine for ttc show.", more=True)
+    ] = True,
     ratio: options.Ratio = None,
     profile: options.Profile = None,
 ) -> int:
     """Solve one problem: draw many solutions at once, vote, print the answer.
+
+    The last 200 problems and their solutions are kept on this machine, for ttc show; --no-log leaves this one out.
 
     Examples:
 
@@ -60,17 +89,23 @@ def solve(
     """
     from ttcli.cost import Budget
 
+    wishes = _Wishes(as_json, quiet, show, show_solution, output)
+    if as_json and output == "solution":
+        raise UsageError("--json tells all solutions already", hint="leave out --json, or --output")
     settings = replace(
         settings,
         method_name=next(iter(options.with_ratio([method] if method else [], ratio)), None),
         verifier_name=verifier,
         budget=Budget.parse(budget),
+        ask_again=ask_again,
     )
     asked = _problem(problem)
     if settings.method.advised:
         settings = options.advised(settings, profile, quiet=quiet)
     began, outcome = _run(settings, asked, quiet=quiet, show="none" if quiet else show)
-    code = _report(began, outcome, as_json=as_json, summarise=not (quiet or as_json or show == "lines"))
+    code = _report(began, outcome, settings, wishes)
+    if log:
+        _keep(began, outcome, quiet=quiet)
     if settings.method.advised and not quiet and (method is not None or sys.stderr.isatty()):
         options.tell_unadvised(settings, profile)
     return code
@@ -130,21 +165,58 @@ def _run(settings: Settings, problem: Problem, *, quiet: bool, show: Show) -> tu
     return began, outcome
 
 
-def _report(began: RunStarted, outcome: Outcome, *, as_json: bool, summarise: bool) -> int:
+def _report(began: RunStarted, outcome: Outcome, settings: Settings, wishes: _Wishes) -> int:
     """The answer on stdout, what stands behind it under it on a terminal; the exit code."""
     from ttcli.cost import Stopped
     from ttcli.record.encode import record
-    from ttcli.terminal.messages import complain
-    from ttcli.terminal.words import one_line, spending, support
+    from ttcli.terminal.answer import printed, weakness
+    from ttcli.terminal.words import as_written, spending, support, winner
 
-    if as_json:
+    first = winner(outcome)
+    if wishes.show_solution and wishes.output == "answer" and first is not None:
+        print(as_written(first.text), file=sys.stderr)
+    if wishes.as_json:
         print(json.dumps(record(began, outcome), ensure_ascii=sys.stdout.encoding.lower() != "utf-8"))
-    elif outcome.answer is not None:
-        print(one_line(outcome.answer))
+    elif first is not None:
+        print(as_written(first.text) if wishes.output == "solution" else printed(outcome))
     interrupted = outcome.stopped is Stopped.INTERRUPT
     if outcome.answer is None:
-        hint = None if interrupted else "a larger --budget or --max-tokens, or another --model"
-        complain(support(outcome), hint)
-    elif summarise and sys.stderr.isatty():
-        print(f"{support(outcome)}; {spending(outcome.cost)}", file=sys.stderr)
+        _tell_silence(outcome, settings, interrupted=interrupted)
+    elif not wishes.quiet:
+        if not (wishes.as_json or wishes.show == "lines") and sys.stderr.isatty():
+            print(f"{support(outcome)}; {spending(outcome.cost)}", file=sys.stderr)
+        if 2 * outcome.ballot.abstained > len(outcome.candidates):
+            _tell_silence(outcome, settings, interrupted=interrupted)
+        if doubt := weakness(began, outcome):
+            print(doubt, file=sys.stderr)
     return 130 if interrupted else 0 if outcome.answer is not None else 1
+
+
+def _tell_silence(outcome: Outcome, settings: Settings, *, interrupted: bool) -> None:
+    """Why there is no answer, or why most candidates have none."""
+    from ttcli.terminal.answer import silence
+    from ttcli.terminal.messages import complain
+    from ttcli.terminal.words import support
+
+    found = silence(outcome, settings.answer, settings.max_tokens)
+    hint = None if interrupted else found.hint if found else "a larger --budget"
+    reasons = f": {found.reasons}" if found else ""
+    if outcome.answer is None:
+        complain(f"{support(outcome)}{reasons}", hint)
+    else:
+        told = f"{outcome.ballot.abstained} of {len(outcome.candidates)} candidates have no answer{reasons}"
+        print(f"{told}; {hint}" if hint else told, file=sys.stderr)
+
+
+def _keep(began: RunStarted, outcome: Outcome, *, quiet: bool) -> None:
+    """Have `ttc show` find it; where that cannot be, the answer is there all the same."""
+    from ttcli.files.paths import solves_dir
+    from ttcli.record.encode import record
+    from ttcli.record.solves import Solves
+
+    try:
+        Solves(solves_dir()).add(record(began, outcome))
+    except (OSError, RuntimeError) as error:  # the latter where there is no home
+        if not quiet:
+            reason = error.strerror if isinstance(error, OSError) and error.strerror else error
+            print(f"not kept for ttc show: {reason}; --no-log does not try", file=sys.stderr)

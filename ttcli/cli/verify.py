@@ -21,7 +21,12 @@ if TYPE_CHECKING:
     from ttcli.runtime.verify import Verified
 
 
-@run_options(leave_out=("policy", "temperature", "max_tokens", "seed", "top_k", "top_p", "min_p", "width", "reviser"))
+@run_options(
+    leave_out=(
+        *("policy", "temperature", "max_tokens", "seed", "top_k", "top_p", "min_p", "width", "reviser"),
+        "answer",
+    )
+)
 def verify(
     *,
     solutions: Annotated[

@@ -19,6 +19,7 @@ class StopCriteria:
     max_tokens: int  # sampled tokens, at least 1
     separator: str | None = None  # closes a step; None: the text is one step
     steps: int | None = None  # stop after so many steps; None: go on to the end
+    closes: bool = False  # a step ends where more braces have been closed than opened, too
 
 
 class Job:
@@ -77,7 +78,7 @@ class Job:
         self._text += text
         if piece is None:
             self._close_step(Ended.STOP)
-        elif until.separator and until.separator in self._text.lstrip():
+        elif (until.separator and until.separator in self._text.lstrip()) or self._closes:
             self._close_step(Ended.OPEN)
         if self.ended is Ended.OPEN and self.grown >= until.max_tokens:  # even at the end of a step: nothing may follow
             self._close_step(Ended.LENGTH)
@@ -87,6 +88,11 @@ class Job:
     def finished(self) -> bool:
         """Whether it has reached what it was asked for, or its end."""
         return self.ended is not Ended.OPEN or (self.until.steps is not None and len(self.steps) >= self.until.steps)
+
+    @property
+    def _closes(self) -> bool:
+        """Whether it has just closed what was open before it began."""
+        return self.until.closes and self._text.count("}") > self._text.count("{")
 
     def cut(self) -> None:
         """End it where it stands."""

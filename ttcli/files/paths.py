@@ -29,3 +29,8 @@ def heads_dir() -> Path:
 def profiles_dir() -> Path:
     """The directory of the profiles made by `ttc calibrate`; it may not exist yet."""
     return home() / "profiles"
+
+
+def solves_dir() -> Path:
+    """The directory of the last runs of `ttc solve`; it may not exist yet."""
+    return home() / "solves"

@@ -26,6 +26,7 @@ class Line:
     length: bool = False  # it runs into the token limit instead of ending
     scores: tuple[float, ...] | None = None  # its opinion after each step, in [0, 1]; None: `score`, whatever the step
     after: str | None = None  # it revises an attempt with this in it; None: it revises nothing, or what has no other
+    again: str = ""  # what follows where it is asked for its answer again, from within the box on
 
     def __post_init__(self) -> None:
         if not isinstance(self.text, str):
@@ -34,6 +35,8 @@ class Line:
             raise ValueError(f"logprob {self.logprob} and score {self.score} must be at most 0, and from 0 to 1")
         if not isinstance(self.after, str | None):
             raise TypeError(f"what it comes after is a string, not {self.after!r}")
+        if not isinstance(self.again, str):
+            raise TypeError(f"what it says again is a string, not {self.again!r}")
         if self.scores is not None:
             steps = len(steps_of(self.text, self.logprob))
             if len(self.scores) != steps or not all(0 <= score <= 1 for score in self.scores):

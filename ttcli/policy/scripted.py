@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from ttcli.policy.script import Line, Script, steps_of, words_of
 from ttcli.problem import Problem
-from ttcli.seams import Extend, Extension, Growth, Load, StepScores
+from ttcli.seams import ASK, Extend, Extension, Growth, Load, StepScores
 from ttcli.solution import Ended, Prefix, Step
 
 
@@ -73,6 +73,10 @@ class ScriptedPolicy:
         known = 0 if not shown else prompt - 1 if shown in self._kept.values() else words
         return self._handle(Prefix(problem, 0, prompt_tokens=prompt, attempts=shown, known_tokens=known))
 
+    def ask(self, root: Prefix, solution: str) -> Prefix:
+        """A finished solution, to be extended until it has named its answer."""
+        return self._handle(replace(root, steps=(Step(solution + ASK, len(words_of(solution + ASK)), 0.0),)))
+
     def extend(
         self, requests: Iterable[Extend | None], *, stop: Callable[[int], bool] = lambda _tokens: False
     ) -> Iterator[list[Growth | Extension]]:
@@ -118,6 +122,9 @@ class ScriptedPolicy:
         prefix = request.prefix
         if prefix.id not in self.live:
             raise ValueError(f"prefix {prefix.id} has been released or has ended")
+        if request.until == "box":
+            line = next(each for each in self._script.of(prefix.problem) if prefix.text.startswith(each.text))
+            return _Text(prefix, line, steps_of(line.again, line.logprob), keep=False)
         known = self._script.drawn(prefix.problem, prefix.attempts)
         lines = [line for line in known if line.text.startswith(prefix.text)]
         line = lines[0] if request.temperature == 0 else random.Random(repr(request.seed)).choice(lines)
@@ -182,12 +189,13 @@ class ScriptedVerifier:
         return 0
 
     def score(self, prefixes: Sequence[Prefix]) -> list[StepScores]:
-        """Scores of the first line that begins with the prefix's text."""
+        """Scores of the first line that begins with the prefix's text, or that was asked for its answer."""
         return [self._score(prefix) for prefix in prefixes]
 
     def _score(self, prefix: Prefix) -> StepScores:
         self.live.add((prefix.problem.text, prefix.text))
-        line = next(line for line in self._script.of(prefix.problem) if line.text.startswith(prefix.text))
+        text = prefix.text.partition(ASK)[0]
+        line = next(line for line in self._script.of(prefix.problem) if line.text.startswith(text))
         steps = line.scores_after(len(prefix.steps))
         return StepScores(steps[-1] if steps else line.score, steps, 0)
 

@@ -10,6 +10,8 @@ from dataclasses import asdict
 from typing import Any
 
 from ttcli import __version__
+from ttcli.answers.normal import is_number
+from ttcli.answers.question import Question
 from ttcli.cost import Cost
 from ttcli.events import (
     CandidateFinished,
@@ -29,6 +31,8 @@ from ttcli.events import (
     StepToken,
     VoteUpdated,
 )
+from ttcli.problem import Problem
+from ttcli.solution import AnswerKind, Candidate
 
 VERSION = 1
 
@@ -65,7 +69,23 @@ def record(began: RunStarted, outcome: Outcome) -> dict[str, Any]:
         "budget": str(began.budget),
         "seed": began.seed,
         **told,
+        "answer_kind": answer_kind(began.problem, outcome),
+        "confidence": outcome.ballot.confidence,
     }
+
+
+def answer_kind(problem: Problem, outcome: Outcome) -> str | None:
+    """What the answer is: number, choice, text or code; None: there is none."""
+    answer, leader = outcome.answer, outcome.ballot.leader
+    if answer is None or leader is None:
+        return None
+    winner = next(each for each in outcome.candidates if each.index == leader.members[0])
+    if winner.kind is not AnswerKind.SHORT:
+        return winner.kind
+    question = Question.of(problem.text)
+    if answer in question.options:
+        return "choice"
+    return "number" if question.kind == "number" or is_number(answer) else "text"
 
 
 def outcome_record(outcome: Outcome) -> dict[str, Any]:
@@ -78,11 +98,21 @@ def outcome_record(outcome: Outcome) -> dict[str, Any]:
         "winner": leader.members[0] if leader else None,
         "votes": [asdict(vote) for vote in outcome.ballot.votes],
         "no_answer": outcome.ballot.abstained,
-        "candidates": [asdict(candidate) for candidate in outcome.candidates],
+        "candidates": [candidate_record(candidate) for candidate in outcome.candidates],
         "tree": [asdict(node) for node in outcome.tree],
         "chose": asdict(outcome.chose) if outcome.chose else None,
         "cost": cost_record(outcome.cost),
     }
+
+
+def candidate_record(candidate: Candidate) -> dict[str, Any]:
+    """A candidate; what is so of most, and was not told at first, is left out."""
+    told = asdict(candidate)
+    if candidate.kind is AnswerKind.SHORT:
+        del told["kind"]
+    if not candidate.asked_again:
+        del told["asked_again"]
+    return told
 
 
 def cost_record(cost: Cost) -> dict[str, Any]:
@@ -92,4 +122,7 @@ def cost_record(cost: Cost) -> dict[str, Any]:
 
 def event_record(event: Event) -> dict[str, Any]:
     """What happened."""
-    return {"event": KINDS[type(event)], **asdict(event)}
+    kind = {"event": KINDS[type(event)]}
+    if isinstance(event, CandidateFinished | CandidateScored):
+        return {**kind, "candidate": candidate_record(event.candidate)}
+    return {**kind, **asdict(event)}

@@ -85,6 +85,8 @@ class SearchTree:
         self._select((), [node.number for node in outcome.tree if node.pruned])
         for number in list(self.growing):
             self._forget(self.branches[number])
+        for candidate in outcome.candidates:
+            self.end(candidate)
         leader = outcome.ballot.leader
         self.winners = frozenset(leader.members if leader else ())
         first = next((each.node for each in outcome.candidates if leader and each.index == leader.members[0]), None)

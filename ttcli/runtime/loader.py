@@ -73,7 +73,12 @@ class Loader:
             case "command":
                 from ttcli.verifier.command import Command
 
-                return Command(str(spec.model), timeout=self._settings.command_timeout, interrupted=self._interrupt)
+                return Command(
+                    str(spec.model),
+                    timeout=self._settings.command_timeout,
+                    extract=self._settings.extract,
+                    interrupted=self._interrupt,
+                )
             case "scripted":
                 raise UsageError("the scripted verifier goes with a scripted model", hint="--verifier confidence")
             case _:
@@ -180,6 +185,8 @@ def check(specs: Sequence[VerifierSpec], settings: Settings) -> None:
     Raises:
         UsageError: they cannot.
     """
+    if settings.extract is not None and all(spec.kind != "command" for spec in specs):
+        raise UsageError("no command checks anything here", hint="--verifier command:CMD, or leave out --extract")
     if settings.aggregate is None:
         return
     if not specs:
@@ -208,6 +215,7 @@ def score_key(spec: VerifierSpec, settings: Settings, weights: Callable[[str | N
             from ttcli.verifier.command import fingerprint as of_command
 
             key = f"command:{of_command(str(spec.model))}"
+            key += f" {settings.extract}" if settings.extract else ""
         case _:
             key = str(spec)
     return key if settings.aggregate is None else f"{key} {settings.aggregate}"

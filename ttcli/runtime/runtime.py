@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 
+from ttcli.answers import vote
+from ttcli.answers.final import settled
 from ttcli.catalog.entry import DEFAULT_MODEL
 from ttcli.catalog.fingerprint import fingerprint
 from ttcli.catalog.progress import Progress
@@ -15,7 +18,7 @@ from ttcli.catalog.speeds import known_width
 from ttcli.catalog.stored import LocalModel
 from ttcli.cost import Meter, Unit
 from ttcli.errors import UsageError
-from ttcli.events import Event, RunStarted
+from ttcli.events import Event, Outcome, RunFinished, RunStarted
 from ttcli.interrupt import Interrupt
 from ttcli.policy.script import Script
 from ttcli.policy.scripted import ScriptedPolicy, ScriptedVerifier
@@ -25,7 +28,10 @@ from ttcli.runtime.heads import find_head
 from ttcli.runtime.loader import Loader, check, prompt_of, score_key
 from ttcli.runtime.settings import Settings
 from ttcli.seams import BatchPolicy, Verifier
+from ttcli.search.again import ask_again
+from ttcli.search.best_of_n import COUNTS, scored_by
 from ttcli.search.method import NO_DEMAND, Adviser, Demand
+from ttcli.search.texts import with_texts
 from ttcli.verifier.aggregate import Aggregated
 from ttcli.verifier.confidence import Confidence
 from ttcli.verifier.spec import VerifierSpec
@@ -61,7 +67,8 @@ class Runtime:
     @property
     def recipe(self) -> dict[str, object]:
         """All that decides how solutions are distributed, as JSON."""
-        return {"weights": self._weights(None), **self.policy.recipe}
+        form = self.settings.answer  # it has a part in the prompt, and decides what a sample answers
+        return {"weights": self._weights(None), **self.policy.recipe, **({} if form == "auto" else {"answer": form})}
 
     @property
     def revisions(self) -> dict[str, object]:
@@ -82,7 +89,10 @@ class Runtime:
         return score_key(VerifierSpec.parse(name), self.settings, self._weights)
 
     def solve(self, problem: Problem) -> Iterator[Event]:
-        """Run the method on a problem; the last event is Solved.
+        """Run the method on a problem; the last event is RunFinished.
+
+        Where most candidates end without an answer, and the settings say so, these are asked for it; where still none
+        has one of the form that is wanted, the finished texts themselves are answers.
 
         Raises:
             UsageError: before the first event, where the method cannot work with the verifier.
@@ -92,7 +102,8 @@ class Runtime:
         if settings.budget.unit is Unit.SECONDS:
             self.interrupt.after(settings.budget.amount)
         meter = Meter(settings.budget, max_tokens=settings.max_tokens, interrupted=lambda: self.interrupt.requested)
-        events = settings.method.run(problem, self.policy, verifier, meter, seed=settings.seed, adviser=self.adviser)
+        asked = settled(replace(problem, form=settings.answer))
+        events = settings.method.run(asked, self.policy, verifier, meter, seed=settings.seed, adviser=self.adviser)
         yield RunStarted(
             problem,
             settings.method.name,
@@ -101,7 +112,26 @@ class Runtime:
             settings.budget,
             settings.seed,
         )
-        yield from events
+        for event in events:
+            if isinstance(event, RunFinished):
+                yield RunFinished((yield from self._answered(event.outcome, asked, verifier, meter)))
+            else:
+                yield event
+
+    def _answered(
+        self, outcome: Outcome, problem: Problem, verifier: Verifier | None, meter: Meter
+    ) -> Generator[Event, None, Outcome]:
+        """The outcome with what candidates without an answer come to, where that is wanted."""
+        settings = self.settings
+        # without scores they are votes by majority, and without chains by the sum of scores
+        count = COUNTS["best"] if settings.method.vote == "best" else scored_by(vote.hierarchical)
+        if settings.ask_again:
+            outcome = yield from ask_again(
+                outcome, problem, self.policy, verifier, meter, count=count, seed=settings.seed
+            )
+        if settings.answer not in {"boxed", "choice"}:
+            outcome = yield from with_texts(outcome, problem, verifier, meter, count=count)
+        return outcome
 
 
 @contextmanager

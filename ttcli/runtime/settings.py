@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from ttcli.catalog.entry import DEFAULT_MODEL
 from ttcli.cost import Budget
 from ttcli.engine.params import SamplingParams
 from ttcli.errors import UsageError
 from ttcli.policy.server.address import Address
+from ttcli.problem import AnswerForm
 from ttcli.verifier.spec import VerifierSpec
 
 if TYPE_CHECKING:
@@ -58,6 +59,9 @@ class Settings:
     aggregate: Aggregation | None = None  # from scores of steps to that of the whole; None: as the verifier does it
     command_timeout: float = 30.0  # seconds that a verifying command may take for a solution
     profile: Profile | None = None  # that auto goes by; None: there is none
+    answer: AnswerForm = "auto"  # that is wanted
+    ask_again: bool = False  # those that end without an answer, where most do, for it
+    extract: Literal["code"] | None = None  # what of a solution a verifying command is given; None: all of it
 
     def __post_init__(self) -> None:
         self.method.check(self.budget)

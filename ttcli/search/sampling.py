@@ -6,7 +6,7 @@ import itertools
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from ttcli.answers.extract import extract_answer
+from ttcli.answers.final import answer_of, kind_of
 from ttcli.cost import Cost, Meter
 from ttcli.errors import PromptTooLong
 from ttcli.events import (
@@ -137,7 +137,7 @@ def grow(  # over 60 lines: one loop over what happens, in the order in which it
             if one.ended is not Ended.CUT:
                 meter.finished(one.tokens)
             yield CandidateFinished(one)
-            drawn.append((yield from _scored(one, prefix, verifier, meter)))
+            drawn.append((yield from scored(one, prefix, verifier, meter)))
             yield VoteUpdated(count([*before, *drawn]))
         yield CostUpdated(meter.total())
     return sorted(drawn, key=lambda one: one.index)
@@ -161,26 +161,19 @@ def conclude(
 
 
 def candidate(index: int, prefix: Prefix) -> Candidate:
-    """A solution as it takes part in the vote; one that was broken off answers only with what it had said whole."""
-    answer = extract_answer(prefix.text if prefix.ended is Ended.STOP else _said_whole(prefix.text))
-    return Candidate(index, prefix.text, answer, prefix.ended, prefix.tokens, prefix.logprob)
+    """A solution as it takes part in the vote."""
+    answer, kind = answer_of(prefix), kind_of(prefix.problem.form)
+    return Candidate(index, prefix.text, answer, prefix.ended, prefix.tokens, prefix.logprob, kind=kind)
 
 
-def _said_whole(text: str) -> str:
-    """The part of a broken-off text that more words could not change: whole lines, and the last one up to a closed box.
-
-    "The answer is 12" may have been on its way to 128.
-    """
-    lines, newline, last = text.rpartition("\n")
-    box = last.find("\\boxed{")
-    return lines + newline + last[box : last.rfind("}") + 1] if box >= 0 else lines
-
-
-def _scored(
+def scored(
     drawn: Candidate, prefix: Prefix, verifier: Verifier | None, meter: Meter
 ) -> Generator[Event, None, Candidate]:
-    """The candidate with its score; without one where it has no answer to vote for, or could not be scored."""
-    if verifier is None or drawn.answer is None:
+    """The candidate with its score; without one where it could not be scored, or has no answer to vote for.
+
+    A verifier of finished solutions alone goes by what they do, and is asked of all that are: for an answer or without.
+    """
+    if verifier is None or (drawn.answer is None and (verifier.partial or drawn.ended is not Ended.STOP)):
         return drawn
     price = verifier.price([prefix])
     if price and not meter.allows(price):
@@ -190,6 +183,6 @@ def _scored(
     except (Interrupted, PromptTooLong):
         return drawn
     meter.add(Cost(verifier_tokens=opinion.tokens, flops=2.0 * verifier.parameters * opinion.tokens))
-    scored = replace(drawn, score=opinion.score, step_scores=opinion.steps)
-    yield CandidateScored(scored)
-    return scored
+    known = replace(drawn, score=opinion.score, step_scores=opinion.steps)
+    yield CandidateScored(known)
+    return known

@@ -12,11 +12,16 @@ from rich.console import Console
 from ttcli.bench.figures.compare import Pairing
 from ttcli.bench.figures.summary import Summary
 from ttcli.bench.store.store import Run, RunProgress
+from ttcli.record.recording import Recorded
+from ttcli.record.solves import Kept
 from ttcli.terminal import tables
 from ttcli.terminal.chart import accuracy_chart
 from ttcli.terminal.columns import Column, table
 from ttcli.terminal.marks import Marks, marks_for
 from ttcli.terminal.revisions import revision_tables
+from ttcli.terminal.words import one_line
+
+_WORDS = 40  # characters of an answer or a problem
 
 
 def summary_lines(summary: Summary) -> list[str]:
@@ -46,6 +51,21 @@ def runs_lines(runs: Sequence[tuple[Run, RunProgress]]) -> list[str]:
         Column("begun", [f"{progress.begun:,} of {progress.problems:,}" for _, progress in runs]),
         Column("failed", [f"{progress.failed:,}" for _, progress in runs]),
         Column("methods", [_methods(run) for run, _ in runs], left=True),
+    ]
+    return table(columns, stdout_width(), stdout_marks())
+
+
+def solves_lines(solves: Sequence[tuple[Kept, Recorded]]) -> list[str]:
+    """A line per run of ttc solve."""
+    when = [datetime.fromtimestamp(kept.when).astimezone().strftime("%Y-%m-%d %H:%M") for kept, _ in solves]
+    answers = [run.outcome.answer for _, run in solves]
+    columns = [
+        Column("id", [kept.id for kept, _ in solves], left=True),
+        Column("date", when, left=True),
+        Column("model", [run.began.model for _, run in solves], left=True),
+        Column("method", [run.began.method for _, run in solves], left=True),
+        Column("answer", ["none" if each is None else one_line(each)[:_WORDS] for each in answers], left=True),
+        Column("problem", [one_line(run.began.problem.text)[:_WORDS] for _, run in solves], left=True),
     ]
     return table(columns, stdout_width(), stdout_marks())
 

@@ -76,4 +76,6 @@ class RunState:
                 self.outcome = outcome
                 self.ballot, self.cost = outcome.ballot, outcome.cost
                 self.tree.settle(outcome)
+                # texts are answers only now, where nobody has another one
+                self.drawn.update({each.index: each for each in outcome.candidates if each.index in self.drawn})
                 self.growing.clear()  # begun when the run was stopped, before their first token

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from ttcli.cost import Budget, Cost, Unit
 from ttcli.events import MethodChosen, Outcome, RunStarted
-from ttcli.solution import Candidate, Ended
+from ttcli.solution import AnswerKind, Candidate, Ended
+
+_NO_TWO = "no two"
+_BRIEF = 100  # characters of an answer among others
 
 
 def heading(began: RunStarted) -> str:
@@ -43,8 +46,9 @@ def fate(ended: Ended) -> str:
 
 
 def length(candidate: Candidate) -> str:
-    """How long a candidate is, and why no longer."""
-    return ", ".join(filter(None, [counted(candidate.tokens, "token"), fate(candidate.ended)]))
+    """How long a candidate is, why no longer, and whether it had to be asked for its answer."""
+    asked = "asked again" if candidate.asked_again else ""
+    return ", ".join(filter(None, [counted(candidate.tokens, "token"), fate(candidate.ended), asked]))
 
 
 def name(candidate: Candidate) -> str:
@@ -55,8 +59,14 @@ def name(candidate: Candidate) -> str:
 
 
 def answer(candidate: Candidate) -> str:
-    """The candidate's answer on one line."""
-    return one_line(candidate.answer) if candidate.answer is not None else "no answer"
+    """The candidate's answer on one line, the beginning of it where it is long."""
+    return brief(candidate.answer) if candidate.answer is not None else "no answer"
+
+
+def brief(text: str) -> str:
+    """The beginning of a text on one line."""
+    line = one_line(text[: 2 * _BRIEF])
+    return line if len(line) <= _BRIEF and len(text) <= 2 * _BRIEF else f"{line[: _BRIEF - 3].rstrip()}..."
 
 
 def one_line(text: str) -> str:
@@ -67,6 +77,12 @@ def one_line(text: str) -> str:
 def many_lines(text: str) -> str:
     """Text with its line breaks and without other control characters."""
     return "\n".join(_printable(line) for line in text.splitlines())
+
+
+def as_written(text: str) -> str:
+    """Text with its line breaks, indentation and tabs, and without other control characters and blank ends."""
+    lines = ("\t".join(map(_printable, line.rstrip("\r").split("\t"))) for line in text.split("\n"))
+    return "\n".join(lines).strip("\n")
 
 
 def _printable(text: str) -> str:
@@ -94,6 +110,12 @@ def used(cost: Cost, budget: Budget) -> str:
     return f"{spent[budget.unit]} of {allowed(budget)}"
 
 
+def winner(outcome: Outcome) -> Candidate | None:
+    """The first drawn of the candidates that gave the answer."""
+    leader = outcome.ballot.leader
+    return next((each for each in outcome.candidates if leader and each.index == leader.members[0]), None)
+
+
 def support(outcome: Outcome) -> str:
     """How many candidates stand behind the answer."""
     ballot = outcome.ballot
@@ -101,12 +123,17 @@ def support(outcome: Outcome) -> str:
     drawn = len(outcome.candidates)
     if leader is None:
         return f"no answer from {counted(drawn, 'candidate')}"
+    first = winner(outcome)
+    if first is not None and first.kind is not AnswerKind.SHORT and len(leader.members) == 1 < drawn:
+        return f"{_NO_TWO} of {drawn} candidates alike"
     return f"{len(leader.members)} of {drawn} candidate{'s agree' if drawn != 1 else ''}"
 
 
 def tally(outcome: Outcome) -> str:
     """The vote on one line."""
-    votes = [f"{one_line(vote.answer)} x {len(vote.members)}" for vote in outcome.ballot.votes]
+    if support(outcome).startswith(_NO_TWO):
+        return f"{counted(len(outcome.ballot.votes), 'text')}, each another one"
+    votes = [f"{brief(vote.answer)} x {len(vote.members)}" for vote in outcome.ballot.votes]
     if outcome.ballot.abstained:
         votes.append(f"no answer x {outcome.ballot.abstained}")
     return "; ".join(votes)

@@ -1,6 +1,7 @@
 """The user's own check as a verifier: a program that is given a finished solution and says how good it is.
 
-The solution comes on its stdin, the problem in TTC_PROBLEM, the answer in TTC_ANSWER where there is one. It ends with
+The solution, or its block of code, comes on its stdin, the problem in TTC_PROBLEM, the answer in TTC_ANSWER where there
+is one. It ends with
 status 0 (passed) or 1 (failed), or with status 0 and a number in [0, 1] alone on the last line of its stdout. Anything
 else is an error, not a score. A program that ends leaves nobody behind: its process group is killed with it.
 """
@@ -17,12 +18,15 @@ import subprocess
 import tempfile
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from hashlib import file_digest, sha256
 from pathlib import Path
+from typing import Literal
 
-from ttcli.answers.extract import extract_answer
+from ttcli.answers.final import answer_of
+from ttcli.answers.thinking import aloud
+from ttcli.answers.whole import code_block
 from ttcli.errors import UsageError, VerifierError
 from ttcli.seams import Interrupted, StepScores
 from ttcli.solution import Prefix
@@ -41,6 +45,7 @@ class Command:
     Args:
         command: as one types it, without a shell around it.
         timeout: seconds that the program may take for one solution.
+        extract: what of a solution it is given; None: all of it. One that has no block of code fails unseen.
         interrupted: asked many times a second.
 
     Raises:
@@ -51,11 +56,17 @@ class Command:
     partial = False
 
     def __init__(
-        self, command: str, *, timeout: float = TIMEOUT, interrupted: Callable[[], bool] = lambda: False
+        self,
+        command: str,
+        *,
+        timeout: float = TIMEOUT,
+        extract: Literal["code"] | None = None,
+        interrupted: Callable[[], bool] = lambda: False,
     ) -> None:
         self.name = f"command:{command}"
         self._arguments = parse(command)
         self._timeout = timeout
+        self._extract = extract
         self._interrupted = interrupted
         cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
         self._at_once = min(cores, _AT_ONCE)
@@ -71,17 +82,19 @@ class Command:
             Interrupted: `interrupted` said so.
             VerifierError: the program took too long, or ended otherwise than a check does.
         """
-        waiting = deque(enumerate(prefixes))
+        given = [self._given(prefix) for prefix in prefixes]
+        scores = {number: 0.0 for number, text in enumerate(given) if text is None}
+        waiting = deque((number, text) for number, text in enumerate(given) if text is not None)
         running: dict[int, _Check] = {}
-        scores: dict[int, float] = {}
         with selectors.DefaultSelector() as selector:
             try:
                 while waiting or running:
                     if self._interrupted():
                         raise Interrupted
                     while waiting and len(running) < self._at_once:
-                        number, prefix = waiting.popleft()
-                        running[number] = _Check(self._arguments, prefix, self._timeout, selector)
+                        number, text = waiting.popleft()
+                        told = _environment(prefixes[number])
+                        running[number] = _Check(self._arguments, text, told, self._timeout, selector)
                     for key, _ in selector.select(_TICK):
                         key.data()
                     for number, check in list(running.items()):
@@ -93,6 +106,10 @@ class Command:
                 for check in running.values():
                     check.end()
         return [StepScores(scores[number], (), 0) for number in range(len(prefixes))]
+
+    def _given(self, prefix: Prefix) -> str | None:
+        """What the program gets of a solution; None: there is no such thing in it."""
+        return code_block(aloud(prefix.text)) if self._extract == "code" else prefix.text
 
     def release(self, prefixes: Iterable[Prefix]) -> None:
         """Nothing is kept."""
@@ -148,14 +165,19 @@ class _Check:
     """The program at work on one solution, in a process group of its own."""
 
     def __init__(
-        self, arguments: Sequence[str], prefix: Prefix, timeout: float, selector: selectors.BaseSelector
+        self,
+        arguments: Sequence[str],
+        text: str,
+        environment: Mapping[str, str],
+        timeout: float,
+        selector: selectors.BaseSelector,
     ) -> None:
         self._words = shlex.join(arguments)
         self._timeout = timeout
         self._selector = selector
         self._tails: list[bytes] = [b"", b""]  # of stdout and stderr
         with tempfile.TemporaryFile() as solution:
-            solution.write(prefix.text.encode("utf-8", "replace"))
+            solution.write(text.encode("utf-8", "replace"))
             solution.seek(0)
             try:
                 self._process = subprocess.Popen(
@@ -163,7 +185,7 @@ class _Check:
                     stdin=solution,
                     stdout=subprocess.PIPE,
                     stderr=subprocess.PIPE,
-                    env=_environment(prefix),
+                    env=environment,
                     start_new_session=True,
                 )
             except OSError as error:
@@ -241,7 +263,7 @@ class _Check:
 
 
 def _environment(prefix: Prefix) -> dict[str, str]:
-    answer = extract_answer(prefix.text)
+    answer = answer_of(prefix)
     told = {"TTC_PROBLEM": prefix.problem.text} | ({} if answer is None else {"TTC_ANSWER": answer})
     clean = {name: text.replace("\0", "\ufffd").encode("utf-8", "replace").decode() for name, text in told.items()}
     return {name: text for name, text in os.environ.items() if name != "TTC_ANSWER"} | clean

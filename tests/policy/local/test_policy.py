@@ -19,7 +19,7 @@ from ttcli.errors import ModelError, PromptTooLong
 from ttcli.policy.local.policy import LocalPolicy
 from ttcli.policy.prompt import Prompt
 from ttcli.problem import Problem
-from ttcli.seams import Extend, Extension, Growth
+from ttcli.seams import ASK, BOX_TOKENS, Extend, Extension, Growth
 from ttcli.solution import Ended, Prefix
 
 STORY = Problem("Write a long story about a dog and a cat.")
@@ -473,3 +473,27 @@ def test_as_many_texts_grow_at_once_as_have_streams(make_policy: MakePolicy, mon
     policy.start(STORY)
     assert policy.scheduler.session.streams
     assert 16 <= policy.width == policy.scheduler.session.width < 32
+
+
+def test_a_solution_that_is_asked_for_its_answer_goes_on_until_the_box_is_closed(make_policy: MakePolicy) -> None:
+    policy = make_policy(max_tokens=80)
+    root = policy.start(CAPITAL)
+    solutions = ["It is Paris, of course.", "I think it is Paris. " * 13]  # the latter as long as one can be
+    asked = [policy.ask(root, each) for each in solutions]
+    extensions, _ = collect(policy.extend([Extend(each, (0, 0), until="box", temperature=0.0) for each in asked]))
+    assert len(extensions) == 2
+    for extension in extensions:
+        before = solutions[extension.request] + ASK
+        assert extension.prefix.text.startswith(before)
+        said = extension.prefix.text.removeprefix(before)
+        assert 0 < extension.tokens <= BOX_TOKENS
+        assert said.count("}") - said.count("{") == 1 or extension.prefix.ended is not Ended.OPEN
+    policy.release([root, *asked, *(each.prefix for each in extensions)])
+
+
+def test_a_solution_that_hardly_fits_is_not_asked_for_its_answer(make_policy: MakePolicy) -> None:
+    policy = make_policy(max_tokens=80)
+    root = policy.start(CAPITAL)
+    with pytest.raises(PromptTooLong, match="do not fit the context in use"):
+        policy.ask(root, "Paris " * 5000)
+    policy.release([root])

@@ -36,7 +36,7 @@ from ttcli.policy.server.client import Key, Patience
 from ttcli.policy.server.completions import seed_of
 from ttcli.policy.server.policy import ServerPolicy
 from ttcli.problem import Problem
-from ttcli.seams import Extend, Extension, Growth
+from ttcli.seams import ASK, BOX_TOKENS, Extend, Extension, Growth
 from ttcli.solution import Ended, Prefix
 from ttcli.verifier.confidence import Confidence
 
@@ -777,3 +777,26 @@ def test_a_key_that_was_not_set_for_ttc_goes_nowhere_unencrypted(
     own = Key.from_environment(Address.parse(url))
     assert own is not None
     assert own.variable == "TTC_API_KEY"
+
+
+def test_a_solution_goes_on_to_its_answer_where_the_server_can(serve: Serve, connect: MakePolicy) -> None:
+    server = serve([f"It is four.{ASK}4}}. Or so."], continues=True)
+    policy = connect(server)
+    asked = policy.ask(policy.start(PROBLEM), "It is four.")
+    ((extension,), _) = collect(policy.extend([Extend(asked, (0, 0), until="box", temperature=0.0)]))
+    assert extension.prefix.text.startswith(f"It is four.{ASK}4}}")
+    body = server.bodies[-1]
+    assert body["messages"][-1] == {"role": "assistant", "content": f"It is four.{ASK}"}
+    assert body["max_tokens"] == BOX_TOKENS
+
+
+def test_a_solution_is_asked_in_a_turn_of_its_own_where_the_server_cannot_go_on(
+    serve: Serve, connect: MakePolicy
+) -> None:
+    server = serve(["\\boxed{4}"], continues=False)
+    policy = connect(server)
+    asked = policy.ask(policy.start(PROBLEM), "It is four.")
+    ((extension,), _) = collect(policy.extend([Extend(asked, (0, 0), until="box", temperature=0.0)]))
+    assert extension.prefix.text == "\\boxed{4}"
+    assert [each["role"] for each in server.bodies[-1]["messages"]] == ["user", "assistant", "user"]
+    assert server.bodies[-1]["messages"][1]["content"] == "It is four."

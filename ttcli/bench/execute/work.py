@@ -11,7 +11,7 @@ from ttcli.bench.store.task import Failed, Finished, Happened, News, Record, Tas
 from ttcli.cost import Meter, Stopped, Unit
 from ttcli.errors import BackendError, TtcError, UsageError
 from ttcli.events import CostUpdated, RunFinished
-from ttcli.problem import Problem
+from ttcli.problem import AnswerForm, Problem
 from ttcli.runtime.runtime import Runtime
 from ttcli.seams import Load
 from ttcli.search.methods import parse_method
@@ -29,13 +29,17 @@ class Engine:
     Args:
         temperature: of the policy's own sampler.
         max_tokens: of one solution.
+        form: of the answers that are wanted.
     """
 
-    def __init__(self, runtime: Runtime, *, seed: int, temperature: float, max_tokens: int) -> None:
+    def __init__(
+        self, runtime: Runtime, *, seed: int, temperature: float, max_tokens: int, form: AnswerForm = "auto"
+    ) -> None:
         self._runtime = runtime
         self._seed = seed
         self._temperature = temperature
         self._max_tokens = max_tokens
+        self._form: AnswerForm = form
         self._flight = Flight()
         self._failures = 0  # in a row
 
@@ -108,6 +112,7 @@ class Engine:
     def _solve(self, work: Work) -> _Turns:
         """The tasks of a problem one after the other; None after each decode."""
         pool = Pool.of(work.samples, work.ratings)
+        work = replace(work, problem=replace(work.problem, form=self._form))
         for task in work.tasks:
             for attempt in range(1, ATTEMPTS + 1):
                 try:

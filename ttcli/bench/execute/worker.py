@@ -95,7 +95,9 @@ def engine(runtime: Runtime) -> Engine:
     """The engine of a bench with the settings of its runtime."""
     settings = runtime.settings
     temperature = settings.sampling.temperature
-    return Engine(runtime, seed=settings.seed, temperature=temperature, max_tokens=settings.max_tokens)
+    return Engine(
+        runtime, seed=settings.seed, temperature=temperature, max_tokens=settings.max_tokens, form=settings.answer
+    )
 
 
 class Worker:

@@ -10,7 +10,7 @@ from ttcli.bench.store.sample import Sample
 from ttcli.bench.store.store import Store
 from ttcli.problem import Problem
 from ttcli.seams import StepScores
-from ttcli.solution import Candidate, Prefix
+from ttcli.solution import AnswerKind, Candidate, Prefix
 
 
 class RatedSample(NamedTuple):
@@ -19,8 +19,8 @@ class RatedSample(NamedTuple):
     sample: Sample
     scores: Mapping[str, StepScores | None]  # by what the user calls the verifier; None: it could not be scored
 
-    def candidate(self, verifier: str = "") -> Candidate:
-        """As a candidate, with the score that this verifier gave it; "": with none."""
+    def candidate(self, verifier: str, kind: AnswerKind) -> Candidate:
+        """As a candidate with such an answer, and with the score that this verifier gave it; "": with none."""
         sample, scores = self.sample, self.scores.get(verifier)
         prefix = sample.on(Prefix(Problem(""), 0))
         return Candidate(
@@ -32,6 +32,7 @@ class RatedSample(NamedTuple):
             logprob=prefix.logprob,
             score=scores.score if scores else None,
             step_scores=tuple(scores.steps) if scores else (),
+            kind=kind,
         )
 
 
@@ -50,4 +51,4 @@ def rated_samples(store: Store, config: RunConfig, problem: str, count: int) -> 
 
 def first_candidates(store: Store, config: RunConfig, problem: str, verifier: str, count: int) -> list[Candidate]:
     """The first `count` samples of a problem as candidates, with the scores of a verifier; "": without scores."""
-    return [rated.candidate(verifier) for rated in rated_samples(store, config, problem, count)]
+    return [rated.candidate(verifier, config.kind) for rated in rated_samples(store, config, problem, count)]

@@ -19,7 +19,7 @@ from ttcli.bench.store.store import Run, Store
 from ttcli.bench.store.task import Task
 from ttcli.data.dataset import Row
 from ttcli.search.methods import parse_method
-from ttcli.solution import Candidate, Ended
+from ttcli.solution import AnswerKind, Candidate, Ended
 from ttcli.stats.subsets import GradedSamples, random_pick, subset_limit, subset_vote
 
 
@@ -163,7 +163,7 @@ def load_figures(store: Store, run: Run, *, position: int | None = None) -> list
             failed.setdefault(result.position, {})[result.task] = result.error
         elif result.outcome is not None:
             reference = rows[result.position].problem.answer or ""
-            settled.setdefault(result.position, {})[result.task] = _settled(result.outcome, reference)
+            settled.setdefault(result.position, {})[result.task] = _settled(result.outcome, reference, config.kind)
     figures = [
         _figures(at, row, config, by_position.get(at, ()), settled.get(at, {}), failed.get(at, {}), subsets)
         for at, row in enumerate(rows)
@@ -185,7 +185,7 @@ def _figures(
     subsets: int,
 ) -> ProblemFigures:
     facts = _without_gaps(facts)
-    samples = _samples(facts, row.problem.answer or "") if facts else None
+    samples = _samples(facts, row.problem.answer or "", config.kind) if facts else None
     ratings = {
         name: _ratings(facts, samples, [fact.scores.get(verifier.key) for fact in facts])
         for name, verifier in config.verifiers.items()
@@ -199,12 +199,12 @@ def _without_gaps(facts: Sequence[Facts]) -> list[Facts]:
     return [each for number, each in enumerate(facts) if each.number == number]
 
 
-def _samples(facts: Sequence[Facts], reference: str) -> GradedSamples:
-    candidates = [Candidate(each.number, "", each.answer, Ended.STOP, each.tokens, 0.0) for each in facts]
+def _samples(facts: Sequence[Facts], reference: str, kind: AnswerKind) -> GradedSamples:
+    candidates = [Candidate(each.number, "", each.answer, Ended.STOP, each.tokens, 0.0, kind=kind) for each in facts]
     classes = np.full(len(facts), -1, np.int64)
     for number, vote in enumerate(majority(candidates).votes):
         classes[list(vote.members)] = number
-    correct = {answer: is_correct(answer, reference) for answer in {each.answer for each in facts}}
+    correct = {answer: is_correct(answer, reference, kind) for answer in {each.answer for each in facts}}
     return GradedSamples(classes, np.array([correct[each.answer] for each in facts]))
 
 
@@ -217,11 +217,15 @@ def _ratings(facts: Sequence[Facts], samples: GradedSamples | None, scores: Sequ
     return Ratings(values, scored, complete, sum(each.tokens for each in given), sum(each.seconds for each in given))
 
 
-def _settled(outcome: str, reference: str) -> Settled:
+def _settled(outcome: str, reference: str, kind: AnswerKind) -> Settled:
     content = json.loads(outcome)
     cost = {key: float(content["cost"][key]) for key in Spending._fields}
-    right = is_correct(content["answer"], reference)
+    right = is_correct(content["answer"], reference, kind)
     chose = content.get("chose")
     return Settled(
-        content["answer"], right, Spending(**cost), attempts_of(content, reference), chose["method"] if chose else None
+        content["answer"],
+        right,
+        Spending(**cost),
+        attempts_of(content, reference, kind),
+        chose["method"] if chose else None,
     )

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from ttcli.answers import is_correct
+from ttcli.solution import AnswerKind
 from ttcli.stats.intervals import Interval, wilson
 
 
@@ -45,10 +46,10 @@ class RevisionStep:
     mended: Share  # right, of those whose chain was wrong before it
 
 
-def attempts_of(outcome: Mapping[str, Any], reference: str) -> tuple[Attempt, ...]:
+def attempts_of(outcome: Mapping[str, Any], reference: str, kind: AnswerKind = AnswerKind.SHORT) -> tuple[Attempt, ...]:
     """The attempts that the record of an outcome tells of; () where nothing was revised."""
     told = [each for each in outcome["candidates"] if each.get("chain") is not None]
-    correct = {answer: is_correct(answer, reference) for answer in {each["answer"] for each in told}}
+    correct = {answer: is_correct(answer, reference, kind) for answer in {each["answer"] for each in told}}
     return tuple(Attempt(each["chain"], each["attempt"], correct[each["answer"]]) for each in told)
 
 

@@ -10,7 +10,7 @@ from ttcli.answers import is_correct
 from ttcli.bench.figures.candidates import rated_samples
 from ttcli.bench.figures.problem import ProblemFigures
 from ttcli.bench.figures.summary import by_difficulty
-from ttcli.bench.report.tree import nested
+from ttcli.bench.report.tree import Correct, nested
 from ttcli.bench.store.store import Result, Run, Store
 from ttcli.bench.store.task import Task
 from ttcli.search.best_of_n import COUNTS
@@ -82,7 +82,7 @@ def _samples(store: Store, run: Run, problem: ProblemFigures) -> tuple[list[list
         given = [scores.get(name) for name in config.verifiers]
         told = [[score.score, [*score.steps]] if score else None for score in given]
         rows.append([number, sample.answer, right, sample.ended, sample.tokens, steps, told])
-    return rows, {name: [one.candidate(name) for one in rated] for name in ("", *config.verifiers)}
+    return rows, {name: [one.candidate(name, config.kind) for one in rated] for name in ("", *config.verifiers)}
 
 
 def _task(
@@ -91,7 +91,11 @@ def _task(
     candidates: Mapping[str, Sequence[Candidate]],
     result: Result | None,
 ) -> dict[str, Any]:
-    reference = problem.row.problem.answer or ""
+    reference, kind = problem.row.problem.answer or "", problem.config.kind
+
+    def correct(answer: str | None) -> bool:
+        return is_correct(answer, reference, kind)
+
     told: dict[str, Any] = {"key": task.key, "state": state(problem, task)}
     if told["state"] == "f":
         return told | {"why": problem.failed.get(task.key) or next(iter(problem.failed.values()))}
@@ -103,14 +107,14 @@ def _task(
         count = COUNTS[parse_method(task.method).vote or "majority"]
         ballot = count(candidates[task.verifier][: int(task.budget.amount)])
         votes = [(vote.answer, vote.weight, len(vote.members)) for vote in ballot.votes]
-        told |= _vote(votes, ballot.abstained, reference)
+        told |= _vote(votes, ballot.abstained, correct)
         return told
     assert result is not None  # it is done, and no vote over samples
     outcome = json.loads(result.outcome or "")
     votes = [(vote["answer"], vote["weight"], len(vote["members"])) for vote in outcome["votes"]]
-    told |= _vote(votes, outcome["no_answer"], reference)
+    told |= _vote(votes, outcome["no_answer"], correct)
     told |= {"stopped": outcome["stopped"], "chose": outcome.get("chose")}
-    told["tree"] = nested(task.key, outcome, lambda answer: is_correct(answer, reference))
+    told["tree"] = nested(task.key, outcome, correct)
     return told
 
 
@@ -118,6 +122,6 @@ def _rounded(value: float | None) -> float | None:
     return None if value is None else round(value, 3)
 
 
-def _vote(votes: Sequence[tuple[str, float, int]], silent: int, reference: str) -> dict[str, Any]:
+def _vote(votes: Sequence[tuple[str, float, int]], silent: int, correct: Correct) -> dict[str, Any]:
     """A ballot: [answer, weight, number of members, right] by rank."""
-    return {"votes": [[*vote, is_correct(vote[0], reference)] for vote in votes], "silent": silent}
+    return {"votes": [[*vote, correct(vote[0])] for vote in votes], "silent": silent}

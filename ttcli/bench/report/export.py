@@ -95,7 +95,7 @@ def _samples(store: Store, run: Run, figures: ProblemFigures) -> Iterator[dict[s
             **_problem(figures),
             "number": sample.key.number,
             "answer": sample.answer,
-            "correct": is_correct(sample.answer, figures.row.problem.answer or ""),
+            "correct": is_correct(sample.answer, figures.row.problem.answer or "", figures.config.kind),
             "ended": sample.ended.value,
             "tokens": sample.tokens,
             "prompt_tokens": sample.prompt_tokens,

@@ -8,9 +8,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ttcli.answers.final import kind_of
 from ttcli.bench.store.task import Task
 from ttcli.cost import Budget
 from ttcli.data.dataset import Row
+from ttcli.solution import AnswerKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +53,11 @@ class RunConfig:
     def source_key(self) -> str:
         """What samples are filed under."""
         return digest(self.source_recipe)
+
+    @property
+    def kind(self) -> AnswerKind:
+        """How answers are compared."""
+        return kind_of(self.recipe.get("answer", "auto"))
 
     @property
     def depth(self) -> int:

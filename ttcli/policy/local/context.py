@@ -17,6 +17,7 @@ from ttcli.seams import Load
 _CELLS_PER_TEXT = 384  # in one buffer for all: more is seldom needed, and preemption copes when it is
 _CELL_BLOCK = 256  # llama.cpp rounds the cells of a stream up to these
 _HELD = 2  # prefixes that wait for each that grows: the step it grew from, and those that have ended theirs
+_ASKED = 48  # tokens that a solution takes besides where it is asked for its answer
 _SPARE = 4  # streams beside the texts': prompts
 _ENOUGH = 16  # texts in streams of their own are at least as fast as any number in one buffer
 _MEMORY_SHARE = 0.5  # of what is available that the cells may take
@@ -176,6 +177,7 @@ class Context:
         """A context for so many prompts of this length: in streams on a CPU that has the memory, else in one buffer."""
         shown = self._attempts * (self._turn + self._max_tokens)
         need = max(prompt, min(prompt + shown, self.model.context - self._max_tokens)) + self._max_tokens
+        need = max(need, min(need + _ASKED, self.model.context))
         affordable = self._affordable(prompts)
         texts = affordable // (need + _CELL_BLOCK) - _SPARE - self._held - 1  # that the session keeps
         # a GPU's memory is not known here, and one buffer takes less of it

@@ -21,10 +21,11 @@ from ttcli.policy.local.call import Call, Text
 from ttcli.policy.local.context import Context
 from ttcli.policy.prompt import Prompt
 from ttcli.problem import Problem
-from ttcli.seams import Extend, Extension, Growth, Load
+from ttcli.seams import ASK, BOX_TOKENS, Extend, Extension, Growth, Load
 from ttcli.solution import Ended, Prefix, Step
 
 _NOTHING = Problem("")
+_MOST = 0.8  # of a solution that is asked for its answer: less of it is no ground for one
 
 
 class LocalPolicy:
@@ -158,6 +159,21 @@ class LocalPolicy:
         branch = Branch(self._context(root).branches[root.id], tokens)
         return self._handle(replace(root, steps=tuple(steps)), branch)
 
+    def ask(self, root: Prefix, solution: str) -> Prefix:
+        """A finished solution, to be extended until it has named its answer; see the protocol.
+
+        Raises:
+            PromptTooLong: there is no room for most of it.
+        """
+        context = self._context(root)
+        told, asked = (self.model.tokenize(text, special=False) for text in (solution, ASK))
+        room = context.longest - root.prompt_tokens - len(asked) - BOX_TOKENS
+        if room < _MOST * len(told):
+            raise PromptTooLong(f"{len(told)} tokens of a solution and its answer do not fit the context in use")
+        tokens = [*told[:room], *asked]
+        branch = Branch(context.branches[root.id], tokens)
+        return self._handle(replace(root, steps=(Step(solution + ASK, len(tokens), None),)), branch)
+
     def extend(
         self, requests: Iterable[Extend | None], *, stop: Callable[[int], bool] = lambda _tokens: False
     ) -> Iterator[list[Growth | Extension]]:
@@ -225,11 +241,12 @@ class LocalPolicy:
         sampling = self._sampling
         if request.temperature is not None:
             sampling = replace(sampling, temperature=request.temperature)
-        until = StopCriteria(
-            self._max_tokens - (branch.length - prefix.prompt_tokens),
-            separator=self._prompt.step_separator,
-            steps=request.steps if request.until == "step" else None,
-        )
+        left = self._max_tokens - (branch.length - prefix.prompt_tokens)
+        if request.until == "box":
+            until = StopCriteria(BOX_TOKENS, steps=1, closes=True)
+        else:
+            steps = request.steps if request.until == "step" else None
+            until = StopCriteria(left, separator=self._prompt.step_separator, steps=steps)
         job = Job(branch, sampling, until, generator(*request.seed), keep=request.keep)
         context.scheduler.submit(job)
         fresh = 0 if prefix.id in self._claimed else branch.pending

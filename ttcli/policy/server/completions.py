@@ -19,7 +19,8 @@ from ttcli.policy.server.dialect import Dialect
 from ttcli.policy.server.mailbox import Mailbox, ServerText
 from ttcli.policy.server.retry import with_retries
 from ttcli.problem import Problem
-from ttcli.solution import Ended
+from ttcli.seams import BOX_TOKENS
+from ttcli.solution import Ended, Prefix
 
 _ENDS = {"length": Ended.LENGTH, "max_tokens": Ended.LENGTH, "content_filter": Ended.CUT}  # all else: end of turn
 _BROKEN = {"abort", "error", "cancelled"}  # reasons that are none
@@ -51,6 +52,7 @@ class Completions:
         self._max_tokens = max_tokens
         self._with_retries = partial(with_retries, api, dialect)
         self._checking = asyncio.Lock()
+        self.asked: set[int] = set()  # ids of prefixes whose one attempt is asked for its answer, and not for another
 
     async def write(self, texts: Sequence[ServerText]) -> None:
         """Bring texts that begin alike to their ends.
@@ -175,9 +177,9 @@ class Completions:
             sampling = replace(sampling, temperature=request.temperature)
         body = self._dialect.body(
             self._model,
-            self._messages(request.prefix.problem, request.prefix.text + first.draft.kept, request.prefix.attempts),
+            self._messages(request.prefix, first.draft.kept),
             sampling,
-            max_tokens=max(1, self._left(first)),
+            max_tokens=max(1, min(self._left(first), BOX_TOKENS) if request.until == "box" else self._left(first)),
             seed=seed_of(*request.seed, first.requests),
         )
         if request.until == "step" and first.stops and self._dialect.names_stops:
@@ -186,34 +188,43 @@ class Completions:
             body["n"] = len(texts)
         return body
 
-    def _messages(self, problem: Problem, answer: str, attempts: Sequence[str] = ()) -> list[dict[str, str]]:
+    def _messages(self, prefix: Prefix, more: str) -> list[dict[str, str]]:
+        """The chat of a prefix that has grown by this much more."""
+        answer = prefix.text + more
         partial_answer = [{"role": "assistant", "content": answer}] if answer else []
-        return [*self._prompt.messages(problem, attempts), *partial_answer]
+        if prefix.id in self.asked:
+            return [*self._prompt.again(prefix.problem, prefix.attempts[-1]), *partial_answer]
+        return [*self._prompt.messages(prefix.problem, prefix.attempts), *partial_answer]
 
     async def _require_continuation(self, problem: Problem) -> None:
+        """Make sure that the server goes on with a partial answer.
+
+        Raises:
+            BackendError: it does not.
+        """
+        if not await self.continues(problem):
+            raise BackendError(
+                f"{self._api.address.name} cannot continue a partial answer, so step searches cannot run on it",
+                hint="--method best-of-n",
+            )
+
+    async def continues(self, problem: Problem) -> bool:
         """Find out, once, whether the server goes on with a partial answer: it costs two requests of one token.
 
         A partial answer of one word makes the prompt longer by that word. A server that closes the turn after it and
         opens another one adds their marks too.
-
-        Raises:
-            BackendError: it does not.
         """
         async with self._checking:
             if self._dialect.continues is None:
                 plain = await self._with_retries(partial(self._probe, problem, ""))
                 begun = await self._with_retries(partial(self._probe, problem, _PROBE))
                 self._dialect.continues = bool(plain and begun) and begun - plain in _PROBE_TOKENS
-        if not self._dialect.continues:
-            raise BackendError(
-                f"{self._api.address.name} cannot continue a partial answer, so step searches cannot run on it",
-                hint="--method best-of-n",
-            )
+        return self._dialect.continues
 
     async def _probe(self, problem: Problem, answer: str) -> int:
         """Tokens of the prompt; 0 where the server does not tell."""
         greedy = SamplingParams(temperature=0)
-        body = self._dialect.body(self._model, self._messages(problem, answer), greedy, max_tokens=1, seed=0)
+        body = self._dialect.body(self._model, self._messages(Prefix(problem, 0), answer), greedy, max_tokens=1, seed=0)
         for name in ("stream_options", "logprobs", "top_logprobs"):
             body.pop(name, None)
         tokens = 0

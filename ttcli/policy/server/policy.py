@@ -27,8 +27,8 @@ from ttcli.policy.server.mailbox import Mailbox, ServerCall, ServerText
 from ttcli.policy.server.partial_text import PartialText
 from ttcli.policy.server.retry import with_retries
 from ttcli.problem import Problem
-from ttcli.seams import Extend, Extension, Growth
-from ttcli.solution import Prefix
+from ttcli.seams import ASK, Extend, Extension, Growth
+from ttcli.solution import Prefix, Step
 
 WIDTH = 8  # texts at once, unless another number is asked for
 _GLANCE = 0.1  # seconds that a call waits for news at most, all calls under way together
@@ -131,6 +131,20 @@ class ServerPolicy:
         what the server does not compute again it says itself.
         """
         return Prefix(problem, self._mailbox.new_id(), attempts=tuple(attempts))
+
+    def ask(self, root: Prefix, solution: str) -> Prefix:
+        """A finished solution, to be extended until it has named its answer; see the protocol.
+
+        Where the server cannot go on with a partial answer, it is asked for in a turn of its own.
+
+        Raises:
+            BackendError: the server fails, or refuses.
+        """
+        number = self._mailbox.new_id()
+        if self._background.run(self._writer.continues(root.problem), self._interrupted):
+            return Prefix(root.problem, number, steps=(Step(solution + ASK, 0, None),))
+        self._writer.asked.add(number)
+        return Prefix(root.problem, number, attempts=(solution,))
 
     def extend(
         self, requests: Iterable[Extend | None], *, stop: Callable[[int], bool] = lambda _tokens: False
