@@ -36,7 +36,7 @@ class _Wishes(NamedTuple):
 
 
 @run_options(more=("offline",), says={"seed": "Same seed, same width: same texts."})
-def solve(
+def solve(  # over 60 lines: most of them declare an option each
     *,
     problem: Annotated[
         str | None, typer.Argument(metavar="PROBLEM|@FILE|-", help="The problem, @ and a file, or - for stdin.")
