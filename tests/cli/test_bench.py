@@ -678,3 +678,65 @@ def test_code_is_compared_with_the_reference_whatever_its_layout(here: Call, cle
     *_, again = objects(here(*arguments, "--answer", "code"))
     assert again["accuracy"] == 1.0
     assert "return (a + 1)" in here("show", "last", "--problem", "1").out
+
+
+# -- answers, and no grades
+
+
+@pytest.fixture
+def ungraded(arguments: list[str], clean: Path) -> list[str]:
+    """The same bench without reference answers."""
+    rows = ({key: value for key, value in row(number).items() if key != "answer"} for number in range(1, 4))
+    return [arguments[0], write_data(clean / "questions.jsonl", *rows), *arguments[2:], "--no-grade"]
+
+
+def test_rows_without_references_get_answers(here: Call, ungraded: list[str]) -> None:
+    result = here(*ungraded)
+    assert result.code == 0, result.err
+    told = objects(result)
+    assert [each["id"] for each in told] == ["p1", "p2", "p3"]
+    for each in told:
+        assert (each["version"], each["type"], each["method"]) == (1, "answer", "majority@4")
+        assert each["candidates"] == 4
+        assert (each["answer"] is None) == (each["agree"] == 0)
+        assert 0 <= each["confidence"] <= 1
+        assert each["error"] is None
+    assert "%" not in result.err
+    assert here(*ungraded).out == result.out
+    both = here(*ungraded, "--method", "majority", "--method", "best-of-n", "--verifier", "scripted")
+    assert [each["method"] for each in objects(both)] == ["majority@4", "best-of-n[scripted]@4"] * 3
+
+
+def test_a_run_that_was_not_graded_tells_no_accuracy(here: Call, ungraded: list[str], arguments: list[str]) -> None:
+    assert here(*ungraded).code == 0
+    [run] = runs(here)
+    hint = f"hint: ttc runs export {run['id']}, or ttc show {run['id']}"
+    assert here(*arguments, "-q").code == 0
+    for command in (["runs", "show", run["id"]], ["report", run["id"]], ["compare", run["id"], "last"]):
+        result = here(*command, "--store", "s.sqlite3")
+        assert result.code == 2
+        assert result.err.splitlines() == [
+            f"error: run {run['id']} was not graded: its problems have no reference answers", hint
+        ]  # fmt: skip
+    exported = here("runs", "export", run["id"], "--store", "s.sqlite3")
+    assert {each["correct"] for each in objects(exported)} == {None}
+    assert here("show", run["id"], "--problem", "2", "--store", "s.sqlite3").code == 0
+
+
+def test_references_are_left_alone_where_nothing_is_graded(here: Call, arguments: list[str]) -> None:
+    answers = here(*arguments, "--no-grade")
+    assert len(objects(answers)) == PROBLEMS
+    assert here(*arguments, "-q").code == 0
+    assert len(runs(here)) == 2
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [("--plot", "a.svg"), ("--report", "a.html"), ("--fail-under", "0.5"), ("--baseline", "greedy")],
+)
+def test_nothing_about_right_and_wrong_is_asked_of_answers(
+    here: Call, ungraded: list[str], option: str, value: str
+) -> None:
+    error, hint = complaint(here(*ungraded, option, value), 2)
+    assert error == f"error: {option} tells of right and wrong, and --no-grade of neither"
+    assert hint == f"hint: leave out {option}"

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from ttcli.bench.figures.problem import ProblemFigures
     from ttcli.bench.figures.summary import Summary
     from ttcli.bench.run import BenchSpec
-    from ttcli.bench.store.store import Store
+    from ttcli.bench.store.store import Run, Store
     from ttcli.runtime.settings import Settings
 
 
@@ -54,6 +54,9 @@ def bench(  # over 60 lines: most of them declare an option each
     fixed: Annotated[
         bool, option("--fixed", env=None, says="As many for each problem, also of 16/problem.", more=True)
     ] = False,
+    no_grade: Annotated[
+        bool, option("--no-grade", env=None, says="Write answers; rows need no reference answer.")
+    ] = False,
     skip_bad: options.SkipBad = False,
     retry_failed: options.RetryFailed = False,
     ray: options.Ray = None,
@@ -68,6 +71,8 @@ def bench(  # over 60 lines: most of them declare an option each
     ttc bench gsm8k.jsonl --limit 50 --budget 4,16
 
     ttc bench math.jsonl --method majority --method best-of-n --verifier judge --report math.html
+
+    ttc bench questions.jsonl --no-grade > answers.jsonl
     """
     from ttcli.bench.plan import choose_baseline, make_tasks
     from ttcli.bench.run import BenchSpec
@@ -77,7 +82,9 @@ def bench(  # over 60 lines: most of them declare an option each
     if fail_under is not None and not 0 <= fail_under <= 1:
         raise UsageError(f"--fail-under must be from 0 to 1, not {fail_under}", hint="--fail-under 0.6")
     wishes = _Wishes(as_json, quiet, plot, report, fail_under)
-    methods = options.with_ratio(method or (), ratio)
+    if no_grade:
+        _check_ungraded(wishes, baseline)
+    methods = options.with_ratio(method or (["majority"] if no_grade and not verifier else []), ratio)
     tasks = make_tasks(methods, verifier or (), budget, fixed=fixed)  # complains before a model is looked at
     advised = any(parse_method(task.method).advised for task in tasks)
     if advised or any(task.budget.shared for task in tasks):
@@ -85,13 +92,14 @@ def bench(  # over 60 lines: most of them declare an option each
         if advised and not quiet:
             options.tell_unadvised(settings, profile)
         tasks = make_tasks(methods, verifier or (), budget, profile=settings.profile, fixed=fixed)
-    name, rows = choose_rows(data, skip_bad=skip_bad, limit=limit, sample=sample, seed=settings.seed)
+    graded = not no_grade
+    name, rows = choose_rows(data, graded=graded, skip_bad=skip_bad, limit=limit, sample=sample, seed=settings.seed)
     command = ("ttc", *sys.argv[1:])
     spec = BenchSpec(settings, tasks, choose_baseline(tasks, baseline), name, rows, command, retry_failed, ray)
     with Store(options.store_path(store)) as opened:
         if dry_run:
             return _dry_run(opened, spec, wishes)
-        return _run(opened, spec, wishes)
+        return _answer(opened, spec, wishes) if no_grade else _run(opened, spec, wishes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +118,7 @@ def _run(store: Store, spec: BenchSpec, wishes: _Wishes) -> int:
     from ttcli.bench.figures.records import problem_record
     from ttcli.bench.figures.summary import summarise
 
-    def tell(figures: ProblemFigures) -> None:
+    def tell(_: Run, figures: ProblemFigures) -> None:
         if wishes.as_json:
             print(json.dumps(problem_record(figures)), flush=True)
 
@@ -123,6 +131,29 @@ def _run(store: Store, spec: BenchSpec, wishes: _Wishes) -> int:
         return INTERRUPTED
     accuracy = summary.headline.accuracy if summary.headline else 0.0
     return FAILED_UNDER if wishes.fail_under is not None and accuracy < wishes.fail_under else 0
+
+
+def _answer(store: Store, spec: BenchSpec, wishes: _Wishes) -> int:
+    """Work until all is done or somebody stops it; an answer is told when its problem is done."""
+    from ttcli.bench.figures.answers import answers_of
+    from ttcli.terminal.runs import answer_line
+
+    as_json = wishes.as_json or not sys.stdout.isatty()
+    done = 0
+
+    def tell(run: Run, figures: ProblemFigures) -> None:
+        nonlocal done
+        done += 1
+        for answer in answers_of(store, run, figures):
+            record = {"version": 1, "type": "answer", "run": run.id, **answer._asdict()}
+            print(json.dumps(record) if as_json else answer_line(answer), flush=True)
+
+    run, stopped = work_on(store, spec, quiet=wishes.quiet, done=tell)
+    if stopped:
+        print(f"{done} of {len(spec.rows)} problems done; go on with: {resume(spec)}", file=sys.stderr)
+    elif not wishes.quiet:
+        print(f"{done} problems; ttc show {run.id} --problem N shows the candidates of one", file=sys.stderr)
+    return INTERRUPTED if stopped else 0
 
 
 def _tell(summary: Summary, store: Store, wishes: _Wishes) -> None:
@@ -166,6 +197,19 @@ def _dry_run(store: Store, spec: BenchSpec, wishes: _Wishes) -> int:
         else "no speed known"
     )
     return 0
+
+
+def _check_ungraded(wishes: _Wishes, baseline: str | None) -> None:
+    """Complain about options that tell right from wrong."""
+    given = {
+        "--plot": wishes.plot,
+        "--report": wishes.report,
+        "--fail-under": wishes.fail_under,
+        "--baseline": baseline,
+    }
+    for name, value in given.items():
+        if value is not None:
+            raise UsageError(f"{name} tells of right and wrong, and --no-grade of neither", hint=f"leave out {name}")
 
 
 def _check_outputs(wishes: _Wishes) -> None:

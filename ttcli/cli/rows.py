@@ -18,7 +18,9 @@ class Chosen(NamedTuple):
     rows: tuple[Row, ...]
 
 
-def choose_rows(data: str, *, skip_bad: bool, limit: int | None, sample: int | None, seed: int) -> Chosen:
+def choose_rows(
+    data: str, *, graded: bool = True, skip_bad: bool, limit: int | None, sample: int | None, seed: int
+) -> Chosen:
     """Read a data set, and choose of its problems.
 
     Raises:
@@ -26,7 +28,7 @@ def choose_rows(data: str, *, skip_bad: bool, limit: int | None, sample: int | N
     """
     from ttcli.data.dataset import read_dataset, select
 
-    dataset = read_dataset(data, skip_bad=skip_bad, limit=limit)
+    dataset = read_dataset(data, graded=graded, skip_bad=skip_bad, limit=limit)
     rows = select(dataset.rows, limit=limit, sample=sample, seed=seed)
     tell_bad(dataset.bad)
     if dataset.left_out:

@@ -24,7 +24,7 @@ class FinishedRun(NamedTuple):
 
 
 def work_on(
-    store: Store, spec: BenchSpec, *, quiet: bool, done: Callable[[ProblemFigures], None] = lambda _: None
+    store: Store, spec: BenchSpec, *, quiet: bool, done: Callable[[Run, ProblemFigures], None] = lambda *_: None
 ) -> FinishedRun:
     """Work on the run of a spec; `done` hears of each problem that is done, those of earlier calls included.
 
@@ -51,7 +51,7 @@ def work_on(
             for progress in session.go():
                 screen.show(progress)
                 if isinstance(progress, Done):
-                    done(progress.figures)
+                    done(session.run, progress.figures)
             return FinishedRun(session.run, interrupt.requested and not session.finished)
     except TtcError as error:
         if begun:  # what was drawn is kept

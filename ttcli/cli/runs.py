@@ -171,7 +171,7 @@ def compare(
     Example: ttc compare 3dd2 last
     """
     from ttcli.bench.figures.compare import pairings
-    from ttcli.bench.figures.problem import load_figures
+    from ttcli.bench.figures.problem import check_graded, load_figures
     from ttcli.bench.store.store import Store
     from ttcli.terminal.runs import comparison_lines
 
@@ -180,6 +180,8 @@ def compare(
     with Store(options.store_path(store), readonly=True) as opened:
         found = [opened.run(run) for run in runs]
         figures = [load_figures(opened, run) for run in found]
+    for run, own in zip(found, figures, strict=True):
+        check_graded(run, own)
     for run, own in zip(found[1:], figures[1:], strict=True):
         pairs = pairings(figures[0], own)
         if not pairs:

@@ -30,7 +30,7 @@ _IDS = ("id", "unique_id", "record_id")
 class Row:
     """A problem and what its data set says about it."""
 
-    problem: Problem  # with an id and a reference answer
+    problem: Problem  # with an id and, where it is to be graded, a reference answer
     line: int  # from 1; the number of the row where the file is no JSON lines
     level: str | None
     subject: str | None
@@ -47,13 +47,19 @@ class Dataset:
 
 
 def read_dataset(
-    source: str, *, skip_bad: bool = False, limit: int | None = None, stdin: BinaryIO | None = None
+    source: str,
+    *,
+    graded: bool = True,
+    skip_bad: bool = False,
+    limit: int | None = None,
+    stdin: BinaryIO | None = None,
 ) -> Dataset:
     """The data set in a file, or in stdin for "-"; of it the first `limit` rows that can be used, and no more is read.
 
     `id`, `unique id` or `record id` names the problem, the number of its line or row where it has none, or `line 3`
     where another row is named 3. A row is bad where it asks nothing or has no reference answer, and too where it
-    repeats an id or a problem that came before: the same text would draw the same candidates again.
+    repeats an id or a problem that came before: the same text would draw the same candidates again. Where they are not
+    to be `graded`, rows need no reference answers, and have none.
 
     Raises:
         UsageError: a limit below 1.
@@ -61,7 +67,7 @@ def read_dataset(
             these out; answers that are now the index of an option and now its text.
     """
     _check("--limit", limit)
-    known = _Rows()
+    known = _Rows(graded=graded)
     rows, bad = read_rows(source, known.read, form=FORMAT, skip_bad=skip_bad, limit=limit, stdin=stdin)
     return Dataset("stdin" if source == "-" else Path(source).name, known.named(rows), bad, known.left_out())
 
@@ -69,7 +75,8 @@ def read_dataset(
 class _Rows:
     """What is known of the rows of a file so far."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, graded: bool) -> None:
+        self._graded = graded
         self._place: Place = "line"
         self._first: dict[tuple[str, str], int] = {}  # place of an id or a text
         self._ways: dict[Way, int] = {}  # place where an answer was first so
@@ -80,7 +87,7 @@ class _Rows:
         """A row, its name "" where it has none; raises BadRowError, and changes nothing, where it cannot be used."""
         fields = record.fields()
         problem = asked(fields)
-        answer = reference(fields, problem)
+        answer = reference(fields, problem) if self._graded else None
         name = next((found for each in _IDS if (found := text_of(fields, each)) is not None), None)
         claims = {("text", problem.text): "the same problem"}
         if name is not None:
@@ -88,7 +95,7 @@ class _Rows:
         for claim, what in claims.items():
             if claim in self._first:
                 raise BadRowError(f"{what} stands in {record.place} {self._first[claim]} already")
-        self._check_way(answer.way, record)
+        self._check_way(answer.way if answer else None, record)
         self._first.update(dict.fromkeys(claims, record.number))
         self._place = record.place
         for column, value in problem.left_out.items():
@@ -97,7 +104,7 @@ class _Rows:
                 values.append(value)
         self._read += 1
         return Row(
-            Problem(problem.text, name or "", answer.text),
+            Problem(problem.text, name or "", answer.text if answer else None),
             record.number,
             level=_remark(fields, "level"),
             subject=_remark(fields, "subject") or _remark(fields, "type"),

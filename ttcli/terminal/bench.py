@@ -51,6 +51,7 @@ class BenchState:
         self.latest: str | None = None  # the problem that something happened on last
         self._done_now = 0
         self._right = 0.0
+        self._graded = True  # the problems have reference answers
         self._clock = clock
         self._began: float | None = None  # with the first problem of this call
 
@@ -74,12 +75,15 @@ class BenchState:
                 self.failed += bool(figures.failed)
                 figure = figures.figure(self.headline)
                 self._right += figure.accuracy if figure else 0.0
+                self._graded = figures.row.problem.answer is not None
 
     @property
     def accuracy(self) -> str:
         """The running accuracy of the headline, with its interval."""
         if not self.done:
             return "no problem done yet"
+        if not self._graded:
+            return f"{self.headline.key}, not graded"
         interval = wilson(min(self._right, self.done), self.done)
         return (
             f"{self.headline.key} {self._right / self.done:.1%} "
@@ -240,8 +244,9 @@ def verdict(figures: ProblemFigures, state: BenchState) -> str:
     """A problem that is done, on one line."""
     right = sum(figures.samples.correct) if figures.samples is not None else 0
     figure = figures.figure(state.headline)
-    word = "failed" if figures.failed else "right" if figure and figure.right else "wrong"
-    drawn = f", {right} of {words.counted(len(figures.facts), 'sample')} right" if figures.facts else ""
+    graded = figures.row.problem.answer is not None
+    word = "failed" if figures.failed else "done" if not graded else "right" if figure and figure.right else "wrong"
+    drawn = f", {right} of {words.counted(len(figures.facts), 'sample')} right" if figures.facts and graded else ""
     reason = f": {next(iter(figures.failed.values()))}" if figures.failed else ""
     return words.one_line(
         f"{state.done}/{state.problems} {figures.row.problem.id}: {word}{reason}{drawn}; {state.accuracy}"

@@ -9,6 +9,7 @@ from datetime import datetime
 
 from rich.console import Console
 
+from ttcli.bench.figures.answers import Answer
 from ttcli.bench.figures.compare import Pairing
 from ttcli.bench.figures.summary import Summary
 from ttcli.bench.store.store import Run, RunProgress
@@ -22,6 +23,14 @@ from ttcli.terminal.revisions import revision_tables
 from ttcli.terminal.words import one_line
 
 _WORDS = 40  # characters of an answer or a problem
+
+
+def answer_line(answer: Answer) -> str:
+    """A method's answer to a problem, on one line."""
+    if answer.error is not None:
+        return f"{one_line(answer.id)}: failed: {one_line(answer.error)}"
+    said = "no answer" if answer.answer is None else one_line(answer.answer)
+    return f"{one_line(answer.id)}: {said}  ({answer.agree} of {answer.candidates} agree; {answer.method})"
 
 
 def summary_lines(summary: Summary) -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 from typing import NamedTuple
@@ -18,6 +18,7 @@ from ttcli.bench.store.samples import Facts, Score
 from ttcli.bench.store.store import Run, Store
 from ttcli.bench.store.task import Task
 from ttcli.data.dataset import Row
+from ttcli.errors import UsageError
 from ttcli.search.methods import parse_method
 from ttcli.solution import AnswerKind, Candidate, Ended
 from ttcli.stats.subsets import GradedSamples, random_pick, subset_limit, subset_vote
@@ -145,6 +146,17 @@ class ProblemFigures:
         """Whether drawing, or scoring with the task's verifier, failed."""
         pooled = {other.key: other for other in self.config.tasks if other.pooled}
         return any(key in pooled and pooled[key].verifier in ("", task.verifier) for key in self.failed)
+
+
+def check_graded(run: Run, figures: Iterable[ProblemFigures]) -> None:
+    """Whether a run can be told as right and wrong.
+
+    Raises:
+        UsageError: its problems have no reference answers.
+    """
+    if all(problem.row.problem.answer is None for problem in figures):
+        hint = f"ttc runs export {run.id}, or ttc show {run.id}"
+        raise UsageError(f"run {run.id} was not graded: its problems have no reference answers", hint=hint)
 
 
 def load_figures(store: Store, run: Run, *, position: int | None = None) -> list[ProblemFigures]:

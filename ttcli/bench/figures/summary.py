@@ -11,7 +11,7 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from ttcli.bench.figures.paired import paired
-from ttcli.bench.figures.problem import ProblemFigures, Spending, load_figures
+from ttcli.bench.figures.problem import ProblemFigures, Spending, check_graded, load_figures
 from ttcli.bench.figures.revisions import RevisionStep, revision_steps
 from ttcli.bench.store.config import RunConfig
 from ttcli.bench.store.store import LoadRow, Run, Store
@@ -101,6 +101,7 @@ def summarise(store: Store, run: Run) -> Summary:
 
 def summary_of(run: Run, figures: Sequence[ProblemFigures], loads: Sequence[LoadRow] = ()) -> Summary:
     """All figures of a run, from those of its problems that are done: samples that ended early are no fair draw."""
+    check_graded(run, figures)
     config = run.config
     done = [problem for problem in figures if all(problem.figure(task) for task in config.tasks)]
     facts = [each for problem in done for each in problem.facts]

@@ -81,6 +81,7 @@ def _problem(figures: ProblemFigures) -> dict[str, Any]:
 
 def _samples(store: Store, run: Run, figures: ProblemFigures) -> Iterator[dict[str, Any]]:
     config = run.config
+    reference = figures.row.problem.answer
     keys = {name: verifier.key for name, verifier in config.verifiers.items()}
     samples, ratings = store.samples(config).of(figures.row.problem.text, keys)
     own = [each for each in samples if each.key[:2] == (config.temperature, config.seed)]
@@ -95,7 +96,7 @@ def _samples(store: Store, run: Run, figures: ProblemFigures) -> Iterator[dict[s
             **_problem(figures),
             "number": sample.key.number,
             "answer": sample.answer,
-            "correct": is_correct(sample.answer, figures.row.problem.answer or "", figures.config.kind),
+            "correct": None if reference is None else is_correct(sample.answer, reference, figures.config.kind),
             "ended": sample.ended.value,
             "tokens": sample.tokens,
             "prompt_tokens": sample.prompt_tokens,
@@ -117,7 +118,7 @@ def _results(run: Run, figures: ProblemFigures) -> Iterator[dict[str, Any]]:
             **_problem(figures),
             "method": task.key,
             "answer": settled.answer if settled else None,
-            "correct": figure.right,
+            "correct": None if figures.row.problem.answer is None else figure.right,
             "failed": figures.failed.get(task.key),
             "tokens": int(figure.spending.tokens),
             "seconds": figure.spending.seconds,

@@ -146,7 +146,7 @@ class Store:
             "WHERE run = ? ORDER BY position",
             (run.id,),
         )
-        return [Row(Problem(text, name, answer), *rest) for text, name, answer, *rest in found]
+        return [Row(Problem(text, name, answer or None), *rest) for text, name, answer, *rest in found]
 
     @contextmanager
     def working_on(self, run: Run) -> Iterator[None]:
@@ -253,5 +253,5 @@ class Store:
 
 def _insert_item(db: sqlite3.Connection, run: str, position: int, row: Row) -> None:
     problem = problem_id(db, row.problem.text)
-    named = (row.problem.id, row.line, row.problem.answer, row.level, row.subject)
+    named = (row.problem.id, row.line, row.problem.answer or "", row.level, row.subject)
     db.execute("INSERT INTO item VALUES (?, ?, ?, ?, ?, ?, ?, ?)", (run, position, problem, *named))
