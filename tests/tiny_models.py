@@ -64,7 +64,7 @@ class _Tensors:
 
 
 def _tokens() -> list[str]:
-    """GPT-2's printable stand-ins for the 256 bytes, the control tokens, and one merge: llama.cpp wants one at least."""
+    """The 256 bytes in GPT-2's printable stand-ins, the control tokens, and one merge, as llama.cpp wants one."""
     printable = {*range(33, 127), *range(161, 173), *range(174, 256)}
     others = iter(range(256, 512))
     return [*(chr(byte if byte in printable else next(others)) for byte in range(256)), *_CONTROL, "th"]

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from ttcli.engine.library import forget_log, last_words, library
+from ttcli.engine.memory import Memory, kind_of, measured
 from ttcli.errors import ModelError
 from ttcli.files.gguf import check_gguf
 
@@ -67,23 +68,33 @@ class Model:
             self._handle = None
 
     def cannot_branch(self) -> str | None:
-        """Why a search cannot fork and prune this model's cells; None if it can."""
+        """Why texts of this model cannot be grown and forked; None if they can."""
         lib, handle = self._lib, self.handle
-        if lib.llama_model_is_recurrent(handle):
-            return "is a recurrent model: its state cannot be forked at a token"
-        if lib.llama_model_is_hybrid(handle):
-            return "is a hybrid model (attention and recurrence): its state cannot be forked at a token"
         if lib.llama_model_is_diffusion(handle):
             return "is a diffusion model: it does not write from left to right"
-        if not lib.llama_model_has_decoder(handle) or lib.llama_model_has_encoder(handle):
+        architecture = self.metadata("general.architecture")
+        both_ways = self.metadata(f"{architecture}.attention.causal") == "false"  # as BERT and most embedders
+        if both_ways or not lib.llama_model_has_decoder(handle) or lib.llama_model_has_encoder(handle):
             return "is an encoder model: it does not write text from a prompt"
         return None
 
     def require_branching(self) -> None:
-        """Raise ModelError if a search cannot fork and prune this model's cells."""
+        """Raise ModelError if texts of this model cannot be grown and forked."""
         reason = self.cannot_branch()
         if reason:
-            raise ModelError(f"{self.path.name} {reason}", hint="choose a plain transformer: ttc models list")
+            raise ModelError(
+                f"{self.path.name} {reason}", hint="choose a model that writes text from left to right: ttc models list"
+            )
+
+    @cached_property
+    def memory(self) -> Memory:
+        """What its memory allows and costs; whoever knows more, from an earlier run or a test of it, sets it.
+
+        Raises:
+            BackendError: llama.cpp cannot tell what a sequence takes.
+        """
+        kind = kind_of(self.handle)
+        return Memory(kind, self._attention_bytes) if kind == "attention" else measured(self.handle, kind)
 
     # -- facts
 
@@ -118,8 +129,8 @@ class Model:
         return self.parameters if tied else self.parameters - self.vocabulary * self.width
 
     @property
-    def cell_bytes(self) -> int:
-        """Upper bound of the KV-cache bytes per token at 16 bits (grouped-query heads counted)."""
+    def _attention_bytes(self) -> int:
+        """Upper bound of the KV-cache bytes per token at 16 bits where all layers are attention."""
         heads = int(self._lib.llama_model_n_head(self.handle)) or 1
         kv_heads = int(self._lib.llama_model_n_head_kv(self.handle)) or heads
         return 2 * 2 * self.layers * self.width * kv_heads // heads
