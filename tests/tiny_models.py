@@ -27,15 +27,30 @@ _EXPERTS = 4
 
 
 def write_tiny(
-    path: Path, architecture: str, *, seed: int = 0, template: str | None = _TEMPLATE, causal: bool = True
+    path: Path,
+    architecture: str,
+    *,
+    seed: int = 0,
+    template: str | None = _TEMPLATE,
+    bos: bool = False,
+    causal: bool = True,
+    split: int = 0,
 ) -> Path:
-    """Write a model of an architecture; the same seed, the same weights."""
-    writer = gguf.GGUFWriter(path, architecture)
+    """Write a model of an architecture; the same seed, the same weights.
+
+    Args:
+        bos: whether prompts begin with a token of their own.
+        causal: whether it reads from left to right only.
+        split: tensors per file, NAME-00001-of-0000N.gguf and so on; 0: all in one.
+    """
+    writer = gguf.GGUFWriter(path, architecture, split_max_tensors=split)
     _head(writer, architecture, template)
+    writer.add_add_bos_token(bos)
     if not causal:
         writer.add_causal_attention(False)
     tensors = _Tensors(writer, np.random.default_rng(seed))
-    tensors.random("token_embd.weight", len(_tokens()), _WIDTH, scale=1.0)
+    # gemma multiplies them by the root of their width
+    tensors.random("token_embd.weight", len(_tokens()), _WIDTH, scale=0.125 if architecture == "gemma3" else 1.0)
     tensors.filled("token_embd_norm.weight" if architecture == "lfm2" else "output_norm.weight", 1.0, _WIDTH)
     _WRITERS[architecture](writer, tensors)
     writer.write_header_to_file()
@@ -93,7 +108,6 @@ def _head(writer: gguf.GGUFWriter, architecture: str, template: str | None) -> N
     writer.add_token_merges(["t h"])
     writer.add_bos_token_id(256)
     writer.add_eos_token_id(258)
-    writer.add_add_bos_token(False)
     if template is not None:
         writer.add_chat_template(template)
 

@@ -51,6 +51,15 @@ class Memory:
         """Whether it computes in one go, in one buffer too, only sequences whose ids follow one another."""
         return self.kind == "recurrent"
 
+    @property
+    def summary(self) -> str:
+        """In words: where it forks, and what it takes."""
+        token = f"{self.cell_bytes / 1e3:,.1f} kB a token"
+        if self.kind == "attention":
+            return f"attention: forks anywhere, {token}"
+        state = f"{self.kind}: forks at the end of a text, {self.state_bytes / 1e6:,.2f} MB a text"
+        return f"{state} and {token}" if self.kind == "hybrid" else state
+
     def forks(self, branch: Branch) -> bool:
         """Whether another branch can go on from the end of this one as things stand."""
         reached = branch.standing > 0 if self.fork_at == "anywhere" else branch.resident

@@ -11,7 +11,7 @@ from typing import Any, Literal
 from ttcli.engine.library import forget_log, last_words, library
 from ttcli.engine.memory import Memory, kind_of, measured
 from ttcli.errors import ModelError
-from ttcli.files.gguf import check_gguf
+from ttcli.files.gguf import check_gguf, parts
 
 _OUTPUT_TENSOR = (13).to_bytes(8, "little") + b"output.weight"  # a GGUF tensor name is length-prefixed
 
@@ -20,11 +20,11 @@ class Model:
     """Weights and vocabulary of one GGUF file; several sessions may share it.
 
     Args:
-        path: the GGUF file (the first one of a split model).
+        path: the GGUF file, the first one of a split model.
         gpu_layers: layers to put on a GPU; None: all of them where the build has a GPU, else none.
 
     Raises:
-        ModelError: no such file, no GGUF, truncated, or of an unknown architecture.
+        ModelError: no such file, no GGUF, truncated, not all parts, or of an unknown architecture.
     """
 
     def __init__(self, path: Path, *, gpu_layers: int | None = None) -> None:
@@ -36,7 +36,8 @@ class Model:
         self.vocabulary: int = self._lib.llama_vocab_n_tokens(self._vocab)
 
     def _load(self, gpu_layers: int | None) -> Any:
-        check_gguf(self.path)
+        for part in parts(self.path):
+            check_gguf(part)
         lib = self._lib
         params = lib.llama_model_default_params()
         gpu = bool(lib.llama_supports_gpu_offload())
@@ -124,8 +125,7 @@ class Model:
 
         A model with tied embeddings multiplies by the table at its output, so there it counts.
         """
-        with self.path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as view:
-            tied = view.find(_OUTPUT_TENSOR) < 0
+        tied = not any(_holds(part, _OUTPUT_TENSOR) for part in parts(self.path))
         return self.parameters if tied else self.parameters - self.vocabulary * self.width
 
     @property
@@ -213,6 +213,11 @@ class Model:
         return int(self._lib.llama_vocab_get_attr(self._vocab, token))
 
 
+def _holds(path: Path, words: bytes) -> bool:
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as view:
+        return view.find(words) >= 0
+
+
 def describe(path: Path) -> dict[str, str | int]:
     """Facts of the GGUF at `path`, for `ttc models info`.
 
@@ -230,6 +235,7 @@ def describe(path: Path) -> dict[str, str | int]:
             "width": model.width,
             "vocabulary": model.vocabulary,
             "chat template": "yes" if model.chat_template else "no",
+            "memory": model.cannot_branch() or model.memory.summary,
             "policy": model.cannot_branch() or ("yes" if model.chat_template else "no: it has no chat template"),
         }
     finally:
