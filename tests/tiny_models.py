@@ -19,6 +19,7 @@ ARCHITECTURES = (*ATTENTION, *HYBRID, *RECURRENT)
 
 _WIDTH, _INNER, _LAYERS, _HEADS, _KV_HEADS, _HEAD, _CONTEXT = 64, 128, 4, 4, 2, 16, 4096
 _CONTROL = ("<|endoftext|>", "<|im_start|>", "<|im_end|>")
+_WORDS, _MERGES = ("Ye", "Yes", "No"), ("Y e", "Ye s", "N o")
 _TEMPLATE = (
     "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}"
     "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
@@ -79,10 +80,10 @@ class _Tensors:
 
 
 def _tokens() -> list[str]:
-    """The 256 bytes in GPT-2's printable stand-ins, the control tokens, and one merge, as llama.cpp wants one."""
+    """The 256 bytes in GPT-2's printable stand-ins, the control tokens, and what a judge is to say."""
     printable = {*range(33, 127), *range(161, 173), *range(174, 256)}
     others = iter(range(256, 512))
-    return [*(chr(byte if byte in printable else next(others)) for byte in range(256)), *_CONTROL, "th"]
+    return [*(chr(byte if byte in printable else next(others)) for byte in range(256)), *_CONTROL, *_WORDS]
 
 
 def _head(writer: gguf.GGUFWriter, architecture: str, template: str | None) -> None:
@@ -103,9 +104,9 @@ def _head(writer: gguf.GGUFWriter, architecture: str, template: str | None) -> N
     writer.add_tokenizer_model("gpt2")
     writer.add_tokenizer_pre("qwen2")
     writer.add_token_list(tokens)
-    kinds = [gguf.TokenType.NORMAL] * 256 + [gguf.TokenType.CONTROL] * len(_CONTROL) + [gguf.TokenType.NORMAL]
-    writer.add_token_types(kinds)
-    writer.add_token_merges(["t h"])
+    words, control = gguf.TokenType.NORMAL, gguf.TokenType.CONTROL
+    writer.add_token_types([words] * 256 + [control] * len(_CONTROL) + [words] * len(_WORDS))
+    writer.add_token_merges(_MERGES)
     writer.add_bos_token_id(256)
     writer.add_eos_token_id(258)
     if template is not None:
