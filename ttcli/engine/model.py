@@ -235,7 +235,7 @@ def describe(path: Path) -> dict[str, str | int]:
             "width": model.width,
             "vocabulary": model.vocabulary,
             "chat template": "yes" if model.chat_template else "no",
-            "memory": model.cannot_branch() or model.memory.summary,
+            **({} if model.cannot_branch() else {"memory": model.memory.summary}),
             "policy": model.cannot_branch() or ("yes" if model.chat_template else "no: it has no chat template"),
         }
     finally:
