@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 ATTENTION = ("llama", "gemma3", "qwen3moe")  # plain; sliding windows; mixture of experts
-HYBRID = ("lfm2", "qwen35")  # short convolutions, or a gated delta net, beside attention
+HYBRID = ("lfm2", "qwen35", "granitehybrid")  # short convolutions, a gated delta net, or Mamba 2 beside attention
 RECURRENT = ("mamba",)
 ARCHITECTURES = (*ATTENTION, *HYBRID, *RECURRENT)
 
@@ -202,6 +202,28 @@ def _qwen35(writer: gguf.GGUFWriter, tensors: _Tensors) -> None:
         tensors.random(f"{block}.ssm_out.weight", _WIDTH, value)
 
 
+def _granitehybrid(writer: gguf.GGUFWriter, tensors: _Tensors) -> None:
+    state, heads, kernel = 16, 8, 4
+    mixed = _INNER + 2 * state
+    writer.add_head_count_kv([0, _KV_HEADS] * (_LAYERS // 2))
+    _state_space(writer, kernel=kernel, inner=_INNER, state=state, ranks=heads)
+    writer.add_ssm_group_count(1)
+    for number, block in enumerate(_blocks()):
+        _norms(tensors, block, "attn_norm", "ffn_norm")
+        _feed_forward(tensors, block)
+        if number % 2:
+            _attention(tensors, block)
+            continue
+        tensors.random(f"{block}.ssm_in.weight", _INNER + mixed + heads, _WIDTH)
+        tensors.random(f"{block}.ssm_conv1d.weight", mixed, kernel, scale=0.6)
+        tensors.filled(f"{block}.ssm_conv1d.bias", 0.0, mixed)
+        tensors.filled(f"{block}.ssm_dt.bias", -1.0, heads)
+        tensors.given(f"{block}.ssm_a", -np.linspace(0.1, 1.0, heads)[:, None])
+        tensors.filled(f"{block}.ssm_d", 1.0, heads, 1)
+        tensors.filled(f"{block}.ssm_norm.weight", 1.0, 1, _INNER)
+        tensors.random(f"{block}.ssm_out.weight", _WIDTH, _INNER)
+
+
 def _mamba(writer: gguf.GGUFWriter, tensors: _Tensors) -> None:
     state, ranks, kernel = 16, 4, 4
     writer.add_head_count(0)
@@ -237,5 +259,6 @@ _WRITERS: dict[str, Callable[[gguf.GGUFWriter, _Tensors], None]] = {
     "qwen3moe": _qwen3moe,
     "lfm2": _lfm2,
     "qwen35": _qwen35,
+    "granitehybrid": _granitehybrid,
     "mamba": _mamba,
 }

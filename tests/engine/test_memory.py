@@ -66,7 +66,8 @@ def check_row(alone: Session, branch: Branch, row: Row) -> None:
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
 def test_a_model_says_what_its_memory_allows(tiny_model: Callable[[str], Model], architecture: str) -> None:
     memory = tiny_model(architecture).memory
-    assert memory.kind == {"lfm2": "hybrid", "qwen35": "hybrid", "mamba": "recurrent"}.get(architecture, "attention")
+    kind = {**dict.fromkeys(HYBRID, "hybrid"), **dict.fromkeys(RECURRENT, "recurrent")}.get(architecture, "attention")
+    assert memory.kind == kind
     assert (memory.fork_at, memory.trim) == (("anywhere", True) if architecture in ATTENTION else ("tip", False))
     assert memory.together
 
@@ -76,6 +77,7 @@ def test_a_model_says_what_its_memory_allows(tiny_model: Callable[[str], Model],
     [
         ("lfm2", 2, 2 * 64),  # the two tokens before, in each layer that is no attention
         ("qwen35", 2, 3 * 128 + 4 * 16 * 16),  # three tokens of 128 channels, and a matrix per value head
+        ("granitehybrid", 2, 3 * (128 + 2 * 16) + 16 * 128),
         ("mamba", 4, 3 * 128 + 16 * 128),
     ],
 )
