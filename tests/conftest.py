@@ -1,11 +1,12 @@
-"""The small real model for all tests that want one: fetched once, loaded once."""
+"""Models for all tests that want one: the small real one, fetched and loaded once, and tiny ones, made as needed."""
 
 from __future__ import annotations
 
 import os
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -55,3 +56,29 @@ def small_model(small_model_path: Path) -> Iterator[Model]:
     model = Model(small_model_path)
     yield model
     model.close()
+
+
+@pytest.fixture(scope="session")
+def tiny_path(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """The GGUF of a tiny model, by its architecture; see `tiny_models`."""
+    from tiny_models import write_tiny
+
+    folder = tmp_path_factory.mktemp("tiny")
+    return cache(lambda architecture: write_tiny(folder / f"tiny-{architecture}.gguf", architecture))
+
+
+@pytest.fixture(scope="session")
+def tiny_model(tiny_path: Callable[[str], Path]) -> Iterator[Callable[[str], Model]]:
+    """A tiny model, by its architecture."""
+    from ttcli.engine.model import Model
+
+    loaded: dict[str, Model] = {}
+
+    def load(architecture: str) -> Model:
+        if architecture not in loaded:
+            loaded[architecture] = Model(tiny_path(architecture))
+        return loaded[architecture]
+
+    yield load
+    for model in loaded.values():
+        model.close()

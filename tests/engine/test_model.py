@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ttcli.engine.memory import Memory
 from ttcli.engine.model import Model, describe
 from ttcli.errors import ModelError
 
@@ -47,7 +48,7 @@ def test_the_facts_are_those_of_the_file(small_model: Model) -> None:
     assert small_model.vocabulary == 49152
     assert small_model.parameters == 134_515_008
     assert small_model.matmul_parameters == small_model.parameters  # its embeddings are tied
-    assert small_model.cell_bytes == 2 * 2 * 30 * 192  # keys and values, 16 bits, 3 heads of 64
+    assert small_model.memory == Memory("attention", 2 * 2 * 30 * 192)  # keys and values, 16 bits, 3 heads of 64
     assert small_model.metadata("general.architecture") == "llama"
     assert small_model.metadata("no.such.key") is None
     assert small_model.bos is None
@@ -85,15 +86,13 @@ def test_a_description_tells_whether_a_model_can_be_the_policy(
     facts = describe(small_model_path)
     assert facts["policy"] == facts["chat template"] == "yes"
     assert facts["architecture"] == "llama"
-    monkeypatch.setattr(Model, "cannot_branch", lambda _: "is a recurrent model")
-    assert describe(small_model_path)["policy"] == "is a recurrent model"
+    monkeypatch.setattr(Model, "cannot_branch", lambda _: "is a diffusion model")
+    assert describe(small_model_path)["policy"] == "is a diffusion model"
 
 
 @pytest.mark.parametrize(
     ("predicate", "value", "word"),
     [
-        ("llama_model_is_recurrent", True, "recurrent"),
-        ("llama_model_is_hybrid", True, "hybrid"),
         ("llama_model_is_diffusion", True, "diffusion"),
         ("llama_model_has_encoder", True, "encoder"),
         ("llama_model_has_decoder", False, "encoder"),

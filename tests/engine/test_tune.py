@@ -1,7 +1,10 @@
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
+from ttcli.engine import machine
 from ttcli.engine.model import Model
 from ttcli.engine.session import Aborted
 from ttcli.engine.tune import Speed, best, speeds
@@ -23,3 +26,14 @@ def test_every_width_is_timed_from_the_widest_to_the_narrowest(small_model: Mode
 def test_a_measurement_can_be_called_off(small_model: Model) -> None:
     with pytest.raises(Aborted):
         list(speeds(small_model, widths=(2,), context=8, halted=lambda: True))
+
+
+def test_a_width_whose_states_do_not_fit_the_memory_is_not_tried(
+    tiny_model: Callable[[str], Model], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = tiny_model("qwen35")
+    for fitting, expected in ((9, [8, 4]), (1, [2])):
+        room = 2 * fitting * model.memory.state_bytes
+        monkeypatch.setattr(machine, "available_memory", lambda room=room: room)
+        found = [speed.width for speed in speeds(model, widths=[2, 4, 8, 16], context=16, threads=1)]
+        assert found[: len(expected)] == expected

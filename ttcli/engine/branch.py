@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from itertools import takewhile
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -15,7 +14,19 @@ States = Mapping[int, NDArray[np.float32]]  # by layer: the hidden state of a to
 class Branch:
     """Tokens on top of a parent's; resident while a sequence id reaches them."""
 
-    __slots__ = ("cached", "parent", "released", "row", "seq", "standing", "start", "states", "tokens", "used")
+    __slots__ = (
+        "cached",
+        "parent",
+        "released",
+        "row",
+        "seq",
+        "standing",
+        "start",
+        "states",
+        "stead",
+        "tokens",
+        "used",
+    )
 
     def __init__(self, parent: Branch | None, tokens: Iterable[int] = ()) -> None:
         self.parent = parent
@@ -28,6 +39,7 @@ class Branch:
         self.states: States = {}  # that the row was computed from, of the layers that the session observes
         self.used = 0  # when it was last needed, for eviction
         self.released = False  # nobody will build on it any more: not worth keeping
+        self.stead: Branch | None = None  # the branch whose cells it holds for those that stand on them
 
     @property
     def length(self) -> int:
@@ -45,6 +57,11 @@ class Branch:
         return self.seq >= 0
 
     @property
+    def above(self) -> Branch | None:
+        """The branch that its tokens follow, whoever holds the cells of that."""
+        return self.parent.stead or self.parent if self.parent else None
+
+    @property
     def lineage(self) -> list[Branch]:
         """The branches from the root down to it."""
         return [*(self.parent.lineage if self.parent else ()), self]
@@ -60,34 +77,6 @@ class Branch:
         while node is not None and node is not other:
             node = node.parent
         return node is other
-
-
-class Beginning(NamedTuple):
-    """Where a text can stand on cells that are there."""
-
-    branch: Branch | None  # None: on none
-    length: int  # tokens of the text that have cells down to there; of the branch's own perhaps only the first
-
-
-def beginning(ids: Sequence[int], growing: Iterable[Branch], finished: Iterable[Branch]) -> Beginning:
-    """The branch whose cells hold the most of the beginning of a text, of whose tokens at least one is left to decode.
-
-    Of those that still grow all tokens must be in it; a finished one may be cut back to those that are.
-    """
-    candidates = [_beginning(ids, branch, whole=True) for branch in growing]
-    candidates += [_beginning(ids, branch, whole=branch.standing != 1) for branch in finished]
-    return max(candidates, key=lambda each: each.length, default=Beginning(None, 0))
-
-
-def _beginning(ids: Sequence[int], branch: Branch, *, whole: bool) -> Beginning:
-    found, length = None, 0
-    for node in branch.lineage:
-        pairs = zip(node.tokens[: node.cached], ids[length:-1], strict=False)
-        same = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
-        if same < len(node.tokens) and (whole or node is not branch or not same):
-            break
-        found, length = node, length + same
-    return Beginning(found, length)
 
 
 class Piece(NamedTuple):

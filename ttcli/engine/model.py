@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 from ttcli.engine.library import forget_log, last_words, library
+from ttcli.engine.memory import Memory, kind_of, measured
 from ttcli.errors import ModelError
-from ttcli.files.gguf import check_gguf
+from ttcli.files.gguf import check_gguf, parts
 
 _OUTPUT_TENSOR = (13).to_bytes(8, "little") + b"output.weight"  # a GGUF tensor name is length-prefixed
 
@@ -19,11 +20,11 @@ class Model:
     """Weights and vocabulary of one GGUF file; several sessions may share it.
 
     Args:
-        path: the GGUF file (the first one of a split model).
+        path: the GGUF file, the first one of a split model.
         gpu_layers: layers to put on a GPU; None: all of them where the build has a GPU, else none.
 
     Raises:
-        ModelError: no such file, no GGUF, truncated, or of an unknown architecture.
+        ModelError: no such file, no GGUF, truncated, not all parts, or of an unknown architecture.
     """
 
     def __init__(self, path: Path, *, gpu_layers: int | None = None) -> None:
@@ -35,7 +36,8 @@ class Model:
         self.vocabulary: int = self._lib.llama_vocab_n_tokens(self._vocab)
 
     def _load(self, gpu_layers: int | None) -> Any:
-        check_gguf(self.path)
+        for part in parts(self.path):
+            check_gguf(part)
         lib = self._lib
         params = lib.llama_model_default_params()
         gpu = bool(lib.llama_supports_gpu_offload())
@@ -67,23 +69,33 @@ class Model:
             self._handle = None
 
     def cannot_branch(self) -> str | None:
-        """Why a search cannot fork and prune this model's cells; None if it can."""
+        """Why texts of this model cannot be grown and forked; None if they can."""
         lib, handle = self._lib, self.handle
-        if lib.llama_model_is_recurrent(handle):
-            return "is a recurrent model: its state cannot be forked at a token"
-        if lib.llama_model_is_hybrid(handle):
-            return "is a hybrid model (attention and recurrence): its state cannot be forked at a token"
         if lib.llama_model_is_diffusion(handle):
             return "is a diffusion model: it does not write from left to right"
-        if not lib.llama_model_has_decoder(handle) or lib.llama_model_has_encoder(handle):
+        architecture = self.metadata("general.architecture")
+        both_ways = self.metadata(f"{architecture}.attention.causal") == "false"  # as BERT and most embedders
+        if both_ways or not lib.llama_model_has_decoder(handle) or lib.llama_model_has_encoder(handle):
             return "is an encoder model: it does not write text from a prompt"
         return None
 
     def require_branching(self) -> None:
-        """Raise ModelError if a search cannot fork and prune this model's cells."""
+        """Raise ModelError if texts of this model cannot be grown and forked."""
         reason = self.cannot_branch()
         if reason:
-            raise ModelError(f"{self.path.name} {reason}", hint="choose a plain transformer: ttc models list")
+            raise ModelError(
+                f"{self.path.name} {reason}", hint="choose a model that writes text from left to right: ttc models list"
+            )
+
+    @cached_property
+    def memory(self) -> Memory:
+        """What its memory allows and costs; whoever knows more, from an earlier run or a test of it, sets it.
+
+        Raises:
+            BackendError: llama.cpp cannot tell what a sequence takes.
+        """
+        kind = kind_of(self.handle)
+        return Memory(kind, self._attention_bytes) if kind == "attention" else measured(self.handle, kind)
 
     # -- facts
 
@@ -113,13 +125,12 @@ class Model:
 
         A model with tied embeddings multiplies by the table at its output, so there it counts.
         """
-        with self.path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as view:
-            tied = view.find(_OUTPUT_TENSOR) < 0
+        tied = not any(_holds(part, _OUTPUT_TENSOR) for part in parts(self.path))
         return self.parameters if tied else self.parameters - self.vocabulary * self.width
 
     @property
-    def cell_bytes(self) -> int:
-        """Upper bound of the KV-cache bytes per token at 16 bits (grouped-query heads counted)."""
+    def _attention_bytes(self) -> int:
+        """Upper bound of the KV-cache bytes per token at 16 bits where all layers are attention."""
         heads = int(self._lib.llama_model_n_head(self.handle)) or 1
         kv_heads = int(self._lib.llama_model_n_head_kv(self.handle)) or heads
         return 2 * 2 * self.layers * self.width * kv_heads // heads
@@ -202,6 +213,11 @@ class Model:
         return int(self._lib.llama_vocab_get_attr(self._vocab, token))
 
 
+def _holds(path: Path, words: bytes) -> bool:
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as view:
+        return view.find(words) >= 0
+
+
 def describe(path: Path) -> dict[str, str | int]:
     """Facts of the GGUF at `path`, for `ttc models info`.
 
@@ -219,6 +235,7 @@ def describe(path: Path) -> dict[str, str | int]:
             "width": model.width,
             "vocabulary": model.vocabulary,
             "chat template": "yes" if model.chat_template else "no",
+            **({} if model.cannot_branch() else {"memory": model.memory.summary}),
             "policy": model.cannot_branch() or ("yes" if model.chat_template else "no: it has no chat template"),
         }
     finally:

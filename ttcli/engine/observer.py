@@ -2,7 +2,8 @@
 
 llama.cpp cuts a batch in streams into parts, each a pass through the graph: the pieces at its front whose sequence ids
 follow one another, with as many tokens of each as the shortest has, then the rest in the same way
-(`llama_batch_allocr::split_equal`, sequential). In one buffer a batch is one part, in its own order.
+(`llama_batch_allocr::split_equal`, sequential). In one buffer a batch is one part, in its own order; that of a hybrid
+model is cut as in streams, but for the ids, which need not follow one another.
 """
 
 from __future__ import annotations
@@ -55,9 +56,9 @@ class Observer:
         self._rows: list[dict[int, NDArray[np.float32]]] = []
         self._complaint = ""
 
-    def expect(self, pieces: Sequence[Piece], *, streams: bool) -> None:
-        """Get ready for a decode of these pieces."""
-        self._parts = list(parts(pieces, streams=streams))
+    def expect(self, pieces: Sequence[Piece], *, streams: bool, equal: bool) -> None:
+        """Get ready for a decode of these pieces; see `parts`."""
+        self._parts = list(parts(pieces, streams=streams, equal=equal))
         self._seen = dict.fromkeys(self._layers.values(), 0)
         self._rows = [{} for piece in pieces if piece.wants_row]
         self._complaint = ""
@@ -109,8 +110,8 @@ class Observer:
             self._rows[row][layer] = state
 
 
-def parts(pieces: Sequence[Piece], *, streams: bool) -> Iterator[Part]:
-    """The parts that llama.cpp cuts a batch into."""
+def parts(pieces: Sequence[Piece], *, streams: bool, equal: bool = False) -> Iterator[Part]:
+    """The parts that llama.cpp cuts a batch into; `equal`: into as many tokens of each piece, in one buffer too."""
     left = [piece.size for piece in pieces]
     row_of = {n: row for row, n in enumerate(n for n, piece in enumerate(pieces) if piece.wants_row)}
     while any(left):
@@ -122,7 +123,7 @@ def parts(pieces: Sequence[Piece], *, streams: bool) -> Iterator[Part]:
         ends, end = [], 0
         shortest = min(left[n] for n in together)
         for n in together:
-            count = shortest if streams else left[n]
+            count = shortest if streams or equal else left[n]
             left[n] -= count
             end += count
             if not left[n] and n in row_of:

@@ -109,13 +109,17 @@ class Scheduler:
         """Advance every text by a token, a new one by two; return what grew. Finished jobs have left the batch.
 
         Raises:
-            Aborted: the session was halted; everything is as before and could go on.
+            Aborted: the session was halted; everything could go on.
         """
         self._clock += 1
         self._admit()
         pieces = self._batch()
         if pieces:
-            rows = self.session.decode(pieces)
+            try:
+                rows = self.session.decode(pieces)
+            except BaseException:
+                self._requeue()
+                raise
             self.rows += len(rows)
             self._draw(pieces, rows)
         grown, self._grown = self._grown, []
@@ -221,9 +225,17 @@ class Scheduler:
         return True
 
     def _make_sequence(self, keep: Branch | None = None) -> bool:
-        """Have a sequence id free: that of an idle branch whose cells others hold too, or else of one to evict."""
+        """Have a sequence id free: that of an idle branch whose cells others hold too, or else of one to evict.
+
+        At the price of decoding again whichever it is, where forks are at the tip only: the one used longest ago then.
+        """
         if self.session.sequences_free:
             return True
+        if self.session.memory.fork_at == "tip":
+            idle = [branch for branch in self._idle if branch is not keep and branch not in self._filling]
+            if idle:
+                self._evict(min(idle, key=lambda branch: (branch.used, branch.seq)))
+            return bool(idle)
         held = [branch for branch in self._idle if branch.standing > 1]
         if held:
             oldest = min(held, key=lambda branch: (branch.used, branch.seq))
@@ -240,6 +252,14 @@ class Scheduler:
         self.session.detach(branch)
         branch.forget()
         self._idle.discard(branch)
+
+    def _requeue(self) -> None:
+        """Have what lost its cells with a failed decode decoded again, once its turn comes."""
+        self._waiting.extendleft(job for job in reversed(self._running) if not job.branch.resident)
+        self._running = [job for job in self._running if job.branch.resident]
+        for branch in [branch for branch in self._idle if not branch.resident]:
+            self._idle.discard(branch)
+            branch.forget()
 
     def _preempt(self) -> None:
         """Send the job that has grown least back to the queue; it will decode its own tokens again and go on."""

@@ -4,7 +4,12 @@ A branch is a run of tokens on top of its parent's. Forking decodes nothing agai
 is added to the parent's cells, and a cell is free again when no branch that is resident stands on it. With streams
 every sequence id has a buffer of its own, into which the parent's cells are copied: that takes more memory, but a
 text's attention then passes over its own cells only, not over those of all.
+
+Where the model's memory can be forked at the tip of a text only (see `memory`), the child is forked from a branch that
+has a sequence id and has not grown past its end, whole, and nothing is ever cut back.
 """
+
+# over 300 lines: which cells a branch has and what a decode does to them are one account
 
 from __future__ import annotations
 
@@ -32,7 +37,7 @@ _NO_CELL, _ABORTED = 1, 2  # llama_decode's return values
 
 
 class Aborted(Exception):
-    """A decode was called off by `halted`; the cells are as they were before it."""
+    """A decode was called off by `halted`; see `Session.decode` for what is left."""
 
 
 class Session:
@@ -77,13 +82,15 @@ class Session:
         self._observer = Observer(model, observe, self._note_ctrl_c) if observe else None
         self.states: Sequence[States] = ()  # that the rows of the last decode were computed from, in their order
         self.streams = streams
-        self._unlent = 1 if streams else 0  # sequence ids that no branch gets: room to move in, see `gather`
+        self.memory = model.memory
+        self._adjacent = streams or self.memory.adjacent  # what is computed together must have ids side by side
+        self._unlent = 1 if self._adjacent else 0  # sequence ids that no branch gets: room to move in, see `gather`
         self._ids = min(MAX_SEQUENCES, (sequences or width + SPARE_SEQUENCES) + self._unlent)
         self.sequences = self._ids - self._unlent
         self._context = self._create(cells, flash_attention)
         if adapter is not None:
             adapter.put_on(self._context)
-        self._memory = lib.llama_get_memory(self._context)
+        self._kv = lib.llama_get_memory(self._context)
         self.batch = int(lib.llama_n_batch(self._context))
         self.longest = int(lib.llama_n_ctx(self._context)) // (self._ids if streams else 1)  # tokens of a text
         self.cells = self.longest * (self.sequences if streams else 1)
@@ -161,10 +168,11 @@ class Session:
             reason = "it has cells already" if branch.standing else f"all {self.sequences} sequence ids are in use"
             raise BackendError(f"a branch cannot be made resident: {reason}")
         parent = self.base(branch)
-        while branch.parent is not parent:
-            assert branch.parent is not None  # `parent` is among its ancestors
-            branch.tokens[:0] = branch.parent.tokens
-            branch.start, branch.parent = branch.parent.start, branch.parent.parent
+        while (above := branch.above) is not parent:
+            assert above is not None  # `parent` is among its ancestors
+            branch.tokens[:0] = above.tokens
+            branch.start, branch.parent = above.start, above.parent
+        branch.parent = parent
         branch.seq = self._free.pop(-1 if aside else 0)
         branch.standing = 1
         if parent is not None:
@@ -175,11 +183,11 @@ class Session:
     def gather(self, growing: Iterable[Branch]) -> None:
         """Give branches that grow together the lowest sequence ids.
 
-        With streams llama.cpp computes a batch in one go only as far as the ids in it follow one another, and reads all
-        weights again for what does not; a move copies the cells of one text.
+        With streams, or a recurrent model, llama.cpp computes a batch in one go only as far as the ids in it follow one
+        another, and reads all weights again for what does not; a move copies the cells of one text.
         """
         members = set(growing)
-        while self.streams and any(branch.seq >= len(members) for branch in members):
+        while self._adjacent and any(branch.seq >= len(members) for branch in members):
             if self._free[0] < len(members):
                 self._move(max(members, key=lambda branch: branch.seq), self._free.pop(0))
             else:
@@ -189,37 +197,52 @@ class Session:
     def _move(self, branch: Branch, seq: int) -> None:
         """Give a resident another sequence id, one that is not among the free ones any more."""
         self._fork(branch.seq, seq, branch.start + branch.cached)
-        self._lib.llama_memory_seq_rm(self._memory, branch.seq, -1, -1)
+        self._lib.llama_memory_seq_rm(self._kv, branch.seq, -1, -1)
         bisect.insort(self._free, branch.seq)
         del self._residents[branch.seq]
         branch.seq = seq
         self._residents[seq] = branch
 
     def _fork(self, source: int, target: int, length: int) -> None:
-        """Let a sequence id that holds nothing have the first `length` cells of another."""
-        if self.streams:  # whole streams are copied: what goes beyond is taken away again
-            self._lib.llama_memory_seq_cp(self._memory, source, target, -1, -1)
-            self._lib.llama_memory_seq_rm(self._memory, target, length, -1)
+        """Let a sequence id that holds nothing have the first `length` cells of another: at the tip, all it has."""
+        if self.memory.fork_at == "tip":
+            self._lib.llama_memory_seq_cp(self._kv, source, target, -1, -1)
+        elif self.streams:  # whole streams are copied: what goes beyond is taken away again
+            self._lib.llama_memory_seq_cp(self._kv, source, target, -1, -1)
+            self._lib.llama_memory_seq_rm(self._kv, target, length, -1)
         else:
-            self._lib.llama_memory_seq_cp(self._memory, source, target, -1, length)
+            self._lib.llama_memory_seq_cp(self._kv, source, target, -1, length)
 
     def shorten(self, branch: Branch, size: int) -> None:
-        """Leave a resident branch that nobody stands on its first `size` tokens, all of which have cells."""
-        self._lib.llama_memory_seq_rm(self._memory, branch.seq, branch.start + size, -1)
+        """Leave a resident branch that nobody stands on its first `size` tokens, all of which have cells.
+
+        Raises:
+            BackendError: some that have cells are to go, and the model's memory cannot be trimmed.
+        """
+        if size < branch.cached:
+            if not self.memory.trim:
+                raise BackendError(f"{branch.cached - size} tokens cannot be taken from a {self.memory.kind} memory")
+            self._lib.llama_memory_seq_rm(self._kv, branch.seq, branch.start + size, -1)
         self.cells_used -= branch.cached - size
         branch.cached = size
         del branch.tokens[size:]
         branch.forget()
 
     def detach(self, branch: Branch) -> None:
-        """Take a branch's sequence id away; its cells are free at once unless another branch stands on them."""
+        """Take a branch's sequence id away; its cells are free at once unless another branch stands on them.
+
+        Where texts are forked at their tips only, those that stand on it are no way to its end. So it has no cells any
+        more, which they keep by themselves, and may become resident again.
+        """
         if not branch.resident:
             return
-        self._lib.llama_memory_seq_rm(self._memory, branch.seq, -1, -1)
+        self._lib.llama_memory_seq_rm(self._kv, branch.seq, -1, -1)
         bisect.insort(self._free, branch.seq)
         del self._residents[branch.seq]
         branch.seq = -1
         node: Branch | None = branch
+        if branch.standing > 1 and self.memory.fork_at == "tip":
+            node = self._hand_over(branch)
         while node is not None:
             node.standing -= 1
             if node.standing:
@@ -228,16 +251,30 @@ class Session:
             node.cached = 0
             node = node.parent
 
+    def _hand_over(self, branch: Branch) -> Branch:
+        """Have a nameless branch hold the cells of this one for those that stand on them; return that."""
+        keeper = Branch(branch.parent, branch.tokens)
+        keeper.stead = branch
+        keeper.cached, keeper.standing = branch.cached, branch.standing
+        branch.cached = branch.standing = 0
+        for resident in self._residents.values():
+            node = resident
+            while node.parent is not None and node.parent is not branch:
+                node = node.parent
+            if node.parent is branch:
+                node.parent = keeper
+        return keeper
+
     def missing(self, branch: Branch) -> int:
         """Tokens to decode if a branch that is not resident were made so."""
         base = self.base(branch)
         return branch.length - (base.length if base else 0)
 
     def base(self, branch: Branch) -> Branch | None:
-        """The nearest ancestor that has all its cells, as one has while anybody stands on it, resident or not."""
-        parent = branch.parent
-        while parent is not None and (not parent.standing or parent.pending):
-            parent = parent.parent
+        """The nearest ancestor that the model's memory can fork: one with all its cells, resident or not."""
+        parent = branch.above
+        while parent is not None and not self.memory.forks(parent):
+            parent = parent.above
         return parent
 
     def _reaching(self, branch: Branch) -> int:
@@ -249,9 +286,12 @@ class Session:
     def decode(self, pieces: Sequence[Piece]) -> NDArray[np.float32]:
         """Decode a batch; return the rows asked for, in order: float32 [rows, n_vocab], valid until the next decode.
 
+        Where this fails nothing was decoded. If it did in the middle and the model's memory cannot be trimmed, no
+        branch is resident any more: llama.cpp moves states of texts outside of the batch about in the same pass.
+
         Raises:
-            Aborted: `halted` said so; nothing was decoded.
-            KeyboardInterrupt: Ctrl-C where no handler turns it into `halted`; nothing was decoded.
+            Aborted: `halted` said so.
+            KeyboardInterrupt: Ctrl-C where no handler turns it into `halted`.
             BackendError: llama.cpp failed, or would abort the process: too many tokens, rows, or cells needed.
         """
         size, rows = sum(piece.size for piece in pieces), sum(piece.wants_row for piece in pieces)
@@ -262,35 +302,62 @@ class Session:
             raise BackendError(f"{size} tokens do not fit {self.cells_free} free cells of {self.longest} for a text")
         if self._halted():  # only a CPU asks in the middle
             raise Aborted
-        self._compute(pieces)
+        found = self._compute(pieces)
         for piece in pieces:
             piece.branch.cached += piece.size
         self.cells_used += size
         self.decodes += 1
         self.decoded += size
+        return found
+
+    def _compute(self, pieces: Sequence[Piece]) -> NDArray[np.float32]:
+        """Put a batch through llama.cpp, leave its states and return its rows; undo what fails."""
+        try:
+            if self.memory.together:
+                self.states = self._pass(pieces)
+                return self._rows(pieces)
+            states: list[States] = []
+            rows = []
+            for piece in pieces:
+                states += self._pass([piece])
+                rows.append(self._rows([piece]).copy())
+            self.states = states
+            return np.concatenate(rows)
+        except BaseException:
+            self._undo(pieces)
+            raise
+
+    def _pass(self, pieces: Sequence[Piece]) -> Sequence[States]:
+        """One decode of llama.cpp, and the states of its rows."""
+        self._arrays.fill(pieces)
+        if self._observer:
+            self._observer.expect(pieces, streams=self._adjacent, equal=self.memory.equal)
+        forget_log()
+        code = self._lib.llama_decode(self._context, self._arrays.batch)
+        if self._ctrl_c:
+            self._ctrl_c = False
+            raise KeyboardInterrupt
+        if code == _ABORTED:
+            raise Aborted
+        if code:
+            reason = "no free cell" if code == _NO_CELL else last_words() or f"code {code}"
+            raise BackendError(f"llama.cpp failed to decode {self._arrays.batch.n_tokens} tokens: {reason}")
+        return self._observer.states() if self._observer else [{} for piece in pieces if piece.wants_row]
+
+    def _rows(self, pieces: Sequence[Piece]) -> NDArray[np.float32]:
+        """The rows of logits that the last pass left, as they lie in llama.cpp's memory."""
+        rows = sum(piece.wants_row for piece in pieces)
         if not rows:
             return np.empty((0, self.model.vocabulary), np.float32)
         logits = self._lib.llama_get_logits(self._context)
         return np.ctypeslib.as_array(logits, shape=(rows, self.model.vocabulary))
 
-    def _compute(self, pieces: Sequence[Piece]) -> None:
-        """Put a batch through llama.cpp, and leave its states; where anything fails, the cells are as before."""
-        self._arrays.fill(pieces)
-        if self._observer:
-            self._observer.expect(pieces, streams=self.streams)
-        forget_log()
-        try:
-            code = self._lib.llama_decode(self._context, self._arrays.batch)
-            if self._ctrl_c:
-                self._ctrl_c = False
-                raise KeyboardInterrupt
-            if code == _ABORTED:
-                raise Aborted
-            if code:
-                reason = "no free cell" if code == _NO_CELL else last_words() or f"code {code}"
-                raise BackendError(f"llama.cpp failed to decode {self._arrays.batch.n_tokens} tokens: {reason}")
-            self.states = self._observer.states() if self._observer else [{} for piece in pieces if piece.wants_row]
-        except BaseException:
+    def _undo(self, pieces: Sequence[Piece]) -> None:
+        """Have the cells as before a decode that failed, or none at all where that is not possible."""
+        if self.memory.trim:
             for branch, _, _ in pieces:  # of a batch in parts llama.cpp keeps those that went through
-                self._lib.llama_memory_seq_rm(self._memory, branch.seq, branch.start + branch.cached, -1)
-            raise
+                self._lib.llama_memory_seq_rm(self._kv, branch.seq, branch.start + branch.cached, -1)
+            return
+        for branch in sorted(self._residents.values(), key=lambda branch: -branch.start):
+            self.detach(branch)
+        self._lib.llama_memory_clear(self._kv, True)

@@ -15,6 +15,7 @@ CPU_WIDTHS = (48, 32, 24, 16, 8, 4)
 GPU_WIDTHS = (192, 128, 96, 64, 32, 16)
 _CONTEXT = 192  # tokens that each text has of its own: half of a usual solution
 _STEPS = 6  # timed decodes per width
+_MEMORY_SHARE = 0.5  # of what is available that states may take
 _CLOSE = 0.97  # of the best speed is as good as the best: the narrower width takes less memory
 
 
@@ -39,7 +40,7 @@ def speeds(
         Aborted: `halted` said so.
     """
     gpu = machine.has_gpu()
-    widths = sorted(widths or (GPU_WIDTHS if gpu else CPU_WIDTHS), reverse=True)
+    widths = _affordable(model, sorted(widths or (GPU_WIDTHS if gpu else CPU_WIDTHS), reverse=True))
     steps = (_STEPS + 1) * len(widths)
     most = widths[0]
     longest = context + steps
@@ -76,6 +77,14 @@ def best(measured: Sequence[Speed]) -> int:
     """The narrowest width that is about as fast as the fastest."""
     fastest = max(speed.tokens_per_second for speed in measured)
     return min(speed.width for speed in measured if speed.tokens_per_second >= _CLOSE * fastest)
+
+
+def _affordable(model: Model, widths: Sequence[int]) -> Sequence[int]:
+    """Those of some widths, the widest first, whose states fit the memory; the narrowest at least."""
+    available, state = machine.available_memory(), model.memory.state_bytes
+    if available is None or not state:
+        return widths
+    return [width for width in widths if width * state <= _MEMORY_SHARE * available] or [widths[-1]]
 
 
 def _step(session: Session, texts: Sequence[Branch], token: int) -> None:

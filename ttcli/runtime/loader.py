@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 from ttcli.catalog.entry import PrmForm, catalog
@@ -16,6 +15,7 @@ from ttcli.catalog.stored import LocalModel, form_of, locate
 from ttcli.errors import ModelError, UsageError
 from ttcli.interrupt import Interrupt
 from ttcli.runtime.heads import find_head
+from ttcli.runtime.memories import learn_memory
 from ttcli.runtime.settings import Settings
 from ttcli.seams import Verifier
 from ttcli.verifier.aggregate import no_steps
@@ -48,12 +48,13 @@ class Loader:
         """A model on this machine, fetched first where that is allowed and needed."""
         return resolve(name, offline=self._settings.offline, progress=self._progress)
 
-    def load(self, path: Path) -> Model:
-        """The weights in a file."""
+    def load(self, local: LocalModel) -> Model:
+        """The weights of a model; see `learn_memory` for what is tried with them."""
         from ttcli.engine.model import Model  # the engine brings numpy and llama.cpp: not before they are needed
 
-        model = Model(path, gpu_layers=self._settings.machine.gpu_layers)
+        model = Model(local.path, gpu_layers=self._settings.machine.gpu_layers)
         self._stack.callback(model.close)
+        learn_memory(model, local, self._progress, threads=self._settings.machine.threads)
         return model
 
     def make(self, spec: VerifierSpec, own: Loaded | None = None) -> Verifier:
@@ -111,7 +112,7 @@ class Loader:
 
     def _shared(self, local: LocalModel, own: Loaded | None) -> Loaded:
         """A model with its weights: those of the policy where they are the same."""
-        return own if own is not None and own[0].path == local.path else (local, self.load(local.path))
+        return own if own is not None and own[0].path == local.path else (local, self.load(local))
 
     def _head(self, spec: VerifierSpec, own: Loaded | None) -> Verifier:
         """A head, on the policy's own model or on another one of the catalog."""
@@ -130,7 +131,7 @@ class Loader:
                     hint=f"--model {found.head.model} if you have it, or another verifier: --verifier confidence",
                 )
             other = self.resolve(names[0])
-            own = (other, self.load(other.path))
+            own = (other, self.load(other))
         local, model = own
         template, prompt = ChatTemplate(model), prompt_of(local)
         return HeadVerifier(

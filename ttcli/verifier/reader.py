@@ -114,10 +114,11 @@ class Reader:
         wanted = min(2 * texts + _SPARE, _SEQUENCES)
         if memory is None:
             return wanted
-        return max(_FEWEST, min(wanted, int(memory * _MEMORY_SHARE) // (longest * self._model.cell_bytes)))
+        stream = longest * self._model.memory.cell_bytes + self._model.memory.state_bytes
+        return max(_FEWEST, min(wanted, int(memory * _MEMORY_SHARE) // stream))
 
     def holds(self, branch: Branch | None) -> bool:
-        """Whether a branch has all its cells."""
+        """Whether a branch has all its cells, so that others can go on from it."""
         return branch is not None and branch.standing > 0 and not branch.pending
 
     def missing(self, branch: Branch) -> int:

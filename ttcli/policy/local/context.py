@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterable, Sequence
 
 from ttcli.engine import machine
 from ttcli.engine.adapter import Adapter
-from ttcli.engine.branch import Branch, beginning
+from ttcli.engine.beginning import beginning
+from ttcli.engine.branch import Branch
 from ttcli.engine.job import Job
 from ttcli.engine.model import Model
 from ttcli.engine.scheduler import Growth, Scheduler
@@ -22,6 +23,7 @@ _SPARE = 4  # streams beside the texts': prompts
 _ENOUGH = 16  # texts in streams of their own are at least as fast as any number in one buffer
 _MEMORY_SHARE = 0.5  # of what is available that the cells may take
 _MODEST = 400_000_000  # bytes
+_FEWEST = 4  # sequences: a prompt, a step on it, and two texts
 
 
 class Context:
@@ -100,8 +102,11 @@ class Context:
 
     def holds(self, problems: int) -> bool:
         """Whether the beams of so many problems find room side by side: each problem has a prompt besides."""
-        made = self._scheduler
-        return made is None or not self._beams or problems * (self._beams + 1) <= made.session.sequences
+        if self._scheduler is None or not self._beams:
+            return True
+        # what others stand on needs no sequence of its own, unless it is the only place to fork them from
+        growing = self.width if self.model.memory.fork_at == "tip" else 0
+        return problems * (self._beams + 1) + growing <= self._scheduler.session.sequences
 
     @property
     def longest(self) -> int:
@@ -118,10 +123,11 @@ class Context:
     def revision(self, ids: Sequence[int]) -> tuple[Branch, int]:
         """A prompt on whatever cells hold its beginning already, and how many of its tokens these are.
 
-        A finished text that goes on otherwise than the prompt does is cut back to what they have in common.
+        A finished text that goes on otherwise than the prompt does is cut back to what they have in common, where the
+        model's memory can be.
         """
         self._reserve(len(ids))
-        found, length = beginning(ids, self.branches.values(), self.finished.values())
+        found, length = beginning(ids, self.branches.values(), self.finished.values(), self.model.memory)
         if found is not None and found.length > length:
             self.scheduler.session.shorten(found, length - found.start)
         for number in [number for number, branch in self.finished.items() if branch is found]:
@@ -178,19 +184,24 @@ class Context:
         shown = self._attempts * (self._turn + self._max_tokens)
         need = max(prompt, min(prompt + shown, self.model.context - self._max_tokens)) + self._max_tokens
         need = max(need, min(need + _ASKED, self.model.context))
-        affordable = self._affordable(prompts)
-        texts = affordable // (need + _CELL_BLOCK) - _SPARE - self._held - 1  # that the session keeps
+        memory, affordable = self.model.memory, self._affordable(prompts)  # bytes
+        stream = (need + _CELL_BLOCK) * memory.cell_bytes + memory.state_bytes
+        texts = affordable // stream - _SPARE - self._held - 1  # that the session keeps
         # a GPU's memory is not known here, and one buffer takes less of it
         streams = self._cells is None and texts >= min(self.width, _ENOUGH) and not machine.has_gpu()
         if streams:
             self.width = min(self.width, texts)
+        sequences = self.width + self._held + (_SPARE if streams else SPARE_SEQUENCES)
+        if not streams and memory.state_bytes:
+            sequences = self._fitting(sequences, affordable - need * memory.cell_bytes)
         solutions = self.width * (1 + self._attempts) + self._held
         usual = prompts * prompt + solutions * min(self._max_tokens, _CELLS_PER_TEXT)
+        affordable_cells = (affordable - sequences * memory.state_bytes) // memory.cell_bytes
         return Session(
             self.model,
-            cells=need if streams else max(need, self._cells or min(usual, affordable)),
+            cells=need if streams else max(need, self._cells or min(usual, affordable_cells)),
             width=self.width,
-            sequences=self.width + self._held + (_SPARE if streams else SPARE_SEQUENCES),
+            sequences=sequences,
             streams=streams,
             threads=self._threads,
             flash_attention=not streams,
@@ -199,10 +210,20 @@ class Context:
             halted=self._interrupted,
         )
 
+    def _fitting(self, wanted: int, space: int) -> int:
+        """Sequences whose states fit so many bytes; where not all do, at most half of them for texts that grow."""
+        sequences = max(_FEWEST, min(wanted, space // self.model.memory.state_bytes))
+        if sequences < wanted:
+            self.width = min(self.width, sequences // 2)
+        return sequences
+
     def _affordable(self, prompts: int) -> int:
-        """Cells that may be taken: for one problem a modest part of any machine, for many as much as half of it."""
-        memory = machine.available_memory()
-        if memory is None:
-            return self.model.context * self.width
-        share = int(memory * _MEMORY_SHARE)
-        return (share if prompts > 1 else min(share, _MODEST)) // self.model.cell_bytes
+        """Bytes that may be taken: for one problem a modest part of any machine, for many as much as half of it.
+
+        As much as half, too, for a model with a state per sequence: it cannot do with less for each.
+        """
+        available, memory = machine.available_memory(), self.model.memory
+        if available is None:
+            return self.width * (self.model.context * memory.cell_bytes + memory.state_bytes)
+        share = int(available * _MEMORY_SHARE)
+        return share if prompts > 1 or memory.state_bytes else min(share, _MODEST)
