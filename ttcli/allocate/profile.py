@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -16,7 +15,7 @@ from ttcli.allocate.optimal import Choice, chosen
 from ttcli.errors import ConfigError
 from ttcli.files.atomic import write_whole
 from ttcli.files.paths import profiles_dir
-from ttcli.files.toml import Table
+from ttcli.files.toml import Table, parse_toml
 from ttcli.stats.intervals import Interval
 from ttcli.stats.logistic import Logistic, Term
 
@@ -100,10 +99,7 @@ def parse(text: str, file: str = "profile") -> Profile:
     Raises:
         ConfigError: it is no TOML, of another version, or has an unknown, missing or wrong key.
     """
-    try:
-        top = Table(file, "", tomllib.loads(text), _AGAIN)
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"{file}: {error}", hint=_AGAIN) from error
+    top = Table(file, "", parse_toml(text.encode(), file), _AGAIN)
     if (version := top.whole("version")) != VERSION:
         raise ConfigError(
             f"{file}: version is {version}, and this ttc reads {VERSION}", hint="make it again with ttc calibrate"

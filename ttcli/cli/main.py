@@ -14,7 +14,8 @@ import typer
 from typer.core import TyperGroup
 
 from ttcli import __version__
-from ttcli.cli.config import read_config
+from ttcli.cli.config import KEYS, read_config, settings_of
+from ttcli.cli.configured import Configured
 from ttcli.cli.exit_codes import INTERRUPTED
 from ttcli.errors import TtcError
 
@@ -42,6 +43,7 @@ COMMANDS = {
     "runs": _Entry("ttcli.cli.runs:runs_app", "List, show, export and delete runs"),
     "profile": _Entry("ttcli.cli.profile:profile_app", "List, show and choose what calibrate found"),
     "train": _Entry("ttcli.cli.train:train_app", "Train a verifier for a model"),
+    "config": _Entry("ttcli.cli.settings:config_app", "Show settings and which file makes them; trust a directory's"),
     "models": _Entry("ttcli.cli.models:models_app", "List, describe, fetch and delete models"),
 }
 _CONTEXT = {"help_option_names": ["-h", "--help"]}
@@ -56,7 +58,7 @@ class _Built(Mapping[str, "Command"]):
         if isinstance(command, typer.Typer):
             return typer.main.get_group(command)
         alone = typer.Typer(add_completion=False, context_settings=_CONTEXT)
-        alone.command(name)(command)
+        alone.command(name, cls=Configured)(command)
         return typer.main.get_command(alone)
 
     def __iter__(self) -> Iterator[str]:
@@ -107,8 +109,10 @@ def options(
     ] = False,
 ) -> int:
     """Spend test-time compute well with small local GGUF models: many samples, one good answer."""
-    context.default_map = read_config()
-    if context.invoked_subcommand is not None:
+    if (command := context.invoked_subcommand) in KEYS:
+        context.obj = settings_of(command, read_config())
+        context.default_map = {command: {name: setting.value for name, setting in context.obj.items()}}
+    if command is not None:
         return 0
     print(context.get_help())
     return 2

@@ -162,6 +162,7 @@ def _served(
         sampling=settings.sampling,
         max_tokens=settings.max_tokens,
         width=settings.machine.width or WIDTH,
+        insecure=settings.insecure,
         notice=progress.note,
         interrupted=interrupt,
     )

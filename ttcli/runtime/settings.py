@@ -55,6 +55,7 @@ class Settings:
     machine: Machine = field(default_factory=Machine)
     reviser: str | None = None  # a LoRA adapter that draws the revisions; None: the model itself does
     policy: str | None = None  # the URL of an OpenAI-compatible server; None: the engine in this process
+    insecure: bool = False  # whether the server's key may go unencrypted to another machine
     aggregate: Aggregation | None = None  # from scores of steps to that of the whole; None: as the verifier does it
     command_timeout: float = 30.0  # seconds that a verifying command may take for a solution
     profile: Profile | None = None  # that auto goes by; None: there is none

@@ -16,6 +16,11 @@ def complain(message: str, hint: str | None = None) -> None:
     print(*lines, sep="\n", file=sys.stderr, flush=True)
 
 
+def remark(text: str) -> None:
+    """Write a line that is neither an error nor a result."""
+    print(one_line(text), file=sys.stderr, flush=True)
+
+
 def show_cursor() -> None:
     """Bring back the cursor that a live tree has hidden, when there is no time to end the tree itself."""
     if sys.stderr.isatty():

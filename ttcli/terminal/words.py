@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from ttcli.cost import Budget, Cost, Unit
 from ttcli.events import MethodChosen, Outcome, RunStarted
 from ttcli.solution import Candidate, Ended
@@ -118,3 +120,10 @@ def duration(seconds: float) -> str:
         return f"{seconds:.0f} s"
     minutes, hours = round(seconds / 60), round(seconds / 60) // 60
     return f"{hours} h {minutes % 60} min" if hours else f"{minutes} min"
+
+
+def columns(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Rows of text as lines, each column as wide as its widest cell."""
+    clean = [[one_line(cell) for cell in row] for row in rows]
+    widths = [max(map(len, column)) for column in zip(*clean, strict=True)]
+    return ["  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip() for row in clean]
