@@ -557,6 +557,15 @@ def test_ctrl_c_names_the_command_that_goes_on_and_that_finishes_the_run(
     assert len(after) == PROBLEMS * 4
 
 
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGHUP, 129)])
+def test_so_do_other_signals_that_end_it(slow: list[str], number: signal.Signals, code: int) -> None:
+    process = start(slow)
+    process.send_signal(number)
+    _, err = process.communicate(timeout=HANG)
+    assert process.returncode == code
+    assert "go on with: ttc bench " in err
+
+
 def test_ctrl_c_twice_ends_at_once(slow: list[str]) -> None:
     process = start(slow)
     process.send_signal(signal.SIGINT)

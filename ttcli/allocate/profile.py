@@ -99,7 +99,7 @@ def parse(text: str, file: str = "profile") -> Profile:
     Raises:
         ConfigError: it is no TOML, of another version, or has an unknown, missing or wrong key.
     """
-    top = Table(file, "", parse_toml(text.encode(), file), _AGAIN)
+    top = Table(file, "", parse_toml(text.encode(), file, _AGAIN), _AGAIN)
     if (version := top.whole("version")) != VERSION:
         raise ConfigError(
             f"{file}: version is {version}, and this ttc reads {VERSION}", hint="make it again with ttc calibrate"

@@ -46,7 +46,7 @@ KEYS = {
 }
 _ALL = sorted({key for keys in KEYS.values() for key in keys})
 _WITHOUT_VARIABLE = {"limit", "sample", "baseline", "fail-under", "skip-bad"}
-_OTHER_VARIABLES = {"TTC_HOME", "TTC_DEBUG", "TTC_API_KEY", "TTC_PROBLEM", "TTC_ANSWER"}
+_OTHER_VARIABLES = {"TTC_HOME", "TTC_DEBUG", "TTC_API_KEY", "TTC_PROBLEM", "TTC_ANSWER", "TTC_STARTED_BY"}
 
 
 class ConfigFile(NamedTuple):

@@ -14,6 +14,7 @@ import typer
 from typer.core import TyperGroup
 
 from ttcli import __version__
+from ttcli.cli import signals
 from ttcli.cli.config import KEYS, read_config, settings_of
 from ttcli.cli.configured import Configured
 from ttcli.cli.exit_codes import INTERRUPTED
@@ -119,7 +120,18 @@ def options(
 
 
 def main() -> None:
-    """Entry point of `ttc`."""
+    """Run the command line of this process, and end it."""
+    try:
+        signals.raise_on_signals()
+        code = _main()
+        signals.leave_on_signals()
+    except KeyboardInterrupt:  # at a moment when nobody else caught it
+        signals.leave_on_signals()
+        code = signals.exit_code()
+    sys.exit(code)
+
+
+def _main() -> int:
     _open_closed_streams()
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # as stderr is: no answer is lost in an ASCII locale
@@ -128,11 +140,11 @@ def main() -> None:
         sys.stdout.flush()
     except BrokenPipeError:
         code = _reader_left()
-    sys.exit(code)
+    return code
 
 
 def run(arguments: list[str]) -> int:
-    """Run a command line; return its exit code (0 answered, 1 failed, 2 usage, 130 Ctrl-C)."""
+    """Run a command line; return its exit code (0 answered, 1 failed, 2 usage, 130 Ctrl-C, 143 SIGTERM)."""
     try:
         result = typer.main.get_command(app).main(arguments, prog_name="ttc", standalone_mode=False)
     except TtcError as error:
@@ -151,6 +163,7 @@ def run(arguments: list[str]) -> int:
         return 1
     if result == INTERRUPTED:  # what Typer makes of Ctrl-C too
         print("interrupted", file=sys.stderr)
+        return signals.exit_code()
     return result if isinstance(result, int) else 0
 
 

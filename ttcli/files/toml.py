@@ -33,14 +33,14 @@ def read_toml(path: Path) -> tuple[bytes, dict[str, Any]]:
     return content, parse_toml(content, str(path))
 
 
-def parse_toml(content: bytes, file: str) -> dict[str, Any]:
+def parse_toml(content: bytes, file: str, hint: str = _HINT) -> dict[str, Any]:
     """What TOML in UTF-8 says; raises ConfigError that names the file."""
     try:
         return tomllib.loads(content.decode())
     except RecursionError as error:
-        raise ConfigError(f"{file} cannot be read: it is nested too deep", hint=_HINT) from error
+        raise ConfigError(f"{file}: nested too deep", hint=hint) from error
     except ValueError as error:
-        raise ConfigError(f"{file} cannot be read: {error}", hint=_HINT) from error
+        raise ConfigError(f"{file}: {error}", hint=hint) from error
 
 
 class Table:

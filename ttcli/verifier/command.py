@@ -2,7 +2,8 @@
 
 The solution comes on its stdin, the problem in TTC_PROBLEM, the answer in TTC_ANSWER where there is one. It ends with
 status 0 (passed) or 1 (failed), or with status 0 and a number in [0, 1] alone on the last line of its stdout. Anything
-else is an error, not a score. A program that ends leaves nobody behind: its process group is killed with it.
+else is an error, not a score. A program that ends leaves nobody behind: its process group is killed with it, and so are
+all that run when ttc itself ends, whatever ends it.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from ttcli.answers.extract import extract_answer
 from ttcli.errors import UsageError, VerifierError
 from ttcli.seams import Interrupted, StepScores
 from ttcli.solution import Prefix
+from ttcli.watchdog import WATCHDOG
 
 TIMEOUT = 30.0  # seconds
 _AT_ONCE = 8
@@ -163,12 +165,13 @@ class _Check:
                     stdin=solution,
                     stdout=subprocess.PIPE,
                     stderr=subprocess.PIPE,
-                    env=_environment(prefix),
+                    env=_environment(prefix) | WATCHDOG.environment,
                     start_new_session=True,
                 )
             except OSError as error:
                 hint = "let its first line be #!/bin/sh" if error.errno == errno.ENOEXEC else _HINT
                 raise VerifierError(f"{self._words} cannot be started: {error.strerror}", hint=hint) from error
+        WATCHDOG.watch(self._process.pid)
         self._deadline = time.monotonic() + timeout
         self._pipes = [pipe for pipe in (self._process.stdout, self._process.stderr) if pipe is not None]
         for number, pipe in enumerate(self._pipes):
@@ -197,6 +200,7 @@ class _Check:
         """Kill what is left of its process group, and close the pipes."""
         self._kill()
         self._process.wait()
+        WATCHDOG.forget(self._process.pid)
         for pipe in self._pipes:
             if pipe in self._selector.get_map():
                 self._selector.unregister(pipe)
