@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -15,6 +14,7 @@ from ttcli.cli.rows import choose_rows
 from ttcli.cli.run import resume, work_on
 from ttcli.cli.run_options import run_options
 from ttcli.errors import UsageError
+from ttcli.terminal.messages import remark, say, say_json
 
 if TYPE_CHECKING:
     from ttcli.bench.execute.worker import Description
@@ -113,7 +113,7 @@ def _flops(
     for spec in (small, large):
         run, stopped = work_on(store, spec, quiet=quiet)
         if stopped:
-            print(f"all that was drawn is kept; go on with: {resume(spec)}", file=sys.stderr)
+            remark(f"all that was drawn is kept; go on with: {resume(spec)}")
             return INTERRUPTED
         sat.append(run)
     own, others = (load_figures(store, run) for run in sat)
@@ -125,9 +125,9 @@ def _flops(
             for match in found
         ]
         runs = {"small": sat[0].id, "large": sat[1].id}
-        print(json.dumps({"version": 1, "type": "flops", "runs": runs, "multiple": multiple, "matches": told}))
+        say_json({"version": 1, "type": "flops", "runs": runs, "multiple": multiple, "matches": told})
     else:
-        print(*flops_lines(found, names[0], names[1], multiple), sep="\n")
+        say(*flops_lines(found, names[0], names[1], multiple))
     if plot is not None:
         from ttcli.bench.report.flops_plot import flops_plot
 

@@ -19,6 +19,7 @@ from ttcli.cli.config import KEYS, read_config, settings_of
 from ttcli.cli.configured import Configured
 from ttcli.cli.exit_codes import INTERRUPTED
 from ttcli.errors import TtcError
+from ttcli.terminal.messages import remark, say
 
 if TYPE_CHECKING:
     from typer._click import Command, Context, HelpFormatter
@@ -98,7 +99,7 @@ app = typer.Typer(
 
 def _print_version(wanted: bool) -> None:
     if wanted:
-        print(f"ttc {__version__}")
+        say(f"ttc {__version__}")
         raise typer.Exit
 
 
@@ -115,7 +116,7 @@ def options(
         context.default_map = {command: {name: setting.value for name, setting in context.obj.items()}}
     if command is not None:
         return 0
-    print(context.get_help())
+    say(context.get_help())
     return 2
 
 
@@ -162,7 +163,7 @@ def run(arguments: list[str]) -> int:
         _complain(f"unexpected {type(error).__name__}: {error}", "this is a bug; TTC_DEBUG=1 shows where")
         return 1
     if result == INTERRUPTED:  # what Typer makes of Ctrl-C too
-        print("interrupted", file=sys.stderr)
+        remark("interrupted")
         return signals.exit_code()
     return result if isinstance(result, int) else 0
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -11,6 +10,7 @@ import typer
 from typer.core import TyperOption
 
 from ttcli.errors import UsageError
+from ttcli.terminal.messages import remark, say
 
 if TYPE_CHECKING:
     from ttcli.runtime.settings import Settings
@@ -34,7 +34,7 @@ def _show_more(context: typer.Context, wanted: bool) -> None:
         for parameter in context.command.params:
             if isinstance(parameter, TyperOption):
                 parameter.hidden = False
-        print(context.get_help())
+        say(context.get_help())
         raise typer.Exit
 
 
@@ -106,7 +106,7 @@ def tell_unadvised(settings: Settings, wanted: str | None) -> None:
     from ttcli.runtime.profiles import MAKE
 
     if settings.profile is None and wanted is None:
-        print(f"hint: no profile fits, so majority until its vote is settled; {MAKE}", file=sys.stderr)
+        remark(f"hint: no profile fits, so majority until its vote is settled; {MAKE}")
 
 
 def check_picture(path: Path) -> None:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
-import sys
 from dataclasses import asdict
 from typing import Annotated
 
 import typer
+
+from ttcli.terminal.messages import remark, say, say_json
 
 profile_app = typer.Typer(no_args_is_help=True, help="What ttc calibrate found: list, show, and put to use.")
 
@@ -37,11 +37,11 @@ def list_profiles(as_json: Json = False) -> None:
             }
             for each in known
         ]
-        print(json.dumps({"version": 1, "profiles": told}))
+        say_json({"version": 1, "profiles": told})
     elif known:
-        print(*profiles_lines(known, used.values()), sep="\n")
+        say(*profiles_lines(known, used.values()))
     else:
-        print(f"no profiles yet; {MAKE}", file=sys.stderr)
+        remark(f"no profiles yet; {MAKE}")
 
 
 @profile_app.command()
@@ -56,9 +56,9 @@ def show(name: Name, as_json: Json = False) -> None:
 
     profile = named(name, profiles())
     if as_json:
-        print(json.dumps({"version": 1, **asdict(profile)}))
+        say_json({"version": 1, **asdict(profile)})
     else:
-        print(*profile_lines(profile), sep="\n")
+        say(*profile_lines(profile))
 
 
 @profile_app.command()
@@ -73,4 +73,4 @@ def use(name: Name) -> None:
 
     profile = named(name, profiles())
     put_to_use(profile)
-    print(f"{profile.model} goes by {name} from now on", file=sys.stderr)
+    remark(f"{profile.model} goes by {name} from now on")

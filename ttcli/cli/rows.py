@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, NamedTuple
+
+from ttcli.terminal.messages import remark
 
 if TYPE_CHECKING:
     from ttcli.data.dataset import BadRow, Row
@@ -34,4 +35,4 @@ def choose_rows(data: str, *, skip_bad: bool, limit: int | None, sample: int | N
 def tell_bad(rows: Iterable[BadRow]) -> None:
     """A line for each row that is left out."""
     for bad in rows:
-        print(f"line {bad.line} left out: {bad.reason}", file=sys.stderr)
+        remark(f"line {bad.line} left out: {bad.reason}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from datetime import datetime
 from pathlib import Path
@@ -12,12 +11,15 @@ import typer
 
 from ttcli.cli import options
 from ttcli.errors import UsageError
+from ttcli.printable import printable
+from ttcli.terminal.messages import remark, say, say_json, say_path
 
 if TYPE_CHECKING:
     from ttcli.bench.store.store import Run
 
 runs_app = typer.Typer(no_args_is_help=True, help="The runs of ttc bench: list, show, export and delete them.")
 
+_PAGE = Path("report.html")
 Json = Annotated[bool, typer.Option("--json", help="JSON on stdout.")]
 Id = Annotated[str, typer.Argument(metavar="RUN", help="The first digits of a run's id, or last.")]
 
@@ -34,11 +36,11 @@ def list_runs(store: options.StorePath = None, as_json: Json = False) -> None:
     with Store(options.store_path(store), readonly=True) as opened:
         listed = [(run, opened.progress(run)) for run in opened.runs()]
     if as_json:
-        print(json.dumps({"version": 1, "runs": [_facts(run) | progress._asdict() for run, progress in listed]}))
+        say_json({"version": 1, "runs": [_facts(run) | progress._asdict() for run, progress in listed]})
     elif listed:
-        print(*runs_lines(listed), sep="\n")
+        say(*runs_lines(listed))
     else:
-        print("no runs yet; ttc bench makes them", file=sys.stderr)
+        remark("no runs yet; ttc bench makes them")
 
 
 @runs_app.command()
@@ -55,9 +57,9 @@ def show(run: Id = "last", store: options.StorePath = None, as_json: Json = Fals
     with Store(options.store_path(store), readonly=True) as opened:
         summary = summarise(opened, opened.run(run))
     if as_json:
-        print(json.dumps(summary_record(summary)))
+        say_json(summary_record(summary))
     else:
-        print(*summary_lines(summary), sep="\n")
+        say(*summary_lines(summary))
 
 
 @runs_app.command()
@@ -81,10 +83,10 @@ def rm(
         if not yes:
             if not sys.stdin.isatty():
                 raise UsageError("ttc runs rm asks before it deletes, and here is nobody to ask", hint="add --yes")
-            typer.confirm(f"Delete run {found.id}?", abort=True, err=True)
+            typer.confirm(f"Delete run {printable(found.id)}?", abort=True, err=True)
         with opened.working_on(found):
             freed = opened.remove(found, samples=samples)
-    print(f"run {found.id} deleted{f', with {freed} samples' if samples else ''}", file=sys.stderr)
+    remark(f"run {found.id} deleted{f', with {freed} samples' if samples else ''}")
 
 
 @runs_app.command()
@@ -102,7 +104,7 @@ def export(
 
     Example: ttc runs export last -o samples.parquet
     """
-    from ttcli.bench.report.export import rows, to_line, write_jsonl, write_parquet
+    from ttcli.bench.report.export import rows, write_jsonl, write_parquet
     from ttcli.bench.store.store import Store
 
     chosen = form or ("parquet" if output is not None and output.suffix == ".parquet" else "jsonl")
@@ -114,7 +116,7 @@ def export(
             write_parquet(opened, found, output)
         elif output is None:
             for row in rows(opened, found):
-                print(to_line(row))
+                say_json(row, ascii_only=False)
         else:
             write_jsonl(opened, found, output)
 
@@ -144,14 +146,14 @@ def compare(
             raise UsageError(f"runs {found[0].id} and {run.id} have no method on a problem in common")
         if as_json:
             told = [pair._asdict() | {"comparison": pair.comparison._asdict()} for pair in pairs]
-            print(json.dumps({"version": 1, "first": found[0].id, "second": run.id, "pairings": told}))
+            say_json({"version": 1, "first": found[0].id, "second": run.id, "pairings": told})
         else:
-            print(*comparison_lines(pairs, _name(found[0]), _name(run)), sep="\n")
+            say(*comparison_lines(pairs, _name(found[0]), _name(run)))
 
 
 def report(
     run: Id = "last",
-    output: Annotated[Path, typer.Option("--output", "-o", help="The page to write.")] = Path("report.html"),
+    output: Annotated[Path, typer.Option("--output", "-o", help="The page to write.")] = _PAGE,
     store: options.StorePath = None,
 ) -> None:
     """Write a run as one HTML page: tables, pictures, every problem with its candidates.
@@ -161,9 +163,11 @@ def report(
     from ttcli.bench.report.report import write_report
     from ttcli.bench.store.store import Store
 
+    if output is _PAGE and output.is_symlink():  # that nobody has named
+        raise UsageError(f"{output} is a link to {output.resolve()}", hint=f"-o {output} writes there all the same")
     with Store(options.store_path(store), readonly=True) as opened:
         write_report(opened, opened.run(run), output)
-    print(output)
+    say_path(output)
 
 
 def _facts(run: Run) -> dict[str, object]:

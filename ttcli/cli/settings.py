@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import sys
 from typing import Annotated, Any, NamedTuple
 
 import typer
@@ -21,6 +20,7 @@ from ttcli.cli.config import (
 )
 from ttcli.cli.trust import refusal
 from ttcli.errors import ConfigError
+from ttcli.terminal.messages import remark, say, say_json
 
 config_app = typer.Typer(no_args_is_help=True, help="Settings: show which file makes them, trust a directory's file.")
 
@@ -47,12 +47,12 @@ def show(as_json: Annotated[bool, typer.Option("--json", help="One JSON object o
     facts = _facts(files)
     if as_json:
         listed = [{"path": str(file.path), "trusted": file.trusted, "sha256": file.sha256} for file in files]
-        print(json.dumps({"version": 1, "files": listed, "settings": [fact._asdict() for fact in facts]}))
+        say_json({"version": 1, "files": listed, "settings": [fact._asdict() for fact in facts]})
     elif facts:
         rows = [(fact.key, json.dumps(fact.value, default=str), fact.source, _remark(fact)) for fact in facts]
-        print(*columns([("setting", "value", "from", "for"), *rows]), sep="\n")
+        say(*columns([("setting", "value", "from", "for"), *rows]))
     else:
-        print("no file and no variable sets anything", file=sys.stderr)
+        remark("no file and no variable sets anything")
 
 
 @config_app.command("trust")

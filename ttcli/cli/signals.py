@@ -19,7 +19,7 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class _Signalled(KeyboardInterrupt):
-    """No plain KeyboardInterrupt: Python ends itself by SIGINT where one has passed through an `exec`, caught or not."""
+    """No plain KeyboardInterrupt: Python ends itself by SIGINT where an `exec` has passed one on, caught or not."""
 
 
 _received: list[int] = []  # in this process, in their order

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -15,6 +14,7 @@ from ttcli.cli.options import option
 from ttcli.cli.run_options import run_options
 from ttcli.cli.signals import interrupted_by_ctrl_c
 from ttcli.errors import ProblemError
+from ttcli.terminal.messages import remark, say, say_json
 
 if TYPE_CHECKING:
     from ttcli.events import Outcome, RunStarted
@@ -133,18 +133,19 @@ def _run(settings: Settings, problem: Problem, *, quiet: bool, show: Show) -> tu
 def _report(began: RunStarted, outcome: Outcome, *, as_json: bool, summarise: bool) -> int:
     """The answer on stdout, what stands behind it under it on a terminal; the exit code."""
     from ttcli.cost import Stopped
+    from ttcli.printable import one_line
     from ttcli.record.encode import record
     from ttcli.terminal.messages import complain
-    from ttcli.terminal.words import one_line, spending, support
+    from ttcli.terminal.words import spending, support
 
     if as_json:
-        print(json.dumps(record(began, outcome), ensure_ascii=sys.stdout.encoding.lower() != "utf-8"))
+        say_json(record(began, outcome), ascii_only=False)
     elif outcome.answer is not None:
-        print(one_line(outcome.answer))
+        say(one_line(outcome.answer))
     interrupted = outcome.stopped is Stopped.INTERRUPT
     if outcome.answer is None:
         hint = None if interrupted else "a larger --budget or --max-tokens, or another --model"
         complain(support(outcome), hint)
     elif summarise and sys.stderr.isatty():
-        print(f"{support(outcome)}; {spending(outcome.cost)}", file=sys.stderr)
+        remark(f"{support(outcome)}; {spending(outcome.cost)}")
     return 130 if interrupted else 0 if outcome.answer is not None else 1

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
@@ -15,6 +14,7 @@ from ttcli.cli.rows import tell_bad
 from ttcli.cli.run_options import run_options
 from ttcli.cli.signals import interrupted_by_ctrl_c
 from ttcli.errors import UsageError
+from ttcli.terminal.messages import remark, say_json
 
 if TYPE_CHECKING:
     from ttcli.runtime.settings import Settings
@@ -67,13 +67,13 @@ def verify(
             if drawn:
                 print_verified(each)
             else:
-                print(json.dumps(_record(each)), flush=True)
+                say_json(_record(each))
             done += 1
             tokens += each.scores.tokens if each.scores else 0
     if done < len(given.rows):
         return INTERRUPTED
     if drawn and not quiet:
-        print(summary(done, tokens), file=sys.stderr)
+        remark(summary(done, tokens))
     return 0
 
 

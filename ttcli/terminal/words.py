@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from ttcli.cost import Budget, Cost, Unit
 from ttcli.events import MethodChosen, Outcome, RunStarted
+from ttcli.printable import one_line
 from ttcli.solution import Candidate, Ended
 
 
@@ -59,20 +60,6 @@ def name(candidate: Candidate) -> str:
 def answer(candidate: Candidate) -> str:
     """The candidate's answer on one line."""
     return one_line(candidate.answer) if candidate.answer is not None else "no answer"
-
-
-def one_line(text: str) -> str:
-    """Text without line breaks or control characters."""
-    return " ".join(word if word.isprintable() else _printable(word) for word in text.split())
-
-
-def many_lines(text: str) -> str:
-    """Text with its line breaks and without other control characters."""
-    return "\n".join(_printable(line) for line in text.splitlines())
-
-
-def _printable(text: str) -> str:
-    return "".join(c if c.isprintable() else " " if c.isspace() else "\ufffd" for c in text)
 
 
 def given_up(count: int, best: float | None) -> str:
