@@ -9,13 +9,20 @@ from pathlib import Path
 
 from ttcli.catalog.stored import LocalModel
 from ttcli.files.atomic import write_whole
+from ttcli.files.gguf import parts
 from ttcli.files.paths import home
 
 
 def fingerprint(model: LocalModel) -> str:
-    """The SHA-256 of a model: the catalog's, which was checked when it was fetched, or else that of the file."""
+    """The SHA-256 of a model: the catalog's, which was checked when it was fetched, or else that of the file.
+
+    One in several files has that of theirs, one after the other.
+    """
     known = model.entry.sha256 if model.entry else None
-    return known or _of_file(model.path)
+    if known:
+        return known
+    own = [_of_file(part) for part in parts(model.path) if part == model.path or part.is_file()]
+    return own[0] if len(own) == 1 else hashlib.sha256("".join(own).encode()).hexdigest()
 
 
 def _of_file(path: Path) -> str:

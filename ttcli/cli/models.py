@@ -117,16 +117,16 @@ def tune(
     from ttcli.catalog.speeds import remember
     from ttcli.catalog.stored import locate, not_installed
     from ttcli.engine import machine
-    from ttcli.engine.model import Model as Weights
     from ttcli.engine.session import Aborted
     from ttcli.engine.tune import best, speeds
     from ttcli.interrupt import Interrupt
+    from ttcli.runtime.tried import open_model
 
     local = locate(model)
     if local is None:
         raise not_installed(model)
     interrupt, measured = Interrupt(), []
-    weights = Weights(local.path)
+    weights = open_model(local)
     try:
         with interrupted_by_ctrl_c(interrupt):
             for speed in speeds(weights, threads=threads, halted=interrupt):
@@ -221,10 +221,9 @@ def _heads(local: LocalModel) -> str | None:
 
 def _header(local: LocalModel) -> dict[str, str | int]:
     """What the GGUF says of itself, and what it can be as a verifier."""
-    from ttcli.engine.model import describe
-    from ttcli.runtime.loader import uses
+    from ttcli.runtime.loader import facts
 
-    return {**describe(local.path), **uses(local)}
+    return facts(local)
 
 
 def _row(facts: dict[str, object], default: str) -> tuple[str, ...]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 from ttcli.catalog.entry import PrmForm, catalog
@@ -17,6 +16,7 @@ from ttcli.errors import ModelError, UsageError
 from ttcli.interrupt import Interrupt
 from ttcli.runtime.heads import find_head
 from ttcli.runtime.settings import Settings
+from ttcli.runtime.tried import open_model
 from ttcli.seams import Verifier
 from ttcli.verifier.aggregate import no_steps
 from ttcli.verifier.confidence import Confidence
@@ -48,11 +48,9 @@ class Loader:
         """A model on this machine, fetched first where that is allowed and needed."""
         return resolve(name, offline=self._settings.offline, progress=self._progress)
 
-    def load(self, path: Path) -> Model:
-        """The weights in a file."""
-        from ttcli.engine.model import Model  # the engine brings numpy and llama.cpp: not before they are needed
-
-        model = Model(path, gpu_layers=self._settings.machine.gpu_layers)
+    def load(self, local: LocalModel) -> Model:
+        """The weights of a model."""
+        model = open_model(local, gpu_layers=self._settings.machine.gpu_layers)
         self._stack.callback(model.close)
         return model
 
@@ -106,7 +104,7 @@ class Loader:
 
     def _shared(self, local: LocalModel, own: Loaded | None) -> Loaded:
         """A model with its weights: those of the policy where they are the same."""
-        return own if own is not None and own[0].path == local.path else (local, self.load(local.path))
+        return own if own is not None and own[0].path == local.path else (local, self.load(local))
 
     def _head(self, spec: VerifierSpec, own: Loaded | None) -> Verifier:
         """A head, on the policy's own model or on another one of the catalog."""
@@ -125,7 +123,7 @@ class Loader:
                     hint=f"--model {found.head.model} if you have it, or another verifier: --verifier confidence",
                 )
             other = self.resolve(names[0])
-            own = (other, self.load(other.path))
+            own = (other, self.load(other))
         local, model = own
         template, prompt = ChatTemplate(model), prompt_of(local)
         return HeadVerifier(
@@ -139,16 +137,17 @@ class Loader:
         )
 
 
-def uses(local: LocalModel) -> dict[str, str]:
-    """What a GGUF can be as a verifier, by kind: yes, with what there is to say of it, or why not."""
-    from ttcli.engine.model import Model
+def facts(local: LocalModel) -> dict[str, str | int]:
+    """What a GGUF says of itself, and what it can be as a verifier, by kind: yes, or why not."""
+    from ttcli.engine.model import describe
     from ttcli.verifier.judge import Judge
 
     told = form_of(local)
-    model = Model(local.path)
+    model = open_model(local)
     try:
         reason = model.cannot_branch()
         return {
+            **describe(model),
             "judge": _possible(lambda: Judge(model), "yes"),
             "prm": _possible(lambda: _form(model, told), f"yes: {told.form}") if told else "no: nothing describes it",
             "head": f"no: {reason}" if reason else f"yes, once trained: layers 0 to {model.layers - 2} can be read",

@@ -223,7 +223,7 @@ def _local(
 
     loader = Loader(settings, interrupt, progress, stack)
     local = loader.resolve(name)
-    model = loader.load(local.path)
+    model = loader.load(local)
     threads = settings.machine.threads or machine.threads()
     width = known_width(local.path, threads) or machine.width()
     if at_once is not None:

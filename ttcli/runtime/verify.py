@@ -51,7 +51,7 @@ def verifying(settings: Settings, interrupt: Interrupt, progress: Progress) -> I
         own: Loaded | None = None
         if spec.kind in {"judge", "head"} and spec.model is None:
             local = loader.resolve(settings.model or DEFAULT_MODEL)
-            own = (local, loader.load(local.path))
+            own = (local, loader.load(local))
         verifier = loader.make(spec, own)
         yield Aggregated(verifier, settings.aggregate) if settings.aggregate else verifier
 
