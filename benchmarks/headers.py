@@ -1,4 +1,4 @@
-"""What becomes of GGUF files with damaged headers: `python benchmarks/headers.py [--count 1000] [--seed 0] [--unchecked]`.
+"""What becomes of GGUF files with damaged headers: `python benchmarks/headers.py [--count 1000] [--unchecked]`.
 
 A tiny model is written, one thing in its header is changed at a time, and each of the files is given to the checks
 that stand before llama.cpp, and what these let through to llama.cpp in a process of its own, as ttc does.

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import signal
 import struct
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -89,3 +92,37 @@ def test_a_logit_that_is_no_number_is_an_error_wherever_it_is_read() -> None:
                 Sampler(100).draw(row, SamplingParams(temperature=temperature), generator(0))
     with pytest.raises(ModelError, match="no numbers"):
         share(np.array([[float("nan"), 1.0]]), 1)
+
+
+DOUBLES = "{% set ns = namespace(s='x') %}{% for i in range(60) %}{% set ns.s = ns.s ~ ns.s %}{% endfor %}"
+
+
+@pytest.mark.parametrize(
+    ("template", "reason"),
+    [
+        (DOUBLES, "takes too much memory"),
+        (
+            "{% for i in range(3) %}{{ ('x' * 1000)|replace('x', 'y' * 1000)|replace('y', 'z' * 9999) }}{% endfor %}",
+            "memory",
+        ),
+    ],
+)
+@pytest.mark.skipif(not Path("/proc/self/statm").is_file(), reason="nobody says how much memory is taken")
+def test_a_template_that_grows_without_bounds_ends_there(tmp_path: Path, template: str, reason: str) -> None:
+    path = write_model(tmp_path / "tiny.gguf", template)
+    with pytest.raises(ModelError, match=reason):
+        try_out(path, size=path.stat().st_size)
+
+
+def test_a_template_that_comes_to_no_end_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    slow = "{% for i in range(90000) %}{{ range(100000)|list|sort|string|length }}{% endfor %}"
+    program = tmp_path / "program.py"
+    program.write_text(
+        "import sys\nfrom pathlib import Path\nfrom ttcli.engine import trial\n"
+        "trial._TEMPLATE_TIME = 1\nsys.exit(trial.works(Path(sys.argv[1])))",
+        encoding="utf-8",
+    )
+    path = write_model(tmp_path / "tiny.gguf", slow)
+    done = subprocess.run([sys.executable, str(program), str(path)], capture_output=True, text=True, check=False)
+    assert done.returncode == -signal.SIGALRM
+    assert done.stderr == "its chat template comes to no end\n"

@@ -10,7 +10,7 @@ import numpy as np
 _WIDTH, _BLOCKS, _INNER = 64, 2, 128
 
 
-def write_model(path: Path) -> Path:
+def write_model(path: Path, template: str | None = None) -> Path:
     """A llama with tokens for bytes and nothing else, its weights drawn at random."""
     rng = np.random.default_rng(0)
     writer = gguf.GGUFWriter(path, "llama")
@@ -28,6 +28,8 @@ def write_model(path: Path) -> Path:
     writer.add_token_list(tokens)
     writer.add_token_scores([0.0] * len(tokens))
     writer.add_token_types([2, 3, 3, *[6] * 256])
+    if template is not None:
+        writer.add_chat_template(template)
     writer.add_bos_token_id(1)
     writer.add_eos_token_id(2)
 

@@ -46,7 +46,9 @@ KEYS = {
 }
 _ALL = sorted({key for keys in KEYS.values() for key in keys})
 _WITHOUT_VARIABLE = {"limit", "sample", "baseline", "fail-under", "skip-bad"}
-_OTHER_VARIABLES = {"TTC_HOME", "TTC_DEBUG", "TTC_API_KEY", "TTC_PROBLEM", "TTC_ANSWER", "TTC_STARTED_BY"}
+_OTHER_VARIABLES = {"TTC_HOME", "TTC_DEBUG", "TTC_API_KEY", "TTC_STARTED_BY"} | {
+    "TTC_PROBLEM", "TTC_PROBLEM_FILE", "TTC_ANSWER", "TTC_ANSWER_FILE"
+}  # fmt: skip
 
 
 class ConfigFile(NamedTuple):

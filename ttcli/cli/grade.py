@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, BinaryIO, Literal, cast
 import typer
 
 from ttcli.cli.options import option
-from ttcli.cli.rows import tell_bad
+from ttcli.cli.rows import tell_bad, tell_waiting
 from ttcli.errors import UsageError
 from ttcli.printable import json_line
 from ttcli.terminal.messages import remark
@@ -61,6 +61,7 @@ def grade(
 
     if responses is None and sys.stdin.isatty():
         raise UsageError("there is nothing to grade", hint="ttc grade solutions.jsonl")
+    tell_waiting(responses or "-")
     given = read_responses(responses or "-", form=form, field=field, reference=reference, skip_bad=skip_bad)
     tell_bad(given.bad)
     drawn = sys.stdout.isatty() and not as_json

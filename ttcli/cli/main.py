@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
 import io
 import os
 import sys
 from collections.abc import Iterator, Mapping, MutableMapping
+from contextlib import suppress
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Annotated, Any, NamedTuple, cast
 
@@ -48,6 +50,7 @@ COMMANDS = {
     "config": _Entry("ttcli.cli.settings:config_app", "Show settings and which file makes them; trust a directory's"),
     "models": _Entry("ttcli.cli.models:models_app", "List, describe, fetch and delete models"),
 }
+_UNWRITABLE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}
 _CONTEXT = {"help_option_names": ["-h", "--help"]}
 
 
@@ -141,6 +144,8 @@ def _main() -> int:
         sys.stdout.flush()
     except BrokenPipeError:
         code = _reader_left()
+    except OSError as error:
+        code = _cannot_write(error)
     return code
 
 
@@ -158,6 +163,8 @@ def run(arguments: list[str]) -> int:
     except BrokenPipeError:
         return _reader_left()
     except Exception as error:
+        if isinstance(error, OSError) and error.errno in _UNWRITABLE:
+            return _cannot_write(error)
         if os.environ.get("TTC_DEBUG"):
             raise
         _complain(f"unexpected {type(error).__name__}: {error}", "this is a bug; TTC_DEBUG=1 shows where")
@@ -193,7 +200,15 @@ def _nowhere(mode: str) -> IO[Any]:
 def _complain(message: str, hint: str | None = None) -> None:
     from ttcli.terminal.messages import complain  # only when needed: --help is to be quick
 
-    complain(message, hint)
+    with suppress(OSError):  # stderr is no better
+        complain(message, hint)
+
+
+def _cannot_write(error: OSError) -> int:
+    """A disk is full, or a terminal has gone."""
+    _reader_left()
+    _complain(f"cannot write: {error.strerror or error}", "free some space, or write elsewhere")
+    return 1
 
 
 def _reader_left() -> int:

@@ -120,8 +120,10 @@ def tune(
     from ttcli.engine.session import Aborted
     from ttcli.engine.tune import best, speeds
     from ttcli.interrupt import Interrupt
+    from ttcli.runtime.settings import Machine
     from ttcli.runtime.tried import open_model
 
+    Machine(threads=threads)  # complains before the work
     local = locate(model)
     if local is None:
         raise not_installed(model)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from ttcli.terminal.messages import remark
@@ -26,10 +27,17 @@ def choose_rows(data: str, *, skip_bad: bool, limit: int | None, sample: int | N
     """
     from ttcli.data.dataset import read_dataset, select
 
+    tell_waiting(data)
     dataset = read_dataset(data, skip_bad=skip_bad)
     rows = select(dataset.rows, limit=limit, sample=sample, seed=seed)
     tell_bad(dataset.bad)
     return Chosen(dataset.name, rows)
+
+
+def tell_waiting(source: str) -> None:
+    """A line where the file is a pipe: it is read when somebody writes, and that may be never."""
+    if Path(source).is_fifo():
+        remark(f"waiting for somebody to write to {source}")
 
 
 def tell_bad(rows: Iterable[BadRow]) -> None:

@@ -84,13 +84,16 @@ def _from_run(source: str, problem: int | None, method: str | None, store: str |
 
 
 def _from_file(source: str | None) -> Recorded:
+    from ttcli.cli.rows import tell_waiting
+    from ttcli.files.bounded import read_file, read_stream
     from ttcli.record.recording import read_record
 
     if source is None and sys.stdin.isatty():
         raise UsageError("there is nothing to show", hint="ttc show FILE, or a run that ttc runs list lists")
     name = "stdin" if source in (None, "-") else str(source)
     try:
-        text = (sys.stdin.buffer.read() if name == "stdin" else Path(name).read_bytes()).decode("utf-8-sig")
+        tell_waiting(name)
+        text = (read_stream(sys.stdin.buffer) if name == "stdin" else read_file(Path(name))).decode("utf-8-sig")
         return read_record(json.loads(text), name)
     except OSError as error:
         raise UsageError(f"cannot read {name}: {error.strerror}", hint=_SOLVE) from error

@@ -78,6 +78,8 @@ def solve(
 
 def _problem(argument: str | None) -> Problem:
     """The problem that the argument or stdin holds."""
+    from ttcli.cli.rows import tell_waiting
+    from ttcli.files.bounded import PROBLEM, read_file, read_stream
     from ttcli.problem import Problem
 
     if argument is None and sys.stdin.isatty():
@@ -86,12 +88,13 @@ def _problem(argument: str | None) -> Problem:
     try:
         if argument is None or argument == "-":
             source = "stdin"
-            text = sys.stdin.buffer.read().decode("utf-8-sig")
+            text = read_stream(sys.stdin.buffer, PROBLEM).decode("utf-8-sig")
         elif argument.startswith("@"):
             source = argument[1:]
             if not source:
                 raise ProblemError("there is no file name after the @", hint="ttc solve @problem.txt")
-            text = Path(source).read_text(encoding="utf-8-sig")
+            tell_waiting(source)
+            text = read_file(Path(source), PROBLEM).decode("utf-8-sig")
         else:
             text = argument
             text.encode()

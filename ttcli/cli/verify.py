@@ -10,7 +10,7 @@ import typer
 
 from ttcli.cli.exit_codes import INTERRUPTED
 from ttcli.cli.options import option
-from ttcli.cli.rows import tell_bad
+from ttcli.cli.rows import tell_bad, tell_waiting
 from ttcli.cli.run_options import run_options
 from ttcli.cli.signals import interrupted_by_ctrl_c
 from ttcli.errors import UsageError
@@ -57,6 +57,7 @@ def verify(
     if solutions is None and sys.stdin.isatty():
         raise UsageError("there are no solutions to verify", hint=f"ttc verify solutions.jsonl --verifier {verifier}")
     settings = replace(settings, verifier_name=verifier)
+    tell_waiting(solutions or "-")
     given = read_solutions(solutions or "-", skip_bad=skip_bad)
     tell_bad(given.bad)
     interrupt = Interrupt()

@@ -7,7 +7,7 @@ al., 2021) writes `problem` and `solution`, which holds `\boxed{x}`; MATH-500 (L
 from __future__ import annotations
 
 import codecs
-import gzip
+import errno
 import hashlib
 import json
 import math
@@ -21,6 +21,7 @@ from typing import BinaryIO, NamedTuple, TypeVar
 
 from ttcli.answers.extract import extract_answer
 from ttcli.errors import DatasetError, UsageError
+from ttcli.files.bounded import decompressed, read_file, read_stream
 from ttcli.problem import Problem
 
 T = TypeVar("T")
@@ -77,7 +78,8 @@ def read_dataset(source: str, *, skip_bad: bool = False, stdin: BinaryIO | None 
         return row
 
     rows, bad = read_rows(source, read, form=_FORMAT, skip_bad=skip_bad, stdin=stdin)
-    return Dataset("stdin" if source == "-" else Path(source).name, rows, bad)
+    name = Path(source).name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")  # to be kept as text
+    return Dataset("stdin" if source == "-" else name, rows, bad)
 
 
 def read_rows(
@@ -157,7 +159,7 @@ def _content(source: str, stdin: BinaryIO | None) -> bytes:
     """All bytes, decompressed."""
     where = "stdin" if source == "-" else source
     try:
-        content = (stdin or sys.stdin.buffer).read() if source == "-" else Path(source).read_bytes()
+        content = read_stream(stdin or sys.stdin.buffer) if source == "-" else read_file(Path(source))
     except OSError as error:
         raise DatasetError(
             f"cannot read {where}: {error.strerror}", hint="name a .jsonl file, or - for stdin"
@@ -165,8 +167,10 @@ def _content(source: str, stdin: BinaryIO | None) -> bytes:
     if not content.startswith(_GZIP):
         return content
     try:
-        return gzip.decompress(content)
+        return decompressed(content)
     except (OSError, EOFError, zlib.error) as error:
+        if isinstance(error, OSError) and error.errno == errno.EFBIG:
+            raise DatasetError(f"cannot read {where}: {error.strerror}", hint="split it") from error
         raise DatasetError(f"{where} is broken gzip: {error}", hint="fetch the file again") from error
 
 
@@ -243,7 +247,7 @@ def text_of(fields: Mapping[str, object], name: str) -> str | None:
         return None
     if isinstance(value, str):
         text = value.strip()
-    elif isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
+    elif type(value) is int or (isinstance(value, float) and math.isfinite(value)):
         text = str(int(value)) if abs(value) < _PLAIN and value == int(value) else repr(value)
     else:
         raise BadRowError(f"`{name}` is neither text nor a number")

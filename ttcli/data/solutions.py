@@ -12,6 +12,7 @@ from typing import BinaryIO
 from ttcli.answers import is_correct
 from ttcli.data.dataset import BadRow, BadRowError, Row, fields_of, question_of, read_rows, text_of
 from ttcli.errors import DatasetError
+from ttcli.files.bounded import read_file
 from ttcli.problem import Problem
 from ttcli.solution import Ended
 
@@ -103,7 +104,7 @@ def read_given(path: Path, rows: Sequence[Row]) -> GivenSolutions:
         DatasetError: a file that cannot be read, is empty or has a line that is no solution of this data set.
     """
     try:
-        content = path.read_bytes()
+        content = read_file(path)
     except OSError as error:
         raise DatasetError(f"cannot read {path}: {error.strerror}", hint=_GIVEN_FORM) from error
     known = {row.line: row for row in rows}

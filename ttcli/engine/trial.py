@@ -6,9 +6,11 @@ as the last line of its stderr where llama.cpp gives one.
 
 from __future__ import annotations
 
+import resource
 import signal
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -16,9 +18,13 @@ import numpy as np
 from ttcli.engine.branch import Branch, Piece
 from ttcli.engine.model import Model
 from ttcli.engine.session import Session
+from ttcli.engine.template import rehearse
 from ttcli.errors import ModelError, TtcError
+from ttcli.files.gguf import read_header
 
 _PATIENCE = 120.0  # seconds
+_TEMPLATE_TIME = 30  # seconds
+_TEMPLATE_MEMORY = 512 << 20  # bytes
 _SPEED = 20e6  # bytes per second that a slow disk reads
 _MEMORY = "free some memory, or take a smaller model"
 
@@ -56,6 +62,7 @@ def _reason(words: bytes) -> str:
 def works(path: Path) -> int:
     """What the program exits with; the reason on stderr."""
     try:
+        _rehearse(path)
         model = Model(path, checked=True)
         if model.cannot_branch() is None:
             _compute(model)
@@ -64,6 +71,32 @@ def works(path: Path) -> int:
         sys.stderr.write(f"{error}\n")
         return 1
     return 0
+
+
+def _rehearse(path: Path) -> None:
+    """Render the chat template, in bounded memory and time.
+
+    Raises:
+        ModelError: the memory does not suffice; too much time ends the process.
+    """
+    source = read_header(path).metadata.get("tokenizer.chat_template")
+    if not isinstance(source, str):
+        return
+    sys.stderr.write("its chat template comes to no end\n")  # the last words, if they are
+    sys.stderr.flush()
+    signal.signal(signal.SIGALRM, signal.SIG_DFL)
+    signal.alarm(_TEMPLATE_TIME)
+    before = resource.getrlimit(resource.RLIMIT_AS)
+    statm = Path("/proc/self/statm")
+    if statm.is_file():  # elsewhere nobody says what is taken already
+        taken = int(statm.read_text().split()[0]) * resource.getpagesize()
+        with suppress(ValueError, OSError):
+            resource.setrlimit(resource.RLIMIT_AS, (taken + _TEMPLATE_MEMORY, before[1]))
+    try:
+        rehearse(source)
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, before)
+        signal.alarm(0)
 
 
 def _compute(model: Model) -> None:

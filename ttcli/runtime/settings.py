@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from ttcli.search.method import Demand, Method
     from ttcli.verifier.aggregate import Aggregation
 
+_THREADS_PER_CORE = 4  # beyond that they only wait for each other; thousands hang llama.cpp or crash it
 MAX_WIDTH = 240  # llama.cpp knows 256 sequences, and prompts take some
 
 
@@ -32,8 +34,10 @@ class Machine:
     def __post_init__(self) -> None:
         if self.width is not None and not 1 <= self.width <= MAX_WIDTH:
             raise UsageError(f"--width must be from 1 to {MAX_WIDTH}, not {self.width}", hint="--width 32")
-        if self.threads is not None and self.threads < 1:
-            raise UsageError(f"--threads must be at least 1, not {self.threads}", hint="leave it out to have it chosen")
+        most = _THREADS_PER_CORE * (os.cpu_count() or 1)
+        if self.threads is not None and not 1 <= self.threads <= most:
+            hint = "leave it out to have it chosen"
+            raise UsageError(f"--threads must be from 1 to {most} on this machine, not {self.threads}", hint=hint)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +68,8 @@ class Settings:
         self.method.check(self.budget)
         if self.budget.shared:
             raise UsageError(f"{self.budget} is an average, and here is one problem", hint=f"{self.budget.amount:g}")
-        if self.seed < 0:
-            raise UsageError(f"--seed must be 0 or more, not {self.seed}", hint="--seed 0")
+        if not 0 <= self.seed < 2**63:  # the store keeps no larger one
+            raise UsageError(f"--seed must be from 0 to 2^63 - 1, not {self.seed}", hint="--seed 0")
         if self.max_tokens < 1:
             raise UsageError(f"--max-tokens must be at least 1, not {self.max_tokens}", hint="--max-tokens 1024")
         if self.model is None and self.policy is None:

@@ -1,6 +1,7 @@
 """The user's own check as a verifier: a program that is given a finished solution and says how good it is.
 
-The solution comes on its stdin, the problem in TTC_PROBLEM, the answer in TTC_ANSWER where there is one. It ends with
+The solution comes on its stdin, the problem in TTC_PROBLEM, the answer in TTC_ANSWER where there is one; what is longer
+than a variable may be is in the file that TTC_PROBLEM_FILE or TTC_ANSWER_FILE names instead. It ends with
 status 0 (passed) or 1 (failed), or with status 0 and a number in [0, 1] alone on the last line of its stdout. Anything
 else is an error, not a score. A program that ends leaves nobody behind: its process group is killed with it, and so are
 all that run when ttc itself ends, whatever ends it.
@@ -19,9 +20,10 @@ import tempfile
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from hashlib import file_digest, sha256
 from pathlib import Path
+from typing import IO
 
 from ttcli.answers.extract import extract_answer
 from ttcli.errors import UsageError, VerifierError
@@ -33,6 +35,7 @@ TIMEOUT = 30.0  # seconds
 _AT_ONCE = 8
 _TICK = 0.02  # seconds between two looks at the clock and the interrupt
 _TAIL = 65536  # bytes of an output that are kept; a pipe holds at most sixteen times as many
+_LONGEST = 100_000  # bytes of a variable: Linux passes no more than 128 KiB
 _SHELL = {"|", "||", "&", "&&", ";", "<", ">", ">>", "2>", "2>&1"}
 _HINT = "a check exits 0 or 1, or prints a number from 0 to 1 on its last line and exits 0"
 
@@ -138,8 +141,10 @@ def fingerprint(command: str) -> str:
 
 
 def _hash(word: str) -> str:
-    """The hash of a file; "" where the word names none."""
+    """The hash of a file; "" where the word names none, or what has no end."""
     try:
+        if not Path(word).is_file():
+            return ""
         with Path(word).open("rb") as file:
             return file_digest(file, "sha256").hexdigest()
     except OSError:
@@ -156,16 +161,17 @@ class _Check:
         self._timeout = timeout
         self._selector = selector
         self._tails: list[bytes] = [b"", b""]  # of stdout and stderr
-        with tempfile.TemporaryFile() as solution:
-            solution.write(prefix.text.encode("utf-8", "replace"))
-            solution.seek(0)
+        with ExitStack() as files:
+            solution = files.enter_context(_holding(prefix.text.encode("utf-8", "replace")))
+            told, handed = _told(prefix, files)
             try:
                 self._process = subprocess.Popen(
                     arguments,
                     stdin=solution,
                     stdout=subprocess.PIPE,
                     stderr=subprocess.PIPE,
-                    env=_environment(prefix) | WATCHDOG.environment,
+                    env=_environment(told) | WATCHDOG.environment,
+                    pass_fds=handed,
                     start_new_session=True,
                 )
             except OSError as error:
@@ -244,8 +250,27 @@ class _Check:
         return VerifierError(": ".join([f"{self._words} {deed}", *complaints[-1:]]), hint=hint)
 
 
-def _environment(prefix: Prefix) -> dict[str, str]:
+def _told(prefix: Prefix, files: ExitStack) -> tuple[dict[str, str], list[int]]:
+    """The variables that a check is told, and the files it inherits: a long text is in one, as NAME_FILE says."""
     answer = extract_answer(prefix.text)
-    told = {"TTC_PROBLEM": prefix.problem.text} | ({} if answer is None else {"TTC_ANSWER": answer})
-    clean = {name: text.replace("\0", "\ufffd").encode("utf-8", "replace").decode() for name, text in told.items()}
-    return {name: text for name, text in os.environ.items() if name != "TTC_ANSWER"} | clean
+    told, handed = {}, []
+    for name, text in (("TTC_PROBLEM", prefix.problem.text), ("TTC_ANSWER", answer)):
+        if text is not None and len(content := text.replace("\0", "\ufffd").encode("utf-8", "replace")) <= _LONGEST:
+            told[name] = content.decode()
+        elif text is not None:
+            handed.append(files.enter_context(_holding(content)).fileno())
+            told[f"{name}_FILE"] = f"/dev/fd/{handed[-1]}"
+    return told, handed
+
+
+def _holding(content: bytes) -> IO[bytes]:
+    """A file without a name."""
+    file = tempfile.TemporaryFile()  # noqa: SIM115 - the caller's
+    file.write(content)
+    file.seek(0)
+    return file
+
+
+def _environment(told: dict[str, str]) -> dict[str, str]:
+    stale = ("TTC_ANSWER", "TTC_ANSWER_FILE", "TTC_PROBLEM", "TTC_PROBLEM_FILE")  # of a check that runs ttc
+    return {name: text for name, text in os.environ.items() if name not in stale} | told
