@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 
@@ -62,13 +62,15 @@ class Profile:
         return chosen(self.choices, int(self.bins.of(np.array([chance]))[0]), budget)
 
 
-def profiles(folder: Path | None = None) -> list[Profile]:
-    """All of them, by name.
-
-    Raises:
-        ConfigError: one cannot be read.
-    """
-    return [read_profile(path) for path in sorted((folder or profiles_dir()).glob("*.toml"))]
+def profiles(folder: Path | None = None, *, notice: Callable[[str], None] = lambda _: None) -> list[Profile]:
+    """All of them, by name; `notice` is told of files that are none."""
+    found = []
+    for path in sorted((folder or profiles_dir()).glob("*.toml")):
+        try:
+            found.append(read_profile(path))
+        except ConfigError as error:
+            notice(f"warning: {error}; it is passed over")
+    return found
 
 
 def write_profile(profile: Profile, folder: Path | None = None) -> Path:

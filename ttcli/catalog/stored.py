@@ -101,7 +101,7 @@ def form_of(model: LocalModel) -> PrmForm | None:
     """How a process reward model is to be read: by its entry, or by FILE.toml beside FILE.gguf; None: it is no such.
 
     Raises:
-        ConfigError: the TOML beside it is not of that kind.
+        ConfigError: the TOML beside it cannot be read, or its table `verifier` is not of that kind.
     """
     if model.entry is not None and model.entry.verifier is not None:
         return model.entry.verifier

@@ -71,7 +71,6 @@ def bench(  # over 60 lines: most of them declare an option each
     """
     from ttcli.bench.plan import choose_baseline, make_tasks
     from ttcli.bench.run import BenchSpec
-    from ttcli.bench.store.store import Store
     from ttcli.search.methods import parse_method
 
     if fail_under is not None and not 0 <= fail_under <= 1:
@@ -88,7 +87,7 @@ def bench(  # over 60 lines: most of them declare an option each
     name, rows = choose_rows(data, skip_bad=skip_bad, limit=limit, sample=sample, seed=settings.seed)
     command = ("ttc", *sys.argv[1:])
     spec = BenchSpec(settings, tasks, choose_baseline(tasks, baseline), name, rows, command, retry_failed, ray)
-    with Store(options.store_path(store)) as opened:
+    with options.open_store(store) as opened:
         if dry_run:
             return _dry_run(opened, spec, wishes)
         return _run(opened, spec, wishes)

@@ -58,13 +58,12 @@ def calibrate(
     """
     from ttcli.bench.calibrate import BASELINE, calibration_tasks
     from ttcli.bench.run import BenchSpec
-    from ttcli.bench.store.store import Store
 
     tasks = calibration_tasks(method or (), verifier, budget)
     source, rows = choose_rows(data, skip_bad=skip_bad, limit=limit, sample=sample, seed=settings.seed)
     name = _name(output, settings.model, source)
     spec = BenchSpec(settings, tasks, BASELINE, source, rows, ("ttc", *sys.argv[1:]), retry_failed, ray)
-    with Store(options.store_path(store)) as opened:
+    with options.open_store(store) as opened:
         return _calibrate(opened, spec, name, as_json=as_json, quiet=quiet)
 
 

@@ -68,7 +68,6 @@ def flops(  # over 60 lines: most of them declare an option each
     from ttcli.bench.figures.flops import check_tasks, matched, parse_ratios
     from ttcli.bench.plan import choose_baseline, make_tasks
     from ttcli.bench.run import BenchSpec
-    from ttcli.bench.store.store import Store
     from ttcli.bench.store.task import Task
     from ttcli.cost import Budget
 
@@ -86,7 +85,7 @@ def flops(  # over 60 lines: most of them declare an option each
     command = ("ttc", *sys.argv[1:])
     spec = BenchSpec(settings, tasks, choose_baseline(tasks, None), name, rows, command, retry_failed)
     larger = replace(settings, model=large)
-    with Store(options.store_path(store)) as opened:
+    with options.open_store(store) as opened:
         multiple = _multiple(*(_identify(each, quiet=quiet) for each in (settings, larger)))
         besides = asked or matched(tasks, multiple)
         other = replace(spec, settings=larger, tasks=(Task("greedy", "", Budget(1)), *besides), baseline="greedy")

@@ -217,7 +217,7 @@ def _heads(local: LocalModel) -> str | None:
     from ttcli.catalog.fingerprint import fingerprint
     from ttcli.runtime.heads import head_files, heads_for
 
-    found = heads_for(fingerprint(local)) if head_files() else []
+    found = heads_for(fingerprint(local), remark) if head_files() else []
     return ", ".join(f"head:{each.name}" for each in found) or None
 
 

@@ -13,6 +13,7 @@ from ttcli.errors import UsageError
 from ttcli.terminal.messages import remark, say
 
 if TYPE_CHECKING:
+    from ttcli.bench.store.store import Store
     from ttcli.runtime.settings import Settings
 
 
@@ -74,6 +75,17 @@ def store_path(chosen: str | None) -> Path:
     from ttcli.files.paths import home
 
     return Path(chosen).expanduser() if chosen else home() / "runs.sqlite3"
+
+
+def open_store(chosen: str | None, *, readonly: bool = False) -> Store:
+    """The store that is there; what is odd in it is told on stderr.
+
+    Raises:
+        StoreError: it cannot be used.
+    """
+    from ttcli.bench.store.store import Store
+
+    return Store(store_path(chosen), readonly=readonly, notice=remark)
 
 
 def with_ratio(methods: Sequence[str], ratio: str | None) -> list[str]:

@@ -25,7 +25,7 @@ def list_profiles(as_json: Json = False) -> None:
     from ttcli.runtime.profiles import MAKE, in_use
     from ttcli.terminal.profile import profiles_lines
 
-    known, used = profiles(), in_use()
+    known, used = profiles(notice=remark), in_use()
     if as_json:
         told = [
             {
@@ -54,7 +54,7 @@ def show(name: Name, as_json: Json = False) -> None:
     from ttcli.runtime.profiles import named
     from ttcli.terminal.profile import profile_lines
 
-    profile = named(name, profiles())
+    profile = named(name, profiles(notice=remark))
     if as_json:
         say_json({"version": 1, **asdict(profile)})
     else:
@@ -71,6 +71,6 @@ def use(name: Name) -> None:
     from ttcli.runtime.profiles import named
     from ttcli.runtime.profiles import use as put_to_use
 
-    profile = named(name, profiles())
+    profile = named(name, profiles(notice=remark))
     put_to_use(profile)
     remark(f"{profile.model} goes by {name} from now on")

@@ -30,10 +30,9 @@ def list_runs(store: options.StorePath = None, as_json: Json = False) -> None:
 
     Example: ttc runs list
     """
-    from ttcli.bench.store.store import Store
     from ttcli.terminal.runs import runs_lines
 
-    with Store(options.store_path(store), readonly=True) as opened:
+    with options.open_store(store, readonly=True) as opened:
         listed = [(run, opened.progress(run)) for run in opened.runs()]
     if as_json:
         say_json({"version": 1, "runs": [_facts(run) | progress._asdict() for run, progress in listed]})
@@ -51,10 +50,9 @@ def show(run: Id = "last", store: options.StorePath = None, as_json: Json = Fals
     """
     from ttcli.bench.figures.records import summary_record
     from ttcli.bench.figures.summary import summarise
-    from ttcli.bench.store.store import Store
     from ttcli.terminal.runs import summary_lines
 
-    with Store(options.store_path(store), readonly=True) as opened:
+    with options.open_store(store, readonly=True) as opened:
         summary = summarise(opened, opened.run(run))
     if as_json:
         say_json(summary_record(summary))
@@ -73,12 +71,10 @@ def rm(
 
     Example: ttc runs rm 3dd2 --samples --yes
     """
-    from ttcli.bench.store.store import Store
 
-    path = options.store_path(store)
-    with Store(path, readonly=True) as opened:
+    with options.open_store(store, readonly=True) as opened:
         opened.run(run)
-    with Store(path) as opened:
+    with options.open_store(store) as opened:
         found = opened.run(run)
         if not yes:
             if not sys.stdin.isatty():
@@ -105,10 +101,9 @@ def export(
     Example: ttc runs export last -o samples.parquet
     """
     from ttcli.bench.report.export import rows, write_jsonl, write_parquet
-    from ttcli.bench.store.store import Store
 
     chosen = form or ("parquet" if output is not None and output.suffix == ".parquet" else "jsonl")
-    with Store(options.store_path(store), readonly=True) as opened:
+    with options.open_store(store, readonly=True) as opened:
         found = opened.run(run)
         if chosen == "parquet":
             if output is None:
@@ -132,12 +127,11 @@ def compare(
     """
     from ttcli.bench.figures.compare import pairings
     from ttcli.bench.figures.problem import load_figures
-    from ttcli.bench.store.store import Store
     from ttcli.terminal.runs import comparison_lines
 
     if len(runs) < 2:
         raise UsageError("it takes two runs to compare", hint=f"ttc runs show {runs[0]} compares the methods of one")
-    with Store(options.store_path(store), readonly=True) as opened:
+    with options.open_store(store, readonly=True) as opened:
         found = [opened.run(run) for run in runs]
         figures = [load_figures(opened, run) for run in found]
     for run, own in zip(found[1:], figures[1:], strict=True):
@@ -161,11 +155,10 @@ def report(
     Example: ttc report last -o gsm8k.html
     """
     from ttcli.bench.report.report import write_report
-    from ttcli.bench.store.store import Store
 
     if output is _PAGE and output.is_symlink():  # that nobody has named
         raise UsageError(f"{output} is a link to {output.resolve()}", hint=f"-o {output} writes there all the same")
-    with Store(options.store_path(store), readonly=True) as opened:
+    with options.open_store(store, readonly=True) as opened:
         write_report(opened, opened.run(run), output)
     say_path(output)
 

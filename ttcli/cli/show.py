@@ -75,9 +75,8 @@ def _names_run(source: str) -> bool:
 
 def _from_run(source: str, problem: int | None, method: str | None, store: str | None) -> Recorded:
     from ttcli.bench.figures.history import find_position, find_task, history
-    from ttcli.bench.store.store import Store
 
-    with Store(options.store_path(store), readonly=True) as opened:
+    with options.open_store(store, readonly=True) as opened:
         run = opened.run(source)
         position = find_position(opened, run, problem)
         return history(opened, run, position, find_task(run, method))

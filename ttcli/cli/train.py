@@ -81,7 +81,6 @@ def verifier(  # over 60 lines: most of them declare an option each
 
     Then: ttc solve "..." --method best-of-n --verifier head:gsm8k
     """
-    from ttcli.bench.store.store import Store
     from ttcli.data.solutions import read_given
     from ttcli.train.spec import Source, TrainSpec, split
 
@@ -103,7 +102,7 @@ def verifier(  # over 60 lines: most of them declare an option each
         rollouts,
         read_given(solutions, rows) if solutions else None,
     )
-    with Store(options.store_path(store)) as opened:
+    with options.open_store(store) as opened:
         return _train(opened, spec, _Wishes(target, as_json, quiet))
 
 

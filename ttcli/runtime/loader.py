@@ -12,7 +12,7 @@ from ttcli.catalog.fingerprint import fingerprint
 from ttcli.catalog.progress import Progress
 from ttcli.catalog.pull import resolve
 from ttcli.catalog.stored import LocalModel, form_of, locate
-from ttcli.errors import ModelError, UsageError
+from ttcli.errors import ConfigError, ModelError, UsageError
 from ttcli.interrupt import Interrupt
 from ttcli.runtime.heads import find_head
 from ttcli.runtime.settings import Settings
@@ -142,14 +142,18 @@ def facts(local: LocalModel) -> dict[str, str | int]:
     from ttcli.engine.model import describe
     from ttcli.verifier.judge import Judge
 
-    told = form_of(local)
+    try:
+        told, odd = form_of(local), ""
+    except ConfigError as error:
+        told, odd = None, str(error)
+    undescribed = f"no: {odd or 'nothing describes it'}"
     model = open_model(local)
     try:
         reason = model.cannot_branch()
         return {
             **describe(model),
             "judge": _possible(lambda: Judge(model), "yes"),
-            "prm": _possible(lambda: _form(model, told), f"yes: {told.form}") if told else "no: nothing describes it",
+            "prm": _possible(lambda: _form(model, told), f"yes: {told.form}") if told else undescribed,
             "head": f"no: {reason}" if reason else f"yes, once trained: layers 0 to {model.layers - 2} can be read",
         }
     finally:

@@ -229,7 +229,7 @@ def _local(
     if at_once is not None:
         width = min(width, at_once)
     width = settings.machine.width or width
-    layers = _read_by_heads(specs, local)
+    layers = _read_by_heads(specs, local, progress.note)
     adapter = loader.resolve(settings.reviser) if settings.reviser is not None else None
     policy = LocalPolicy(
         model,
@@ -259,9 +259,9 @@ def _local(
     )
 
 
-def _read_by_heads(specs: Sequence[VerifierSpec], local: LocalModel) -> list[int]:
+def _read_by_heads(specs: Sequence[VerifierSpec], local: LocalModel, notice: Callable[[str], None]) -> list[int]:
     """The layers of a model that the heads among some verifiers read."""
     asked = [spec for spec in specs if spec.kind == "head"]
     weights = fingerprint(local) if asked else None
-    heads = [find_head(spec.model, weights).head for spec in asked]
+    heads = [find_head(spec.model, weights, notice).head for spec in asked]
     return sorted({head.layer for head in heads if head.weights == weights})
