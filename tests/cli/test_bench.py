@@ -246,7 +246,7 @@ BAD = [
     (["--limit", "0"], 2, "--limit must be at least 1, not 0", "--limit 20"),
     (["--sample", "-1"], 2, "--sample must be at least 1, not -1", "--sample 20"),
     (["--baseline", "greedy"], 2, "the baseline 'greedy' is none of the methods", "majority, best-of-n[confidence]"),
-    (["--seed", "-1"], 2, "--seed must be 0 or more, not -1", "--seed 0"),
+    (["--seed", "-1"], 2, "--seed must be from 0 to 2^63 - 1, not -1", "--seed 0"),
     (["--max-tokens", "0"], 2, "--max-tokens must be at least 1, not 0", "--max-tokens 1024"),
     (["--frobnicate"], 2, "No such option: --frobnicate", "ttc bench --help"),
     (["--model", "no-such-model"], 1, "unknown model 'no-such-model'", "ttc models list"),

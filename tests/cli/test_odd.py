@@ -14,17 +14,6 @@ METHODS = [
     *("--method", "majority", "--method", "best-of-n", "--method", "beam"),
     *("--verifier", "scripted", "--budget", "4"),
 ]
-    "--method",
-    "majority",
-    "--method",
-    "best-of-n",
-    "--method",
-    "beam",
-    "--verifier",
-    "scripted",
-    "--budget",
-    "4",
-]
 RUNS = "home/runs.sqlite3"
 
 
