@@ -1,6 +1,25 @@
-"""`python -m ttcli` is `ttc`."""
+"""`ttc`, and `python -m ttcli`: what a signal does before the program has been read, then the program."""
 
-from ttcli.cli.main import main
+import os
+import signal
+from types import FrameType
+
+
+def main() -> None:
+    """Entry point of `ttc`."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, _leave)
+    from ttcli.cli.main import main as run
+
+    run()
+
+
+def _leave(number: int, _frame: FrameType | None) -> None:
+    """End now: nothing has begun."""
+    os.write(2, b"interrupted\n")
+    os._exit(128 + number)
+
 
 if __name__ == "__main__":
     main()

@@ -103,3 +103,14 @@ def test_other_files_stay_known(model: LocalModel, tmp_path: Path, read: list[st
         fingerprint(model)
         fingerprint(LocalModel(other, None, "other"))
     assert len(read) == 2
+
+
+def test_a_model_in_several_files_is_another_one_where_any_of_them_is(tmp_path: Path) -> None:
+    first, second = (tmp_path / f"own-0000{number}-of-00002.gguf" for number in (1, 2))
+    first.write_bytes(b"GGUF 1")
+    second.write_bytes(b"GGUF 2")
+    before = fingerprint(LocalModel(first, None, "own"))
+    assert before != sha256(first)
+    second.write_bytes(b"GGUF 3")
+    os.utime(second, ns=(1, 1))
+    assert fingerprint(LocalModel(first, None, "own")) != before

@@ -8,6 +8,7 @@ import pytest
 from catalog.doubles import CONTENT, HUB, IMPATIENT, QUICK, REVISION, Hub, Recorded, tiny
 from ttcli.catalog.entry import FileSource, HubSource
 from ttcli.catalog.pull import check_sha256, pull, resolve
+from ttcli.catalog.stored import remove
 from ttcli.errors import DownloadError
 
 SHA = tiny().sha256
@@ -154,6 +155,20 @@ def test_a_file_of_the_hub_needs_no_catalog(hub: Hub, progress: Recorded, home: 
     assert progress.outcomes[0].startswith("done: size and sha256 verified")
     resolve("hf:owner/repo/sub/tiny.gguf", offline=True, progress=progress)
     assert len(hub.gets) == 1
+
+
+def test_a_model_in_several_files_is_fetched_whole_and_deleted_whole(hub: Hub, progress: Recorded, home: Path) -> None:
+    name = "hf:owner/repo/tiny-00001-of-00003.gguf"
+    model = resolve(name, offline=False, progress=progress, patience=QUICK)
+    files = [model.path.with_name(f"tiny-0000{number}-of-00003.gguf") for number in (1, 2, 3)]
+    assert all(file.read_bytes() == CONTENT for file in files)
+    files[1].unlink()
+    with pytest.raises(DownloadError, match="00002-of-00003"):
+        resolve(name, offline=True, progress=progress)
+    resolve(name, offline=False, progress=progress, patience=QUICK)
+    assert len(hub.gets) == 4
+    remove(name, progress)
+    assert not [file for file in files if file.exists()]
 
 
 def test_a_named_revision_has_a_place_of_its_own(hub: Hub, progress: Recorded, home: Path) -> None:

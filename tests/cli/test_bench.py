@@ -292,7 +292,7 @@ BAD = [
     (["--limit", "0"], 2, "--limit must be at least 1, not 0", "--limit 20"),
     (["--sample", "-1"], 2, "--sample must be at least 1, not -1", "--sample 20"),
     (["--baseline", "greedy"], 2, "the baseline 'greedy' is none of the methods", "majority, best-of-n[confidence]"),
-    (["--seed", "-1"], 2, "--seed must be 0 or more, not -1", "--seed 0"),
+    (["--seed", "-1"], 2, "--seed must be from 0 to 2^63 - 1, not -1", "--seed 0"),
     (["--max-tokens", "0"], 2, "--max-tokens must be at least 1, not 0", "--max-tokens 1024"),
     (["--frobnicate"], 2, "No such option: --frobnicate", "ttc bench --help"),
     (["--model", "no-such-model"], 1, "unknown model 'no-such-model'", "ttc models list"),
@@ -601,6 +601,15 @@ def test_ctrl_c_names_the_command_that_goes_on_and_that_finishes_the_run(
     after = samples()
     assert after[: len(before)] == before
     assert len(after) == PROBLEMS * 4
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGHUP, 129)])
+def test_so_do_other_signals_that_end_it(slow: list[str], number: signal.Signals, code: int) -> None:
+    process = start(slow)
+    process.send_signal(number)
+    _, err = process.communicate(timeout=HANG)
+    assert process.returncode == code
+    assert "go on with: ttc bench " in err
 
 
 def test_ctrl_c_twice_ends_at_once(slow: list[str]) -> None:

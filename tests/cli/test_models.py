@@ -6,7 +6,6 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from types import ModuleType
 
 import pytest
 from typer.testing import CliRunner
@@ -40,10 +39,8 @@ def tiny(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Entry:
 
 @pytest.fixture(autouse=True)
 def described(monkeypatch: pytest.MonkeyPatch) -> None:
-    module = ModuleType("ttcli.engine.model")
-    module.describe = lambda path: {"architecture": "llama", "layers": 30}  # type: ignore[attr-defined]
-    monkeypatch.setitem(sys.modules, "ttcli.engine.model", module)
-    monkeypatch.setattr("ttcli.runtime.loader.uses", lambda local: {"judge": "yes"})
+    told = {"architecture": "llama", "layers": 30, "judge": "yes"}
+    monkeypatch.setattr("ttcli.runtime.loader.facts", lambda local: told)
 
 
 def run(*arguments: str, fails: type[TtcError] | None = None) -> tuple[str, str]:

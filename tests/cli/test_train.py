@@ -49,7 +49,7 @@ def test_help_begins_with_examples_and_shows_no_more_than_twelve_options(here: C
         (("--limit", "5"), "of 5 problems 2 would be held out to judge the head by, and 3 are left to train on"),
         (("--samples", "1"), "--samples must be at least 2, not 1"),
         (("--rollouts", "-1"), "--rollouts must be at least 0, not -1"),
-        (("--seed", "-1"), "--seed must be 0 or more"),
+        (("--seed", "-1"), "--seed must be from 0 to"),
         (("--limit", "0"), "--limit must be at least 1"),
         (("--max-tokens", "0"), "--max-tokens must be at least 1"),
         (("-o", ""), "--output names nothing"),

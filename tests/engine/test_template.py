@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import ctypes
+from pathlib import Path
+from typing import cast
 
 import pytest
 from hypothesis import given, settings
@@ -145,3 +147,46 @@ def test_templates_may_use_what_their_authors_count_on(small_model: Model) -> No
     )
     spans = ChatTemplate(small_model, source).render(user("hi"))
     assert "".join(span.text for span in spans) == 'hi{"ä": [1, "b"]}20<|im_end|>'
+
+
+class _NoModel:
+    """As much of a model as a template asks for."""
+
+    path = Path("odd.gguf")
+
+    def special_token(self, _name: str) -> None:
+        return None
+
+
+def chat_of(source: str) -> str:
+    template = ChatTemplate(cast(Model, _NoModel()), source)
+    return "".join(span.text for span in template.render([*user("2 + 2?"), {"role": "assistant", "content": "4"}]))
+
+
+def test_the_generation_blocks_of_hugging_face_pass_their_body_through() -> None:
+    source = (
+        "{% for m in messages %}{% if m.role == 'assistant' %}{% generation %}[{{ m.content }}]{% endgeneration %}"
+        "{% else %}<{{ m.content }}>{% endif %}{% endfor %}"
+    )
+    assert chat_of(source) == "<2 + 2?>[4]"
+    spaced = "{% for m in messages %}{%- generation -%} {{ m.content }} {%- endgeneration -%}{% endfor %}"
+    assert chat_of(spaced) == "2 + 2?4"
+
+
+ENDLESS = {
+    "repeats": "{{ 'x' * 1000000000 }}",
+    "repeats a list": "{{ [1] * 1000000000 }}",
+    "powers": "{{ 10 ** 100000000 }}",
+    "pads": "{{ '%1000000000d' % 1 }}",
+    "recurses": "{% macro f() %}{{ f() }}{% endmacro %}{{ f() }}",
+    "loops": "{% for a in range(100000) %}{% for b in range(100000) %}{% set c = b %}{% endfor %}{% endfor %}",
+    "writes": "{% for a in range(100000) %}{{ 'x' * 100000 }}{% endfor %}",
+    "nests": "{{ " + "(" * 5000 + "1" + ")" * 5000 + " }}",
+}
+
+
+@pytest.mark.parametrize("source", ENDLESS.values(), ids=ENDLESS)
+def test_a_template_without_bounds_is_an_error(source: str) -> None:
+    with pytest.raises(ModelError, match=r"the chat template of odd\.gguf (fails|does not compile)") as caught:
+        chat_of(source)
+    assert len(str(caught.value)) < 300

@@ -19,7 +19,7 @@ from ttcli.policy.scripted import ScriptedPolicy
 from ttcli.problem import AnswerForm, Problem
 from ttcli.record.encode import record
 from ttcli.record.recording import read_record
-from ttcli.runtime.loader import uses
+from ttcli.runtime.loader import facts
 from ttcli.runtime.runtime import load_runtime
 from ttcli.runtime.settings import Machine, Settings
 from ttcli.seams import Extend, Extension
@@ -269,14 +269,14 @@ def test_a_model_says_what_it_can_verify_by(small_model_path: Path, tmp_path: Pa
     path = tmp_path / "prm.gguf"
     path.symlink_to(small_model_path)
     local = LocalModel(path, None, "prm")
-    told = uses(local)
+    told = facts(local)
     assert (told["judge"], told["prm"]) == ("yes", "no: nothing describes it")
-    assert "layers 0 to 28" in told["head"]
+    assert "layers 0 to 28" in str(told["head"])
     toml = '[verifier]\nkind = "prm"\nform = "step-turn"\ngood = "+"\nbad = "-"\n'
     (tmp_path / "prm.toml").write_text(toml, encoding="utf-8")
-    assert uses(local)["prm"] == "yes: step-turn"
+    assert facts(local)["prm"] == "yes: step-turn"
     (tmp_path / "prm.toml").write_text(toml.replace('good = "+"', 'good = "not one token"'), encoding="utf-8")
-    assert uses(local)["prm"].startswith("no: prm.gguf writes the label 'not one token' as ")
+    assert str(facts(local)["prm"]).startswith("no: prm.gguf writes the label 'not one token' as ")
 
 
 def test_a_reviser_draws_the_revisions_of_the_models_own_weights(small_model_path: Path, tmp_path: Path) -> None:

@@ -57,7 +57,7 @@ def test_a_verifier_is_refused_where_nothing_is_scored(method: str) -> None:
         ({"budget": Budget(16, shared=True)}, "16/problem is an average, and here is one problem"),
         ({"command_timeout": 0.0}, "--command-timeout must be a positive number"),
         ({"command_timeout": float("nan")}, "--command-timeout must be a positive number"),
-        ({"seed": -1}, "--seed must be 0 or more"),
+        ({"seed": -1}, "--seed must be from 0 to"),
     ],
 )
 def test_settings_that_make_no_sense_are_refused_with_a_hint(bad: dict[str, Any], message: str) -> None:

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from terminal.pictures import BEGAN, ballot, candidate, solved
 from ttcli.cost import Budget, Cost, Unit
+from ttcli.printable import one_line
 from ttcli.solution import Ended
 from ttcli.terminal import words
 from ttcli.terminal.messages import complain, show_cursor
@@ -13,15 +14,15 @@ from ttcli.terminal.messages import complain, show_cursor
 
 @given(st.text())
 def test_one_line_is_one_line_of_printable_characters(text: str) -> None:
-    line = words.one_line(text)
+    line = one_line(text)
     assert line.isprintable()
     assert line == line.strip()
-    assert words.one_line(line) == line
+    assert one_line(line) == line
 
 
 def test_one_line_marks_what_it_had_to_take_out() -> None:
-    assert words.one_line("a\n\n b\tc\x1b[2J") == "a b c\ufffd[2J"
-    assert words.one_line("三 é \\frac{1}{2}") == "三 é \\frac{1}{2}"
+    assert one_line("a\n\n b\tc\x1b[2J") == "a b c\ufffd[2J"
+    assert one_line("三 é \\frac{1}{2}") == "三 é \\frac{1}{2}"
 
 
 @pytest.mark.parametrize(

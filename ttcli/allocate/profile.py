@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-import tomllib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 
@@ -16,7 +15,7 @@ from ttcli.allocate.optimal import Choice, chosen
 from ttcli.errors import ConfigError
 from ttcli.files.atomic import write_whole
 from ttcli.files.paths import profiles_dir
-from ttcli.files.toml import Table
+from ttcli.files.toml import Table, parse_toml
 from ttcli.stats.intervals import Interval
 from ttcli.stats.logistic import Logistic, Term
 
@@ -63,13 +62,15 @@ class Profile:
         return chosen(self.choices, int(self.bins.of(np.array([chance]))[0]), budget)
 
 
-def profiles(folder: Path | None = None) -> list[Profile]:
-    """All of them, by name.
-
-    Raises:
-        ConfigError: one cannot be read.
-    """
-    return [read_profile(path) for path in sorted((folder or profiles_dir()).glob("*.toml"))]
+def profiles(folder: Path | None = None, *, notice: Callable[[str], None] = lambda _: None) -> list[Profile]:
+    """All of them, by name; `notice` is told of files that are none."""
+    found = []
+    for path in sorted((folder or profiles_dir()).glob("*.toml")):
+        try:
+            found.append(read_profile(path))
+        except ConfigError as error:
+            notice(f"warning: {error}; it is passed over")
+    return found
 
 
 def write_profile(profile: Profile, folder: Path | None = None) -> Path:
@@ -100,10 +101,7 @@ def parse(text: str, file: str = "profile") -> Profile:
     Raises:
         ConfigError: it is no TOML, of another version, or has an unknown, missing or wrong key.
     """
-    try:
-        top = Table(file, "", tomllib.loads(text), _AGAIN)
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"{file}: {error}", hint=_AGAIN) from error
+    top = Table(file, "", parse_toml(text.encode(), file, _AGAIN), _AGAIN)
     if (version := top.whole("version")) != VERSION:
         raise ConfigError(
             f"{file}: version is {version}, and this ttc reads {VERSION}", hint="make it again with ttc calibrate"

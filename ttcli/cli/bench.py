@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ from ttcli.cli.rows import choose_rows
 from ttcli.cli.run import resume, work_on
 from ttcli.cli.run_options import run_options
 from ttcli.errors import UsageError
+from ttcli.terminal.messages import remark, say, say_json
 
 if TYPE_CHECKING:
     from ttcli.bench.figures.problem import ProblemFigures
@@ -76,7 +76,6 @@ def bench(  # over 60 lines: most of them declare an option each
     """
     from ttcli.bench.plan import choose_baseline, make_tasks
     from ttcli.bench.run import BenchSpec
-    from ttcli.bench.store.store import Store
     from ttcli.search.methods import parse_method
 
     if fail_under is not None and not 0 <= fail_under <= 1:
@@ -96,7 +95,7 @@ def bench(  # over 60 lines: most of them declare an option each
     name, rows = choose_rows(data, graded=graded, skip_bad=skip_bad, limit=limit, sample=sample, seed=settings.seed)
     command = ("ttc", *sys.argv[1:])
     spec = BenchSpec(settings, tasks, choose_baseline(tasks, baseline), name, rows, command, retry_failed, ray)
-    with Store(options.store_path(store)) as opened:
+    with options.open_store(store) as opened:
         if dry_run:
             return _dry_run(opened, spec, wishes)
         return _answer(opened, spec, wishes) if no_grade else _run(opened, spec, wishes)
@@ -120,14 +119,14 @@ def _run(store: Store, spec: BenchSpec, wishes: _Wishes) -> int:
 
     def tell(_: Run, figures: ProblemFigures) -> None:
         if wishes.as_json:
-            print(json.dumps(problem_record(figures)), flush=True)
+            say_json(problem_record(figures))
 
     _check_outputs(wishes)
     run, stopped = work_on(store, spec, quiet=wishes.quiet, done=tell)
     summary = summarise(store, run)
     _tell(summary, store, wishes)
     if stopped:
-        print(f"{summary.done} of {summary.problems} problems done; go on with: {resume(spec)}", file=sys.stderr)
+        remark(f"{summary.done} of {summary.problems} problems done; go on with: {resume(spec)}")
         return INTERRUPTED
     accuracy = summary.headline.accuracy if summary.headline else 0.0
     return FAILED_UNDER if wishes.fail_under is not None and accuracy < wishes.fail_under else 0
@@ -146,13 +145,13 @@ def _answer(store: Store, spec: BenchSpec, wishes: _Wishes) -> int:
         done += 1
         for answer in answers_of(store, run, figures):
             record = {"version": 1, "type": "answer", "run": run.id, **answer._asdict()}
-            print(json.dumps(record) if as_json else answer_line(answer), flush=True)
+            say_json(record) if as_json else say(answer_line(answer))
 
     run, stopped = work_on(store, spec, quiet=wishes.quiet, done=tell)
     if stopped:
-        print(f"{done} of {len(spec.rows)} problems done; go on with: {resume(spec)}", file=sys.stderr)
+        remark(f"{done} of {len(spec.rows)} problems done; go on with: {resume(spec)}")
     elif not wishes.quiet:
-        print(f"{done} problems; ttc show {run.id} --problem N shows the candidates of one", file=sys.stderr)
+        remark(f"{done} problems; ttc show {run.id} --problem N shows the candidates of one")
     return INTERRUPTED if stopped else 0
 
 
@@ -162,9 +161,9 @@ def _tell(summary: Summary, store: Store, wishes: _Wishes) -> None:
     from ttcli.terminal.runs import summary_lines
 
     if wishes.as_json:
-        print(json.dumps(summary_record(summary)))
+        say_json(summary_record(summary))
     else:
-        print(*summary_lines(summary), sep="\n")
+        say(*summary_lines(summary))
     if wishes.plot:
         from ttcli.bench.report.plots import accuracy_plot
 
@@ -186,12 +185,12 @@ def _dry_run(store: Store, spec: BenchSpec, wishes: _Wishes) -> int:
     seconds = left.tokens / speed if speed else None
     if wishes.as_json:
         told = {"version": 1, "type": "forecast", **left._asdict(), "tokens": left.tokens, "tokens_per_second": speed}
-        print(json.dumps({**told, "seconds": seconds}))
+        say_json({**told, "seconds": seconds})
         return 0
     length = "measured" if left.measured else "a guess: none drawn yet"
-    print(f"{counted(left.problems, 'problem')}, at most {counted(left.samples, 'sample')} to draw")
-    print(f"{left.tokens:,.0f} tokens, {left.tokens_per_sample:,.0f} a sample ({length})")
-    print(
+    say(f"{counted(left.problems, 'problem')}, at most {counted(left.samples, 'sample')} to draw")
+    say(f"{left.tokens:,.0f} tokens, {left.tokens_per_sample:,.0f} a sample ({length})")
+    say(
         f"{duration(seconds)} at {speed:,.0f} tokens/s, measured here"
         if speed and seconds is not None
         else "no speed known"

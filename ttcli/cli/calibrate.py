@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import sys
 from datetime import UTC, datetime
@@ -15,6 +14,7 @@ from ttcli.cli.rows import choose_rows
 from ttcli.cli.run import resume, work_on
 from ttcli.cli.run_options import run_options
 from ttcli.errors import UsageError
+from ttcli.terminal.messages import remark, say, say_json
 
 if TYPE_CHECKING:
     from ttcli.bench.calibrate import Calibrated
@@ -58,13 +58,12 @@ def calibrate(
     """
     from ttcli.bench.calibrate import BASELINE, calibration_tasks
     from ttcli.bench.run import BenchSpec
-    from ttcli.bench.store.store import Store
 
     tasks = calibration_tasks(method or (), verifier, budget)
     source, rows = choose_rows(data, skip_bad=skip_bad, limit=limit, sample=sample, seed=settings.seed)
     name = _name(output, settings.model, source)
     spec = BenchSpec(settings, tasks, BASELINE, source, rows, ("ttc", *sys.argv[1:]), retry_failed, ray)
-    with Store(options.store_path(store)) as opened:
+    with options.open_store(store) as opened:
         return _calibrate(opened, spec, name, as_json=as_json, quiet=quiet)
 
 
@@ -76,16 +75,16 @@ def _calibrate(store: Store, spec: BenchSpec, name: str, *, as_json: bool, quiet
 
     run, stopped = work_on(store, spec, quiet=quiet)
     if stopped:
-        print(f"all that was drawn is kept; go on with: {resume(spec)}", file=sys.stderr)
+        remark(f"all that was drawn is kept; go on with: {resume(spec)}")
         return INTERRUPTED
     made = profile_of(store, run, name=name, when=f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}")
     if made.left_out and not quiet:
-        print(f"{made.left_out} of {len(spec.rows)} problems left out: they failed", file=sys.stderr)
+        remark(f"{made.left_out} of {len(spec.rows)} problems left out: they failed")
     path = write_profile(made.profile)
     if as_json:
-        print(json.dumps({"version": 1, "type": "profile", "run": run.id, "path": str(path), **_record(made)}))
+        say_json({"version": 1, "type": "profile", "run": run.id, "path": str(path), **_record(made)})
     else:
-        print(*profile_lines(made.profile), "", *trust_lines(made.trust), "", f"kept as {path}", sep="\n")
+        say(*profile_lines(made.profile), "", *trust_lines(made.trust), "", f"kept as {path}")
     return 0
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -15,6 +14,7 @@ from ttcli.cli.rows import choose_rows
 from ttcli.cli.run import resume, work_on
 from ttcli.cli.run_options import run_options
 from ttcli.errors import UsageError
+from ttcli.terminal.messages import remark, say, say_json
 
 if TYPE_CHECKING:
     from ttcli.bench.execute.worker import Description
@@ -68,7 +68,6 @@ def flops(  # over 60 lines: most of them declare an option each
     from ttcli.bench.figures.flops import check_tasks, matched, parse_ratios
     from ttcli.bench.plan import choose_baseline, make_tasks
     from ttcli.bench.run import BenchSpec
-    from ttcli.bench.store.store import Store
     from ttcli.bench.store.task import Task
     from ttcli.cost import Budget
 
@@ -86,7 +85,7 @@ def flops(  # over 60 lines: most of them declare an option each
     command = ("ttc", *sys.argv[1:])
     spec = BenchSpec(settings, tasks, choose_baseline(tasks, None), name, rows, command, retry_failed)
     larger = replace(settings, model=large)
-    with Store(options.store_path(store)) as opened:
+    with options.open_store(store) as opened:
         multiple = _multiple(*(_identify(each, quiet=quiet) for each in (settings, larger)))
         besides = asked or matched(tasks, multiple)
         other = replace(spec, settings=larger, tasks=(Task("greedy", "", Budget(1)), *besides), baseline="greedy")
@@ -113,7 +112,7 @@ def _flops(
     for spec in (small, large):
         run, stopped = work_on(store, spec, quiet=quiet)
         if stopped:
-            print(f"all that was drawn is kept; go on with: {resume(spec)}", file=sys.stderr)
+            remark(f"all that was drawn is kept; go on with: {resume(spec)}")
             return INTERRUPTED
         sat.append(run)
     own, others = (load_figures(store, run) for run in sat)
@@ -125,9 +124,9 @@ def _flops(
             for match in found
         ]
         runs = {"small": sat[0].id, "large": sat[1].id}
-        print(json.dumps({"version": 1, "type": "flops", "runs": runs, "multiple": multiple, "matches": told}))
+        say_json({"version": 1, "type": "flops", "runs": runs, "multiple": multiple, "matches": told})
     else:
-        print(*flops_lines(found, names[0], names[1], multiple), sep="\n")
+        say(*flops_lines(found, names[0], names[1], multiple))
     if plot is not None:
         from ttcli.bench.report.flops_plot import flops_plot
 

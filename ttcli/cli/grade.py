@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -13,8 +12,10 @@ from typing import TYPE_CHECKING, Annotated, BinaryIO, Literal, cast
 import typer
 
 from ttcli.cli.options import option
-from ttcli.cli.rows import tell_bad
+from ttcli.cli.rows import tell_bad, tell_waiting
 from ttcli.errors import UsageError
+from ttcli.printable import json_line
+from ttcli.terminal.messages import remark
 
 if TYPE_CHECKING:
     from ttcli.data.responses import Grade, Response
@@ -60,6 +61,7 @@ def grade(
 
     if responses is None and sys.stdin.isatty():
         raise UsageError("there is nothing to grade", hint="ttc grade solutions.jsonl")
+    tell_waiting(responses or "-")
     given = read_responses(responses or "-", form=form, field=field, reference=reference, skip_bad=skip_bad)
     tell_bad(given.bad)
     drawn = sys.stdout.isatty() and not as_json
@@ -88,7 +90,7 @@ def _tell(verdicts: Counter[bool | None], wrong: Sequence[tuple[Response, Grade]
     if drawn:
         print_grades(verdicts, CHECKER.failures, wrong)
     else:
-        print(summary(verdicts, CHECKER.failures), file=sys.stderr)
+        remark(summary(verdicts, CHECKER.failures))
 
 
 @contextmanager
@@ -104,6 +106,6 @@ def _rows_to(output: Path | None, *, printed: bool) -> Iterator[BinaryIO | None]
 
 
 def _line(response: Response, verdict: Grade) -> bytes:
-    """A row with its grade, in UTF-8 whatever the terminal speaks; half a surrogate pair is escaped."""
+    """A row with its grade, in UTF-8 whatever the terminal speaks."""
     row = {**response.fields, "extracted": verdict.extracted, "right": verdict.right}
-    return f"{json.dumps(row, ensure_ascii=False)}\n".encode("utf-8", "backslashreplace")
+    return f"{json_line(row, ascii_only=False)}\n".encode()

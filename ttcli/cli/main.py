@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
 import io
 import os
 import sys
 from collections.abc import Iterator, Mapping, MutableMapping
+from contextlib import suppress
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Annotated, Any, NamedTuple, cast
 
@@ -14,9 +16,12 @@ import typer
 from typer.core import TyperGroup
 
 from ttcli import __version__
-from ttcli.cli.config import read_config
+from ttcli.cli import signals
+from ttcli.cli.config import KEYS, read_config, settings_of
+from ttcli.cli.configured import Configured
 from ttcli.cli.exit_codes import INTERRUPTED
 from ttcli.errors import TtcError
+from ttcli.terminal.messages import remark, say
 
 if TYPE_CHECKING:
     from typer._click import Command, Context, HelpFormatter
@@ -42,8 +47,10 @@ COMMANDS = {
     "runs": _Entry("ttcli.cli.runs:runs_app", "List, show, export and delete runs"),
     "profile": _Entry("ttcli.cli.profile:profile_app", "List, show and choose what calibrate found"),
     "train": _Entry("ttcli.cli.train:train_app", "Train a verifier for a model"),
+    "config": _Entry("ttcli.cli.settings:config_app", "Show settings and which file makes them; trust a directory's"),
     "models": _Entry("ttcli.cli.models:models_app", "List, describe, fetch and delete models"),
 }
+_UNWRITABLE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}
 _CONTEXT = {"help_option_names": ["-h", "--help"]}
 
 
@@ -56,7 +63,7 @@ class _Built(Mapping[str, "Command"]):
         if isinstance(command, typer.Typer):
             return typer.main.get_group(command)
         alone = typer.Typer(add_completion=False, context_settings=_CONTEXT)
-        alone.command(name)(command)
+        alone.command(name, cls=Configured)(command)
         return typer.main.get_command(alone)
 
     def __iter__(self) -> Iterator[str]:
@@ -95,7 +102,7 @@ app = typer.Typer(
 
 def _print_version(wanted: bool) -> None:
     if wanted:
-        print(f"ttc {__version__}")
+        say(f"ttc {__version__}")
         raise typer.Exit
 
 
@@ -107,15 +114,28 @@ def options(
     ] = False,
 ) -> int:
     """Spend test-time compute well with small local GGUF models: many samples, one good answer."""
-    context.default_map = read_config()
-    if context.invoked_subcommand is not None:
+    if (command := context.invoked_subcommand) in KEYS:
+        context.obj = settings_of(command, read_config())
+        context.default_map = {command: {name: setting.value for name, setting in context.obj.items()}}
+    if command is not None:
         return 0
-    print(context.get_help())
+    say(context.get_help())
     return 2
 
 
 def main() -> None:
-    """Entry point of `ttc`."""
+    """Run the command line of this process, and end it."""
+    try:
+        signals.raise_on_signals()
+        code = _main()
+        signals.leave_on_signals()
+    except KeyboardInterrupt:  # at a moment when nobody else caught it
+        signals.leave_on_signals()
+        code = signals.exit_code()
+    sys.exit(code)
+
+
+def _main() -> int:
     _open_closed_streams()
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # as stderr is: no answer is lost in an ASCII locale
@@ -124,11 +144,13 @@ def main() -> None:
         sys.stdout.flush()
     except BrokenPipeError:
         code = _reader_left()
-    sys.exit(code)
+    except OSError as error:
+        code = _cannot_write(error)
+    return code
 
 
 def run(arguments: list[str]) -> int:
-    """Run a command line; return its exit code (0 answered, 1 failed, 2 usage, 130 Ctrl-C)."""
+    """Run a command line; return its exit code (0 answered, 1 failed, 2 usage, 130 Ctrl-C, 143 SIGTERM)."""
     try:
         result = typer.main.get_command(app).main(arguments, prog_name="ttc", standalone_mode=False)
     except TtcError as error:
@@ -141,12 +163,15 @@ def run(arguments: list[str]) -> int:
     except BrokenPipeError:
         return _reader_left()
     except Exception as error:
+        if isinstance(error, OSError) and error.errno in _UNWRITABLE:
+            return _cannot_write(error)
         if os.environ.get("TTC_DEBUG"):
             raise
         _complain(f"unexpected {type(error).__name__}: {error}", "this is a bug; TTC_DEBUG=1 shows where")
         return 1
     if result == INTERRUPTED:  # what Typer makes of Ctrl-C too
-        print("interrupted", file=sys.stderr)
+        remark("interrupted")
+        return signals.exit_code()
     return result if isinstance(result, int) else 0
 
 
@@ -175,7 +200,15 @@ def _nowhere(mode: str) -> IO[Any]:
 def _complain(message: str, hint: str | None = None) -> None:
     from ttcli.terminal.messages import complain  # only when needed: --help is to be quick
 
-    complain(message, hint)
+    with suppress(OSError):  # stderr is no better
+        complain(message, hint)
+
+
+def _cannot_write(error: OSError) -> int:
+    """A disk is full, or a terminal has gone."""
+    _reader_left()
+    _complain(f"cannot write: {error.strerror or error}", "free some space, or write elsewhere")
+    return 1
 
 
 def _reader_left() -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -10,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ttcli.cli.signals import interrupted_by_ctrl_c
+from ttcli.printable import printable
+from ttcli.terminal.messages import remark, say, say_json, say_path
 
 if TYPE_CHECKING:
     from ttcli.catalog.entry import Entry
@@ -44,9 +45,9 @@ def list_models(as_json: Json = False) -> None:
         if model.entry is None
     ]
     if as_json:
-        typer.echo(json.dumps({"version": 1, "default": DEFAULT_MODEL, "models": known + others}))
+        say_json({"version": 1, "default": DEFAULT_MODEL, "models": known + others})
     else:
-        typer.echo(_table([_row(each, DEFAULT_MODEL) for each in known + others]))
+        say(_table([_row(each, DEFAULT_MODEL) for each in known + others]))
 
 
 @models_app.command()
@@ -72,9 +73,9 @@ def info(
         check_sha256(entry, local.path)
     facts = _info_facts(model, entry, local)
     if as_json:
-        typer.echo(json.dumps({"version": 1, **facts}))
+        say_json({"version": 1, **facts})
     else:
-        typer.echo(_listing(facts))
+        say(_listing(facts))
 
 
 @models_app.command()
@@ -100,7 +101,7 @@ def pull(
         path = pulling.pull(find(model), progress=progress, source_file=source_file, verify=verify)
     else:
         path = pulling.resolve(model, offline=offline, progress=progress, verify=verify).path
-    typer.echo(str(path))
+    say_path(path)
 
 
 @models_app.command()
@@ -116,20 +117,22 @@ def tune(
     from ttcli.catalog.speeds import remember
     from ttcli.catalog.stored import locate, not_installed
     from ttcli.engine import machine
-    from ttcli.engine.model import Model as Weights
     from ttcli.engine.session import Aborted
     from ttcli.engine.tune import best, speeds
     from ttcli.interrupt import Interrupt
+    from ttcli.runtime.settings import Machine
+    from ttcli.runtime.tried import open_model
 
+    Machine(threads=threads)  # complains before the work
     local = locate(model)
     if local is None:
         raise not_installed(model)
     interrupt, measured = Interrupt(), []
-    weights = Weights(local.path)
+    weights = open_model(local)
     try:
         with interrupted_by_ctrl_c(interrupt):
             for speed in speeds(weights, threads=threads, halted=interrupt):
-                typer.echo(f"{speed.width:>4} texts at once: {speed.tokens_per_second:.1f} tokens/s", err=True)
+                remark(f"{speed.width:>4} texts at once: {speed.tokens_per_second:.1f} tokens/s")
                 measured.append(speed)
     except Aborted as aborted:
         raise typer.Abort from aborted
@@ -139,9 +142,9 @@ def tune(
     found = {speed.width: round(speed.tokens_per_second, 1) for speed in measured}
     remember(local.path, threads or machine.threads(), width, found)
     if as_json:
-        typer.echo(json.dumps({"version": 1, "model": model, "width": width, "tokens_per_second": found}))
+        say_json({"version": 1, "model": model, "width": width, "tokens_per_second": found})
     else:
-        typer.echo(f"{model} will decode {width} texts at once")
+        say(f"{model} will decode {width} texts at once")
 
 
 @models_app.command()
@@ -155,7 +158,7 @@ def path(model: Name) -> None:
     local = locate(model)
     if local is None:
         raise not_installed(model)
-    typer.echo(str(local.path))
+    say_path(local.path)
 
 
 @models_app.command()
@@ -175,9 +178,9 @@ def rm(
     if not yes:
         if not sys.stdin.isatty():
             raise UsageError("ttc models rm asks before it deletes, and here is nobody to ask", hint="add --yes")
-        typer.confirm(f"Delete {model}?", abort=True, err=True)
+        typer.confirm(f"Delete {printable(model)}?", abort=True, err=True)
     freed = remove(model, download_progress())
-    typer.echo(f"{model} deleted, {size_text(freed)} freed", err=True)
+    remark(f"{model} deleted, {size_text(freed)} freed")
 
 
 def _entry_facts(entry: Entry, local: LocalModel | None) -> dict[str, object]:
@@ -214,16 +217,15 @@ def _heads(local: LocalModel) -> str | None:
     from ttcli.catalog.fingerprint import fingerprint
     from ttcli.runtime.heads import head_files, heads_for
 
-    found = heads_for(fingerprint(local)) if head_files() else []
+    found = heads_for(fingerprint(local), remark) if head_files() else []
     return ", ".join(f"head:{each.name}" for each in found) or None
 
 
 def _header(local: LocalModel) -> dict[str, str | int]:
     """What the GGUF says of itself, and what it can be as a verifier."""
-    from ttcli.engine.model import describe
-    from ttcli.runtime.loader import uses
+    from ttcli.runtime.loader import facts
 
-    return {**describe(local.path), **uses(local)}
+    return facts(local)
 
 
 def _row(facts: dict[str, object], default: str) -> tuple[str, ...]:
@@ -241,7 +243,7 @@ def _row(facts: dict[str, object], default: str) -> tuple[str, ...]:
 
 
 def _table(rows: list[tuple[str, ...]]) -> str:
-    rows = [("name", "parameters", "size", "licence", "installed", ""), *rows]
+    rows = [("name", "parameters", "size", "licence", "installed", ""), *(tuple(map(printable, row)) for row in rows)]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = (
         f"{name:<{widths[0]}}  {parameters:>{widths[1]}}  {size:>{widths[2]}}  {licence:<{widths[3]}}  "
@@ -255,9 +257,9 @@ def _listing(facts: dict[str, object]) -> str:
     lines = []
     for key, value in facts.items():
         if isinstance(value, dict):
-            lines += ["the file says:", *(f"  {inner:<14}  {told}" for inner, told in value.items())]
+            lines += ["the file says:", *(f"  {inner:<14}  {printable(str(told))}" for inner, told in value.items())]
         elif key == "path":
-            lines.append(f"{key:<16}  {value or 'not on this machine'}")
+            lines.append(f"{key:<16}  {printable(str(value)) if value else 'not on this machine'}")
         elif value is not None:
             lines.append(f"{key:<16}  {_value_text(value)}")
     return "\n".join(lines)
@@ -265,6 +267,6 @@ def _listing(facts: dict[str, object]) -> str:
 
 def _value_text(value: object) -> str:
     if isinstance(value, list):
-        return ", then ".join(map(str, value))
+        return printable(", then ".join(map(str, value)))
     text = str(value)
     return text if text.isprintable() else repr(text)  # a step separator is white space

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -11,8 +10,10 @@ import typer
 from typer.core import TyperOption
 
 from ttcli.errors import UsageError
+from ttcli.terminal.messages import remark, say
 
 if TYPE_CHECKING:
+    from ttcli.bench.store.store import Store
     from ttcli.runtime.settings import Settings
 
 
@@ -34,7 +35,7 @@ def _show_more(context: typer.Context, wanted: bool) -> None:
         for parameter in context.command.params:
             if isinstance(parameter, TyperOption):
                 parameter.hidden = False
-        print(context.get_help())
+        say(context.get_help())
         raise typer.Exit
 
 
@@ -76,6 +77,17 @@ def store_path(chosen: str | None) -> Path:
     return Path(chosen).expanduser() if chosen else home() / "runs.sqlite3"
 
 
+def open_store(chosen: str | None, *, readonly: bool = False) -> Store:
+    """The store that is there; what is odd in it is told on stderr.
+
+    Raises:
+        StoreError: it cannot be used.
+    """
+    from ttcli.bench.store.store import Store
+
+    return Store(store_path(chosen), readonly=readonly, notice=remark)
+
+
 def with_ratio(methods: Sequence[str], ratio: str | None) -> list[str]:
     """The methods, `revise` among them with the ratio of its chains where one is given.
 
@@ -106,7 +118,7 @@ def tell_unadvised(settings: Settings, wanted: str | None) -> None:
     from ttcli.runtime.profiles import MAKE
 
     if settings.profile is None and wanted is None:
-        print(f"hint: no profile fits, so majority until its vote is settled; {MAKE}", file=sys.stderr)
+        remark(f"hint: no profile fits, so majority until its vote is settled; {MAKE}")
 
 
 def check_picture(path: Path) -> None:

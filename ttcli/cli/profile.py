@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
-import sys
 from dataclasses import asdict
 from typing import Annotated
 
 import typer
+
+from ttcli.terminal.messages import remark, say, say_json
 
 profile_app = typer.Typer(no_args_is_help=True, help="What ttc calibrate found: list, show, and put to use.")
 
@@ -25,7 +25,7 @@ def list_profiles(as_json: Json = False) -> None:
     from ttcli.runtime.profiles import MAKE, in_use
     from ttcli.terminal.profile import profiles_lines
 
-    known, used = profiles(), in_use()
+    known, used = profiles(notice=remark), in_use()
     if as_json:
         told = [
             {
@@ -37,11 +37,11 @@ def list_profiles(as_json: Json = False) -> None:
             }
             for each in known
         ]
-        print(json.dumps({"version": 1, "profiles": told}))
+        say_json({"version": 1, "profiles": told})
     elif known:
-        print(*profiles_lines(known, used.values()), sep="\n")
+        say(*profiles_lines(known, used.values()))
     else:
-        print(f"no profiles yet; {MAKE}", file=sys.stderr)
+        remark(f"no profiles yet; {MAKE}")
 
 
 @profile_app.command()
@@ -54,11 +54,11 @@ def show(name: Name, as_json: Json = False) -> None:
     from ttcli.runtime.profiles import named
     from ttcli.terminal.profile import profile_lines
 
-    profile = named(name, profiles())
+    profile = named(name, profiles(notice=remark))
     if as_json:
-        print(json.dumps({"version": 1, **asdict(profile)}))
+        say_json({"version": 1, **asdict(profile)})
     else:
-        print(*profile_lines(profile), sep="\n")
+        say(*profile_lines(profile))
 
 
 @profile_app.command()
@@ -71,6 +71,6 @@ def use(name: Name) -> None:
     from ttcli.runtime.profiles import named
     from ttcli.runtime.profiles import use as put_to_use
 
-    profile = named(name, profiles())
+    profile = named(name, profiles(notice=remark))
     put_to_use(profile)
-    print(f"{profile.model} goes by {name} from now on", file=sys.stderr)
+    remark(f"{profile.model} goes by {name} from now on")

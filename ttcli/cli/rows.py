@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterable
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
+
+from ttcli.terminal.messages import remark
 
 if TYPE_CHECKING:
     from ttcli.data.dataset import Row
@@ -28,16 +30,23 @@ def choose_rows(
     """
     from ttcli.data.dataset import read_dataset, select
 
+    tell_waiting(data)
     dataset = read_dataset(data, graded=graded, skip_bad=skip_bad, limit=limit)
     rows = select(dataset.rows, limit=limit, sample=sample, seed=seed)
     tell_bad(dataset.bad)
     if dataset.left_out:
         names = ", ".join(f"`{name}`" for name in dataset.left_out)
-        print(f"warning: {dataset.name}: not used, though it looks like part of the question: {names}", file=sys.stderr)
+        remark(f"warning: {dataset.name}: not used, though it looks like part of the question: {names}")
     return Chosen(dataset.name, rows)
+
+
+def tell_waiting(source: str) -> None:
+    """A line where the file is a pipe: it is read when somebody writes, and that may be never."""
+    if Path(source).is_fifo():
+        remark(f"waiting for somebody to write to {source}")
 
 
 def tell_bad(rows: Iterable[BadRow]) -> None:
     """A line for each row that is left out."""
     for bad in rows:
-        print(f"{bad.place} {bad.line} left out: {bad.reason}", file=sys.stderr)
+        remark(f"{bad.place} {bad.line} left out: {bad.reason}")

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import shlex
 import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
 from ttcli.cli.signals import interrupted_by_ctrl_c
 from ttcli.errors import TtcError
+from ttcli.printable import shell_line
 
 if TYPE_CHECKING:
     from ttcli.bench.figures.problem import ProblemFigures
@@ -61,4 +61,4 @@ def work_on(
 
 def resume(spec: BenchSpec) -> str:
     """The command that goes on, as one types it."""
-    return shlex.join(spec.command)
+    return shell_line(spec.command)

@@ -32,6 +32,7 @@ _FIRST = {
     "policy": _Option(str | None, "Draw from an OpenAI-compatible server: http://HOST:PORT/v1."),
 }
 _LAST = {
+    "insecure": _Option(bool, "Let TTC_API_KEY go unencrypted to another machine.", more=True),
     "answer": _Option(AnswerForm, "What counts as one; auto: as the question says."),
     "temperature": _Option(float, "0: always the likeliest token.", "-t"),
     "max_tokens": _Option(int, "Of one solution."),
@@ -77,12 +78,13 @@ def run_options(
         says: what --help says of an option, where the command has a better word for it.
     """
     texts = says or {}
+    left_out = {*leave_out, *(("insecure",) if "policy" in leave_out else ())}  # of a server alone
 
     def declared(options: Mapping[str, _Option]) -> list[inspect.Parameter]:
         return [
             _parameter(name, replace(shown, more=shown.more or name in more, says=texts.get(name, shown.says)))
             for name, shown in options.items()
-            if name not in leave_out
+            if name not in left_out
         ]
 
     def decorate(command: Callable[..., int]) -> Callable[..., int]:

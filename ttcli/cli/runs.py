@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from datetime import datetime
 from pathlib import Path
@@ -12,12 +11,15 @@ import typer
 
 from ttcli.cli import options
 from ttcli.errors import UsageError
+from ttcli.printable import printable
+from ttcli.terminal.messages import remark, say, say_json, say_path
 
 if TYPE_CHECKING:
     from ttcli.bench.store.store import Run
 
 runs_app = typer.Typer(no_args_is_help=True, help="The runs of ttc bench: list, show, export and delete them.")
 
+_PAGE = Path("report.html")
 Json = Annotated[bool, typer.Option("--json", help="JSON on stdout.")]
 Id = Annotated[str, typer.Argument(metavar="RUN", help="The first digits of a run's id, or last.")]
 
@@ -39,17 +41,16 @@ def list_runs(
     if solves:
         _list_solves(as_json=as_json)
         return
-    from ttcli.bench.store.store import Store
     from ttcli.terminal.runs import runs_lines
 
-    with Store(options.store_path(store), readonly=True) as opened:
+    with options.open_store(store, readonly=True) as opened:
         listed = [(run, opened.progress(run)) for run in opened.runs()]
     if as_json:
-        print(json.dumps({"version": 1, "runs": [_facts(run) | progress._asdict() for run, progress in listed]}))
+        say_json({"version": 1, "runs": [_facts(run) | progress._asdict() for run, progress in listed]})
     elif listed:
-        print(*runs_lines(listed), sep="\n")
+        say(*runs_lines(listed))
     else:
-        print("no runs yet; ttc bench makes them", file=sys.stderr)
+        remark("no runs yet; ttc bench makes them")
 
 
 def _list_solves(*, as_json: bool) -> None:
@@ -63,7 +64,7 @@ def _list_solves(*, as_json: bool) -> None:
         try:
             listed.append((kept, kept.read()))
         except UsageError as error:
-            print(f"{kept.id} left out: {error}", file=sys.stderr)
+            remark(f"{kept.id} left out: {error}")
     if as_json:
         told = [
             {
@@ -76,11 +77,11 @@ def _list_solves(*, as_json: bool) -> None:
             }
             for kept, run in listed
         ]
-        print(json.dumps({"version": 1, "solves": told}))
+        say_json({"version": 1, "solves": told})
     elif listed:
-        print(*solves_lines(listed), sep="\n")
+        say(*solves_lines(listed))
     else:
-        print("none kept yet; ttc solve keeps its last ones", file=sys.stderr)
+        remark("none kept yet; ttc solve keeps its last ones")
 
 
 @runs_app.command()
@@ -91,15 +92,14 @@ def show(run: Id = "last", store: options.StorePath = None, as_json: Json = Fals
     """
     from ttcli.bench.figures.records import summary_record
     from ttcli.bench.figures.summary import summarise
-    from ttcli.bench.store.store import Store
     from ttcli.terminal.runs import summary_lines
 
-    with Store(options.store_path(store), readonly=True) as opened:
+    with options.open_store(store, readonly=True) as opened:
         summary = summarise(opened, opened.run(run))
     if as_json:
-        print(json.dumps(summary_record(summary)))
+        say_json(summary_record(summary))
     else:
-        print(*summary_lines(summary), sep="\n")
+        say(*summary_lines(summary))
 
 
 @runs_app.command()
@@ -113,20 +113,18 @@ def rm(
 
     Example: ttc runs rm 3dd2 --samples --yes
     """
-    from ttcli.bench.store.store import Store
 
-    path = options.store_path(store)
-    with Store(path, readonly=True) as opened:
+    with options.open_store(store, readonly=True) as opened:
         opened.run(run)
-    with Store(path) as opened:
+    with options.open_store(store) as opened:
         found = opened.run(run)
         if not yes:
             if not sys.stdin.isatty():
                 raise UsageError("ttc runs rm asks before it deletes, and here is nobody to ask", hint="add --yes")
-            typer.confirm(f"Delete run {found.id}?", abort=True, err=True)
+            typer.confirm(f"Delete run {printable(found.id)}?", abort=True, err=True)
         with opened.working_on(found):
             freed = opened.remove(found, samples=samples)
-    print(f"run {found.id} deleted{f', with {freed} samples' if samples else ''}", file=sys.stderr)
+    remark(f"run {found.id} deleted{f', with {freed} samples' if samples else ''}")
 
 
 @runs_app.command()
@@ -144,11 +142,10 @@ def export(
 
     Example: ttc runs export last -o samples.parquet
     """
-    from ttcli.bench.report.export import rows, to_line, write_jsonl, write_parquet
-    from ttcli.bench.store.store import Store
+    from ttcli.bench.report.export import rows, write_jsonl, write_parquet
 
     chosen = form or ("parquet" if output is not None and output.suffix == ".parquet" else "jsonl")
-    with Store(options.store_path(store), readonly=True) as opened:
+    with options.open_store(store, readonly=True) as opened:
         found = opened.run(run)
         if chosen == "parquet":
             if output is None:
@@ -156,7 +153,7 @@ def export(
             write_parquet(opened, found, output)
         elif output is None:
             for row in rows(opened, found):
-                print(to_line(row))
+                say_json(row, ascii_only=False)
         else:
             write_jsonl(opened, found, output)
 
@@ -172,12 +169,11 @@ def compare(
     """
     from ttcli.bench.figures.compare import pairings
     from ttcli.bench.figures.problem import check_graded, load_figures
-    from ttcli.bench.store.store import Store
     from ttcli.terminal.runs import comparison_lines
 
     if len(runs) < 2:
         raise UsageError("it takes two runs to compare", hint=f"ttc runs show {runs[0]} compares the methods of one")
-    with Store(options.store_path(store), readonly=True) as opened:
+    with options.open_store(store, readonly=True) as opened:
         found = [opened.run(run) for run in runs]
         figures = [load_figures(opened, run) for run in found]
     for run, own in zip(found, figures, strict=True):
@@ -188,14 +184,14 @@ def compare(
             raise UsageError(f"runs {found[0].id} and {run.id} have no method on a problem in common")
         if as_json:
             told = [pair._asdict() | {"comparison": pair.comparison._asdict()} for pair in pairs]
-            print(json.dumps({"version": 1, "first": found[0].id, "second": run.id, "pairings": told}))
+            say_json({"version": 1, "first": found[0].id, "second": run.id, "pairings": told})
         else:
-            print(*comparison_lines(pairs, _name(found[0]), _name(run)), sep="\n")
+            say(*comparison_lines(pairs, _name(found[0]), _name(run)))
 
 
 def report(
     run: Id = "last",
-    output: Annotated[Path, typer.Option("--output", "-o", help="The page to write.")] = Path("report.html"),
+    output: Annotated[Path, typer.Option("--output", "-o", help="The page to write.")] = _PAGE,
     store: options.StorePath = None,
 ) -> None:
     """Write a run as one HTML page: tables, pictures, every problem with its candidates.
@@ -203,11 +199,12 @@ def report(
     Example: ttc report last -o gsm8k.html
     """
     from ttcli.bench.report.report import write_report
-    from ttcli.bench.store.store import Store
 
-    with Store(options.store_path(store), readonly=True) as opened:
+    if output is _PAGE and output.is_symlink():  # that nobody has named
+        raise UsageError(f"{output} is a link to {output.resolve()}", hint=f"-o {output} writes there all the same")
+    with options.open_store(store, readonly=True) as opened:
         write_report(opened, opened.run(run), output)
-    print(output)
+    say_path(output)
 
 
 def _facts(run: Run) -> dict[str, object]:

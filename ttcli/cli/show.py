@@ -107,22 +107,24 @@ def _runs(source: str) -> list[Run]:
 
 def _from_run(source: str, problem: int | None, method: str | None, store: str | None) -> Recorded:
     from ttcli.bench.figures.history import find_position, find_task, history
-    from ttcli.bench.store.store import Store
 
-    with Store(options.store_path(store), readonly=True) as opened:
+    with options.open_store(store, readonly=True) as opened:
         run = opened.run(source)
         position = find_position(opened, run, problem)
         return history(opened, run, position, find_task(run, method))
 
 
 def _from_file(source: str | None) -> Recorded:
+    from ttcli.cli.rows import tell_waiting
+    from ttcli.files.bounded import read_file, read_stream
     from ttcli.record.recording import read_record
 
     if source is None and sys.stdin.isatty():
         raise UsageError("there is nothing to show", hint="ttc show FILE, or a run that ttc runs list lists")
     name = "stdin" if source in (None, "-") else str(source)
     try:
-        text = (sys.stdin.buffer.read() if name == "stdin" else Path(name).read_bytes()).decode("utf-8-sig")
+        tell_waiting(name)
+        text = (read_stream(sys.stdin.buffer) if name == "stdin" else read_file(Path(name))).decode("utf-8-sig")
         return read_record(json.loads(text), name)
     except OSError as error:
         raise UsageError(f"cannot read {name}: {error.strerror}", hint=_SOLVE) from error

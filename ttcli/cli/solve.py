@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -15,6 +14,7 @@ from ttcli.cli.options import option
 from ttcli.cli.run_options import run_options
 from ttcli.cli.signals import interrupted_by_ctrl_c
 from ttcli.errors import ProblemError, UsageError
+from ttcli.terminal.messages import remark, say, say_json
 
 if TYPE_CHECKING:
     from ttcli.events import Outcome, RunStarted
@@ -113,6 +113,8 @@ def solve(  # over 60 lines: most of them declare an option each
 
 def _problem(argument: str | None) -> Problem:
     """The problem that the argument or stdin holds."""
+    from ttcli.cli.rows import tell_waiting
+    from ttcli.files.bounded import PROBLEM, read_file, read_stream
     from ttcli.problem import Problem
 
     if argument is None and sys.stdin.isatty():
@@ -121,12 +123,13 @@ def _problem(argument: str | None) -> Problem:
     try:
         if argument is None or argument == "-":
             source = "stdin"
-            text = sys.stdin.buffer.read().decode("utf-8-sig")
+            text = read_stream(sys.stdin.buffer, PROBLEM).decode("utf-8-sig")
         elif argument.startswith("@"):
             source = argument[1:]
             if not source:
                 raise ProblemError("there is no file name after the @", hint="ttc solve @problem.txt")
-            text = Path(source).read_text(encoding="utf-8-sig")
+            tell_waiting(source)
+            text = read_file(Path(source), PROBLEM).decode("utf-8-sig")
         else:
             text = argument
             text.encode()
@@ -168,27 +171,29 @@ def _run(settings: Settings, problem: Problem, *, quiet: bool, show: Show) -> tu
 def _report(began: RunStarted, outcome: Outcome, settings: Settings, wishes: _Wishes) -> int:
     """The answer on stdout, what stands behind it under it on a terminal; the exit code."""
     from ttcli.cost import Stopped
+    from ttcli.printable import as_written
     from ttcli.record.encode import record
     from ttcli.terminal.answer import printed, weakness
-    from ttcli.terminal.words import as_written, spending, support, winner
+    from ttcli.terminal.words import spending, support, winner
 
     first = winner(outcome)
     if wishes.show_solution and wishes.output == "answer" and first is not None:
-        print(as_written(first.text), file=sys.stderr)
+        for line in as_written(first.text).split("\n"):
+            remark(line)
     if wishes.as_json:
-        print(json.dumps(record(began, outcome), ensure_ascii=sys.stdout.encoding.lower() != "utf-8"))
+        say_json(record(began, outcome), ascii_only=False)
     elif first is not None:
-        print(as_written(first.text) if wishes.output == "solution" else printed(outcome))
+        say(as_written(first.text) if wishes.output == "solution" else printed(outcome))
     interrupted = outcome.stopped is Stopped.INTERRUPT
     if outcome.answer is None:
         _tell_silence(outcome, settings, interrupted=interrupted)
     elif not wishes.quiet:
         if not (wishes.as_json or wishes.show == "lines") and sys.stderr.isatty():
-            print(f"{support(outcome)}; {spending(outcome.cost)}", file=sys.stderr)
+            remark(f"{support(outcome)}; {spending(outcome.cost)}")
         if 2 * outcome.ballot.abstained > len(outcome.candidates):
             _tell_silence(outcome, settings, interrupted=interrupted)
         if doubt := weakness(began, outcome):
-            print(doubt, file=sys.stderr)
+            remark(doubt)
     return 130 if interrupted else 0 if outcome.answer is not None else 1
 
 
@@ -205,7 +210,7 @@ def _tell_silence(outcome: Outcome, settings: Settings, *, interrupted: bool) ->
         complain(f"{support(outcome)}{reasons}", hint)
     else:
         told = f"{outcome.ballot.abstained} of {len(outcome.candidates)} candidates have no answer{reasons}"
-        print(f"{told}; {hint}" if hint else told, file=sys.stderr)
+        remark(f"{told}; {hint}" if hint else told)
 
 
 def _keep(began: RunStarted, outcome: Outcome, *, quiet: bool) -> None:
@@ -219,4 +224,4 @@ def _keep(began: RunStarted, outcome: Outcome, *, quiet: bool) -> None:
     except (OSError, RuntimeError) as error:  # the latter where there is no home
         if not quiet:
             reason = error.strerror if isinstance(error, OSError) and error.strerror else error
-            print(f"not kept for ttc show: {reason}; --no-log does not try", file=sys.stderr)
+            remark(f"not kept for ttc show: {reason}; --no-log does not try")

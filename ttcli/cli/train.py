@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
-import shlex
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +18,8 @@ from ttcli.cli.rows import choose_rows
 from ttcli.cli.run_options import run_options
 from ttcli.cli.signals import interrupted_by_ctrl_c
 from ttcli.errors import TtcError, UsageError
+from ttcli.printable import shell_line
+from ttcli.terminal.messages import remark, say, say_json
 
 if TYPE_CHECKING:
     from ttcli.bench.store.store import Store
@@ -81,7 +81,6 @@ def verifier(  # over 60 lines: most of them declare an option each
 
     Then: ttc solve "..." --method best-of-n --verifier head:gsm8k
     """
-    from ttcli.bench.store.store import Store
     from ttcli.data.solutions import read_given
     from ttcli.train.spec import Source, TrainSpec, split
 
@@ -103,7 +102,7 @@ def verifier(  # over 60 lines: most of them declare an option each
         rollouts,
         read_given(solutions, rows) if solutions else None,
     )
-    with Store(options.store_path(store)) as opened:
+    with options.open_store(store) as opened:
         return _train(opened, spec, _Wishes(target, as_json, quiet))
 
 
@@ -122,7 +121,7 @@ def _train(store: Store, spec: TrainSpec, wishes: _Wishes) -> int:
     from ttcli.terminal.train import TrainDisplay, verifier_lines
 
     interrupt = Interrupt()
-    resume = f"go on with: {shlex.join(spec.command)}"
+    resume = f"go on with: {shell_line(spec.command)}"
     to_draw = len(spec.rows) - len(spec.given)
     with TrainDisplay(None if wishes.quiet else sys.stderr, spec.task, to_draw) as screen:
         collected = _collect(store, spec, interrupt, screen, quiet=wishes.quiet)
@@ -131,13 +130,13 @@ def _train(store: Store, spec: TrainSpec, wishes: _Wishes) -> int:
         except KeyboardInterrupt:
             trained = None
     if trained is None:
-        print(f"all that was drawn and read is kept; {resume}", file=sys.stderr)
+        remark(f"all that was drawn and read is kept; {resume}")
         return INTERRUPTED
     trained.write(wishes.target)
     if wishes.as_json:
-        print(json.dumps({"version": 1, "head": str(wishes.target), "card": dict(trained.head.card)}))
+        say_json({"version": 1, "head": str(wishes.target), "card": dict(trained.head.card)})
     else:
-        print(*verifier_lines(trained, wishes.target), sep="\n")
+        say(*verifier_lines(trained, wishes.target))
     return 0
 
 
@@ -167,7 +166,7 @@ def _collect(
             return _Collected(collection.parts, collection.layers) if collection.finished else None
     except TtcError as error:
         if begun:  # what was drawn is kept
-            command = shlex.join(spec.command)
+            command = shell_line(spec.command)
             error.hint = f"{error.hint}; then {command}" if error.hint else command
         raise
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
@@ -11,10 +10,11 @@ import typer
 
 from ttcli.cli.exit_codes import INTERRUPTED
 from ttcli.cli.options import option
-from ttcli.cli.rows import tell_bad
+from ttcli.cli.rows import tell_bad, tell_waiting
 from ttcli.cli.run_options import run_options
 from ttcli.cli.signals import interrupted_by_ctrl_c
 from ttcli.errors import UsageError
+from ttcli.terminal.messages import remark, say_json
 
 if TYPE_CHECKING:
     from ttcli.runtime.settings import Settings
@@ -62,6 +62,7 @@ def verify(
     if solutions is None and sys.stdin.isatty():
         raise UsageError("there are no solutions to verify", hint=f"ttc verify solutions.jsonl --verifier {verifier}")
     settings = replace(settings, verifier_name=verifier)
+    tell_waiting(solutions or "-")
     given = read_solutions(solutions or "-", skip_bad=skip_bad)
     tell_bad(given.bad)
     interrupt = Interrupt()
@@ -72,13 +73,13 @@ def verify(
             if drawn:
                 print_verified(each)
             else:
-                print(json.dumps(_record(each)), flush=True)
+                say_json(_record(each))
             done += 1
             tokens += each.scores.tokens if each.scores else 0
     if done < len(given.rows):
         return INTERRUPTED
     if drawn and not quiet:
-        print(summary(done, tokens), file=sys.stderr)
+        remark(summary(done, tokens))
     return 0
 
 

@@ -69,7 +69,8 @@ def read_dataset(
     _check("--limit", limit)
     known = _Rows(graded=graded)
     rows, bad = read_rows(source, known.read, form=FORMAT, skip_bad=skip_bad, limit=limit, stdin=stdin)
-    return Dataset("stdin" if source == "-" else Path(source).name, known.named(rows), bad, known.left_out())
+    name = Path(source).name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")  # to be kept as text
+    return Dataset("stdin" if source == "-" else name, known.named(rows), bad, known.left_out())
 
 
 class _Rows:

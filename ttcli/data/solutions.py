@@ -16,6 +16,7 @@ from ttcli.data.question import question_of
 from ttcli.data.records import Record
 from ttcli.data.rows import BadRow, read_rows
 from ttcli.errors import DatasetError
+from ttcli.files.bounded import read_file
 from ttcli.problem import Problem
 from ttcli.solution import Ended
 
@@ -106,7 +107,7 @@ def read_given(path: Path, rows: Sequence[Row]) -> GivenSolutions:
         DatasetError: a file that cannot be read, is empty or has a line that is no solution of this data set.
     """
     try:
-        content = path.read_bytes()
+        content = read_file(path)
     except OSError as error:
         raise DatasetError(f"cannot read {path}: {error.strerror}", hint=_GIVEN_FORM) from error
     known = {row.line: row for row in rows}

@@ -9,7 +9,7 @@ from typing import Any
 from ttcli.engine.library import forget_log, last_words, library
 from ttcli.engine.model import Model
 from ttcli.errors import BackendError, ModelError
-from ttcli.files.gguf import check_gguf
+from ttcli.files.gguf import read_header
 
 _HINT = "it takes a LoRA adapter of this very model as GGUF, as llama.cpp's convert_lora_to_gguf.py makes them"
 
@@ -22,7 +22,7 @@ class Adapter:
     """
 
     def __init__(self, model: Model, path: Path) -> None:
-        check_gguf(path)
+        read_header(path)  # raises where llama.cpp would not survive it
         self.path = path
         self._lib = library()
         self._handle = self._load(model)

@@ -42,6 +42,7 @@ def library() -> Any:
 def _load() -> Any:
     if "GOMP_SPINCOUNT" not in os.environ:
         os.environ.setdefault("OMP_WAIT_POLICY", WAIT_POLICY)
+    os.environ.setdefault("GGML_NO_BACKTRACE", "1")  # ggml's debugger may hang where it is to end the process
     try:
         import llama_cpp
     except (ImportError, OSError, RuntimeError) as error:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ctypes
-import mmap
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
@@ -11,9 +10,9 @@ from typing import Any, Literal
 from ttcli.engine.library import forget_log, last_words, library
 from ttcli.engine.memory import Memory, kind_of, measured
 from ttcli.errors import ModelError
-from ttcli.files.gguf import check_gguf, parts
+from ttcli.files.gguf import check_gguf, check_model, parts, read_header
 
-_OUTPUT_TENSOR = (13).to_bytes(8, "little") + b"output.weight"  # a GGUF tensor name is length-prefixed
+_OUTPUT = "output.weight"
 
 
 class Model:
@@ -21,14 +20,16 @@ class Model:
 
     Args:
         path: the GGUF file, the first one of a split model.
+        checked: its header has been checked, see `check_model`.
         gpu_layers: layers to put on a GPU; None: all of them where the build has a GPU, else none.
 
     Raises:
         ModelError: no such file, no GGUF, truncated, not all parts, or of an unknown architecture.
     """
 
-    def __init__(self, path: Path, *, gpu_layers: int | None = None) -> None:
+    def __init__(self, path: Path, *, gpu_layers: int | None = None, checked: bool = False) -> None:
         self.path = path
+        (check_gguf if checked else check_model)(path)
         self._lib = library()
         self._handle = self._load(gpu_layers)
         self._vocab = self._lib.llama_model_get_vocab(self._handle)
@@ -36,8 +37,6 @@ class Model:
         self.vocabulary: int = self._lib.llama_vocab_n_tokens(self._vocab)
 
     def _load(self, gpu_layers: int | None) -> Any:
-        for part in parts(self.path):
-            check_gguf(part)
         lib = self._lib
         params = lib.llama_model_default_params()
         gpu = bool(lib.llama_supports_gpu_offload())
@@ -125,7 +124,7 @@ class Model:
 
         A model with tied embeddings multiplies by the table at its output, so there it counts.
         """
-        tied = not any(_holds(part, _OUTPUT_TENSOR) for part in parts(self.path))
+        tied = not any(tensor.name == _OUTPUT for part in parts(self.path) for tensor in read_header(part).tensors)
         return self.parameters if tied else self.parameters - self.vocabulary * self.width
 
     @property
@@ -213,30 +212,17 @@ class Model:
         return int(self._lib.llama_vocab_get_attr(self._vocab, token))
 
 
-def _holds(path: Path, words: bytes) -> bool:
-    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as view:
-        return view.find(words) >= 0
-
-
-def describe(path: Path) -> dict[str, str | int]:
-    """Facts of the GGUF at `path`, for `ttc models info`.
-
-    Raises:
-        ModelError: as `Model` does.
-    """
-    model = Model(path)
-    try:
-        return {
-            "architecture": model.metadata("general.architecture") or "unknown",
-            "quantization": model.description,
-            "parameters": model.parameters,
-            "context": model.context,
-            "layers": model.layers,
-            "width": model.width,
-            "vocabulary": model.vocabulary,
-            "chat template": "yes" if model.chat_template else "no",
-            **({} if model.cannot_branch() else {"memory": model.memory.summary}),
-            "policy": model.cannot_branch() or ("yes" if model.chat_template else "no: it has no chat template"),
-        }
-    finally:
-        model.close()
+def describe(model: Model) -> dict[str, str | int]:
+    """Facts of a model, for `ttc models info`."""
+    return {
+        "architecture": model.metadata("general.architecture") or "unknown",
+        "quantization": model.description,
+        "parameters": model.parameters,
+        "context": model.context,
+        "layers": model.layers,
+        "width": model.width,
+        "vocabulary": model.vocabulary,
+        "chat template": "yes" if model.chat_template else "no",
+        **({} if model.cannot_branch() else {"memory": model.memory.summary}),
+        "policy": model.cannot_branch() or ("yes" if model.chat_template else "no: it has no chat template"),
+    }

@@ -13,9 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ttcli.engine.params import SamplingParams
+from ttcli.errors import ModelError
 
 Row = NDArray[np.float32]
 
+NO_NUMBERS = "its file is damaged, or --gpu-layers 0 helps where the GPU does not compute it right"
 _BLOCK = 64  # tokens per block when looking for the k-th largest logit
 _FIRST_LOOK = 1024  # candidates inspected before top-p or min-p alone falls back to sorting the whole vocabulary
 
@@ -34,8 +36,14 @@ class Sampler:
         self._scratch = np.empty(vocabulary, np.float32)
 
     def draw(self, row: Row, sampling: SamplingParams, rng: np.random.Generator) -> Draw:
-        """Draw one token from `row` (n_vocab logits); takes exactly one number from `rng`, none at temperature 0."""
+        """Draw one token from `row` (n_vocab logits); takes exactly one number from `rng`, none at temperature 0.
+
+        Raises:
+            ModelError: the row holds what is no number.
+        """
         peak = float(row.max())
+        if not math.isfinite(peak):
+            raise ModelError("the model computes what are no numbers", hint=NO_NUMBERS)
         np.subtract(row, np.float32(peak), out=self._scratch)
         np.exp(self._scratch, out=self._scratch)
         log_total = peak + math.log(float(self._scratch.sum()))

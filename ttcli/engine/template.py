@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+import re
+import sys
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from types import FrameType
 from typing import Any, Literal, NamedTuple, NoReturn
 
 import jinja2
+import jinja2.ext
+import jinja2.nodes
+import jinja2.parser
+import jinja2.runtime
 import jinja2.sandbox
 
 from ttcli.engine.model import Model
@@ -15,7 +22,12 @@ from ttcli.errors import ModelError
 
 Message = Mapping[str, str]  # role and content
 
-_TEMPLATE_FAILS = (jinja2.TemplateError, ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
+_TEMPLATE_FAILS = (
+    *(jinja2.TemplateError, ArithmeticError, AttributeError, LookupError, MemoryError, RecursionError),
+    *(TypeError, ValueError),
+)
+_LINES = 200_000  # of a template that may be run for one chat: loops in loops come to any number
+_LONGEST = 1 << 20  # characters of a rendered chat, or of a text that a template makes on the way
 _FENCE = "\ue000"  # private-use characters around a message's number: no template has reason to hold them
 
 
@@ -43,8 +55,9 @@ class ChatTemplate:
             )
         try:
             self._template = _environment().from_string(source)
-        except jinja2.TemplateError as error:
-            raise ModelError(f"the chat template of {model.path.name} does not compile: {error}") from error
+        except (jinja2.TemplateError, RecursionError, MemoryError, SyntaxError) as error:
+            reason = str(error) or "it is nested too deep"
+            raise ModelError(f"the chat template of {model.path.name} does not compile: {reason}") from error
 
     def encode(self, messages: Sequence[Message]) -> list[int]:
         """Token ids of a chat up to where the assistant's turn begins.
@@ -64,7 +77,8 @@ class ChatTemplate:
         """
         marked = [{**message, "content": f"{_FENCE}{number}{_FENCE}"} for number, message in enumerate(messages)]
         try:
-            rendered = self._template.render(
+            rendered = _rendered(
+                self._template,
                 messages=marked,
                 add_generation_prompt=True,
                 bos_token=self._special("bos"),
@@ -89,6 +103,31 @@ class ChatTemplate:
     def _special(self, name: Literal["bos", "eos"]) -> str:
         token = self._model.special_token(name)
         return self._model.piece(token).decode("utf-8", "replace") if token is not None else ""
+
+
+def rehearse(source: str) -> None:
+    """Render a template for chats of several forms, in a process whose memory and time are bounded.
+
+    What messages say is never in it, so it does the same with them later. One that rejects a form is none the worse.
+
+    Raises:
+        ModelError: the memory does not suffice.
+    """
+    roles = (
+        ("user",),
+        ("system", "user"),
+        ("user", "assistant", "user"),
+        ("system", *("user", "assistant") * 4, "user"),
+    )
+    for form in roles:
+        messages = [{"role": role, "content": f"{_FENCE}{number}{_FENCE}"} for number, role in enumerate(form)]
+        try:
+            template = _environment().from_string(source)
+            _rendered(template, messages=messages, add_generation_prompt=True, bos_token="<s>", eos_token="</s>")
+        except MemoryError as error:
+            raise ModelError("its chat template takes too much memory") from error
+        except (*_TEMPLATE_FAILS, SyntaxError):
+            continue
 
 
 def tokenize(model: Model, spans: Sequence[Span]) -> list[int]:
@@ -118,10 +157,72 @@ def tokenize(model: Model, spans: Sequence[Span]) -> list[int]:
     return ids + (model.tokenize(text, special=False) if text else [])
 
 
+class _Generation(jinja2.ext.Extension):
+    """`{% generation %} ... {% endgeneration %}`: what an assistant writes, for training to know; here, its body."""
+
+    tags = {"generation"}  # noqa: RUF012 - as jinja2 declares it
+
+    def parse(self, parser: jinja2.parser.Parser) -> list[jinja2.nodes.Node]:
+        """The body alone."""
+        next(parser.stream)
+        return parser.parse_statements(("name:endgeneration",), drop_needle=True)
+
+
+class _Sandbox(jinja2.sandbox.ImmutableSandboxedEnvironment):
+    """In which no text grows beyond bounds at one stroke."""
+
+    intercepted_binops = frozenset({"*", "**", "%"})
+
+    def call_binop(self, context: jinja2.runtime.Context, operator: str, left: Any, right: Any) -> Any:
+        """An operation, unless it makes something huge of something small."""
+        for one, other in ((left, right), (right, left)):
+            if operator == "*" and isinstance(one, int) and hasattr(other, "__len__") and one * len(other) > _LONGEST:
+                raise jinja2.TemplateError("a text is repeated too often")
+        if operator == "**" and isinstance(right, int) and right > 1024:
+            raise jinja2.TemplateError("a power is too large")
+        if operator == "%" and isinstance(left, str) and _WIDE.search(left):
+            raise jinja2.TemplateError("a field is too wide")
+        return super().call_binop(context, operator, left, right)
+
+
+_WIDE = re.compile(r"%[-+ #0(\w)]*[\d*]{4}")
+
+
+def _rendered(template: jinja2.Template, **variables: Any) -> str:
+    """What a template makes of a chat.
+
+    Raises:
+        TemplateError: too much, or not within a bearable number of lines.
+    """
+    left = _LINES
+
+    def count(_frame: FrameType, event: str, _argument: object) -> Callable[..., Any]:
+        nonlocal left
+        if event == "line":
+            left -= 1
+            if left < 0:
+                raise jinja2.TemplateError("it comes to no end")
+        return count
+
+    def enter(frame: FrameType, _event: str, _argument: object) -> Callable[..., Any] | None:
+        return count if frame.f_code.co_filename == "<template>" else None
+
+    before = sys.gettrace()
+    sys.settrace(enter)
+    try:
+        text, pieces = 0, []
+        for piece in template.generate(**variables):
+            text += len(piece)
+            if text > _LONGEST:
+                raise jinja2.TemplateError("it makes too long a text")
+            pieces.append(piece)
+    finally:
+        sys.settrace(before)
+    return "".join(pieces)
+
+
 def _environment() -> jinja2.Environment:
-    environment = jinja2.sandbox.ImmutableSandboxedEnvironment(
-        trim_blocks=True, lstrip_blocks=True, extensions=["jinja2.ext.loopcontrols"]
-    )
+    environment = _Sandbox(trim_blocks=True, lstrip_blocks=True, extensions=["jinja2.ext.loopcontrols", _Generation])
     environment.globals["raise_exception"] = _reject
     environment.globals["strftime_now"] = lambda form: datetime.now().astimezone().strftime(form)
     environment.filters["tojson"] = _to_json

@@ -6,9 +6,14 @@ import math
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from ttcli.errors import ConfigError
+from ttcli.files.bounded import read_bounded
+
+_MOST = 1 << 20  # bytes of a file
+
+_HINT = "it must be a TOML file in UTF-8"
 
 D = TypeVar("D")
 T = TypeVar("T")
@@ -16,10 +21,26 @@ T = TypeVar("T")
 
 def read_table(path: Path) -> Table:
     """The top level of a TOML file; raises ConfigError where it cannot be read."""
+    return Table(str(path), "", read_toml(path)[1])
+
+
+def read_toml(path: Path) -> tuple[bytes, dict[str, Any]]:
+    """A TOML file as bytes, and what it says; raises ConfigError where it cannot be read."""
     try:
-        return Table(str(path), "", tomllib.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError) as error:
-        raise ConfigError(f"{path}: {error}") from error
+        content = read_bounded(path, _MOST)
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be read: {error.strerror}", hint=_HINT) from error
+    return content, parse_toml(content, str(path))
+
+
+def parse_toml(content: bytes, file: str, hint: str = _HINT) -> dict[str, Any]:
+    """What TOML in UTF-8 says; raises ConfigError that names the file."""
+    try:
+        return tomllib.loads(content.decode())
+    except RecursionError as error:
+        raise ConfigError(f"{file}: nested too deep", hint=hint) from error
+    except ValueError as error:
+        raise ConfigError(f"{file}: {error}", hint=hint) from error
 
 
 class Table:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -36,13 +37,18 @@ def head_files() -> dict[str, Path]:
     return {file.name.removesuffix(SUFFIX): file for file in files}
 
 
-def heads_for(weights: str) -> list[LocalHead]:
-    """The heads known by name that were made for the model with this SHA-256."""
-    found = [_read(name, path) for name, path in head_files().items()]
+def heads_for(weights: str, notice: Callable[[str], None] = lambda _: None) -> list[LocalHead]:
+    """The heads known by name that were made for the model with this SHA-256; `notice` hears of files that are none."""
+    found = []
+    for name, path in head_files().items():
+        try:
+            found.append(_read(name, path))
+        except ModelError as error:
+            notice(f"warning: {error}; it is passed over")
     return [each for each in found if each.head.weights == weights]
 
 
-def find_head(name: str | None, weights: str | None) -> LocalHead:
+def find_head(name: str | None, weights: str | None, notice: Callable[[str], None] = lambda _: None) -> LocalHead:
     """The head of this name, or at this path; without a name, the only one for the model with this SHA-256.
 
     Those trained here go before those that are shipped.
@@ -55,7 +61,7 @@ def find_head(name: str | None, weights: str | None) -> LocalHead:
         return _named(name)
     if weights is None:
         raise UsageError("which head is to verify what a server writes?", hint="--verifier head:NAME")
-    found = heads_for(weights)
+    found = heads_for(weights, notice)
     if not found:
         raise ModelError("there is no verifier head for this model", hint=_TRAIN)
     nearest = [each for each in found if each.path.parent == heads_dir()] or found

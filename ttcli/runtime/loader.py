@@ -12,11 +12,12 @@ from ttcli.catalog.fingerprint import fingerprint
 from ttcli.catalog.progress import Progress
 from ttcli.catalog.pull import resolve
 from ttcli.catalog.stored import LocalModel, form_of, locate
-from ttcli.errors import ModelError, UsageError
+from ttcli.errors import ConfigError, ModelError, UsageError
 from ttcli.interrupt import Interrupt
 from ttcli.runtime.heads import find_head
 from ttcli.runtime.memories import learn_memory
 from ttcli.runtime.settings import Settings
+from ttcli.runtime.tried import open_model
 from ttcli.seams import Verifier
 from ttcli.verifier.aggregate import no_steps
 from ttcli.verifier.confidence import Confidence
@@ -50,9 +51,7 @@ class Loader:
 
     def load(self, local: LocalModel) -> Model:
         """The weights of a model; see `learn_memory` for what is tried with them."""
-        from ttcli.engine.model import Model  # the engine brings numpy and llama.cpp: not before they are needed
-
-        model = Model(local.path, gpu_layers=self._settings.machine.gpu_layers)
+        model = open_model(local, gpu_layers=self._settings.machine.gpu_layers)
         self._stack.callback(model.close)
         learn_memory(model, local, self._progress, threads=self._settings.machine.threads)
         return model
@@ -145,18 +144,23 @@ class Loader:
         )
 
 
-def uses(local: LocalModel) -> dict[str, str]:
-    """What a GGUF can be as a verifier, by kind: yes, with what there is to say of it, or why not."""
-    from ttcli.engine.model import Model
+def facts(local: LocalModel) -> dict[str, str | int]:
+    """What a GGUF says of itself, and what it can be as a verifier, by kind: yes, or why not."""
+    from ttcli.engine.model import describe
     from ttcli.verifier.judge import Judge
 
-    told = form_of(local)
-    model = Model(local.path)
+    try:
+        told, odd = form_of(local), ""
+    except ConfigError as error:
+        told, odd = None, str(error)
+    undescribed = f"no: {odd or 'nothing describes it'}"
+    model = open_model(local)
     try:
         reason = model.cannot_branch()
         return {
+            **describe(model),
             "judge": _possible(lambda: Judge(model), "yes"),
-            "prm": _possible(lambda: _form(model, told), f"yes: {told.form}") if told else "no: nothing describes it",
+            "prm": _possible(lambda: _form(model, told), f"yes: {told.form}") if told else undescribed,
             "head": f"no: {reason}" if reason else f"yes, once trained: layers 0 to {model.layers - 2} can be read",
         }
     finally:

@@ -36,7 +36,6 @@ def find_profile(settings: Settings, wanted: str | None, progress: Progress) -> 
     Raises:
         UsageError: the profile wanted does not exist, or was made with another model, temperature, reviser or verifier;
             none was made with the verifier that the settings name.
-        ConfigError: a profile cannot be read.
         ModelError, DownloadError: the model cannot be had.
     """
     if wanted == NONE:
@@ -45,7 +44,7 @@ def find_profile(settings: Settings, wanted: str | None, progress: Progress) -> 
         return _none_for(settings)
     from ttcli.allocate.profile import profiles  # numpy: not before it is needed
 
-    known = profiles()
+    known = profiles(notice=progress.note)
     if wanted is not None:
         profile = named(wanted, known)
         misfit = _misfit(profile, settings, _weights(settings, progress), progress)

@@ -193,6 +193,7 @@ def _served(
         sampling=settings.sampling,
         max_tokens=settings.max_tokens,
         width=settings.machine.width or WIDTH,
+        insecure=settings.insecure,
         notice=progress.note,
         interrupted=interrupt,
     )
@@ -259,7 +260,7 @@ def _local(
     if at_once is not None:
         width = min(width, at_once)
     width = settings.machine.width or width
-    layers = _read_by_heads(specs, local)
+    layers = _read_by_heads(specs, local, progress.note)
     adapter = loader.resolve(settings.reviser) if settings.reviser is not None else None
     policy = LocalPolicy(
         model,
@@ -289,9 +290,9 @@ def _local(
     )
 
 
-def _read_by_heads(specs: Sequence[VerifierSpec], local: LocalModel) -> list[int]:
+def _read_by_heads(specs: Sequence[VerifierSpec], local: LocalModel, notice: Callable[[str], None]) -> list[int]:
     """The layers of a model that the heads among some verifiers read."""
     asked = [spec for spec in specs if spec.kind == "head"]
     weights = fingerprint(local) if asked else None
-    heads = [find_head(spec.model, weights).head for spec in asked]
+    heads = [find_head(spec.model, weights, notice).head for spec in asked]
     return sorted({head.layer for head in heads if head.weights == weights})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from ttcli.search.method import Demand, Method
     from ttcli.verifier.aggregate import Aggregation
 
+_THREADS_PER_CORE = 4  # beyond that they only wait for each other; thousands hang llama.cpp or crash it
 MAX_WIDTH = 240  # llama.cpp knows 256 sequences, and prompts take some
 
 
@@ -33,8 +35,10 @@ class Machine:
     def __post_init__(self) -> None:
         if self.width is not None and not 1 <= self.width <= MAX_WIDTH:
             raise UsageError(f"--width must be from 1 to {MAX_WIDTH}, not {self.width}", hint="--width 32")
-        if self.threads is not None and self.threads < 1:
-            raise UsageError(f"--threads must be at least 1, not {self.threads}", hint="leave it out to have it chosen")
+        most = _THREADS_PER_CORE * (os.cpu_count() or 1)
+        if self.threads is not None and not 1 <= self.threads <= most:
+            hint = "leave it out to have it chosen"
+            raise UsageError(f"--threads must be from 1 to {most} on this machine, not {self.threads}", hint=hint)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +60,7 @@ class Settings:
     machine: Machine = field(default_factory=Machine)
     reviser: str | None = None  # a LoRA adapter that draws the revisions; None: the model itself does
     policy: str | None = None  # the URL of an OpenAI-compatible server; None: the engine in this process
+    insecure: bool = False  # whether the server's key may go unencrypted to another machine
     aggregate: Aggregation | None = None  # from scores of steps to that of the whole; None: as the verifier does it
     command_timeout: float = 30.0  # seconds that a verifying command may take for a solution
     profile: Profile | None = None  # that auto goes by; None: there is none
@@ -67,8 +72,8 @@ class Settings:
         self.method.check(self.budget)
         if self.budget.shared:
             raise UsageError(f"{self.budget} is an average, and here is one problem", hint=f"{self.budget.amount:g}")
-        if self.seed < 0:
-            raise UsageError(f"--seed must be 0 or more, not {self.seed}", hint="--seed 0")
+        if not 0 <= self.seed < 2**63:  # the store keeps no larger one
+            raise UsageError(f"--seed must be from 0 to 2^63 - 1, not {self.seed}", hint="--seed 0")
         if self.max_tokens < 1:
             raise UsageError(f"--max-tokens must be at least 1, not {self.max_tokens}", hint="--max-tokens 1024")
         if self.model is None and self.policy is None:

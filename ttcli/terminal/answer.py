@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from ttcli.answers.thinking import thinks_on
 from ttcli.events import Outcome, RunStarted
+from ttcli.printable import as_written, one_line
 from ttcli.problem import AnswerForm
 from ttcli.solution import AnswerKind, Candidate, Ended
 from ttcli.terminal import words
@@ -26,7 +27,7 @@ def printed(outcome: Outcome) -> str:
     """The answer as stdout gets it: a short one on one line, a text or code as it stands."""
     first = words.winner(outcome)
     answer = outcome.answer or ""
-    return words.one_line(answer) if first is None or first.kind is AnswerKind.SHORT else words.as_written(answer)
+    return one_line(answer) if first is None or first.kind is AnswerKind.SHORT else as_written(answer)
 
 
 def weakness(began: RunStarted, outcome: Outcome) -> str | None:

@@ -28,6 +28,7 @@ from ttcli.events import (
     StepToken,
     VoteUpdated,
 )
+from ttcli.printable import one_line
 from ttcli.seams import Display
 from ttcli.stats.intervals import wilson
 from ttcli.tally import Tally
@@ -223,7 +224,7 @@ def _in_work(state: BenchState, marks: Marks) -> str:
     if problem is None:
         return ""
     ballot = problem.ballot
-    votes = "  ".join(f"{words.one_line(vote.answer)} {marks.answered * len(vote.members)}" for vote in ballot.votes)
+    votes = "  ".join(f"{one_line(vote.answer)} {marks.answered * len(vote.members)}" for vote in ballot.votes)
     silent = marks.silent * ballot.abstained
     search = _search(problem) if problem.round else marks.grows * problem.growing
     tree = "  ".join(filter(None, [votes, silent, search]))
@@ -248,6 +249,4 @@ def verdict(figures: ProblemFigures, state: BenchState) -> str:
     word = "failed" if figures.failed else "done" if not graded else "right" if figure and figure.right else "wrong"
     drawn = f", {right} of {words.counted(len(figures.facts), 'sample')} right" if figures.facts and graded else ""
     reason = f": {next(iter(figures.failed.values()))}" if figures.failed else ""
-    return words.one_line(
-        f"{state.done}/{state.problems} {figures.row.problem.id}: {word}{reason}{drawn}; {state.accuracy}"
-    )
+    return one_line(f"{state.done}/{state.problems} {figures.row.problem.id}: {word}{reason}{drawn}; {state.accuracy}")

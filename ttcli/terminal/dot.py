@@ -5,6 +5,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterator
 
+from ttcli.printable import one_line
 from ttcli.record.tree import Branch, SearchTree
 from ttcli.terminal import words
 
@@ -34,7 +35,7 @@ def _label(step: Branch) -> list[str]:
 
 
 def _text(text: str) -> list[str]:
-    return textwrap.wrap(words.one_line(text), _WIDTH, max_lines=_LINES, placeholder=" ...")
+    return textwrap.wrap(one_line(text), _WIDTH, max_lines=_LINES, placeholder=" ...")
 
 
 def _style(step: Branch, tree: SearchTree) -> str:

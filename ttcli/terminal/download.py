@@ -10,6 +10,7 @@ from rich.progress import BarColumn, DownloadColumn, TextColumn, TimeRemainingCo
 from rich.progress import Progress as Bar
 
 from ttcli.catalog.progress import Progress, size_text
+from ttcli.printable import printable
 
 
 def download_progress(*, quiet: bool = False, stream: TextIO | None = None) -> Progress:
@@ -41,7 +42,7 @@ class QuietDownload:
         """Nothing."""
 
     def _line(self, text: str) -> None:
-        self._stream.write(f"{text}\n")
+        self._stream.write(f"{printable(text)}\n")
         self._stream.flush()
 
 
@@ -100,7 +101,7 @@ class BarDownload(QuietDownload):
 
     def note(self, message: str) -> None:
         """A line above the bar."""
-        self._console.print(f"  {message}", markup=False, highlight=False, soft_wrap=True)
+        self._console.print(f"  {printable(message)}", markup=False, highlight=False, soft_wrap=True)
 
     def finish(self, outcome: str) -> None:
         """The bar goes, a line that says how it ended stays."""

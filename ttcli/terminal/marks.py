@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from rich.console import Console, OverflowMethod
 
-from ttcli.terminal import words
+from ttcli.printable import one_line
 
 
 class Marks(NamedTuple):
@@ -28,7 +28,7 @@ class Marks(NamedTuple):
 
     def line(self, text: str) -> str:
         """Text on one line, in characters that the terminal can show: an escape would be wider than was reckoned."""
-        text = words.one_line(text)
+        text = one_line(text)
         return text.encode("ascii", "replace").decode() if self.dots.isascii() else text
 
     @property

@@ -13,6 +13,7 @@ from ttcli.bench.figures.answers import Answer
 from ttcli.bench.figures.compare import Pairing
 from ttcli.bench.figures.summary import Summary
 from ttcli.bench.store.store import Run, RunProgress
+from ttcli.printable import one_line
 from ttcli.record.recording import Recorded
 from ttcli.record.solves import Kept
 from ttcli.terminal import tables
@@ -20,7 +21,6 @@ from ttcli.terminal.chart import accuracy_chart
 from ttcli.terminal.columns import Column, table
 from ttcli.terminal.marks import Marks, marks_for
 from ttcli.terminal.revisions import revision_tables
-from ttcli.terminal.words import one_line
 
 _WORDS = 40  # characters of an answer or a problem
 

@@ -10,6 +10,7 @@ from rich.text import Text
 
 from ttcli.errors import UsageError
 from ttcli.events import Outcome
+from ttcli.printable import many_lines, printable
 from ttcli.record.recording import Recorded, as_tree, retell
 from ttcli.record.tree import SearchTree
 from ttcli.solution import Node
@@ -56,17 +57,17 @@ def print_path(run: Recorded, number: int) -> None:
         path.insert(0, nodes[path[0].parent])
     console = _console()
     console.print(Text("problem", style="bold"))
-    console.print(Text(words.many_lines(run.began.problem.text)), soft_wrap=True)
+    console.print(Text(many_lines(run.began.problem.text)), soft_wrap=True)
     for node in path:
         console.print()
         console.print(Text(_facts(node, outcome), style="bold"))
-        console.print(Text(words.many_lines(node.text).strip("\n")), soft_wrap=True)
+        console.print(Text(many_lines(node.text).strip("\n")), soft_wrap=True)
 
 
 def print_dot(run: Recorded, *, pruned: bool) -> None:
     """The tree for Graphviz."""
     for line in dot_lines(_tree(run), run.began.problem.text, pruned=pruned):
-        print(line)
+        print(printable(line))
 
 
 def _tree(run: Recorded) -> SearchTree:

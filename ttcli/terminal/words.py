@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from ttcli.cost import Budget, Cost, Unit
 from ttcli.events import MethodChosen, Outcome, RunStarted
+from ttcli.printable import one_line
 from ttcli.solution import AnswerKind, Candidate, Ended
 
 _NO_TWO = "no two"
@@ -69,26 +72,6 @@ def brief(text: str) -> str:
     return line if len(line) <= _BRIEF and len(text) <= 2 * _BRIEF else f"{line[: _BRIEF - 3].rstrip()}..."
 
 
-def one_line(text: str) -> str:
-    """Text without line breaks or control characters."""
-    return " ".join(word if word.isprintable() else _printable(word) for word in text.split())
-
-
-def many_lines(text: str) -> str:
-    """Text with its line breaks and without other control characters."""
-    return "\n".join(_printable(line) for line in text.splitlines())
-
-
-def as_written(text: str) -> str:
-    """Text with its line breaks, indentation and tabs, and without other control characters and blank ends."""
-    lines = ("\t".join(map(_printable, line.rstrip("\r").split("\t"))) for line in text.split("\n"))
-    return "\n".join(lines).strip("\n")
-
-
-def _printable(text: str) -> str:
-    return "".join(c if c.isprintable() else " " if c.isspace() else "\ufffd" for c in text)
-
-
 def given_up(count: int, best: float | None) -> str:
     """How many steps a search pruned, and the highest score among them."""
     return f"{count:,} pruned" + ("" if best is None else f", best {best:.2f}")
@@ -145,3 +128,10 @@ def duration(seconds: float) -> str:
         return f"{seconds:.0f} s"
     minutes, hours = round(seconds / 60), round(seconds / 60) // 60
     return f"{hours} h {minutes % 60} min" if hours else f"{minutes} min"
+
+
+def columns(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Rows of text as lines, each column as wide as its widest cell."""
+    clean = [[one_line(cell) for cell in row] for row in rows]
+    widths = [max(map(len, column)) for column in zip(*clean, strict=True)]
+    return ["  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip() for row in clean]

@@ -1,9 +1,11 @@
 """The user's own check as a verifier: a program that is given a finished solution and says how good it is.
 
 The solution, or its block of code, comes on its stdin, the problem in TTC_PROBLEM, the answer in TTC_ANSWER where there
-is one. It ends with
+is one; what is longer than a variable may be is in the file that TTC_PROBLEM_FILE or TTC_ANSWER_FILE names instead. It
+ends with
 status 0 (passed) or 1 (failed), or with status 0 and a number in [0, 1] alone on the last line of its stdout. Anything
-else is an error, not a score. A program that ends leaves nobody behind: its process group is killed with it.
+else is an error, not a score. A program that ends leaves nobody behind: its process group is killed with it, and so are
+all that run when ttc itself ends, whatever ends it.
 """
 
 from __future__ import annotations
@@ -18,11 +20,11 @@ import subprocess
 import tempfile
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import ExitStack, suppress
 from hashlib import file_digest, sha256
 from pathlib import Path
-from typing import Literal
+from typing import IO, Literal
 
 from ttcli.answers.final import answer_of
 from ttcli.answers.thinking import aloud
@@ -30,11 +32,13 @@ from ttcli.answers.whole import code_block
 from ttcli.errors import UsageError, VerifierError
 from ttcli.seams import Interrupted, StepScores
 from ttcli.solution import Prefix
+from ttcli.watchdog import WATCHDOG
 
 TIMEOUT = 30.0  # seconds
 _AT_ONCE = 8
 _TICK = 0.02  # seconds between two looks at the clock and the interrupt
 _TAIL = 65536  # bytes of an output that are kept; a pipe holds at most sixteen times as many
+_LONGEST = 100_000  # bytes of a variable: Linux passes no more than 128 KiB
 _SHELL = {"|", "||", "&", "&&", ";", "<", ">", ">>", "2>", "2>&1"}
 _HINT = "a check exits 0 or 1, or prints a number from 0 to 1 on its last line and exits 0"
 
@@ -93,8 +97,7 @@ class Command:
                         raise Interrupted
                     while waiting and len(running) < self._at_once:
                         number, text = waiting.popleft()
-                        told = _environment(prefixes[number])
-                        running[number] = _Check(self._arguments, text, told, self._timeout, selector)
+                        running[number] = _Check(self._arguments, prefixes[number], text, self._timeout, selector)
                     for key, _ in selector.select(_TICK):
                         key.data()
                     for number, check in list(running.items()):
@@ -153,8 +156,10 @@ def fingerprint(command: str) -> str:
 
 
 def _hash(word: str) -> str:
-    """The hash of a file; "" where the word names none."""
+    """The hash of a file; "" where the word names none, or what has no end."""
     try:
+        if not Path(word).is_file():
+            return ""
         with Path(word).open("rb") as file:
             return file_digest(file, "sha256").hexdigest()
     except OSError:
@@ -167,8 +172,8 @@ class _Check:
     def __init__(
         self,
         arguments: Sequence[str],
+        prefix: Prefix,
         text: str,
-        environment: Mapping[str, str],
         timeout: float,
         selector: selectors.BaseSelector,
     ) -> None:
@@ -176,21 +181,23 @@ class _Check:
         self._timeout = timeout
         self._selector = selector
         self._tails: list[bytes] = [b"", b""]  # of stdout and stderr
-        with tempfile.TemporaryFile() as solution:
-            solution.write(text.encode("utf-8", "replace"))
-            solution.seek(0)
+        with ExitStack() as files:
+            solution = files.enter_context(_holding(text.encode("utf-8", "replace")))
+            told, handed = _told(prefix, files)
             try:
                 self._process = subprocess.Popen(
                     arguments,
                     stdin=solution,
                     stdout=subprocess.PIPE,
                     stderr=subprocess.PIPE,
-                    env=environment,
+                    env=_environment(told) | WATCHDOG.environment,
+                    pass_fds=handed,
                     start_new_session=True,
                 )
             except OSError as error:
                 hint = "let its first line be #!/bin/sh" if error.errno == errno.ENOEXEC else _HINT
                 raise VerifierError(f"{self._words} cannot be started: {error.strerror}", hint=hint) from error
+        WATCHDOG.watch(self._process.pid)
         self._deadline = time.monotonic() + timeout
         self._pipes = [pipe for pipe in (self._process.stdout, self._process.stderr) if pipe is not None]
         for number, pipe in enumerate(self._pipes):
@@ -219,6 +226,7 @@ class _Check:
         """Kill what is left of its process group, and close the pipes."""
         self._kill()
         self._process.wait()
+        WATCHDOG.forget(self._process.pid)
         for pipe in self._pipes:
             if pipe in self._selector.get_map():
                 self._selector.unregister(pipe)
@@ -262,8 +270,27 @@ class _Check:
         return VerifierError(": ".join([f"{self._words} {deed}", *complaints[-1:]]), hint=hint)
 
 
-def _environment(prefix: Prefix) -> dict[str, str]:
+def _told(prefix: Prefix, files: ExitStack) -> tuple[dict[str, str], list[int]]:
+    """The variables that a check is told, and the files it inherits: a long text is in one, as NAME_FILE says."""
     answer = answer_of(prefix)
-    told = {"TTC_PROBLEM": prefix.problem.text} | ({} if answer is None else {"TTC_ANSWER": answer})
-    clean = {name: text.replace("\0", "\ufffd").encode("utf-8", "replace").decode() for name, text in told.items()}
-    return {name: text for name, text in os.environ.items() if name != "TTC_ANSWER"} | clean
+    told, handed = {}, []
+    for name, text in (("TTC_PROBLEM", prefix.problem.text), ("TTC_ANSWER", answer)):
+        if text is not None and len(content := text.replace("\0", "\ufffd").encode("utf-8", "replace")) <= _LONGEST:
+            told[name] = content.decode()
+        elif text is not None:
+            handed.append(files.enter_context(_holding(content)).fileno())
+            told[f"{name}_FILE"] = f"/dev/fd/{handed[-1]}"
+    return told, handed
+
+
+def _holding(content: bytes) -> IO[bytes]:
+    """A file without a name."""
+    file = tempfile.TemporaryFile()  # noqa: SIM115 - the caller's
+    file.write(content)
+    file.seek(0)
+    return file
+
+
+def _environment(told: dict[str, str]) -> dict[str, str]:
+    stale = ("TTC_ANSWER", "TTC_ANSWER_FILE", "TTC_PROBLEM", "TTC_PROBLEM_FILE")  # of a check that runs ttc
+    return {name: text for name, text in os.environ.items() if name not in stale} | told

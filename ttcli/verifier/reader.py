@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 from ttcli.engine import machine
 from ttcli.engine.branch import Branch, States
 from ttcli.engine.model import Model
-from ttcli.engine.sampling import Row
+from ttcli.engine.sampling import NO_NUMBERS, Row
 from ttcli.engine.scheduler import Scheduler
 from ttcli.engine.session import Aborted, Session
-from ttcli.errors import BackendError, PromptTooLong
+from ttcli.errors import BackendError, ModelError, PromptTooLong
 from ttcli.seams import Interrupted
 
 _TOKENS = 1024  # that a text may have before the context is made anew
@@ -209,7 +209,13 @@ class Reader:
 
 
 def share(logits: NDArray[np.float64], good: int) -> NDArray[np.float64]:
-    """The probability of the first `good` labels among all of them, by row."""
+    """The probability of the first `good` labels among all of them, by row.
+
+    Raises:
+        ModelError: a row holds what is no number.
+    """
     odds = np.exp(logits - logits.max(axis=1, keepdims=True))
     shares: NDArray[np.float64] = odds[:, :good].sum(axis=1) / odds.sum(axis=1)
+    if not np.isfinite(shares).all():
+        raise ModelError("the model computes what are no numbers", hint=NO_NUMBERS)
     return shares

@@ -774,9 +774,13 @@ def test_a_key_that_was_not_set_for_ttc_goes_nowhere_unencrypted(
     key = Key.from_environment(Address.parse(url))
     assert (key and key.variable) == found
     monkeypatch.setenv("TTC_API_KEY", "mine")
-    own = Key.from_environment(Address.parse(url))
+    own = Key.from_environment(Address.parse(url), insecure=True)
     assert own is not None
     assert own.variable == "TTC_API_KEY"
+    if found is None:
+        with pytest.raises(UsageError, match="would go unencrypted to example") as caught:
+            Key.from_environment(Address.parse(url))
+        assert "--insecure" in (caught.value.hint or "")
 
 
 def test_a_solution_goes_on_to_its_answer_where_the_server_can(serve: Serve, connect: MakePolicy) -> None:

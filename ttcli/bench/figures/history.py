@@ -6,6 +6,7 @@ import json
 
 from ttcli.bench.figures.candidates import first_candidates
 from ttcli.bench.figures.problem import Figure, ProblemFigures, load_figures
+from ttcli.bench.store.database import ODD
 from ttcli.bench.store.store import Run, Store
 from ttcli.bench.store.task import Task
 from ttcli.cost import Cost
@@ -71,7 +72,7 @@ def history(store: Store, run: Run, position: int, task: Task) -> Recorded:
     try:
         outcome = read_outcome(json.loads(next(results).outcome or ""))
         events = _last_attempt([read_event(json.loads(event)) for event in store.events(run, position, task)])
-    except (ValueError, KeyError) as error:
+    except ODD as error:
         raise StoreError(
             f"what {store.path} has of {task.key} cannot be read: {error}", hint="the ttc that wrote it shows it"
         ) from error

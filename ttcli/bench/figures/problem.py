@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from ttcli.answers import CHECKER, is_correct, majority
 from ttcli.bench.figures.revisions import Attempt, attempts_of
 from ttcli.bench.store.config import RunConfig
+from ttcli.bench.store.database import ODD
 from ttcli.bench.store.samples import Facts, Score
 from ttcli.bench.store.store import Run, Store
 from ttcli.bench.store.task import Task
@@ -175,7 +176,12 @@ def load_figures(store: Store, run: Run, *, position: int | None = None) -> list
             failed.setdefault(result.position, {})[result.task] = result.error
         elif result.outcome is not None:
             reference = rows[result.position].problem.answer or ""
-            settled.setdefault(result.position, {})[result.task] = _settled(result.outcome, reference, config.kind)
+            try:
+                outcome = _settled(result.outcome, reference, config.kind)
+            except ODD as error:
+                store.pass_over(f"what {result.task} came to on problem {result.position + 1} of run {run.id}", error)
+            else:
+                settled.setdefault(result.position, {})[result.task] = outcome
     figures = [
         _figures(at, row, config, by_position.get(at, ()), settled.get(at, {}), failed.get(at, {}), subsets)
         for at, row in enumerate(rows)

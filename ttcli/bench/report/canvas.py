@@ -41,11 +41,6 @@ _SETTINGS: dict[Any, Any] = {
 }
 
 
-def plain(text: str) -> str:
-    """Text without what neither a font nor XML knows."""
-    return "".join(c if c.isprintable() else "\ufffd" for c in text)
-
-
 def save(draw: Callable[[], Figure], path: Path) -> None:
     """A figure as a file of the kind that its suffix names.
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from ttcli.bench.figures.problem import ProblemFigures, load_figures
 from ttcli.bench.store.store import Run, Store
 from ttcli.errors import UsageError
 from ttcli.files.atomic import writing
+from ttcli.printable import json_line
 
 _COLUMNS = {  # of a Parquet file, besides the scores
     **dict.fromkeys(("type", "run", "id", "level", "subject", "problem", "reference", "method"), "string"),
@@ -65,7 +65,7 @@ def write_jsonl(store: Store, run: Run, path: Path) -> None:
 
 def to_line(row: dict[str, Any]) -> str:
     """A row as a line of JSONL."""
-    return json.dumps(row, ensure_ascii=False)
+    return json_line(row, ascii_only=False)
 
 
 def _problem(figures: ProblemFigures) -> dict[str, Any]:

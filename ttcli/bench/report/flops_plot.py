@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from ttcli.bench.figures.flops import TRAINING, Match, Reach
 from ttcli.bench.figures.numbers import round_ticks
-from ttcli.bench.report.canvas import HEIGHT, INK, MARKERS, PALETTE, WIDTH, drawing, plain, save
+from ttcli.bench.report.canvas import HEIGHT, INK, MARKERS, PALETTE, WIDTH, drawing, save
+from ttcli.printable import printable
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -36,7 +37,7 @@ def flops_figure(matches: Sequence[Match], reaches: Sequence[Reach], title: str)
 
     with drawing("flops"):
         figure = Figure(figsize=(WIDTH * len(TRAINING) + 2.6, HEIGHT), layout="constrained")
-        figure.suptitle(plain(title), x=0.01, horizontalalignment="left")
+        figure.suptitle(printable(title), x=0.01, horizontalalignment="left")
         names = [*dict.fromkeys(reach.difficulty for reach in reaches)]
         styles = {name: (PALETTE[at % len(PALETTE)], MARKERS[at % len(MARKERS)]) for at, name in enumerate(names)}
         styles |= {names[0]: (INK, MARKERS[0])} if names else {}

@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 from ttcli.bench.figures.curves import Curve, curves, title, units
 from ttcli.bench.figures.numbers import apart, round_ticks
 from ttcli.bench.figures.summary import Line, Summary
-from ttcli.bench.report.canvas import HEIGHT, INK, LETTER, MARKERS, PALETTE, WIDTH, drawing, plain, rendered, save
+from ttcli.bench.report.canvas import HEIGHT, INK, LETTER, MARKERS, PALETTE, WIDTH, drawing, rendered, save
 from ttcli.bench.store.store import LoadRow
 from ttcli.cost import Unit
+from ttcli.printable import printable
 
 if TYPE_CHECKING:  # it takes its time to load
     from matplotlib.axes import Axes
@@ -117,7 +118,7 @@ def _figure(panels: Sequence[_Panel], heading: str) -> Figure:
         labels = dict.fromkeys(curve.label for panel in panels for curve in panel.curves)
         width = WIDTH * max(1, len(panels)) + LETTER * max(map(len, labels), default=0) + 0.6
         figure = Figure(figsize=(width, HEIGHT), layout="constrained")
-        lines = textwrap.wrap(plain(heading), int(width / LETTER * 0.9))
+        lines = textwrap.wrap(printable(heading), int(width / LETTER * 0.9))
         figure.suptitle("\n".join(lines), x=0.01, horizontalalignment="left")
         if not panels:
             figure.text(0.5, 0.5, "there is nothing to draw yet", horizontalalignment="center")
@@ -128,7 +129,7 @@ def _figure(panels: Sequence[_Panel], heading: str) -> Figure:
         for axes, panel in zip(all_axes, panels, strict=True):
             handles |= _draw(axes, panel, styles)
         named = sorted(handles, key=[*styles].index)
-        figure.legend([handles[name] for name in named], [*map(plain, named)], loc="outside right center")
+        figure.legend([handles[name] for name in named], [*map(printable, named)], loc="outside right center")
         return figure
 
 

@@ -4,31 +4,40 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from ttcli.bench.store.schema import check, migrate
-from ttcli.errors import StoreError
+from ttcli.errors import StoreError, TtcError
 
 _PATIENCE = 60.0  # seconds to wait for another process that writes
+ODD = (AttributeError, KeyError, RecursionError, TypeError, ValueError, TtcError)  # what reading an odd row may raise
 _HINT = "--store FILE keeps it elsewhere"
 
 
 class Database:
-    """An open file.
+    """An open file; `notice` is told of what it holds that cannot be read.
 
     Raises:
         StoreError: it cannot be used; every method raises it where the disk or the file fails.
     """
 
-    def __init__(self, path: Path, *, readonly: bool = False) -> None:
+    def __init__(self, path: Path, *, readonly: bool = False, notice: Callable[[str], None] = lambda _: None) -> None:
         self.path = path
+        self._notice = notice
+        self._noticed: set[str] = set()
         if readonly and not path.is_file():
             raise StoreError(f"there is no store {path}", hint="ttc bench makes one")
         with self.errors():
             self._connection = self._open(readonly=readonly)
+
+    def pass_over(self, what: str, reason: object) -> None:
+        """Tell, once, of something in the file that this ttc cannot read and goes on without."""
+        if what not in self._noticed:
+            self._noticed.add(what)
+            self._notice(f"warning: {what} in {self.path} is passed over: {reason}")
 
     def close(self) -> None:
         """Close the file."""

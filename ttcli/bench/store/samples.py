@@ -12,11 +12,13 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ttcli.bench.store.database import Database
+from ttcli.bench.store.database import ODD, Database
 from ttcli.bench.store.sample import Rating, Sample, SampleKey
 from ttcli.bench.store.states import States, insert_states, stacked
 from ttcli.seams import StepScores
 from ttcli.solution import Ended, Step
+
+_ENDS = {ended.value for ended in Ended}
 
 
 class Score(NamedTuple):
@@ -61,21 +63,28 @@ class Samples:
             (_hash(problem), self._source_key),
         )
         states = States(self._database).by_step([row for row, *_ in found], layers)
-        samples = {
-            row: Sample(SampleKey(temperature, seed, number), _steps(steps, states.get(row)), Ended(ended), *rest)
-            for row, temperature, seed, number, steps, ended, *rest in found
-        }
+        samples = {}
+        for row, temperature, seed, number, steps, ended, *rest in found:
+            try:
+                written = _steps(steps, states.get(row))
+                samples[row] = Sample(SampleKey(temperature, seed, number), written, Ended(ended), *rest)
+            except ODD as error:
+                self._database.pass_over(f"sample {row}", error)
         names = {key: name for name, key in keys.items()}
         opinions = self._database.read(
             "SELECT rating.sample, verifier, rating.score, rating.steps, rating.tokens, rating.seconds "
             f"FROM rating JOIN sample ON sample.id = rating.sample {_OF_PROBLEM}",
             (_hash(problem), self._source_key),
         )
-        ratings = [
-            Rating(samples[row].key, names[key], _opinion(score, steps, tokens), seconds)
-            for row, key, score, steps, tokens, seconds in opinions
-            if key in names and row in samples
-        ]
+        ratings = []
+        for row, key, score, steps, tokens, seconds in opinions:
+            if key in names and row in samples:
+                try:
+                    opinion = _opinion(score, steps, tokens)
+                except ODD as error:
+                    self._database.pass_over(f"a rating of sample {row}", error)
+                else:
+                    ratings.append(Rating(samples[row].key, names[key], opinion, seconds))
         return [*samples.values()], ratings
 
     def steps(self, ids: Collection[int]) -> dict[int, tuple[Step, ...]]:
@@ -83,7 +92,13 @@ class Samples:
         found = self._database.read(
             "SELECT id, steps FROM sample WHERE id IN (SELECT value FROM json_each(?))", (json.dumps([*ids]),)
         )
-        return {row: _steps(steps) for row, steps in found}
+        known = {}
+        for row, steps in found:
+            try:
+                known[row] = _steps(steps)
+            except ODD as error:
+                self._database.pass_over(f"sample {row}", error)
+        return known
 
     def add(self, problem: str, sample: Sample) -> None:
         """Keep a sample, and the hidden states that its steps carry; one that is there already stays as it is."""
@@ -132,6 +147,7 @@ class Samples:
         )
         values = (self._source_key, run, temperature, seed, depth, position, position)
         columns = "position, sample.id, number, sample.answer, ended, sample.tokens, prompt_tokens, sample.seconds"
+        columns += ", json_valid(sample.steps)"
         found = self._database.read(f"SELECT {columns} {where.format('')} ORDER BY position, number", values)
         join = where.format("JOIN rating ON rating.sample = sample.id")
         scores: dict[int, dict[str, Score]] = {}
@@ -139,10 +155,14 @@ class Samples:
             f"SELECT sample.id, verifier, score, rating.tokens, rating.seconds {join}", values
         ):
             scores.setdefault(row, {})[verifier] = Score(*score)
-        return [
-            Facts(position, row, number, answer, Ended(ended), tokens, prompt_tokens, seconds, scores.get(row, {}))
-            for position, row, number, answer, ended, tokens, prompt_tokens, seconds in found
-        ]
+        facts = []
+        for at, row, number, answer, ended, tokens, prompt_tokens, seconds, valid in found:
+            if ended in _ENDS and valid:
+                own = scores.get(row, {})
+                facts.append(Facts(at, row, number, answer, Ended(ended), tokens, prompt_tokens, seconds, own))
+            else:
+                self._database.pass_over(f"sample {row}", "it is not what ttc writes")
+        return facts
 
 
 class Verdicts:

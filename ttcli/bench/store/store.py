@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -14,7 +14,7 @@ from typing import NamedTuple
 from filelock import FileLock, Timeout
 
 from ttcli.bench.store.config import RunConfig
-from ttcli.bench.store.database import Database
+from ttcli.bench.store.database import ODD, Database
 from ttcli.bench.store.sample import Rating, Sample
 from ttcli.bench.store.samples import Samples, Verdicts, problem_id
 from ttcli.bench.store.states import States
@@ -64,14 +64,15 @@ class Result(NamedTuple):
 
 
 class Store:
-    """An open store; a context that closes it.
+    """An open store; a context that closes it. `notice` is told, once each, of rows that are odd and passed over.
 
     Raises:
         StoreError: the file cannot be used; every method raises it where the disk or the file fails.
     """
 
-    def __init__(self, path: Path, *, readonly: bool = False) -> None:
-        self._database = Database(path, readonly=readonly)
+    def __init__(self, path: Path, *, readonly: bool = False, notice: Callable[[str], None] = lambda _: None) -> None:
+        self._database = Database(path, readonly=readonly, notice=notice)
+        self.pass_over = self._database.pass_over
         self.path = path
         self.readonly = readonly
         self.verdicts = Verdicts(self._database)
@@ -97,7 +98,10 @@ class Store:
             db.execute("INSERT OR IGNORE INTO source (key, recipe) VALUES (?, ?)", (config.source_key, recipe))
             found = db.execute("SELECT config FROM run WHERE id = ?", (run_id,)).fetchone()
             if found is not None:
-                kept = replace(RunConfig.from_json(found[0]), baseline=config.baseline)
+                try:
+                    kept = replace(RunConfig.from_json(found[0]), baseline=config.baseline)
+                except ODD:  # the same run all the same, as its id says
+                    kept = config
                 db.execute("UPDATE run SET config = ? WHERE id = ?", (kept.to_json(), run_id))
             else:
                 db.execute(
@@ -111,7 +115,13 @@ class Store:
     def runs(self) -> list[Run]:
         """All runs, oldest first."""
         rows = self._database.read("SELECT id, created, config FROM run ORDER BY created, id")
-        return [Run(run_id, created, RunConfig.from_json(config)) for run_id, created, config in rows]
+        found = []
+        for run_id, created, config in rows:
+            try:
+                found.append(Run(run_id, created, RunConfig.from_json(config)))
+            except ODD as error:
+                self.pass_over(f"run {run_id}", _reason(error))
+        return found
 
     def run(self, prefix: str) -> Run:
         """The run whose id begins with this; `last` is the newest.
@@ -155,15 +165,20 @@ class Store:
         Raises:
             StoreError: another process does.
         """
-        lock = FileLock(self.path.with_name(f"{self.path.name}.{run.id}.lock"))
+        path = self.path.with_name(f"{self.path.name}.{run.id}.lock")
+        lock = FileLock(path)
         with self._database.errors():
             try:
                 lock.acquire(timeout=0)
+                while not path.exists():  # another process let go of it after it was opened here
+                    lock.release()
+                    lock.acquire(timeout=0)
             except Timeout as timeout:  # an OSError too
                 raise StoreError(f"another ttc is at work on run {run.id}", hint="wait for it, or stop it") from timeout
         try:
             yield
         finally:
+            path.unlink(missing_ok=True)  # while it is held
             lock.release()
 
     def remove(self, run: Run, *, samples: bool) -> int:
@@ -249,6 +264,10 @@ class Store:
     def _insert_result(self, run: Run, result: Result) -> None:
         with self._database.write() as db:
             db.execute("INSERT OR REPLACE INTO result VALUES (?, ?, ?, ?, ?)", (run.id, *result))
+
+
+def _reason(error: Exception) -> str:
+    return f"{error} is missing" if isinstance(error, KeyError) else str(error)
 
 
 def _insert_item(db: sqlite3.Connection, run: str, position: int, row: Row) -> None:

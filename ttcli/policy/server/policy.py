@@ -45,6 +45,7 @@ class ServerPolicy:
         model: a name that the server knows; None: the only one that it has, for which it is asked here.
         max_tokens: of one solution.
         width: texts that grow at once at most.
+        insecure: whether the key may go unencrypted to another machine.
         notice: told on `close`, once each, what the server does not understand.
         interrupted: asked ten times a second.
 
@@ -64,6 +65,7 @@ class ServerPolicy:
         sampling: SamplingParams,
         max_tokens: int,
         width: int = WIDTH,
+        insecure: bool = False,
         patience: Patience | None = None,
         notice: Callable[[str], None] = lambda _message: None,
         interrupted: Callable[[], bool] = lambda: False,
@@ -78,7 +80,7 @@ class ServerPolicy:
         self._calls: list[ServerCall] = []
         self._queue: deque[tuple[ServerText, ...]] = deque()  # pulled, and waiting for a place
         self._mailbox = Mailbox()
-        self._api = ChatApi(address, Key.from_environment(address), patience or Patience())
+        self._api = ChatApi(address, Key.from_environment(address, insecure=insecure), patience or Patience())
         self._background = Background("ttc-server")
         self._dialect = Dialect(address.name)
         try:
