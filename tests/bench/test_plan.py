@@ -163,4 +163,5 @@ def test_speed_is_that_of_the_stretches_in_which_problems_waited() -> None:
     loads = [LoadRow(0, 2.0, 10, 60, 3, 5, 8), LoadRow(1, 2.0, 10, 80, 3, 1, 8), LoadRow(2, 9.0, 9, 9, 1, 0, 8)]
     assert speed(loads) == 35.0
     assert speed(loads[2:]) is None
+    assert speed([*loads, LoadRow(3, -9e4, 10, 60, 3, 5, 8)]) == 35.0  # a clock was set back
     assert speed([]) is None

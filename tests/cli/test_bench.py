@@ -10,6 +10,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Mapping
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -618,3 +619,46 @@ def test_what_revisions_cannot_do_is_said_before_a_run_begins(
     assert (result.code, result.out) == (2, "")
     assert complaint in result.err
     assert not Path("s.sqlite3").exists() or runs(here) == []
+
+
+def test_a_row_that_a_disk_changed_is_named_beside_the_figures(here: Call, arguments: list[str]) -> None:
+    assert here(*arguments, "--limit", "2").code == 0
+    with closing(sqlite3.connect("s.sqlite3")) as db:
+        db.execute("UPDATE sample SET answer = '7' WHERE id = 3")
+        db.commit()
+    shown = here("runs", "show", "last", "--store", "s.sqlite3")
+    assert shown.code == 1
+    assert "majority" in shown.out
+    assert "error: sample 3 of p1 (problem 1) in the store cannot be what was written" in shown.err
+    told = json.loads(here("runs", "show", "last", "--store", "s.sqlite3", "--json").out)
+    assert told["damaged"] == ["sample 3 of p1 (problem 1)"]
+
+
+@pytest.mark.parametrize("command", ["bench", "grade", "compare"])
+def test_answers_that_cannot_be_compared_are_an_error_before_anything_runs(
+    here: Call, arguments: list[str], monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    for limit in ("1", "2"):
+        assert here(*arguments, "--limit", limit).code == 0
+    rows = write_data(Path("responses.jsonl"), {"answer": "x+1", "candidate": "1+x"})
+    ids = [each["id"] for each in runs(here)]
+    monkeypatch.setattr("ttcli.answers.equal.CHECKER._command", ("/nonexistent/program",))
+    monkeypatch.setattr("ttcli.answers.equal.CHECKER._worker", None)
+    calls = {
+        "bench": [*arguments, "--limit", "3"],
+        "grade": ["grade", rows],
+        "compare": ["compare", *ids, "--store", "s.sqlite3"],
+    }
+    result = here(*calls[command])
+    assert "answers cannot be compared" in complaint(result, 1)[0]
+    assert len(runs(here)) == 2
+
+
+def test_answers_that_take_too_long_to_compare_are_counted(
+    here: Call, arguments: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert here(*arguments, "--limit", "1").code == 0
+    monkeypatch.setattr("ttcli.answers.equal.CHECKER.verdict", lambda _answer, _reference: None)
+    assert json.loads(here("runs", "show", "last", "--store", "s.sqlite3", "--json").out)["ungraded"] > 0
+    shown = here("runs", "show", "last", "--store", "s.sqlite3").out
+    assert "comparing took too long, so they count as wrong" in " ".join(shown.split())

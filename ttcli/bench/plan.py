@@ -143,6 +143,6 @@ def _missing(problem: ProblemFigures, tasks: Sequence[Task]) -> int:
 
 def speed(loads: Sequence[LoadRow]) -> float | None:
     """Tokens per second that were measured while problems waited; None where nothing was."""
-    busy = [load for load in loads if load.waiting]
+    busy = [load for load in loads if load.waiting and load.seconds > 0]  # of old, a clock set back made it less
     seconds = sum(load.seconds for load in busy)
     return sum(load.rows for load in busy) / seconds if seconds else None

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperOption
 
-from ttcli.errors import UsageError
+from ttcli.errors import StoreError, UsageError
 
 if TYPE_CHECKING:
     from ttcli.runtime.settings import Settings
@@ -107,6 +107,20 @@ def tell_unadvised(settings: Settings, wanted: str | None) -> None:
 
     if settings.profile is None and wanted is None:
         print(f"hint: no profile fits, so majority until its vote is settled; {MAKE}", file=sys.stderr)
+
+
+def refuse_damage(rows: Sequence[str]) -> None:
+    """Complain about rows of a store that are not what was written; the figures have been told.
+
+    Raises:
+        StoreError: there are some.
+    """
+    if rows:
+        more = f" and {len(rows) - 1:,} more rows" if len(rows) > 1 else ""
+        raise StoreError(
+            f"{rows[0]}{more} in the store cannot be what was written, so figures may be wrong",
+            hint="bring back an older copy of the store, or ttc runs rm RUN --samples and run it again",
+        )
 
 
 def check_picture(path: Path) -> None:

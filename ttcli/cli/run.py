@@ -29,8 +29,10 @@ def work_on(
     """Work on the run of a spec; `done` hears of each problem that is done, those of earlier calls included.
 
     Raises:
-        TtcError: whatever went wrong, with the command that goes on in its hint.
+        GradingError: answers cannot be compared; nothing has begun.
+        TtcError: whatever else went wrong, with the command that goes on in its hint.
     """
+    from ttcli.answers import CHECKER
     from ttcli.bench.execute.runner import Done
     from ttcli.bench.plan import headline
     from ttcli.bench.run import open_run
@@ -41,6 +43,7 @@ def work_on(
     interrupt = Interrupt()
     state = BenchState(len(spec.rows), headline(spec.tasks))
     begun = False
+    CHECKER.require()
     try:
         with (
             open_run(store, spec, interrupt, download_progress(quiet=quiet)) as session,

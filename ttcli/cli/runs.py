@@ -53,11 +53,13 @@ def show(run: Id = "last", store: options.StorePath = None, as_json: Json = Fals
     from ttcli.terminal.runs import summary_lines
 
     with Store(options.store_path(store), readonly=True) as opened:
-        summary = summarise(opened, opened.run(run))
+        found = opened.run(run)
+        summary, damage = summarise(opened, found), [each.row for each in opened.damaged(found)]
     if as_json:
-        print(json.dumps(summary_record(summary)))
+        print(json.dumps(summary_record(summary) | ({"damaged": damage} if damage else {})))
     else:
         print(*summary_lines(summary), sep="\n")
+    options.refuse_damage(damage)
 
 
 @runs_app.command()
@@ -128,6 +130,7 @@ def compare(
 
     Example: ttc compare 3dd2 last
     """
+    from ttcli.answers import CHECKER
     from ttcli.bench.figures.compare import pairings
     from ttcli.bench.figures.problem import load_figures
     from ttcli.bench.store.store import Store
@@ -137,7 +140,9 @@ def compare(
         raise UsageError("it takes two runs to compare", hint=f"ttc runs show {runs[0]} compares the methods of one")
     with Store(options.store_path(store), readonly=True) as opened:
         found = [opened.run(run) for run in runs]
+        CHECKER.require()
         figures = [load_figures(opened, run) for run in found]
+        damage = [each.row for run in found for each in opened.damaged(run)]
     for run, own in zip(found[1:], figures[1:], strict=True):
         pairs = pairings(figures[0], own)
         if not pairs:
@@ -147,6 +152,7 @@ def compare(
             print(json.dumps({"version": 1, "first": found[0].id, "second": run.id, "pairings": told}))
         else:
             print(*comparison_lines(pairs, _name(found[0]), _name(run)), sep="\n")
+    options.refuse_damage(damage)
 
 
 def report(
@@ -162,8 +168,11 @@ def report(
     from ttcli.bench.store.store import Store
 
     with Store(options.store_path(store), readonly=True) as opened:
-        write_report(opened, opened.run(run), output)
+        found = opened.run(run)
+        write_report(opened, found, output)
+        damage = [each.row for each in opened.damaged(found)]
     print(output)
+    options.refuse_damage(damage)
 
 
 def _facts(run: Run) -> dict[str, object]:

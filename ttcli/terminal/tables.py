@@ -32,6 +32,9 @@ def run_header(summary: Summary, *, width: int = WIDTH, marks: Marks = UNICODE) 
         f"{percent(summary.truncated)} cut at the token limit"
         if summary.samples
         else "",
+        "ungraded": f"{words.counted(summary.ungraded, 'answer')}: comparing took too long, so they count as wrong"
+        if summary.ungraded
+        else "",
         "batch": f"{summary.fill:.1%} full while problems waited".replace("%", " %") if summary.fill else "",
     }
     lines: list[str] = []

@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from filelock import FileLock, Timeout
 
+from ttcli.bench.store.checksum import Damage, checksum, damaged
 from ttcli.bench.store.config import RunConfig
 from ttcli.bench.store.database import Database
 from ttcli.bench.store.sample import Rating, Sample
@@ -109,8 +110,8 @@ class Store:
         return self.run(run_id)
 
     def runs(self) -> list[Run]:
-        """All runs, oldest first."""
-        rows = self._database.read("SELECT id, created, config FROM run ORDER BY created, id")
+        """All runs, in the order of their beginnings."""
+        rows = self._database.read("SELECT id, created, config FROM run ORDER BY rowid")  # no clock says
         return [Run(run_id, created, RunConfig.from_json(config)) for run_id, created, config in rows]
 
     def run(self, prefix: str) -> Run:
@@ -207,8 +208,14 @@ class Store:
     def loads(self, run: Run) -> list[LoadRow]:
         """How full the batch was, over time."""
         columns = "at, seconds, decodes, rows, open, waiting, width"
-        found = self._database.read(f"SELECT {columns} FROM load WHERE run = ? ORDER BY at", (run.id,))
+        found = self._database.read(f"SELECT {columns} FROM load WHERE run = ? ORDER BY rowid", (run.id,))
         return [LoadRow(*row) for row in found]
+
+    def damaged(self, run: Run) -> list[Damage]:
+        """What the figures of a run come from and is not what was written; nothing, as far as is known."""
+        other = run.config.run_id(self.rows(run)) != run.id
+        made = [Damage(f"the configuration of run {run.id}, or one of its problems")] if other else []
+        return [*made, *damaged(self._database, run.id, run.config.source_key)]
 
     def results(self, run: Run) -> list[Result]:
         """What the tasks came to that are done or failed, by position."""
@@ -248,7 +255,11 @@ class Store:
 
     def _insert_result(self, run: Run, result: Result) -> None:
         with self._database.write() as db:
-            db.execute("INSERT OR REPLACE INTO result VALUES (?, ?, ?, ?, ?)", (run.id, *result))
+            db.execute(
+                "INSERT OR REPLACE INTO result (run, position, task, outcome, error, checksum) "
+                "VALUES (?, ?, ?, ?, ?, ?)",
+                (run.id, *result, checksum(*result)),
+            )
 
 
 def _insert_item(db: sqlite3.Connection, run: str, position: int, row: Row) -> None:
