@@ -391,7 +391,22 @@ def test_a_dry_run_in_words_is_three_lines(here: Call, arguments: list[str]) -> 
     first, second, third = result.out.splitlines()
     assert first == "12 problems, at most 48 samples to draw"
     assert second == "14,400 tokens, 300 a sample (a guess: none drawn yet)"
-    assert third == "no speed known"
+    assert third == "how fast it goes here is not known before a first run with this model"
+
+
+def test_a_dry_run_loads_no_model_and_tells_the_speed_of_earlier_runs(
+    here: Call, arguments: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here(*arguments, "--limit", "5", "--json")
+    with closing(sqlite3.connect("s.sqlite3")) as db:
+        db.execute("UPDATE sample SET seconds = tokens / 50.0")
+        db.commit()
+    monkeypatch.setattr("ttcli.bench.run.load_runtime", None)
+    (told,) = objects(here(*arguments, "--dry-run", "--json"))
+    assert (told["problems"], told["samples"]) == (7, 28)
+    assert told["tokens_per_second"] == pytest.approx(50)
+    (other,) = objects(here(*arguments, "--dry-run", "--json", "--max-tokens", "77"))
+    assert (other["samples"], other["tokens_per_second"]) == (48, pytest.approx(50))
 
 
 def test_a_dry_run_of_a_run_that_is_there_says_what_is_left_and_leaves_it_alone(
@@ -463,6 +478,13 @@ def test_samples_are_exported_as_lines_or_into_a_file(ttc: Call, here: Call, arg
     for name in ("out.jsonl", "out.txt"):
         assert here("runs", "export", "last", "-o", name, "--store", "s.sqlite3") == (0, "", "")
         assert (clean / name).read_text(encoding="utf-8") == result.out
+
+
+def test_an_export_is_not_called_what_it_is_not(here: Call, arguments: list[str]) -> None:
+    here(*arguments, "--limit", "1", "--json")
+    error, hint = complaint(here("runs", "export", "last", "-o", "e.csv", "--store", "s.sqlite3"), 2)
+    assert (error, hint) == ("error: e.csv would hold lines of JSON", "hint: -o e.jsonl, or --format jsonl")
+    assert here("runs", "export", "last", "-o", "e.csv", "--format", "jsonl", "--store", "s.sqlite3").code == 0
 
 
 def test_samples_are_exported_as_parquet(here: Call, arguments: list[str], clean: Path) -> None:

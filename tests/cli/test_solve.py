@@ -128,8 +128,8 @@ BAD = [
     (["--model", "bad.gguf"], 1, "bad.gguf is not a GGUF file", "ttc models list"),
     (["--model", "."], 1, "unknown model '.'", "ttc models list"),
     (["--model", ""], 1, "unknown model ''", "ttc models list"),
-    (["--model", "bad.gguf", "--temperature", "nan"], 2, "--temperature must be 0 or more, not nan", "0.8"),
-    (["--model", "bad.gguf", "--temperature", "-1"], 2, "--temperature must be 0 or more, not -1", "0.8"),
+    (["--model", "bad.gguf", "--temperature", "nan"], 2, "--temperature must be from 0 to 5, not nan", "0.8"),
+    (["--model", "bad.gguf", "--temperature", "-1"], 2, "--temperature must be from 0 to 5, not -1", "0.8"),
     (["--model", "bad.gguf", "--top-p", "2"], 2, "--top-p must be above 0 and at most 1", "0.95"),
     (["--offline"], 1, "qwen2.5-coder-0.5b is not on this machine, and --offline", "ttc models pull"),
 ]  # fmt: skip

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from ttcli.data.responses import Grade, Response
 
 
-def grade(
+def grade(  # over 60 lines: most of them declare an option each, or are help
     responses: Annotated[
         str | None,
         typer.Argument(metavar="FILE|-", help="JSONL, gzipped or not, with answer, gold or reference, and text."),

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ttcli.cli.heads import heads_app
 from ttcli.cli.signals import interrupted_by_ctrl_c
 
 if TYPE_CHECKING:
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 models_app = typer.Typer(
     no_args_is_help=True, help="The models ttc knows by name: list, describe, fetch and delete them."
 )
+
+models_app.add_typer(heads_app, name="heads")
 
 Json = Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")]
 Name = Annotated[str, typer.Argument(metavar="MODEL", help="A name of the catalog, or hf:OWNER/REPO/FILE.gguf.")]
@@ -169,13 +171,10 @@ def rm(
     """
     from ttcli.catalog.progress import size_text
     from ttcli.catalog.stored import remove
-    from ttcli.errors import UsageError
+    from ttcli.cli.options import confirm
     from ttcli.terminal.download import download_progress
 
-    if not yes:
-        if not sys.stdin.isatty():
-            raise UsageError("ttc models rm asks before it deletes, and here is nobody to ask", hint="add --yes")
-        typer.confirm(f"Delete {model}?", abort=True, err=True)
+    confirm(f"Delete {model}?", "ttc models rm", yes=yes)
     freed = remove(model, download_progress())
     typer.echo(f"{model} deleted, {size_text(freed)} freed", err=True)
 
@@ -255,15 +254,22 @@ def _listing(facts: dict[str, object]) -> str:
     lines = []
     for key, value in facts.items():
         if isinstance(value, dict):
-            lines += ["the file says:", *(f"  {inner:<14}  {told}" for inner, told in value.items())]
+            lines += [
+                "the file says:",
+                *(f"  {inner:<14}  {_value_text(told, inner)}" for inner, told in value.items()),
+            ]
+            if facts.get("parameters") not in (None, value.get("parameters")):
+                lines.append("  (not as the publisher counts: a file may hold the table of embeddings twice)")
         elif key == "path":
             lines.append(f"{key:<16}  {value or 'not on this machine'}")
         elif value is not None:
-            lines.append(f"{key:<16}  {_value_text(value)}")
+            lines.append(f"{key:<16}  {_value_text(value, key)}")
     return "\n".join(lines)
 
 
-def _value_text(value: object) -> str:
+def _value_text(value: object, key: str) -> str:
+    if key == "parameters" and isinstance(value, int):
+        return f"{value:,}"
     if isinstance(value, list):
         return ", then ".join(map(str, value))
     text = str(value)

@@ -46,6 +46,7 @@ Ray = Annotated[
     str | None,
     option("--ray", env="RAY", says="Spread over workers: local:2, or a Ray cluster's HOST:6379.", more=True),
 ]
+DryRun = Annotated[bool, option("--dry-run", env=None, says="Only say what it would take.")]
 OnlyTables = Annotated[bool, option("--quiet", "-q", env="QUIET", says="Nothing but the tables.")]
 DataFile = Annotated[
     str, typer.Argument(metavar="FILE|-", help="JSONL, gzipped or not, with problem or question, and answer.")
@@ -102,11 +103,24 @@ def advised(settings: Settings, wanted: str | None, *, quiet: bool) -> Settings:
 
 
 def tell_unadvised(settings: Settings, wanted: str | None) -> None:
-    """A line on stderr where --method auto had to do without a profile, though none was refused."""
-    from ttcli.runtime.profiles import MAKE
+    """A line on stderr where --method auto had to do without a profile, though none was refused; not every time."""
+    from ttcli.runtime.profiles import MAKE, worth_a_hint
 
-    if settings.profile is None and wanted is None:
+    if settings.profile is None and wanted is None and worth_a_hint(settings.model or settings.policy or ""):
         print(f"hint: no profile fits, so majority until its vote is settled; {MAKE}", file=sys.stderr)
+
+
+def confirm(question: str, command: str, *, yes: bool) -> None:
+    """Ask before something is deleted, unless `yes`.
+
+    Raises:
+        UsageError: here is nobody to ask.
+    """
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        raise UsageError(f"{command} asks before it deletes, and here is nobody to ask", hint="add --yes")
+    typer.confirm(question, abort=True, err=True)
 
 
 def refuse_damage(rows: Sequence[str]) -> None:

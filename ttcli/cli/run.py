@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 import sys
 from collections.abc import Callable
@@ -51,6 +52,7 @@ def work_on(
             bench_display("none" if quiet else "auto", sys.stderr, state) as screen,
         ):
             begun = True
+            state.expected = session.expected
             for progress in session.go():
                 screen.show(progress)
                 if isinstance(progress, Done):
@@ -65,3 +67,24 @@ def work_on(
 def resume(spec: BenchSpec) -> str:
     """The command that goes on, as one types it."""
     return shlex.join(spec.command)
+
+
+def tell_forecast(store: Store, spec: BenchSpec, *, as_json: bool) -> int:
+    """What a run would take, on stdout; no model is loaded."""
+    from ttcli.bench.run import foresee
+    from ttcli.terminal.words import counted, duration
+
+    left, speed = foresee(store, spec)
+    seconds = left.tokens / speed if speed else None
+    if as_json:
+        told = {"version": 1, "type": "forecast", **left._asdict(), "tokens": left.tokens, "tokens_per_second": speed}
+        print(json.dumps({**told, "seconds": seconds}))
+        return 0
+    length = "measured" if left.measured else "a guess: none drawn yet"
+    print(f"{counted(left.problems, 'problem')}, at most {counted(left.samples, 'sample')} to draw")
+    print(f"{left.tokens:,.0f} tokens, {left.tokens_per_sample:,.0f} a sample ({length})")
+    if speed and seconds is not None:
+        print(f"{duration(seconds)} at {speed:,.0f} tokens/s, as in the last run with this model")
+    else:
+        print("how fast it goes here is not known before a first run with this model")
+    return 0

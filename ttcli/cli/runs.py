@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 runs_app = typer.Typer(no_args_is_help=True, help="The runs of ttc bench: list, show, export and delete them.")
 
+_OTHERS = {".csv", ".tsv", ".xls", ".xlsx", ".ods", ".arrow", ".feather", ".sqlite", ".db", ".html", ".yaml", ".xml"}
+
 Json = Annotated[bool, typer.Option("--json", help="JSON on stdout.")]
 Id = Annotated[str, typer.Argument(metavar="RUN", help="The first digits of a run's id, or last.")]
 
@@ -80,10 +82,7 @@ def rm(
         opened.run(run)
     with Store(path) as opened:
         found = opened.run(run)
-        if not yes:
-            if not sys.stdin.isatty():
-                raise UsageError("ttc runs rm asks before it deletes, and here is nobody to ask", hint="add --yes")
-            typer.confirm(f"Delete run {found.id}?", abort=True, err=True)
+        options.confirm(f"Delete run {found.id}?", "ttc runs rm", yes=yes)
         with opened.working_on(found):
             freed = opened.remove(found, samples=samples)
     print(f"run {found.id} deleted{f', with {freed} samples' if samples else ''}", file=sys.stderr)
@@ -107,7 +106,10 @@ def export(
     from ttcli.bench.report.export import rows, to_line, write_jsonl, write_parquet
     from ttcli.bench.store.store import Store
 
-    chosen = form or ("parquet" if output is not None and output.suffix == ".parquet" else "jsonl")
+    if form is None and output is not None and output.suffix.lower() in _OTHERS:
+        hint = f"-o {output.with_suffix('.jsonl')}, or --format jsonl"
+        raise UsageError(f"{output} would hold lines of JSON", hint=hint)
+    chosen = form or ("parquet" if output is not None and output.suffix.lower() == ".parquet" else "jsonl")
     with Store(options.store_path(store), readonly=True) as opened:
         found = opened.run(run)
         if chosen == "parquet":

@@ -38,8 +38,9 @@ def solve(
         str | None, option(env="VERIFIER", says="confidence, head, judge, prm:MODEL or command:CMD.")
     ] = None,
     budget: Annotated[
-        str, option("--budget", "-b", env="BUDGET", says="16 generations, 20000tok or 30s at most.")
-    ] = "16",
+        str | None,
+        option("--budget", "-b", env="BUDGET", says="16 generations, 20000tok or 30s at most.", default="16"),
+    ] = None,
     as_json: Annotated[bool, option("--json", env=None, says="One JSON object on stdout.")] = False,
     quiet: Annotated[bool, option("--quiet", "-q", env="QUIET", says="Nothing but the answer.")] = False,
     show: Annotated[Show, option(env="SHOW", says="On stderr; auto: tree on a terminal, else lines.")] = "auto",
@@ -64,8 +65,10 @@ def solve(
         settings,
         method_name=next(iter(options.with_ratio([method] if method else [], ratio)), None),
         verifier_name=verifier,
-        budget=Budget.parse(budget),
+        budget=Budget.parse(budget or "16"),
     )
+    if budget and (drawn := settings.method.generations) and not quiet:
+        print(f"hint: {settings.method.name} draws {drawn} solution, whatever the --budget", file=sys.stderr)
     asked = _problem(problem)
     if settings.method.advised:
         settings = options.advised(settings, profile, quiet=quiet)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable
 from types import TracebackType
@@ -43,6 +44,7 @@ class BenchState:
 
     def __init__(self, problems: int, headline: Task, clock: Callable[[], float] = time.monotonic) -> None:
         self.problems = problems
+        self.expected: float | None = None  # tokens to sample in this call, more or less; None: not known
         self.headline = headline
         self.done = 0
         self.failed = 0
@@ -94,9 +96,12 @@ class BenchState:
 
     @property
     def left(self) -> float | None:
-        """Seconds until the end, by the problems of this call; None before one is done."""
-        if not self._done_now or self._began is None:
+        """Seconds until the end, by the problems of this call, or by its tokens before one is done; None: not known."""
+        if self._began is None:
             return None
+        if not self._done_now:
+            speed = self.speed
+            return max(self.expected - self.tokens, 0) / speed if speed and self.expected else None
         # those at work are half done, on the average
         equivalent = self._done_now + len(self.at_work) / 2
         return (self._clock() - self._began) / equivalent * max(self.problems - self.done - len(self.at_work) / 2, 0)
@@ -172,7 +177,8 @@ class LiveBench(BenchLines):
         super().__init__(None, state)
         self._console = Console(file=stream)
         self._marks = marks_for(self._console)
-        self._live = Live(console=self._console, auto_refresh=False, transient=True)
+        redirect = sys.stdout.isatty()  # lines on the same terminal go above the panel, those for a file stay there
+        self._live = Live(console=self._console, auto_refresh=False, transient=True, redirect_stdout=redirect)
         self._drawn = 0.0
 
     def __enter__(self) -> LiveBench:
@@ -204,6 +210,8 @@ def panel(state: BenchState, columns: int, marks: Marks) -> RenderableType:
     if state.failed:
         facts.append(f"{state.failed} failed")
     pace = []
+    if state.expected and state.tokens:
+        pace.append(f"{state.tokens:,} of about {max(state.expected, state.tokens):,.0f} tokens")
     if (speed := state.speed) is not None:
         pace.append(f"{speed:,.0f} tokens/s")
     if (left := state.left) is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable, Iterator
 from types import TracebackType
@@ -116,7 +117,8 @@ class LiveDisplay:
         self._console = Console(file=stream, highlight=False)
         self._marks = marks_for(self._console)
         self._state = RunState()
-        self._live = Live(console=self._console, auto_refresh=False, vertical_overflow="crop")
+        redirect = sys.stdout.isatty()  # what is for a file does not go onto the terminal
+        self._live = Live(console=self._console, auto_refresh=False, vertical_overflow="crop", redirect_stdout=redirect)
         self._clock = clock
         self._processor = processor
         self._drawn_at = float("-inf")

@@ -35,13 +35,21 @@ class TrainDisplay:
         stream: None shows nothing.
         task: that draws the solutions.
         problems: whose solutions are drawn.
+        expected: tokens to sample for them, more or less.
     """
 
     def __init__(
-        self, stream: TextIO | None, task: Task, problems: int, clock: Callable[[], float] = time.monotonic
+        self,
+        stream: TextIO | None,
+        task: Task,
+        problems: int,
+        clock: Callable[[], float] = time.monotonic,
+        *,
+        expected: float | None = None,
     ) -> None:
         self._stream = stream
         self._state = BenchState(problems, task)
+        self._state.expected = expected
         self._clock = clock
         self._stack = ExitStack()
         self._bench: Display[Progress] | None = None

@@ -79,6 +79,15 @@ class Samples:
         ]
         return [*samples.values()], ratings
 
+    def speed(self) -> float | None:
+        """Tokens per second of the machine, over all samples of the source; None where that was not measured."""
+        ((tokens, seconds),) = self._database.read(
+            "SELECT total(tokens), total(seconds) FROM sample WHERE seconds > 0 "
+            "AND source = (SELECT id FROM source WHERE key = ?)",
+            (self._source_key,),
+        )
+        return tokens / seconds if tokens and seconds else None
+
     def steps(self, ids: Collection[int]) -> dict[int, tuple[Step, ...]]:
         """The steps of samples, by their ids in the store."""
         found = self._database.read(

@@ -127,6 +127,10 @@ CREATE TABLE verdict (           -- pairs of answers that took mathematics to co
     checksum TEXT NOT NULL,
     PRIMARY KEY (a, b)
 ) STRICT, WITHOUT ROWID;
+CREATE TABLE engine (            -- what engines said of themselves, so that none has to be loaded to ask again
+    key TEXT PRIMARY KEY,        -- hash of the settings and of the model's file, as it looks from outside
+    description TEXT NOT NULL    -- JSON
+) STRICT, WITHOUT ROWID;
 ALTER TABLE sample ADD COLUMN checksum TEXT;  -- NULL: written before there were any
 ALTER TABLE rating ADD COLUMN checksum TEXT;
 ALTER TABLE result ADD COLUMN checksum TEXT;

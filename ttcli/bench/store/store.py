@@ -181,6 +181,18 @@ class Store:
                 [(problem, run.config.source_key) for (problem,) in problems],
             ).rowcount
 
+    # -- engines
+
+    def engine(self, key: str) -> str | None:
+        """What an engine with these settings said of itself, as JSON; None: none has been loaded."""
+        found = self._database.read("SELECT description FROM engine WHERE key = ?", (key,))
+        return str(found[0][0]) if found else None
+
+    def remember_engine(self, key: str, description: str) -> None:
+        """Keep what an engine says of itself."""
+        with self._database.write() as db:
+            db.execute("INSERT OR REPLACE INTO engine VALUES (?, ?)", (key, description))
+
     # -- what comes of the work
 
     def write(self, run: Run, problem: Problem, record: Record) -> None:
