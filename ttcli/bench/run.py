@@ -191,7 +191,7 @@ def _guess(store: Store, spec: BenchSpec) -> Description:
 def _names(model: str) -> set[str]:
     """What an engine may call a model that a user calls so."""
     name = Path(model.removeprefix(SCRIPTED)).name
-    return {model, name, Path(name).stem}
+    return {model, name, Path(name).stem, *(["scripted"] if model.startswith(SCRIPTED) else [])}
 
 
 def _alike(config: RunConfig, settings: Settings) -> bool:

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from ttcli.cli import complete
+
 heads_app = typer.Typer(no_args_is_help=True, help="The verifier heads for models: list and delete them.")
 
 
@@ -39,7 +41,9 @@ def list_heads(as_json: Annotated[bool, typer.Option("--json", help="JSON on std
 
 @heads_app.command("rm")
 def remove_head(
-    head: Annotated[str, typer.Argument(metavar="HEAD", help="As ttc models heads list has it.")],
+    head: Annotated[
+        str, typer.Argument(metavar="HEAD", help="As ttc models heads list has it.", autocompletion=complete.heads)
+    ],
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
 ) -> None:
     """Delete a verifier head that was trained here.

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ttcli.cli import complete
 from ttcli.cli.heads import heads_app
 from ttcli.cli.signals import interrupted_by_ctrl_c
 
@@ -22,9 +23,19 @@ models_app = typer.Typer(
 models_app.add_typer(heads_app, name="heads")
 
 Json = Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")]
-Name = Annotated[str, typer.Argument(metavar="MODEL", help="A name of the catalog, or hf:OWNER/REPO/FILE.gguf.")]
+Name = Annotated[
+    str,
+    typer.Argument(
+        metavar="MODEL", help="A name of the catalog, or hf:OWNER/REPO/FILE.gguf.", autocompletion=complete.models
+    ),
+]
 NameOrPath = Annotated[
-    str, typer.Argument(metavar="MODEL", help="A name of the catalog, hf:OWNER/REPO/FILE.gguf, or the path of a GGUF.")
+    str,
+    typer.Argument(
+        metavar="MODEL",
+        help="A name of the catalog, hf:OWNER/REPO/FILE.gguf, or the path of a GGUF.",
+        autocompletion=complete.models,
+    ),
 ]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="One line on stderr for a download, nothing else.")]
 

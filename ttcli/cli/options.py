@@ -10,20 +10,33 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperOption
 
+from ttcli.cli import complete
 from ttcli.errors import StoreError, UsageError
 
 if TYPE_CHECKING:
     from ttcli.runtime.settings import Settings
 
 
+_COMPLETED = {
+    "--method": complete.methods,
+    "--verifier": complete.verifiers,
+    "--model": complete.models,
+    "--profile": complete.profiles,
+}
+
+
 def option(*names: str, env: str | None, says: str, more: bool = False, default: str | bool = True) -> Any:
-    """An option that a TTC_ variable can set too; `more`: only --help-more shows it; `default`: as --help puts it."""
+    """An option that a TTC_ variable can set too; `more`: only --help-more shows it; `default`: as --help puts it.
+
+    What the shell may complete it to hangs on its name.
+    """
     return typer.Option(
         *names,
         envvar=f"TTC_{env}" if env else None,
         show_envvar=False,
         show_default=default,
         help=says,
+        autocompletion=_COMPLETED.get(names[0] if names else "", _COMPLETED.get(f"--{(env or '').lower()}")),
         hidden=more,
         rich_help_panel="More options" if more else None,
     )

@@ -9,10 +9,14 @@ from typing import Annotated
 
 import typer
 
+from ttcli.cli import complete
+
 profile_app = typer.Typer(no_args_is_help=True, help="What ttc calibrate found: list, show, put to use, and delete.")
 
 Json = Annotated[bool, typer.Option("--json", help="JSON on stdout.")]
-Name = Annotated[str, typer.Argument(metavar="NAME", help="As ttc profile list has it.")]
+Name = Annotated[
+    str, typer.Argument(metavar="NAME", help="As ttc profile list has it.", autocompletion=complete.profiles)
+]
 
 
 @profile_app.command("list")

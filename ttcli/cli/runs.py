@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from ttcli.cli import options
+from ttcli.cli import complete, options
 from ttcli.errors import UsageError
 
 if TYPE_CHECKING:
@@ -21,7 +21,9 @@ runs_app = typer.Typer(no_args_is_help=True, help="The runs of ttc bench: list, 
 _OTHERS = {".csv", ".tsv", ".xls", ".xlsx", ".ods", ".arrow", ".feather", ".sqlite", ".db", ".html", ".yaml", ".xml"}
 
 Json = Annotated[bool, typer.Option("--json", help="JSON on stdout.")]
-Id = Annotated[str, typer.Argument(metavar="RUN", help="The first digits of a run's id, or last.")]
+Id = Annotated[
+    str, typer.Argument(metavar="RUN", help="The first digits of a run's id, or last.", autocompletion=complete.runs)
+]
 
 
 @runs_app.command("list")
@@ -124,7 +126,10 @@ def export(
 
 
 def compare(
-    runs: Annotated[list[str], typer.Argument(metavar="RUN RUN …", help="Each is compared with the first.")],
+    runs: Annotated[
+        list[str],
+        typer.Argument(metavar="RUN RUN …", help="Each is compared with the first.", autocompletion=complete.runs),
+    ],
     store: options.StorePath = None,
     as_json: Json = False,
 ) -> None:

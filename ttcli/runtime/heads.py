@@ -32,7 +32,7 @@ class LocalHead(NamedTuple):
 
     @property
     def helps(self) -> bool:
-        """Whether its card shows that it ranks solutions of a problem better than chance, by the interval of its AUC."""
+        """Whether its card shows that it ranks solutions of a problem better than chance: its AUC, by the interval."""
         figure = self.head.card.get("figures", {}).get("auc_within") or {}
         interval = figure.get("interval")
         return interval is not None and interval[0] > _CHANCE
