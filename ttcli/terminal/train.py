@@ -168,8 +168,7 @@ def vote_table(judgement: Evaluation, *, width: int = WIDTH, marks: Marks = UNIC
     differences = [
         Column("difference", [points(each.comparison.difference) for each in votes]),
         Column("interval", [points_between(each.comparison.interval) for each in votes]),
-        Column("won:lost", [f"{each.comparison.wins}:{each.comparison.losses}" for each in votes]),
-        Column("p", [p_value(each.comparison.p) for each in votes]),
+        Column("p", [p_value(each.comparison.p_all) for each in votes]),
     ]
     lines = fitted(heads, accuracies, differences, width, marks)
     return [f"n = {words.counted(judgement.problems, 'held-out problem')}", "", *lines]
