@@ -6,7 +6,7 @@ import sys
 import time
 from collections.abc import Callable
 from types import TracebackType
-from typing import Literal, TextIO
+from typing import Literal, TextIO, cast
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
@@ -33,6 +33,7 @@ from ttcli.seams import Display
 from ttcli.stats.intervals import wilson
 from ttcli.tally import Tally
 from ttcli.terminal import words
+from ttcli.terminal.frames import Frames
 from ttcli.terminal.live import FRAME
 from ttcli.terminal.marks import Marks, marks_for
 
@@ -93,6 +94,14 @@ class BenchState:
         """Sampled tokens per second of this call; None before there are any."""
         elapsed = self._clock() - self._began if self._began is not None else 0.0
         return self.tokens / elapsed if elapsed > 0 and self.tokens else None
+
+    @property
+    def total(self) -> float | None:
+        """Tokens of this call, more or less: by its problems that are done, or as it was expected; None: not known."""
+        if not self._done_now:
+            return self.expected
+        per_problem = self.tokens / (self._done_now + len(self.at_work) / 2)
+        return per_problem * (self._done_now + self.problems - self.done)
 
     @property
     def left(self) -> float | None:
@@ -175,7 +184,7 @@ class LiveBench(BenchLines):
 
     def __init__(self, stream: TextIO, state: BenchState) -> None:
         super().__init__(None, state)
-        self._console = Console(file=stream)
+        self._console = Console(file=cast(TextIO, Frames(stream)))
         self._marks = marks_for(self._console)
         redirect = sys.stdout.isatty()  # lines on the same terminal go above the panel, those for a file stay there
         self._live = Live(console=self._console, auto_refresh=False, transient=True, redirect_stdout=redirect)
@@ -210,8 +219,8 @@ def panel(state: BenchState, columns: int, marks: Marks) -> RenderableType:
     if state.failed:
         facts.append(f"{state.failed} failed")
     pace = []
-    if state.expected and state.tokens:
-        pace.append(f"{state.tokens:,} of about {max(state.expected, state.tokens):,.0f} tokens")
+    if state.tokens and (total := state.total):
+        pace.append(f"{state.tokens:,} of about {max(total, state.tokens):,.0f} tokens")
     if (speed := state.speed) is not None:
         pace.append(f"{speed:,.0f} tokens/s")
     if (left := state.left) is not None:
