@@ -54,7 +54,7 @@ def _update(old: Sequence[str], new: Sequence[str]) -> str:
     for number in range(max(len(old), len(new))):
         before = old[number] if number < len(old) else None
         after = new[number] if number < len(new) else ""
-        parts += ["\r\n"] if number else []
+        parts += ["\n"] if number else []
         parts += [f"\x1b[2K{after}"] if after != before else []
     parts.append(f"\x1b[{len(old) - len(new)}A" * (len(old) > len(new)))
     return "".join([*parts, _END])
