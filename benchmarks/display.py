@@ -102,7 +102,8 @@ def main() -> None:
         "run_seconds": tokens / options.speed,
         "display_seconds": spent,
         "share": spent * options.speed / tokens,  # of the time of one processor
-        "frames": terminal.getvalue().count("beam, synthetic"),
+        "frames": display.frames,
+        "bytes": len(terminal.getvalue().encode()),
     }
     told["milliseconds_per_frame"] = 1000 * spent / max(1, told["frames"])
     print(json.dumps(told) if options.json else "\n".join(f"{name}: {value:.4g}" for name, value in told.items()))

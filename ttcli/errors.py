@@ -9,6 +9,7 @@ TtcError
 ├── ModelError            a file that is no usable model
 │   ├── PromptTooLong     the prompt and one answer do not fit the context
 │   └── DownloadError     a model that could not be fetched or verified
+├── GradingError          answers cannot be compared on this machine
 ├── StoreError            the store of runs cannot be read or written
 └── BackendError          llama.cpp or a server failed while working
     └── VerifierError     a check of the user's did what no check does
@@ -62,6 +63,10 @@ class BackendError(TtcError):
 
 class VerifierError(BackendError):
     """A program that is to check solutions took too long, or ended otherwise than a check does."""
+
+
+class GradingError(TtcError):
+    """The program that compares answers does not start."""
 
 
 class StoreError(TtcError):

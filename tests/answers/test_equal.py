@@ -1,3 +1,4 @@
+import itertools
 import json
 import os
 import signal
@@ -13,7 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from patience import HANG, SOON
 
-from ttcli.answers import Checker, equivalent, extract_answer, is_correct
+from ttcli.answers import Checker, equivalent, extract_answer, is_correct, layer
+from ttcli.errors import GradingError
 
 DATA = Path(__file__).parents[2].parent / "shared" / "data"
 
@@ -41,7 +43,7 @@ class Fake:
         script.write_text(FAKE)
         self.log = folder / "starts"
         self.log.touch()
-        self.checker = Checker([sys.executable, "-S", "-P", str(script), str(self.log)], limit=0.5)
+        self.checker = Checker([sys.executable, "-S", "-P", str(script), str(self.log)], limit=0.5, silence=0.5)
 
     @property
     def starts(self) -> int:
@@ -116,6 +118,65 @@ def test_a_worker_killed_between_questions_is_replaced_unnoticed(fake: Fake) -> 
 
 
 @pytest.mark.parametrize("command", [["/nonexistent/program"], [sys.executable, "-S", "-c", "raise SystemExit(1)"]])
+def test_a_worker_that_does_not_start_is_an_error_before_anything_is_asked(command: list[str]) -> None:
+    with pytest.raises(GradingError, match="does not start") as caught:
+        Checker(command).require()
+    assert "ttcli.answers.worker" in (caught.value.hint or "")
+
+
+def test_what_got_no_reply_is_neither_right_nor_wrong(fake: Fake) -> None:
+    assert fake.checker.verdict("hang+1", "1") is None
+    assert fake.checker.verdict("die+1", "1") is None
+    assert fake.checker.verdict("x", "y") is True
+    assert fake.checker.verdict("5", "6") is False
+
+
+def test_what_the_clock_ended_is_no_verdict_for_another_day_and_what_ended_by_itself_is(fake: Fake) -> None:
+    for answer in ("hang+1", "die+1"):
+        fake.checker.equivalent(answer, "1")
+    assert fake.checker.verdicts == {("1", "die+1"): None}
+    assert fake.starts == 3
+
+
+def test_a_question_takes_processor_time_and_not_that_of_the_clock() -> None:
+    slow = (
+        "from ttcli.answers import worker; import time; worker.same = lambda a, b: time.sleep(1) or True; worker.main()"
+    )
+    checker = Checker([sys.executable, "-c", slow, "0.2"])
+    assert checker.verdict("x", "y") is True
+    checker.close()
+
+
+def test_a_busy_question_is_a_verdict_to_remember() -> None:
+    busy = "from ttcli.answers import worker; worker.same = lambda a, b: 9**9**9; worker.main()"
+    checker = Checker([sys.executable, "-c", busy, "0.2"])
+    assert checker.verdict("x", "y") is None
+    assert checker.verdicts == {("x", "y"): None}
+    other = Checker(["/nonexistent/program"])
+    other.remember(checker.verdicts)
+    assert other.verdict("x", "y") is None
+    assert other.failures == 0
+
+
+def test_in_a_vote_hopeless_answers_are_given_up_and_grading_asks_all_the_same(fake: Fake) -> None:
+    answers = [f"hang+{number}" for number in range(16)]
+    with fake.checker.voting():
+        for one, other in itertools.combinations(answers, 2):
+            assert not fake.checker.equivalent(one, other)
+    assert fake.checker.failures <= 16
+    with fake.checker.voting():
+        assert fake.checker.equivalent("x", "y")
+    failures = fake.checker.failures
+    assert fake.checker.verdict(answers[0], "x+1") is None
+    assert fake.checker.failures == failures + 1
+
+
+def test_the_version_of_what_compares_is_that_of_its_text() -> None:
+    assert layer() == layer()
+    assert len(layer()) == 16
+
+
+@pytest.mark.parametrize("command", [["/nonexistent/program"], [sys.executable, "-S", "-c", "raise SystemExit(1)"]])
 def test_a_worker_that_never_starts_is_tried_three_times(command: list[str]) -> None:
     checker = Checker(command)
     for i in range(5):
@@ -158,7 +219,7 @@ def test_verdicts_are_what_took_mathematics_and_was_answered(fake: Fake) -> None
     assert fake.checker.equivalent("0.5", r"\frac{1}{2}")
     assert fake.checker.equivalent("x", "y")
     assert not fake.checker.equivalent("die+1", "1")
-    assert fake.checker.verdicts == {("x", "y"): True}
+    assert fake.checker.verdicts == {("x", "y"): True, ("1", "die+1"): None}
 
 
 def test_what_is_remembered_is_not_asked_again(fake: Fake) -> None:
@@ -280,7 +341,7 @@ def test_a_busy_worker_ends_by_itself_soon_after_the_limit() -> None:
         assert worker.stdin is not None
         worker.stdin.write(json.dumps({"a": "x", "b": "y"}).encode() + b"\n")
         worker.stdin.flush()
-        assert worker.wait(timeout=SOON) == -signal.SIGALRM
+        assert worker.wait(timeout=SOON) == -signal.SIGPROF
 
 
 def test_importing_answers_loads_no_computer_algebra() -> None:

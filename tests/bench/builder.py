@@ -213,7 +213,7 @@ def _insert(store: Store, run: Run, made: Made) -> None:
         ids = {(of, SampleKey(*key)): row for of, *key, row in found}
         keys = run.config.verifiers
         db.executemany(
-            "INSERT OR IGNORE INTO rating VALUES (?, ?, ?, ?, ?, ?)",
+            "INSERT OR IGNORE INTO rating (sample, verifier, score, steps, tokens, seconds) VALUES (?, ?, ?, ?, ?, ?)",
             [
                 (
                     *(ids[problem[at], each.sample], keys[each.verifier].key, each.scores.score),
@@ -233,7 +233,7 @@ def _insert_results(store: Store, run: Run, made: Made, told: Sequence[Record]) 
     with store._database.write() as db:
         pooled = [each for each in told if isinstance(each, Finished) and each.task.pooled]
         db.executemany(
-            "INSERT OR IGNORE INTO result VALUES (?, ?, ?, NULL, NULL)",
+            "INSERT OR IGNORE INTO result (run, position, task, outcome, error) VALUES (?, ?, ?, NULL, NULL)",
             [(run.id, each.position, each.task.key) for each in pooled],
         )
 

@@ -9,8 +9,8 @@ import pytest
 from bench.builder import make_run
 from bench.scripts import task
 from ttcli.bench.figures.problem import ProblemFigures, load_figures
-from ttcli.bench.plan import USUAL_TOKENS, choose_baseline, forecast, headline, make_tasks, speed
-from ttcli.bench.store.store import LoadRow, Store
+from ttcli.bench.plan import USUAL_TOKENS, choose_baseline, forecast, headline, make_tasks
+from ttcli.bench.store.store import Store
 from ttcli.errors import UsageError
 
 
@@ -157,10 +157,3 @@ def test_a_budget_of_seconds_needs_no_forecast(path: Path) -> None:
     timed = replace(figures[0].config, tasks=(task("majority", "30s"),))
     with pytest.raises(UsageError, match="it says itself"):
         forecast([replace(each, config=timed) for each in figures], 1024)
-
-
-def test_speed_is_that_of_the_stretches_in_which_problems_waited() -> None:
-    loads = [LoadRow(0, 2.0, 10, 60, 3, 5, 8), LoadRow(1, 2.0, 10, 80, 3, 1, 8), LoadRow(2, 9.0, 9, 9, 1, 0, 8)]
-    assert speed(loads) == 35.0
-    assert speed(loads[2:]) is None
-    assert speed([]) is None

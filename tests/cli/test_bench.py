@@ -11,6 +11,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Mapping
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -436,7 +437,22 @@ def test_a_dry_run_in_words_is_three_lines(here: Call, arguments: list[str]) -> 
     first, second, third = result.out.splitlines()
     assert first == "12 problems, at most 48 samples to draw"
     assert second == "14,400 tokens, 300 a sample (a guess: none drawn yet)"
-    assert third == "no speed known"
+    assert third == "how fast it goes here is not known before a first run with this model"
+
+
+def test_a_dry_run_loads_no_model_and_tells_the_speed_of_earlier_runs(
+    here: Call, arguments: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here(*arguments, "--limit", "5", "--json")
+    with closing(sqlite3.connect("s.sqlite3")) as db:
+        db.execute("UPDATE sample SET seconds = tokens / 50.0")
+        db.commit()
+    monkeypatch.setattr("ttcli.bench.run.load_runtime", None)
+    (told,) = objects(here(*arguments, "--dry-run", "--json"))
+    assert (told["problems"], told["samples"]) == (7, 28)
+    assert told["tokens_per_second"] == pytest.approx(50)
+    (other,) = objects(here(*arguments, "--dry-run", "--json", "--max-tokens", "77"))
+    assert (other["samples"], other["tokens_per_second"]) == (48, pytest.approx(50))
 
 
 def test_a_dry_run_of_a_run_that_is_there_says_what_is_left_and_leaves_it_alone(
@@ -508,6 +524,13 @@ def test_samples_are_exported_as_lines_or_into_a_file(ttc: Call, here: Call, arg
     for name in ("out.jsonl", "out.txt"):
         assert here("runs", "export", "last", "-o", name, "--store", "s.sqlite3") == (0, "", "")
         assert (clean / name).read_text(encoding="utf-8") == result.out
+
+
+def test_an_export_is_not_called_what_it_is_not(here: Call, arguments: list[str]) -> None:
+    here(*arguments, "--limit", "1", "--json")
+    error, hint = complaint(here("runs", "export", "last", "-o", "e.csv", "--store", "s.sqlite3"), 2)
+    assert (error, hint) == ("error: e.csv would hold lines of JSON", "hint: -o e.jsonl, or --format jsonl")
+    assert here("runs", "export", "last", "-o", "e.csv", "--format", "jsonl", "--store", "s.sqlite3").code == 0
 
 
 def test_samples_are_exported_as_parquet(here: Call, arguments: list[str], clean: Path) -> None:
@@ -673,6 +696,49 @@ def test_what_revisions_cannot_do_is_said_before_a_run_begins(
     assert (result.code, result.out) == (2, "")
     assert complaint in result.err
     assert not Path("s.sqlite3").exists() or runs(here) == []
+
+
+def test_a_row_that_a_disk_changed_is_named_beside_the_figures(here: Call, arguments: list[str]) -> None:
+    assert here(*arguments, "--limit", "2").code == 0
+    with closing(sqlite3.connect("s.sqlite3")) as db:
+        db.execute("UPDATE sample SET answer = '7' WHERE id = 3")
+        db.commit()
+    shown = here("runs", "show", "last", "--store", "s.sqlite3")
+    assert shown.code == 1
+    assert "majority" in shown.out
+    assert "error: sample 3 of p1 (problem 1) in the store cannot be what was written" in shown.err
+    told = json.loads(here("runs", "show", "last", "--store", "s.sqlite3", "--json").out)
+    assert told["damaged"] == ["sample 3 of p1 (problem 1)"]
+
+
+@pytest.mark.parametrize("command", ["bench", "grade", "compare"])
+def test_answers_that_cannot_be_compared_are_an_error_before_anything_runs(
+    here: Call, arguments: list[str], monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    for limit in ("1", "2"):
+        assert here(*arguments, "--limit", limit).code == 0
+    rows = write_data(Path("responses.jsonl"), {"answer": "x+1", "candidate": "1+x"})
+    ids = [each["id"] for each in runs(here)]
+    monkeypatch.setattr("ttcli.answers.equal.CHECKER._command", ("/nonexistent/program",))
+    monkeypatch.setattr("ttcli.answers.equal.CHECKER._worker", None)
+    calls = {
+        "bench": [*arguments, "--limit", "3"],
+        "grade": ["grade", rows],
+        "compare": ["compare", *ids, "--store", "s.sqlite3"],
+    }
+    result = here(*calls[command])
+    assert "answers cannot be compared" in complaint(result, 1)[0]
+    assert len(runs(here)) == 2
+
+
+def test_answers_that_take_too_long_to_compare_are_counted(
+    here: Call, arguments: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert here(*arguments, "--limit", "1").code == 0
+    monkeypatch.setattr("ttcli.answers.equal.CHECKER.verdict", lambda _answer, _reference: None)
+    assert json.loads(here("runs", "show", "last", "--store", "s.sqlite3", "--json").out)["ungraded"] > 0
+    shown = here("runs", "show", "last", "--store", "s.sqlite3").out
+    assert "comparing took too long, so they count as wrong" in " ".join(shown.split())
 
 
 def test_code_is_compared_with_the_reference_whatever_its_layout(here: Call, clean: Path) -> None:

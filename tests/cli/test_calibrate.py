@@ -115,7 +115,7 @@ def test_ctrl_c_says_how_to_go_on(clean: Path, world: list[str]) -> None:
 @pytest.mark.parametrize(
     ("extra", "error"),
     [
-        (["--limit", "5"], "5 of 5 problems are done, and a profile takes at least 10"),
+        (["--limit", "5"], "there are 5 problems, and a profile takes at least 10"),
         (["-o", "a/b"], "a profile cannot be called 'a/b'"),
         (["-o", "none"], "a profile cannot be called 'none'"),
         (["--budget", "4"], "difficulty is told from 4 samples"),

@@ -121,7 +121,8 @@ def test_every_error_has_an_exit_code() -> None:
         "TtcError": 1, "ModelError": 1, "PromptTooLong": 1, "DownloadError": 1, "BackendError": 1,
         "UsageError": 2, "ProblemError": 2, "ConfigError": 2,
         "DatasetError": 2,
-        "StoreError": 1, "VerifierError": 1,
+        "StoreError": 1,
+        "GradingError": 1, "VerifierError": 1,
     }  # fmt: skip
 
 

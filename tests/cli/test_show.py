@@ -163,7 +163,7 @@ def test_a_replay_on_a_terminal_leaves_the_tree(solved: str) -> None:
     assert seen.code == 0
     assert seen.lines[0].startswith("beam, scripted")
     assert any(line.startswith("★") for line in seen.lines)
-    assert seen.written.count(b"beam, scripted") > 1
+    assert seen.written.count(b"\x1b[?2026h") > 1
     assert not seen.screen.cursor.hidden
 
 

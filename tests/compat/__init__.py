@@ -2,7 +2,8 @@
 
 Whoever has a store, a profile, a head or a record from then keeps them: no later ttc may read them otherwise, or
 write the same things under other names. So neither `files/` nor `expected/` is ever made anew, and the tests know
-nothing of ttc but its command line.
+nothing of ttc but its command line. The exception are tables for people, which were laid out anew in 0.2: the list of
+runs folds its methods, and a difference stands beside the p of all draws. What they say of the files is as it was.
 
 `files/` came about so, in a folder of its own with `TTC_HOME` below it (`profiles/` and `speeds.json` were there).
 `M` stands for `-m scripted:script.json`, `S` for `--store runs.sqlite3 -q`, `R` for `-m smollm2-135m --threads 2

@@ -8,7 +8,7 @@ from verifier.heads import random_head
 from ttcli.catalog.entry import catalog
 from ttcli.errors import ModelError, UsageError
 from ttcli.runtime import heads as module
-from ttcli.runtime.heads import find_head, head_files, heads_for
+from ttcli.runtime.heads import find_head, head_files, heads_for, remove_head
 from ttcli.verifier.head import write_head
 
 THIS, THAT = "a" * 64, "b" * 64
@@ -92,3 +92,23 @@ def test_without_a_name_the_only_head_for_the_model_is_meant(own: Path, shipped:
     with pytest.raises(UsageError, match="which head") as caught:
         find_head(None, None)
     assert caught.value.hint == "--verifier head:NAME"
+
+
+@pytest.mark.parametrize("interval", [[0.3, 1.0], [0.5, 0.9], None])
+def test_a_head_that_may_be_chance_is_not_taken_by_itself(own: Path, interval: list[float] | None) -> None:
+    figures = {"auc_within": {"value": 0.7, "interval": interval, "problems": 3}}
+    write_head(own / "five.safetensors", random_head(6, weights=THIS, figures=figures))
+    with pytest.raises(ModelError, match="five may be chance") as caught:
+        find_head(None, THIS)
+    assert "--verifier head:five" in (caught.value.hint or "")
+    assert find_head("five", THIS).name == "five"
+
+
+def test_a_head_is_deleted_where_it_was_trained_here(own: Path, shipped: Path) -> None:
+    put(shipped, "one", THIS)
+    put(own, "two", THIS)
+    assert remove_head("two") == own / "two.safetensors"
+    assert list(head_files()) == ["one"]
+    for name in ("one", "two", "../../x"):
+        with pytest.raises(ModelError, match="was trained here"):
+            remove_head(name)

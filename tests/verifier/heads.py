@@ -29,4 +29,6 @@ def random_head(
 
     layers = tuple(Layer(numbers(n, m), numbers(m)) for n, m in itertools.pairwise(sizes))
     mean, scale = numbers(width), np.abs(numbers(width)) + np.float32(0.5)
-    return Head(layer, aggregation, mean, scale, layers, {"model": "small", "weights": weights, **card})
+    figures = {"auc_within": {"value": 0.8, "interval": [0.6, 0.9], "problems": 40}}
+    told = {"model": "small", "weights": weights, "figures": figures, **card}
+    return Head(layer, aggregation, mean, scale, layers, told)

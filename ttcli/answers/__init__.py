@@ -1,6 +1,6 @@
 """From the text of a solution to its final answer, from answers to classes of equal ones, from classes to a vote."""
 
-from ttcli.answers.equal import CHECKER, Checker, equivalent, is_correct
+from ttcli.answers.equal import CHECKER, Checker, equivalent, grade, is_correct, layer
 from ttcli.answers.extract import extract_answer
 from ttcli.answers.vote import best, hierarchical, majority, weighted
 
@@ -10,8 +10,10 @@ __all__ = [
     "best",
     "equivalent",
     "extract_answer",
+    "grade",
     "hierarchical",
     "is_correct",
+    "layer",
     "majority",
     "weighted",
 ]

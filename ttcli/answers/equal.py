@@ -2,24 +2,37 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import select
+import signal
 import subprocess
 import sys
 import threading
 import time
 import weakref
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from functools import cache
+from importlib.metadata import version
 from pathlib import Path
 
 from ttcli.answers.normal import MAX_LENGTH, Canonical, canonical, latex_of
 from ttcli.answers.whole import answer_key, code_block
+from ttcli.errors import GradingError
 from ttcli.solution import AnswerKind
 
-LIMIT = 5.0  # seconds for one question
-START_LIMIT = 60.0  # seconds for the worker to import SymPy, on a slow and busy machine
+LIMIT = 5.0  # seconds of processor time for one question: how busy the machine is makes no difference
+VOTE_LIMIT = 10.0  # seconds of processor time that questions without a reply may take in one vote
+_SILENCE = 300.0  # seconds of the clock without a reply, on however busy a machine
+_START_LIMIT = 60.0  # seconds for the worker to import SymPy, on a slow and busy machine
+_FAREWELL = 5.0  # seconds for a worker to end that has closed its stdout
 _MAX_STARTS = 3  # in a row that may fail before no more are tried
+_MAX_HANGS = 2  # questions without a reply about an answer that never got one, before a vote asks no more about it
+
+Verdicts = Mapping[tuple[str, str], bool | None]  # by pairs of LaTeX in order; None: it takes longer than the limit
 
 
 def decide(a: Canonical, b: Canonical) -> bool | None:
@@ -33,24 +46,37 @@ class Checker:
     """Decides about pairs of answers and remembers what it decided; safe to call from any thread.
 
     The worker starts with the first question that needs it. A question that takes longer than `limit`, or brings the
-    worker down, is answered "not equivalent" and counted in `failures`; the next one gets a new worker.
+    worker down twice, gets no reply: the answers count as different, `failures` counts it, and the next one gets a new
+    worker.
     """
 
     def __init__(
-        self, command: Sequence[str] | None = None, *, limit: float = LIMIT, start_limit: float = START_LIMIT
+        self,
+        command: Sequence[str] | None = None,
+        *,
+        limit: float = LIMIT,
+        silence: float = _SILENCE,
+        start_limit: float = _START_LIMIT,
     ) -> None:
         """Limits are in seconds; `command` starts another program with the protocol of `ttcli.answers.worker`."""
         self.failures = 0  # questions that got no reply
         self._command = tuple(command or _worker_command(limit))
-        self._limit = limit
-        self._start_limit = start_limit
+        self._limit, self._silence, self._start_limit = limit, silence, start_limit
         self._failed_starts = 0  # in a row
         self._lock = threading.Lock()
         self._memo: dict[tuple[str, str], bool | None] = {}  # None: no reply
+        self._passing: set[tuple[str, str]] = set()  # of those without a reply: another machine might have given one
+        self._hung: Counter[str] = Counter()  # questions without a reply, by answer
+        self._replied: set[str] = set()  # answers that a question about them was replied to
+        self._vote = threading.local()  # `left`: seconds, while a vote is held
         self._worker: _Worker | None = None
 
     def equivalent(self, a: str, b: str) -> bool:
         """Whether both are the same answer: reflexive, symmetric, and nothing is raised whatever they say."""
+        return self.verdict(a, b) is True
+
+    def verdict(self, a: str, b: str) -> bool | None:
+        """Whether both are the same answer; None where that could not be found out."""
         decided = decide(canonical(a), canonical(b))
         if decided is not None:
             return decided
@@ -58,36 +84,78 @@ class Checker:
             return False
         first, second = sorted((latex_of(a), latex_of(b)))
         with self._lock:
-            if (first, second) not in self._memo:
+            if (first, second) not in self._memo and not self._spared(first, second):
                 self._memo[first, second] = self._ask(first, second)
-            return self._memo[first, second] is True
+            return self._memo.get((first, second))
+
+    @contextmanager
+    def voting(self) -> Iterator[None]:
+        """In this thread, pairs are not asked about any more once those without a reply have taken VOTE_LIMIT."""
+        self._vote.left = VOTE_LIMIT
+        try:
+            yield
+        finally:
+            del self._vote.left
+
+    def require(self) -> None:
+        """Make sure that answers can be compared.
+
+        Raises:
+            GradingError: the worker does not start.
+        """
+        with self._lock:
+            started = self._running()
+        if not started:
+            raise GradingError(
+                "answers cannot be compared: the program that does it does not start",
+                hint=f"{Path(sys.executable).name} -m ttcli.answers.worker 5 says why",
+            )
 
     @property
-    def verdicts(self) -> dict[tuple[str, str], bool]:
-        """The questions that took mathematics, and were answered."""
+    def verdicts(self) -> Verdicts:
+        """What the questions that took mathematics came to, anywhere and at any time."""
         with self._lock:
-            return {pair: same for pair, same in self._memo.items() if same is not None}
+            return {pair: same for pair, same in self._memo.items() if pair not in self._passing}
 
-    def remember(self, verdicts: Mapping[tuple[str, str], bool]) -> None:
+    def remember(self, verdicts: Verdicts) -> None:
         """Take over what a checker decided before: these questions are not asked again."""
         with self._lock:
             self._memo.update(verdicts)
+            self._passing -= verdicts.keys()
 
     def close(self) -> None:
         """End the worker, if one runs; a later question starts another."""
         with self._lock:
             self._stop()
 
+    def _spared(self, a: str, b: str) -> bool:
+        """Whether a vote does without an answer to this question."""
+        if not hasattr(self._vote, "left"):
+            return False
+        hopeless = any(self._hung[each] >= _MAX_HANGS and each not in self._replied for each in (a, b))
+        return hopeless or self._vote.left <= 0
+
     def _ask(self, a: str, b: str) -> bool | None:
+        reply = None
         try:
-            worker = self._running()
-            reply = worker.ask(a, b, self._limit) if worker else None
+            for _ in range(2):  # a worker may be ended by somebody else: then the next one knows
+                worker = self._running()
+                reply = worker.ask(a, b, self._silence) if worker else None
+                if reply is not None or worker is None or worker.alive or worker.over_limit:
+                    break
         except BaseException:  # Ctrl-C, say: a reply that comes later must not answer the next question
             self._stop()
             raise
         if reply is None:
             self.failures += 1
+            self._hung.update((a, b))
+            if hasattr(self._vote, "left"):
+                self._vote.left -= self._limit
+            if worker is None or worker.alive:
+                self._passing.add((a, b))
             self._stop()
+        else:
+            self._replied |= {a, b}
         return reply
 
     def _running(self) -> _Worker | None:
@@ -137,8 +205,13 @@ class _Worker:
     def alive(self) -> bool:
         return self._process.poll() is None
 
+    @property
+    def over_limit(self) -> bool:
+        """Whether the question took more processor time than it may."""
+        return self._process.returncode == -signal.SIGPROF
+
     def ask(self, a: str, b: str, limit: float) -> bool | None:
-        """The worker's reply; None where it gave none within the limit in seconds."""
+        """The worker's reply; None where it ended first, or gave none within the limit in seconds of the clock."""
         try:
             self._questions.write(json.dumps({"a": a, "b": b}).encode() + b"\n")
             reply = json.loads(self.line(limit) or b"null")
@@ -155,6 +228,8 @@ class _Worker:
                 return None
             piece = os.read(self._replies.fileno(), 65536)
             if not piece:
+                with suppress(subprocess.TimeoutExpired):
+                    self._process.wait(_FAREWELL)  # how it ended is to be known
                 return None
             self._read += piece
         line, _, self._read = self._read.partition(b"\n")
@@ -183,10 +258,27 @@ def equivalent(a: str, b: str) -> bool:
 
 
 def is_correct(answer: str | None, reference: str, kind: AnswerKind = AnswerKind.SHORT) -> bool:
-    """Whether an answer was given and is the reference answer; code may stand in a fence there."""
+    """Whether an answer was given and is the reference answer; what cannot be found out is not."""
+    return grade(answer, reference, kind) is True
+
+
+def grade(answer: str | None, reference: str, kind: AnswerKind = AnswerKind.SHORT) -> bool | None:
+    """Whether an answer was given and is the reference answer; None where that could not be found out: ungraded.
+
+    The code of a reference may stand in a fence.
+    """
     if answer is None:
         return False
     if kind is AnswerKind.SHORT:
-        return equivalent(answer, reference)
+        return CHECKER.verdict(answer, reference)
     wanted = code_block(reference) or reference if kind is AnswerKind.CODE else reference
     return answer_key(answer, kind) == answer_key(wanted, kind)
+
+
+@cache
+def layer() -> str:
+    """The version of all that a verdict hangs on: this package's own text, and mpmath's version."""
+    digest = hashlib.blake2b(version("mpmath").encode(), digest_size=8)
+    for file in sorted(Path(__file__).parent.glob("*.py")):
+        digest.update(file.read_bytes())
+    return digest.hexdigest()

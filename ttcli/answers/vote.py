@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from itertools import combinations
 from typing import NamedTuple
 
-from ttcli.answers.equal import decide, equivalent
+from ttcli.answers.equal import CHECKER, decide, equivalent
 from ttcli.answers.key import Canonical
 from ttcli.answers.whole import answer_key
 from ttcli.solution import AnswerKind, Candidate
@@ -69,7 +69,8 @@ def _ballot(
 ) -> Tally:
     """The ballot with the weights that `weigh` gives to the classes of equal answers."""
     voters = _voters(candidates)
-    classes = _classes(voters, same)
+    with CHECKER.voting():
+        classes = _classes(voters, same)
     weights = weigh([[voter.candidate for voter in members] for members in classes])
     votes = [
         AnswerClass(

@@ -88,6 +88,22 @@ def _worth_a_try(budget: Budget, spec: VerifierSpec) -> Iterable[str]:
         yield method.name
 
 
+def check_number(problems: int) -> None:
+    """Make sure, before anything is drawn, that so many problems can make a profile.
+
+    Raises:
+        UsageError: there are too few.
+    """
+    if problems < FEWEST:
+        raise _too_few(f"there {'is' if problems == 1 else 'are'} {problems} problem{'s' * (problems != 1)}")
+
+
+def _too_few(found: str) -> UsageError:
+    return UsageError(
+        f"{found}, and a profile takes at least {FEWEST}", hint="a larger --limit, or a file with more problems"
+    )
+
+
 class Calibrated(NamedTuple):
     """A profile, and what it rests on."""
 
@@ -108,10 +124,7 @@ def calibrate(store: Store, run: Run, *, name: str, when: str, level: float = LE
     figures = load_figures(store, run)
     known = [each for each in figures if len(each.facts) > PROBES and all(map(each.figure, config.tasks))]
     if len(known) < FEWEST:
-        raise UsageError(
-            f"{len(known)} of {len(figures)} problems are done, and a profile takes at least {FEWEST}",
-            hint="a larger --limit, or a file with more problems",
-        )
+        raise _too_few(f"{len(known)} of {len(figures)} problems are done")
     drawn = [first_candidates(store, config, each.row.problem.text, verifier, config.depth) for each in known]
     looked = probes([each[:PROBES] for each in drawn])
     right = np.array([_share_right(each) for each in known])

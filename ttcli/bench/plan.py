@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from ttcli.bench.execute.runner import open_tasks
 from ttcli.bench.figures.problem import ProblemFigures
-from ttcli.bench.store.store import LoadRow
 from ttcli.bench.store.task import Task
 from ttcli.cost import Budget, Unit
 from ttcli.errors import UsageError
@@ -139,10 +138,3 @@ def _missing(problem: ProblemFigures, tasks: Sequence[Task]) -> int:
     pooled = max((int(task.budget.amount) for task in tasks if task.pooled), default=0)
     others = sum(int(task.budget.amount) for task in tasks if not task.pooled)
     return max(pooled - len(problem.facts), 0) + others
-
-
-def speed(loads: Sequence[LoadRow]) -> float | None:
-    """Tokens per second that were measured while problems waited; None where nothing was."""
-    busy = [load for load in loads if load.waiting]
-    seconds = sum(load.seconds for load in busy)
-    return sum(load.rows for load in busy) / seconds if seconds else None

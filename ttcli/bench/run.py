@@ -5,22 +5,27 @@ from __future__ import annotations
 import functools
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ttcli import __version__
 from ttcli.bench.cluster.cluster import cluster
 from ttcli.bench.execute.runner import Executor, Progress, Runner, open_tasks
 from ttcli.bench.execute.share import profile_counts
 from ttcli.bench.execute.worker import Description, describe, engine
 from ttcli.bench.figures.problem import load_figures
-from ttcli.bench.plan import Forecast, forecast, speed
-from ttcli.bench.store.config import RunConfig, digest
+from ttcli.bench.plan import Forecast, forecast
+from ttcli.bench.store.config import RunConfig, VerifierConfig, digest
 from ttcli.bench.store.store import Run, Store
 from ttcli.bench.store.task import Task
+from ttcli.catalog.entry import DEFAULT_MODEL
 from ttcli.catalog.progress import Progress as Download
+from ttcli.catalog.stored import locate
 from ttcli.data.dataset import Row
+from ttcli.errors import UsageError
 from ttcli.interrupt import Interrupt
-from ttcli.runtime.runtime import load_runtime
+from ttcli.runtime.runtime import SCRIPTED, load_runtime
 from ttcli.runtime.settings import Settings
 from ttcli.search.method import NO_DEMAND, Demand
 from ttcli.search.methods import parse_method
@@ -58,15 +63,23 @@ class BenchSpec:
 class ActiveRun:
     """A run that is being worked on."""
 
-    def __init__(self, store: Store, run: Run, executor: Executor, profile: Profile | None) -> None:
+    def __init__(self, store: Store, run: Run, executor: Executor, settings: Settings) -> None:
         self.run = run
-        self._profile = profile
+        self._settings = settings
         self._store = store
         self._executor = executor
 
     def go(self) -> Iterator[Progress]:
         """Work until the run is done or interrupted; what happens, as it happens."""
-        return Runner(self._store, self.run, self._profile).go(self._executor)
+        return Runner(self._store, self.run, self._settings.profile).go(self._executor)
+
+    @property
+    def expected(self) -> float | None:
+        """Tokens that are left to sample, more or less; None where the budget does not tell."""
+        try:
+            return forecast(load_figures(self._store, self.run), self._settings.max_tokens).tokens
+        except UsageError:
+            return None
 
     @property
     def finished(self) -> bool:
@@ -82,11 +95,12 @@ def open_run(store: Store, spec: BenchSpec, interrupt: Interrupt, download: Down
         TtcError: as `load_runtime` or `cluster` do; StoreError where another process is at work on the run.
     """
     with _executor(spec, interrupt, download) as (executor, description):
+        store.remember_engine(engine_key(spec), description.to_json())
         run = store.begin(config_of(spec, description), spec.rows)
         with store.working_on(run):
             if spec.retry_failed:
                 store.forget(run, failures=True)
-            yield ActiveRun(store, run, executor, spec.settings.profile)
+            yield ActiveRun(store, run, executor, spec.settings)
 
 
 @contextmanager
@@ -105,24 +119,85 @@ def identify(settings: Settings, interrupt: Interrupt, download: Download) -> De
         return describe(runtime)
 
 
-def foresee(store: Store, spec: BenchSpec, interrupt: Interrupt, download: Download) -> tuple[Forecast, float | None]:
-    """What is left to draw of a run, and at how many tokens per second; None where that cannot be measured.
+def foresee(store: Store, spec: BenchSpec) -> tuple[Forecast, float | None]:
+    """What is left to draw of a run, and at how many tokens per second; None where no run has shown that.
 
-    The speed is that of the last run with this model, or is measured now, on this machine: no worker of `order.ray`
-    is asked. Nothing stays behind in the store.
+    No model is loaded: an engine with these settings was described when it was last loaded from this store. One that
+    never was has drawn nothing. The speed is that of all samples drawn so, or of the last run with this model. Nothing
+    stays behind in the store.
+
+    Raises:
+        UsageError: the budget is not in generations.
+        ModelError: there is no such model.
     """
-    with load_runtime(spec.settings, interrupt, download, bench=spec.verifiers, demand=spec.demand) as runtime:
-        config = config_of(spec, describe(runtime))
-        known = next((run for run in store.runs() if run.id == config.run_id(spec.rows)), None)
-        run = known or store.begin(config, spec.rows)
-        try:
-            left = forecast(load_figures(store, run), spec.settings.max_tokens)
-        finally:
-            if known is None:
-                store.remove(run, samples=False)
-        same = [other for other in store.runs() if other.config.source_key == config.source_key]
-        speeds = [measured for other in same if (measured := speed(store.loads(other))) is not None]
-        return left, speeds[-1] if speeds else runtime.measure()
+    told = store.engine(engine_key(spec))
+    config = config_of(spec, Description.from_json(told) if told else _guess(store, spec))
+    known = next((run for run in store.runs() if run.id == config.run_id(spec.rows)), None)
+    run = known or store.begin(config, spec.rows)
+    try:
+        left = forecast(load_figures(store, run), spec.settings.max_tokens)
+        configs = [config, *(other.config for other in reversed(store.runs()) if other.config.model == config.model)]
+        speeds = (store.samples(each).speed() for each in configs)
+        return left, next((speed for speed in speeds if speed), None)
+    finally:
+        if known is None:
+            store.remove(run, samples=False)
+
+
+def engine_key(spec: BenchSpec) -> str:
+    """What decides what an engine says of itself, as far as can be seen without loading a model."""
+    settings = spec.settings
+    return digest(
+        {
+            "model": [settings.model, *_seen(settings.model)] if settings.policy is None else settings.model,
+            "policy": settings.policy,
+            "reviser": settings.reviser,
+            "sampling": asdict(settings.sampling),
+            "machine": asdict(settings.machine),
+            "max_tokens": settings.max_tokens,
+            "aggregate": settings.aggregate,
+            "verifiers": [str(each) for each in spec.verifiers],
+            "ttc": __version__,
+        }
+    )
+
+
+def _seen(model: str | None) -> list[int]:
+    """Size and time of change of a model's file; nothing where it is not here."""
+    name = model or DEFAULT_MODEL
+    if name.startswith(SCRIPTED):
+        path = Path(name.removeprefix(SCRIPTED))
+    else:
+        local = locate(name)
+        path = local.path if local else Path()
+    return [path.stat().st_size, path.stat().st_mtime_ns] if path.is_file() else []
+
+
+def _guess(store: Store, spec: BenchSpec) -> Description:
+    """What an engine that nobody described would say: what the last run like it did, or next to nothing."""
+    settings = spec.settings
+    asked = settings.model or str(settings.policy)
+    configs = [run.config for run in reversed(store.runs()) if run.config.model in _names(asked)]
+    name = configs[0].model if configs else asked
+    config = next((each for each in configs if _alike(each, settings)), None)
+    known = config.verifiers if config else {}
+    verifiers = {str(each): known.get(str(each), VerifierConfig("", 0)) for each in spec.verifiers}
+    if config is None:
+        return Description(name, {}, 0, verifiers, 0, __version__)
+    told = (config.recipe, config.parameters, verifiers, 0, config.ttc, config.revisions or {})
+    return Description(name, *told)
+
+
+def _names(model: str) -> set[str]:
+    """What an engine may call a model that a user calls so."""
+    name = Path(model.removeprefix(SCRIPTED)).name
+    return {model, name, Path(name).stem, *(["scripted"] if model.startswith(SCRIPTED) else [])}
+
+
+def _alike(config: RunConfig, settings: Settings) -> bool:
+    """Whether a run was made with these settings."""
+    told = (config.temperature, config.recipe.get("max_tokens"))
+    return told == (settings.sampling.temperature, settings.max_tokens)
 
 
 def config_of(spec: BenchSpec, description: Description) -> RunConfig:

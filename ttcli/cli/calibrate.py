@@ -11,7 +11,7 @@ from ttcli.cli import options
 from ttcli.cli.exit_codes import INTERRUPTED
 from ttcli.cli.options import option
 from ttcli.cli.rows import choose_rows
-from ttcli.cli.run import resume, work_on
+from ttcli.cli.run import resume, tell_forecast, work_on
 from ttcli.cli.run_options import run_options
 from ttcli.errors import UsageError
 from ttcli.terminal.messages import remark, say, say_json
@@ -43,6 +43,7 @@ def calibrate(
     ] = None,
     as_json: Annotated[bool, option("--json", env=None, says="The profile as JSON on stdout.")] = False,
     quiet: options.OnlyTables = False,
+    dry_run: options.DryRun = False,
     skip_bad: options.SkipBad = False,
     retry_failed: options.RetryFailed = False,
     ray: options.Ray = None,
@@ -56,14 +57,17 @@ def calibrate(
 
     ttc calibrate dev.jsonl --method best-of-n --method beam --budget 8,16 -o mine
     """
-    from ttcli.bench.calibrate import BASELINE, calibration_tasks
+    from ttcli.bench.calibrate import BASELINE, calibration_tasks, check_number
     from ttcli.bench.run import BenchSpec
 
     tasks = calibration_tasks(method or (), verifier, budget)
     source, rows = choose_rows(data, skip_bad=skip_bad, limit=limit, sample=sample, seed=settings.seed)
+    check_number(len(rows))
     name = _name(output, settings.model, source)
     spec = BenchSpec(settings, tasks, BASELINE, source, rows, ("ttc", *sys.argv[1:]), retry_failed, ray)
     with options.open_store(store) as opened:
+        if dry_run:
+            return tell_forecast(opened, spec, as_json=as_json)
         return _calibrate(opened, spec, name, as_json=as_json, quiet=quiet)
 
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from ttcli.data.responses import Grade, Response
 
 
-def grade(
+def grade(  # over 60 lines: most of them declare an option each, or are help
     responses: Annotated[
         str | None,
         typer.Argument(metavar="FILE|-", help="JSONL, gzipped or not, with answer, gold or reference, and text."),
@@ -45,7 +45,8 @@ def grade(
 ) -> None:
     """Grade answers, or solutions that state one, against reference answers.
 
-    Each row comes back with what was extracted and whether it is right: true, false, or null for no answer.
+    Each row comes back with what was extracted and whether it is right: true, false, or null for no answer. One that
+    takes too long to compare counts as wrong, and says `ungraded`.
 
     Examples:
 
@@ -55,6 +56,7 @@ def grade(
 
     ttc runs export last | ttc grade --skip-bad -o graded.jsonl
     """
+    from ttcli.answers import CHECKER
     from ttcli.data.responses import grade as graded
     from ttcli.data.responses import read_responses
     from ttcli.terminal.grades import grading_bar
@@ -64,33 +66,37 @@ def grade(
     tell_waiting(responses or "-")
     given = read_responses(responses or "-", form=form, field=field, reference=reference, skip_bad=skip_bad)
     tell_bad(given.bad)
+    CHECKER.require()
     drawn = sys.stdout.isatty() and not as_json
     printed = output is None and not drawn
     verdicts: Counter[bool | None] = Counter()
     wrong: list[tuple[Response, Grade]] = []
+    ungraded = 0
     shown = not quiet and not (printed and sys.stdout.isatty())  # a bar among rows would spoil both
     with _rows_to(output, printed=printed) as file, grading_bar(given.rows, shown=shown) as rows:
         for response in rows:
             verdict = graded(response)
             verdicts[verdict.right] += 1
+            ungraded += not verdict.graded
             if drawn and not verdict.right:
                 wrong.append((response, verdict))
             if file:
                 file.write(_line(response, verdict))
                 file.flush()
     if drawn or not quiet:
-        _tell(verdicts, [] if quiet else wrong, drawn=drawn)
+        _tell(verdicts, ungraded, [] if quiet else wrong, drawn=drawn)
 
 
-def _tell(verdicts: Counter[bool | None], wrong: Sequence[tuple[Response, Grade]], *, drawn: bool) -> None:
+def _tell(
+    verdicts: Counter[bool | None], ungraded: int, wrong: Sequence[tuple[Response, Grade]], *, drawn: bool
+) -> None:
     """The figures: as tables on a terminal, on stderr elsewhere."""
-    from ttcli.answers import CHECKER
     from ttcli.terminal.grades import print_grades, summary
 
     if drawn:
-        print_grades(verdicts, CHECKER.failures, wrong)
+        print_grades(verdicts, ungraded, wrong)
     else:
-        remark(summary(verdicts, CHECKER.failures))
+        remark(summary(verdicts, ungraded))
 
 
 @contextmanager
@@ -108,4 +114,6 @@ def _rows_to(output: Path | None, *, printed: bool) -> Iterator[BinaryIO | None]
 def _line(response: Response, verdict: Grade) -> bytes:
     """A row with its grade, in UTF-8 whatever the terminal speaks."""
     row = {**response.fields, "extracted": verdict.extracted, "right": verdict.right}
+    if not verdict.graded:
+        row["ungraded"] = True
     return f"{json_line(row, ascii_only=False)}\n".encode()

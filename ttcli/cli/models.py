@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ttcli.cli import complete
+from ttcli.cli.heads import heads_app
 from ttcli.cli.signals import interrupted_by_ctrl_c
 from ttcli.printable import printable
 from ttcli.terminal.messages import remark, say, say_json, say_path
@@ -20,10 +21,22 @@ models_app = typer.Typer(
     no_args_is_help=True, help="The models ttc knows by name: list, describe, fetch and delete them."
 )
 
+models_app.add_typer(heads_app, name="heads")
+
 Json = Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")]
-Name = Annotated[str, typer.Argument(metavar="MODEL", help="A name of the catalog, or hf:OWNER/REPO/FILE.gguf.")]
+Name = Annotated[
+    str,
+    typer.Argument(
+        metavar="MODEL", help="A name of the catalog, or hf:OWNER/REPO/FILE.gguf.", autocompletion=complete.models
+    ),
+]
 NameOrPath = Annotated[
-    str, typer.Argument(metavar="MODEL", help="A name of the catalog, hf:OWNER/REPO/FILE.gguf, or the path of a GGUF.")
+    str,
+    typer.Argument(
+        metavar="MODEL",
+        help="A name of the catalog, hf:OWNER/REPO/FILE.gguf, or the path of a GGUF.",
+        autocompletion=complete.models,
+    ),
 ]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="One line on stderr for a download, nothing else.")]
 
@@ -172,13 +185,10 @@ def rm(
     """
     from ttcli.catalog.progress import size_text
     from ttcli.catalog.stored import remove
-    from ttcli.errors import UsageError
+    from ttcli.cli.options import confirm
     from ttcli.terminal.download import download_progress
 
-    if not yes:
-        if not sys.stdin.isatty():
-            raise UsageError("ttc models rm asks before it deletes, and here is nobody to ask", hint="add --yes")
-        typer.confirm(f"Delete {printable(model)}?", abort=True, err=True)
+    confirm(f"Delete {printable(model)}?", "ttc models rm", yes=yes)
     freed = remove(model, download_progress())
     remark(f"{model} deleted, {size_text(freed)} freed")
 
@@ -257,15 +267,22 @@ def _listing(facts: dict[str, object]) -> str:
     lines = []
     for key, value in facts.items():
         if isinstance(value, dict):
-            lines += ["the file says:", *(f"  {inner:<14}  {printable(str(told))}" for inner, told in value.items())]
+            lines += [
+                "the file says:",
+                *(f"  {inner:<14}  {printable(_value_text(told, inner))}" for inner, told in value.items()),
+            ]
+            if facts.get("parameters") not in (None, value.get("parameters")):
+                lines.append("  (not as the publisher counts: a file may hold the table of embeddings twice)")
         elif key == "path":
             lines.append(f"{key:<16}  {printable(str(value)) if value else 'not on this machine'}")
         elif value is not None:
-            lines.append(f"{key:<16}  {_value_text(value)}")
+            lines.append(f"{key:<16}  {_value_text(value, key)}")
     return "\n".join(lines)
 
 
-def _value_text(value: object) -> str:
+def _value_text(value: object, key: str) -> str:
+    if key == "parameters" and isinstance(value, int):
+        return f"{value:,}"
     if isinstance(value, list):
         return printable(", then ".join(map(str, value)))
     text = str(value)

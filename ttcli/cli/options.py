@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -9,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperOption
 
-from ttcli.errors import UsageError
+from ttcli.cli import complete
+from ttcli.errors import StoreError, UsageError
 from ttcli.terminal.messages import remark, say
 
 if TYPE_CHECKING:
@@ -17,14 +19,26 @@ if TYPE_CHECKING:
     from ttcli.runtime.settings import Settings
 
 
+_COMPLETED = {
+    "--method": complete.methods,
+    "--verifier": complete.verifiers,
+    "--model": complete.models,
+    "--profile": complete.profiles,
+}
+
+
 def option(*names: str, env: str | None, says: str, more: bool = False, default: str | bool = True) -> Any:
-    """An option that a TTC_ variable can set too; `more`: only --help-more shows it; `default`: as --help puts it."""
+    """An option that a TTC_ variable can set too; `more`: only --help-more shows it; `default`: as --help puts it.
+
+    What the shell may complete it to hangs on its name.
+    """
     return typer.Option(
         *names,
         envvar=f"TTC_{env}" if env else None,
         show_envvar=False,
         show_default=default,
         help=says,
+        autocompletion=_COMPLETED.get(names[0] if names else "", _COMPLETED.get(f"--{(env or '').lower()}")),
         hidden=more,
         rich_help_panel="More options" if more else None,
     )
@@ -47,6 +61,7 @@ Ray = Annotated[
     str | None,
     option("--ray", env="RAY", says="Spread over workers: local:2, or a Ray cluster's HOST:6379.", more=True),
 ]
+DryRun = Annotated[bool, option("--dry-run", env=None, says="Only say what it would take.")]
 OnlyTables = Annotated[bool, option("--quiet", "-q", env="QUIET", says="Nothing but the tables.")]
 DataFile = Annotated[
     str, typer.Argument(metavar="FILE|-", help="JSONL, JSON, CSV or Parquet, with problem or question, and answer.")
@@ -114,11 +129,38 @@ def advised(settings: Settings, wanted: str | None, *, quiet: bool) -> Settings:
 
 
 def tell_unadvised(settings: Settings, wanted: str | None) -> None:
-    """A line on stderr where --method auto had to do without a profile, though none was refused."""
-    from ttcli.runtime.profiles import MAKE
+    """A line on stderr where --method auto had to do without a profile, though none was refused; not every time."""
+    from ttcli.runtime.profiles import MAKE, worth_a_hint
 
-    if settings.profile is None and wanted is None:
+    if settings.profile is None and wanted is None and worth_a_hint(settings.model or settings.policy or ""):
         remark(f"hint: no profile fits, so majority until its vote is settled; {MAKE}")
+
+
+def confirm(question: str, command: str, *, yes: bool) -> None:
+    """Ask before something is deleted, unless `yes`.
+
+    Raises:
+        UsageError: here is nobody to ask.
+    """
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        raise UsageError(f"{command} asks before it deletes, and here is nobody to ask", hint="add --yes")
+    typer.confirm(question, abort=True, err=True)
+
+
+def refuse_damage(rows: Sequence[str]) -> None:
+    """Complain about rows of a store that are not what was written; the figures have been told.
+
+    Raises:
+        StoreError: there are some.
+    """
+    if rows:
+        more = f" and {len(rows) - 1:,} more rows" if len(rows) > 1 else ""
+        raise StoreError(
+            f"{rows[0]}{more} in the store cannot be what was written, so figures may be wrong",
+            hint="bring back an older copy of the store, or ttc runs rm RUN --samples and run it again",
+        )
 
 
 def check_picture(path: Path) -> None:

@@ -1,4 +1,4 @@
-"""`ttc profile`: what `ttc calibrate` found: list, show, and put to use."""
+"""`ttc profile`: what `ttc calibrate` found: list, show, put to use, and delete."""
 
 from __future__ import annotations
 
@@ -7,12 +7,15 @@ from typing import Annotated
 
 import typer
 
+from ttcli.cli import complete
 from ttcli.terminal.messages import remark, say, say_json
 
-profile_app = typer.Typer(no_args_is_help=True, help="What ttc calibrate found: list, show, and put to use.")
+profile_app = typer.Typer(no_args_is_help=True, help="What ttc calibrate found: list, show, put to use, and delete.")
 
 Json = Annotated[bool, typer.Option("--json", help="JSON on stdout.")]
-Name = Annotated[str, typer.Argument(metavar="NAME", help="As ttc profile list has it.")]
+Name = Annotated[
+    str, typer.Argument(metavar="NAME", help="As ttc profile list has it.", autocompletion=complete.profiles)
+]
 
 
 @profile_app.command("list")
@@ -74,3 +77,19 @@ def use(name: Name) -> None:
     profile = named(name, profiles(notice=remark))
     put_to_use(profile)
     remark(f"{profile.model} goes by {name} from now on")
+
+
+@profile_app.command()
+def rm(name: Name, yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False) -> None:
+    """Delete a profile; the samples that it was made of stay in the store.
+
+    Example: ttc profile rm qwen2.5-coder-0.5b-gsm8k --yes
+    """
+    from ttcli.allocate.profile import profiles
+    from ttcli.cli.options import confirm
+    from ttcli.runtime.profiles import named, remove
+
+    profile = named(name, profiles(notice=remark))
+    confirm(f"Delete the profile {name}?", "ttc profile rm", yes=yes)
+    remove(profile)
+    remark(f"profile {name} deleted")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from ttcli.cli.signals import interrupted_by_ctrl_c
 from ttcli.errors import TtcError
 from ttcli.printable import shell_line
+from ttcli.terminal.messages import say, say_json
 
 if TYPE_CHECKING:
     from ttcli.bench.figures.problem import ProblemFigures
@@ -29,8 +30,10 @@ def work_on(
     """Work on the run of a spec; `done` hears of each problem that is done, those of earlier calls included.
 
     Raises:
-        TtcError: whatever went wrong, with the command that goes on in its hint.
+        GradingError: answers cannot be compared; nothing has begun.
+        TtcError: whatever else went wrong, with the command that goes on in its hint.
     """
+    from ttcli.answers import CHECKER
     from ttcli.bench.execute.runner import Done
     from ttcli.bench.plan import headline
     from ttcli.bench.run import open_run
@@ -41,6 +44,7 @@ def work_on(
     interrupt = Interrupt()
     state = BenchState(len(spec.rows), headline(spec.tasks))
     begun = False
+    CHECKER.require()
     try:
         with (
             open_run(store, spec, interrupt, download_progress(quiet=quiet)) as session,
@@ -48,6 +52,7 @@ def work_on(
             bench_display("none" if quiet else "auto", sys.stderr, state) as screen,
         ):
             begun = True
+            state.expected = session.expected
             for progress in session.go():
                 screen.show(progress)
                 if isinstance(progress, Done):
@@ -62,3 +67,24 @@ def work_on(
 def resume(spec: BenchSpec) -> str:
     """The command that goes on, as one types it."""
     return shell_line(spec.command)
+
+
+def tell_forecast(store: Store, spec: BenchSpec, *, as_json: bool) -> int:
+    """What a run would take, on stdout; no model is loaded."""
+    from ttcli.bench.run import foresee
+    from ttcli.terminal.words import counted, duration
+
+    left, speed = foresee(store, spec)
+    seconds = left.tokens / speed if speed else None
+    if as_json:
+        told = {"version": 1, "type": "forecast", **left._asdict(), "tokens": left.tokens, "tokens_per_second": speed}
+        say_json({**told, "seconds": seconds})
+        return 0
+    length = "measured" if left.measured else "a guess: none drawn yet"
+    say(f"{counted(left.problems, 'problem')}, at most {counted(left.samples, 'sample')} to draw")
+    say(f"{left.tokens:,.0f} tokens, {left.tokens_per_sample:,.0f} a sample ({length})")
+    if speed and seconds is not None:
+        say(f"{duration(seconds)} at {speed:,.0f} tokens/s, as in the last run with this model")
+    else:
+        say("how fast it goes here is not known before a first run with this model")
+    return 0

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from ttcli.cli import options
+from ttcli.cli import complete, options
 from ttcli.errors import UsageError
 from ttcli.printable import printable
 from ttcli.terminal.messages import remark, say, say_json, say_path
@@ -20,8 +19,12 @@ if TYPE_CHECKING:
 runs_app = typer.Typer(no_args_is_help=True, help="The runs of ttc bench: list, show, export and delete them.")
 
 _PAGE = Path("report.html")
+_OTHERS = {".csv", ".tsv", ".xls", ".xlsx", ".ods", ".arrow", ".feather", ".sqlite", ".db", ".html", ".yaml", ".xml"}
+
 Json = Annotated[bool, typer.Option("--json", help="JSON on stdout.")]
-Id = Annotated[str, typer.Argument(metavar="RUN", help="The first digits of a run's id, or last.")]
+Id = Annotated[
+    str, typer.Argument(metavar="RUN", help="The first digits of a run's id, or last.", autocompletion=complete.runs)
+]
 
 
 @runs_app.command("list")
@@ -95,11 +98,13 @@ def show(run: Id = "last", store: options.StorePath = None, as_json: Json = Fals
     from ttcli.terminal.runs import summary_lines
 
     with options.open_store(store, readonly=True) as opened:
-        summary = summarise(opened, opened.run(run))
+        found = opened.run(run)
+        summary, damage = summarise(opened, found), [each.row for each in opened.damaged(found)]
     if as_json:
-        say_json(summary_record(summary))
+        say_json(summary_record(summary) | ({"damaged": damage} if damage else {}))
     else:
         say(*summary_lines(summary))
+    options.refuse_damage(damage)
 
 
 @runs_app.command()
@@ -118,10 +123,7 @@ def rm(
         opened.run(run)
     with options.open_store(store) as opened:
         found = opened.run(run)
-        if not yes:
-            if not sys.stdin.isatty():
-                raise UsageError("ttc runs rm asks before it deletes, and here is nobody to ask", hint="add --yes")
-            typer.confirm(f"Delete run {printable(found.id)}?", abort=True, err=True)
+        options.confirm(f"Delete run {printable(found.id)}?", "ttc runs rm", yes=yes)
         with opened.working_on(found):
             freed = opened.remove(found, samples=samples)
     remark(f"run {found.id} deleted{f', with {freed} samples' if samples else ''}")
@@ -144,7 +146,10 @@ def export(
     """
     from ttcli.bench.report.export import rows, write_jsonl, write_parquet
 
-    chosen = form or ("parquet" if output is not None and output.suffix == ".parquet" else "jsonl")
+    if form is None and output is not None and output.suffix.lower() in _OTHERS:
+        hint = f"-o {output.with_suffix('.jsonl')}, or --format jsonl"
+        raise UsageError(f"{output} would hold lines of JSON", hint=hint)
+    chosen = form or ("parquet" if output is not None and output.suffix.lower() == ".parquet" else "jsonl")
     with options.open_store(store, readonly=True) as opened:
         found = opened.run(run)
         if chosen == "parquet":
@@ -159,7 +164,10 @@ def export(
 
 
 def compare(
-    runs: Annotated[list[str], typer.Argument(metavar="RUN RUN …", help="Each is compared with the first.")],
+    runs: Annotated[
+        list[str],
+        typer.Argument(metavar="RUN RUN …", help="Each is compared with the first.", autocompletion=complete.runs),
+    ],
     store: options.StorePath = None,
     as_json: Json = False,
 ) -> None:
@@ -167,6 +175,7 @@ def compare(
 
     Example: ttc compare 3dd2 last
     """
+    from ttcli.answers import CHECKER
     from ttcli.bench.figures.compare import pairings
     from ttcli.bench.figures.problem import check_graded, load_figures
     from ttcli.terminal.runs import comparison_lines
@@ -175,7 +184,9 @@ def compare(
         raise UsageError("it takes two runs to compare", hint=f"ttc runs show {runs[0]} compares the methods of one")
     with options.open_store(store, readonly=True) as opened:
         found = [opened.run(run) for run in runs]
+        CHECKER.require()
         figures = [load_figures(opened, run) for run in found]
+        damage = [each.row for run in found for each in opened.damaged(run)]
     for run, own in zip(found, figures, strict=True):
         check_graded(run, own)
     for run, own in zip(found[1:], figures[1:], strict=True):
@@ -187,6 +198,7 @@ def compare(
             say_json({"version": 1, "first": found[0].id, "second": run.id, "pairings": told})
         else:
             say(*comparison_lines(pairs, _name(found[0]), _name(run)))
+    options.refuse_damage(damage)
 
 
 def report(
@@ -203,8 +215,11 @@ def report(
     if output is _PAGE and output.is_symlink():  # that nobody has named
         raise UsageError(f"{output} is a link to {output.resolve()}", hint=f"-o {output} writes there all the same")
     with options.open_store(store, readonly=True) as opened:
-        write_report(opened, opened.run(run), output)
+        found = opened.run(run)
+        write_report(opened, found, output)
+        damage = [each.row for each in opened.damaged(found)]
     say_path(output)
+    options.refuse_damage(damage)
 
 
 def _facts(run: Run) -> dict[str, object]:

@@ -49,8 +49,9 @@ def solve(  # over 60 lines: most of them declare an option each
         str | None, option(env="VERIFIER", says="confidence, head, judge, prm:MODEL or command:CMD.")
     ] = None,
     budget: Annotated[
-        str, option("--budget", "-b", env="BUDGET", says="16 generations, 20000tok or 30s at most.")
-    ] = "16",
+        str | None,
+        option("--budget", "-b", env="BUDGET", says="16 generations, 20000tok or 30s at most.", default="16"),
+    ] = None,
     as_json: Annotated[bool, option("--json", env=None, says="One JSON object on stdout.")] = False,
     quiet: Annotated[bool, option("--quiet", "-q", env="QUIET", says="Nothing but the answer.")] = False,
     show: Annotated[Show, option(env="SHOW", says="On stderr; auto: tree on a terminal, else lines.")] = "auto",
@@ -96,9 +97,11 @@ def solve(  # over 60 lines: most of them declare an option each
         settings,
         method_name=next(iter(options.with_ratio([method] if method else [], ratio)), None),
         verifier_name=verifier,
-        budget=Budget.parse(budget),
+        budget=Budget.parse(budget or "16"),
         ask_again=ask_again,
     )
+    if budget and (drawn := settings.method.generations) and not quiet:
+        remark(f"hint: {settings.method.name} draws {drawn} solution, whatever the --budget")
     asked = _problem(problem)
     if settings.method.advised:
         settings = options.advised(settings, profile, quiet=quiet)

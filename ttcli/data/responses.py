@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import BinaryIO, Literal, NamedTuple
 
-from ttcli.answers import extract_answer, is_correct
+from ttcli.answers import extract_answer
+from ttcli.answers import grade as verdict_on
 from ttcli.answers.question import Question
 from ttcli.data.fields import QUESTIONS, BadRowError, Fields, column, text_of
 from ttcli.data.question import Asked, asked
@@ -39,6 +40,7 @@ class Grade(NamedTuple):
 
     extracted: str | None  # None: there is no answer in it
     right: bool | None  # None: no answer, where there is a right one
+    graded: bool = True  # False: that could not be found out, and counts as wrong
 
 
 class Responses(NamedTuple):
@@ -123,4 +125,5 @@ def grade(response: Response) -> Grade:
         said = question.read(said)
     if reference is None or said is None:
         return Grade(said, said is None if reference is None else None)
-    return Grade(said, is_correct(said, question.read(reference) if question else reference))
+    verdict = verdict_on(said, question.read(reference) if question else reference)
+    return Grade(said, verdict is True, verdict is not None)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 from ttcli.errors import UsageError
+
+HOTTEST = 5.0  # temperature; tokens are next to random from 2 on
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +20,7 @@ class SamplingParams:
 
     def __post_init__(self) -> None:
         checks = (
-            (0 <= self.temperature < math.inf, "--temperature must be 0 or more", self.temperature),
+            (0 <= self.temperature <= HOTTEST, f"--temperature must be from 0 to {HOTTEST:g}", self.temperature),
             (self.top_k >= 0, "--top-k must be 0 (off) or more", self.top_k),
             (0 < self.top_p <= 1, "--top-p must be above 0 and at most 1 (off)", self.top_p),
             (0 <= self.min_p <= 1, "--min-p must be from 0 (off) to 1", self.min_p),

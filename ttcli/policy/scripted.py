@@ -39,8 +39,7 @@ class ScriptedPolicy:
         self._interrupted = interrupted
         self._between = between  # called before each step; a demonstration sleeps in it
         self._next_id = 0
-        self._decodes = 0
-        self._rows = 0
+        self._decodes = self._rows = 0
 
     @property
     def recipe(self) -> Mapping[str, object]:

@@ -57,6 +57,8 @@ KINDS: Mapping[type[Event], str] = {  # in a record: these stay, whatever the cl
 def record(began: RunStarted, outcome: Outcome) -> dict[str, Any]:
     """The object that `ttc solve --json` prints."""
     told = outcome_record(outcome)
+    # `index` counts from 0, as ever; `number` is what a person is shown
+    told["candidates"] = [{"number": each["index"] + 1, **each} for each in told["candidates"]]
     return {
         "version": VERSION,
         "ttc": __version__,

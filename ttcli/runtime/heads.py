@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from ttcli.verifier.head import Head
 
 SUFFIX = ".safetensors"
+_CHANCE = 0.5  # the AUC of who tosses a coin
 _TRAIN = "train one: ttc train verifier --help"
 
 
@@ -24,6 +25,18 @@ class LocalHead(NamedTuple):
     name: str  # as the user calls it
     path: Path
     head: Head
+
+    @property
+    def shipped(self) -> bool:
+        """Whether it came with ttc."""
+        return self.path.parent == head_folder()
+
+    @property
+    def helps(self) -> bool:
+        """Whether its card shows that it ranks solutions of a problem better than chance: its AUC, by the interval."""
+        figure = self.head.card.get("figures", {}).get("auc_within") or {}
+        interval = figure.get("interval")
+        return interval is not None and interval[0] > _CHANCE
 
     @property
     def sha256(self) -> str:
@@ -39,19 +52,43 @@ def head_files() -> dict[str, Path]:
 
 def heads_for(weights: str, notice: Callable[[str], None] = lambda _: None) -> list[LocalHead]:
     """The heads known by name that were made for the model with this SHA-256; `notice` hears of files that are none."""
+    return [head for head in known_heads(notice) if head.head.weights == weights]
+
+
+def known_heads(notice: Callable[[str], None] = lambda _: None) -> list[LocalHead]:
+    """The heads known by name; `notice` hears of files that are none."""
     found = []
     for name, path in head_files().items():
         try:
             found.append(_read(name, path))
         except ModelError as error:
             notice(f"warning: {error}; it is passed over")
-    return [each for each in found if each.head.weights == weights]
+    return found
+
+
+def remove_head(name: str) -> Path:
+    """Delete a head that was trained here; the file that went.
+
+    Raises:
+        ModelError: there is none, or it cannot be deleted.
+    """
+    path = heads_dir() / f"{name}{SUFFIX}"
+    own = sorted(file.name.removesuffix(SUFFIX) for file in heads_dir().glob(f"*{SUFFIX}"))
+    if name not in own:
+        raise ModelError(
+            f"no head {name!r} was trained here", hint=f"one of {', '.join(own)}" if own else "ttc models heads list"
+        )
+    try:
+        path.unlink()
+    except OSError as error:
+        raise ModelError(f"{path} cannot be deleted: {error.strerror}", hint="delete it by hand") from error
+    return path
 
 
 def find_head(name: str | None, weights: str | None, notice: Callable[[str], None] = lambda _: None) -> LocalHead:
-    """The head of this name, or at this path; without a name, the only one for the model with this SHA-256.
+    """The head of this name, or at this path; without a name, the only one that helps the model with this SHA-256.
 
-    Those trained here go before those that are shipped.
+    Those trained here go before those that are shipped; whether one helps, its card says.
 
     Raises:
         UsageError: without a name: several serve, or none could because there is no model on this machine.
@@ -64,7 +101,13 @@ def find_head(name: str | None, weights: str | None, notice: Callable[[str], Non
     found = heads_for(weights, notice)
     if not found:
         raise ModelError("there is no verifier head for this model", hint=_TRAIN)
-    nearest = [each for each in found if each.path.parent == heads_dir()] or found
+    helpful = [each for each in found if each.helps]
+    if not helpful:
+        raise ModelError(
+            f"no verifier head for this model is known to help: {', '.join(each.name for each in found)} may be chance",
+            hint=f"--verifier head:{found[0].name} takes it all the same; more problems train a better one",
+        )
+    nearest = [each for each in helpful if not each.shipped] or helpful
     if len(nearest) > 1:
         names = ", ".join(f"head:{each.name}" for each in nearest)
         raise UsageError(f"there are several heads for this model: {names}", hint=f"--verifier head:{nearest[0].name}")

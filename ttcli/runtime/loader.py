@@ -135,7 +135,7 @@ class Loader:
         template, prompt = ChatTemplate(model), prompt_of(local)
         return HeadVerifier(
             found.head,
-            str(spec),
+            f"head:{found.name}",
             model,
             lambda problem: template.encode(prompt.messages(problem)),
             carried=carried,

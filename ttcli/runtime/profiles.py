@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -11,7 +12,7 @@ from ttcli.catalog.entry import DEFAULT_MODEL
 from ttcli.catalog.fingerprint import fingerprint
 from ttcli.catalog.progress import Progress
 from ttcli.catalog.pull import resolve
-from ttcli.errors import ConfigError, ModelError, UsageError
+from ttcli.errors import ConfigError, ModelError, TtcError, UsageError
 from ttcli.files.atomic import write_whole
 from ttcli.files.paths import profiles_dir
 from ttcli.runtime.loader import score_key
@@ -22,6 +23,7 @@ from ttcli.verifier.spec import VerifierSpec
 if TYPE_CHECKING:
     from ttcli.allocate.profile import Profile
 
+_OFTEN = 100  # problems without a profile between two hints
 NONE = "none"  # instead of the name of a profile
 MAKE = "ttc calibrate DEV.jsonl makes one"
 
@@ -92,6 +94,36 @@ def in_use() -> dict[str, str]:
 def use(profile: Profile) -> None:
     """Have `--method auto` go by this profile wherever its model is used."""
     write_whole(_in_use(), json.dumps({**in_use(), profile.model_hash: profile.name}, indent=2))
+
+
+def worth_a_hint(model: str) -> bool:
+    """Whether a user without a profile for a model should hear of calibration: at once, and every so often."""
+    path = profiles_dir() / "hints.json"
+    try:
+        counts = json.loads(path.read_text(encoding="utf-8"))
+        told = int(counts[model])
+    except (OSError, ValueError, KeyError, TypeError):
+        counts, told = {}, 0
+    with suppress(OSError, TtcError):  # a folder that cannot be written hears of it again
+        write_whole(path, json.dumps({**counts, model: told + 1}))
+    return told % _OFTEN == 0
+
+
+def remove(profile: Profile) -> None:
+    """Delete a profile, and have no model go by it any more.
+
+    Raises:
+        ConfigError: it cannot be deleted.
+    """
+    path = profiles_dir() / f"{profile.name}.toml"
+    try:
+        path.unlink()
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be deleted: {error.strerror}", hint="delete it by hand") from error
+    used = in_use()
+    left = {model: name for model, name in used.items() if name != profile.name}
+    if left != used:
+        write_whole(_in_use(), json.dumps(left, indent=2))
 
 
 def _in_use() -> Path:

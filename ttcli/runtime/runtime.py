@@ -49,7 +49,6 @@ class Runtime:
         verifiers: Mapping[str, Verifier],
         interrupt: Interrupt,
         weights: Callable[[str | None], str],
-        measure: Callable[[], float | None] = lambda: None,
         layers: Sequence[int] = (),
         reviser: str | None = None,
     ) -> None:
@@ -59,7 +58,6 @@ class Runtime:
         # by what the user called them
         self.verifiers = {name: Aggregated(each, how) if how else each for name, each in verifiers.items()}
         self.interrupt = interrupt
-        self.measure = measure  # tokens per second of a full batch; None where that is not known
         self.layers = tuple(layers)  # of the policy's model: those whose hidden states its heads read
         self._reviser = reviser  # the hash of the adapter that draws revisions; None: there is none
         self._weights = weights  # the hash of a model, by what the user calls it; None: the policy's own
@@ -249,7 +247,6 @@ def _local(
     # the engine brings numpy and llama.cpp: not before they are needed
     from ttcli.engine import machine
     from ttcli.engine.adapter import Adapter
-    from ttcli.engine.tune import speeds
     from ttcli.policy.local.policy import LocalPolicy
 
     loader = Loader(settings, interrupt, progress, stack)
@@ -284,7 +281,6 @@ def _local(
         verifiers,
         interrupt,
         lambda other: fingerprint(resolve(name if other is None else other, offline=True, progress=progress)),
-        lambda: next(iter(speeds(model, widths=[policy.width], threads=threads, halted=interrupt))).tokens_per_second,
         layers,
         fingerprint(adapter) if adapter else None,
     )

@@ -30,6 +30,7 @@ class Comparison(NamedTuple):
     wins: int  # problems that only the method got right
     losses: int  # problems that only the baseline got right
     p: float  # exact McNemar, two-sided: of so uneven wins and losses if the two were equally good
+    p_all: float = 1.0  # sign-flip, two-sided: of so large a difference, over all draws, if they were equally good
 
 
 def wilson(successes: float, n: int, confidence: float = 0.95) -> Interval:
@@ -68,6 +69,7 @@ def compare(
     `method` and `baseline` are accuracies in [0, 1], averaged over what could have been drawn. Their mean difference
     gets the percentile bootstrap over problems (Efron 1979), which has no width where all differences are equal. The
     outcomes are right or wrong in the run as it was; problems where they differ go into McNemar's exact test.
+    The differences go into a sign-flip test, which speaks of the same draws as their mean does.
 
     Raises:
         ValueError: no problems, shapes that differ, accuracies outside [0, 1], a confidence outside (0, 1).
@@ -84,7 +86,8 @@ def compare(
     wins = int(np.count_nonzero(method_outcomes & ~baseline_outcomes))
     losses = int(np.count_nonzero(baseline_outcomes & ~method_outcomes))
     p = mcnemar(wins, losses)
-    return Comparison(float(differences.mean()), percentile_interval(means, confidence), wins, losses, p)
+    interval = percentile_interval(means, confidence)
+    return Comparison(float(differences.mean()), interval, wins, losses, p, sign_flip(differences))
 
 
 def mcnemar(wins: int, losses: int) -> float:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable
 from types import TracebackType
-from typing import Literal, TextIO
+from typing import Literal, TextIO, cast
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
@@ -33,6 +34,7 @@ from ttcli.seams import Display
 from ttcli.stats.intervals import wilson
 from ttcli.tally import Tally
 from ttcli.terminal import words
+from ttcli.terminal.frames import Frames
 from ttcli.terminal.live import FRAME
 from ttcli.terminal.marks import Marks, marks_for
 
@@ -44,6 +46,7 @@ class BenchState:
 
     def __init__(self, problems: int, headline: Task, clock: Callable[[], float] = time.monotonic) -> None:
         self.problems = problems
+        self.expected: float | None = None  # tokens to sample in this call, more or less; None: not known
         self.headline = headline
         self.done = 0
         self.failed = 0
@@ -98,10 +101,21 @@ class BenchState:
         return self.tokens / elapsed if elapsed > 0 and self.tokens else None
 
     @property
+    def total(self) -> float | None:
+        """Tokens of this call, more or less: by its problems that are done, or as it was expected; None: not known."""
+        if not self._done_now:
+            return self.expected
+        per_problem = self.tokens / (self._done_now + len(self.at_work) / 2)
+        return per_problem * (self._done_now + self.problems - self.done)
+
+    @property
     def left(self) -> float | None:
-        """Seconds until the end, by the problems of this call; None before one is done."""
-        if not self._done_now or self._began is None:
+        """Seconds until the end, by the problems of this call, or by its tokens before one is done; None: not known."""
+        if self._began is None:
             return None
+        if not self._done_now:
+            speed = self.speed
+            return max(self.expected - self.tokens, 0) / speed if speed and self.expected else None
         # those at work are half done, on the average
         equivalent = self._done_now + len(self.at_work) / 2
         return (self._clock() - self._began) / equivalent * max(self.problems - self.done - len(self.at_work) / 2, 0)
@@ -175,9 +189,10 @@ class LiveBench(BenchLines):
 
     def __init__(self, stream: TextIO, state: BenchState) -> None:
         super().__init__(None, state)
-        self._console = Console(file=stream)
+        self._console = Console(file=cast(TextIO, Frames(stream)))
         self._marks = marks_for(self._console)
-        self._live = Live(console=self._console, auto_refresh=False, transient=True)
+        redirect = sys.stdout.isatty()  # lines on the same terminal go above the panel, those for a file stay there
+        self._live = Live(console=self._console, auto_refresh=False, transient=True, redirect_stdout=redirect)
         self._drawn = 0.0
 
     def __enter__(self) -> LiveBench:
@@ -209,6 +224,8 @@ def panel(state: BenchState, columns: int, marks: Marks) -> RenderableType:
     if state.failed:
         facts.append(f"{state.failed} failed")
     pace = []
+    if state.tokens and (total := state.total):
+        pace.append(f"{state.tokens:,} of about {max(total, state.tokens):,.0f} tokens")
     if (speed := state.speed) is not None:
         pace.append(f"{speed:,.0f} tokens/s")
     if (left := state.left) is not None:

@@ -33,15 +33,15 @@ def grading_bar(rows: Sequence[Response], *, shown: bool) -> Iterator[Iterable[R
         yield bar.track(rows)
 
 
-def summary(verdicts: Verdicts, failures: int) -> str:
-    """How many are right, on one line; `failures`: comparisons that got no reply."""
+def summary(verdicts: Verdicts, ungraded: int) -> str:
+    """How many are right, on one line; `ungraded`: of the wrong ones, took too long to compare."""
     n = sum(verdicts.values())
     counts = f"{verdicts[True]:,} right, {verdicts[False]:,} wrong, {verdicts[None]:,} without an answer"
-    unreplied = f"{words.counted(failures, 'comparison')} got no reply"
+    unreplied = f"{words.counted(ungraded, 'comparison')} got no reply"
     return f"{words.counted(n, 'row')}: {counts}; accuracy {_accuracy(verdicts)}; {unreplied}"
 
 
-def print_grades(verdicts: Verdicts, failures: int, wrong: Sequence[tuple[Response, Grade]]) -> None:
+def print_grades(verdicts: Verdicts, ungraded: int, wrong: Sequence[tuple[Response, Grade]]) -> None:
     """The first rows that are not right, then the summary as a table."""
     console = Console(file=sys.stdout, highlight=False)
     marks = marks_for(console)
@@ -58,7 +58,7 @@ def print_grades(verdicts: Verdicts, failures: int, wrong: Sequence[tuple[Respon
         ("wrong", verdicts[False]),
         ("no answer", verdicts[None]),
         ("all", sum(verdicts.values())),
-        ("comparisons without a reply", failures),
+        ("comparisons without a reply", ungraded),
     ):
         table.add_row(name, f"{number:,}")
     console.print(table)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable, Iterator
 from types import TracebackType
-from typing import TextIO
+from typing import TextIO, cast
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
@@ -18,6 +19,7 @@ from ttcli.solution import Candidate
 from ttcli.terminal import words
 from ttcli.terminal.branches import Lines, fitted
 from ttcli.terminal.fit import SCORE_BAR, bar, cut, newest
+from ttcli.terminal.frames import Frames
 from ttcli.terminal.marks import Marks, marks_for
 from ttcli.terminal.state import Growing, RunState
 from ttcli.terminal.votes import votes_table
@@ -113,14 +115,16 @@ class LiveDisplay:
         clock: Callable[[], float] = time.monotonic,
         processor: Callable[[], float] = time.thread_time,  # seconds that drawing took of it
     ) -> None:
-        self._console = Console(file=stream, highlight=False)
+        self._console = Console(file=cast(TextIO, Frames(stream)) if stream.isatty() else stream, highlight=False)
         self._marks = marks_for(self._console)
         self._state = RunState()
-        self._live = Live(console=self._console, auto_refresh=False, vertical_overflow="crop")
+        redirect = sys.stdout.isatty()  # what is for a file does not go onto the terminal
+        self._live = Live(console=self._console, auto_refresh=False, vertical_overflow="crop", redirect_stdout=redirect)
         self._clock = clock
         self._processor = processor
         self._drawn_at = float("-inf")
         self._pause = FRAME
+        self.frames = 0  # drawn
 
     def __enter__(self) -> LiveDisplay:
         self._live.start()
@@ -143,6 +147,7 @@ class LiveDisplay:
         if now - self._drawn_at >= self._pause or isinstance(event, RunFinished):
             self._drawn_at = now
             began = self._processor()
+            self.frames += 1
             self._live.update(self._picture(), refresh=True)
             self._pause = min(max(FRAME, (self._processor() - began) / _SHARE), _LONGEST)
 

@@ -54,12 +54,12 @@ def runs_lines(runs: Sequence[tuple[Run, RunProgress]]) -> list[str]:
     when = [datetime.fromtimestamp(run.created).astimezone().strftime("%Y-%m-%d %H:%M") for run, _ in runs]
     columns = [
         Column("run", [run.id for run, _ in runs], left=True),
-        Column("date", when, left=True),
+        Column("date", when, left=True, spare=2),
         Column("model", [run.config.model for run, _ in runs], left=True),
         Column("data", [run.config.data for run, _ in runs], left=True),
         Column("begun", [f"{progress.begun:,} of {progress.problems:,}" for _, progress in runs]),
-        Column("failed", [f"{progress.failed:,}" for _, progress in runs]),
-        Column("methods", [_methods(run) for run, _ in runs], left=True),
+        Column("failed", [f"{progress.failed:,}" for _, progress in runs], spare=3),
+        Column("methods", [_methods(run) for run, _ in runs], left=True, folds=True, spare=1),
     ]
     return table(columns, stdout_width(), stdout_marks())
 

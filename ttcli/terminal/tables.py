@@ -32,6 +32,9 @@ def run_header(summary: Summary, *, width: int = WIDTH, marks: Marks = UNICODE) 
         f"{percent(summary.truncated)} cut at the token limit"
         if summary.samples
         else "",
+        "ungraded": f"{words.counted(summary.ungraded, 'answer')}: comparing took too long, so they count as wrong"
+        if summary.ungraded
+        else "",
         "batch": f"{summary.fill:.1%} full while problems waited".replace("%", " %") if summary.fill else "",
     }
     lines: list[str] = []
@@ -56,8 +59,7 @@ def accuracy_table(summary: Summary, *, width: int = WIDTH, marks: Marks = UNICO
     said.append("intervals are those of 95 %")
     if compared:
         said.append(f"difference to {summary.run.config.baseline} at the same budget, in points")
-        said.append("accuracy and difference are means over all draws of so many samples")
-        said.append("won:lost and p (McNemar's exact test) are those of the first draw")
+        said.append("accuracy, difference and p (a sign-flip test) are those of all draws of so many samples")
     note = _wrapped(marks.line("; ".join(said)), width)
     return [*note, "", *fitted(heads, _accuracies(lines), differences, width, marks)]
 
@@ -80,7 +82,7 @@ def undecided(summary: Summary, *, width: int = WIDTH, marks: Marks = UNICODE) -
     largest = {line.name: line for line in summary.lines if line.against}
     lines = []
     for line in largest.values():
-        if line.against and line.against.p >= SIGNIFICANT:
+        if line.against and line.against.p_all >= SIGNIFICANT:
             text = f"{line.key} against {summary.run.config.baseline}: {verdict(line.against, line.problems)}"
             lines += _wrapped(marks.line(text), width, indent=2)
     return lines
@@ -139,7 +141,7 @@ def comparison_table(
     tests = [*_differences([row.comparison for row in rows]), Column("to tell", [_to_tell(row) for row in rows])]
     said = [marks.line(f"A: {first}"), marks.line(f"B: {second}")]
     note = (
-        "difference of B to A, in points; won: problems that only B got right; p by McNemar's exact test; "
+        "difference of B to A, in points; p by a sign-flip test over all draws; "
         "to tell: problems that would make such a difference significant, four times in five"
     )
     return [*said, "", *fitted(heads, accuracies, tests, width, marks), "", *_wrapped(note, width)]
@@ -170,19 +172,18 @@ def _differences(found: Sequence[Comparison | None]) -> list[Column]:
     return [
         column("difference", lambda each: points(each.difference)),
         column("interval", lambda each: points_between(each.interval)),
-        column("won:lost", lambda each: f"{each.wins:,}:{each.losses:,}"),
-        column("p", lambda each: p_value(each.p)),
+        column("p", lambda each: p_value(each.p_all)),
     ]
 
 
 def _costs(lines: Sequence[Line], *, known: bool) -> list[Column]:
     spending = [line.spending for line in lines]
     return [
-        Column("prompt", [f"{each.prompt_tokens:,.0f}" for each in spending]),
-        Column("policy", [f"{each.policy_tokens:,.0f}" for each in spending]),
-        Column("verifier", [f"{each.verifier_tokens:,.0f}" for each in spending]),
+        Column("prompt", [f"{each.prompt_tokens:,.0f}" for each in spending], spare=3),
+        Column("policy", [f"{each.policy_tokens:,.0f}" for each in spending], spare=2),
+        Column("verifier", [f"{each.verifier_tokens:,.0f}" for each in spending], spare=1),
         Column("tokens", [f"{each.tokens:,.0f}" for each in spending]),
-        Column("shared", [f"{each.shared_tokens:,.0f}" for each in spending]),
+        Column("shared", [f"{each.shared_tokens:,.0f}" for each in spending], spare=4),
         Column("FLOPs", [short(each.flops) if known else "-" for each in spending]),
         Column("seconds", [f"{each.seconds:,.1f}" for each in spending]),
     ]
@@ -199,7 +200,7 @@ def _totals(lines: Sequence[Line], *, known: bool) -> list[Column]:
 
 
 def _to_tell(row: Pairing) -> str:
-    if row.comparison.p < SIGNIFICANT:
+    if row.comparison.p_all < SIGNIFICANT:
         return "enough"
     number = to_tell(row.comparison, row.problems)
     return "-" if number is None else f"{number:,}"

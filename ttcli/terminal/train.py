@@ -35,13 +35,21 @@ class TrainDisplay:
         stream: None shows nothing.
         task: that draws the solutions.
         problems: whose solutions are drawn.
+        expected: tokens to sample for them, more or less.
     """
 
     def __init__(
-        self, stream: TextIO | None, task: Task, problems: int, clock: Callable[[], float] = time.monotonic
+        self,
+        stream: TextIO | None,
+        task: Task,
+        problems: int,
+        clock: Callable[[], float] = time.monotonic,
+        *,
+        expected: float | None = None,
     ) -> None:
         self._stream = stream
         self._state = BenchState(problems, task)
+        self._state.expected = expected
         self._clock = clock
         self._stack = ExitStack()
         self._bench: Display[Progress] | None = None
@@ -160,8 +168,7 @@ def vote_table(judgement: Evaluation, *, width: int = WIDTH, marks: Marks = UNIC
     differences = [
         Column("difference", [points(each.comparison.difference) for each in votes]),
         Column("interval", [points_between(each.comparison.interval) for each in votes]),
-        Column("won:lost", [f"{each.comparison.wins}:{each.comparison.losses}" for each in votes]),
-        Column("p", [p_value(each.comparison.p) for each in votes]),
+        Column("p", [p_value(each.comparison.p_all) for each in votes]),
     ]
     lines = fitted(heads, accuracies, differences, width, marks)
     return [f"n = {words.counted(judgement.problems, 'held-out problem')}", "", *lines]

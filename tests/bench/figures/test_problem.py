@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from bench.builder import Made, make_rows, make_run, records
-from ttcli.answers import CHECKER, Checker, is_correct, majority
+from ttcli.answers import CHECKER, Checker, is_correct, layer, majority
 from ttcli.answers.vote import best, weighted
 from ttcli.bench.figures.problem import ProblemFigures, Spending, load_figures
 from ttcli.bench.store.sample import Sample
@@ -251,7 +251,7 @@ def test_verdicts_are_kept_in_the_store_and_not_asked_for_again(
         assert figures.samples is not None
         assert figures.samples.correct.tolist() == [True, True, False, True, True, False, True, True]
         assert asked
-        assert store.verdicts.all() == CHECKER.verdicts
+        assert store.verdicts.all(layer()) == CHECKER.verdicts
     asked.clear()
     monkeypatch.setattr(CHECKER, "_memo", {})
     figures_of(path, run)
@@ -264,7 +264,7 @@ def test_verdicts_of_the_votes_on_the_way_are_kept_too(path: Path, asked: list[t
     assert on_the_way
     with Store(path) as store:
         load_figures(store, odd_run(store))
-        assert store.verdicts.all().items() >= on_the_way.items()
+        assert store.verdicts.all(layer()).items() >= on_the_way.items()
 
 
 def test_a_store_opened_to_read_takes_no_verdicts(path: Path, asked: list[tuple[str, str]]) -> None:
@@ -273,4 +273,4 @@ def test_a_store_opened_to_read_takes_no_verdicts(path: Path, asked: list[tuple[
     figures_of(path, run)
     assert asked
     with Store(path) as store:
-        assert store.verdicts.all() == {}
+        assert store.verdicts.all(layer()) == {}

@@ -152,6 +152,16 @@ def test_labels_of_problems_make_no_other_run(store: Store) -> None:
     assert store.begin(CONFIG, bare).id == store.begin(CONFIG, ROWS).id
 
 
+def test_the_last_run_is_the_one_begun_last_whatever_the_clock_says(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = iter([2000.0, 1000.0])
+    monkeypatch.setattr("time.time", lambda: next(clock))
+    first, second = store.begin(CONFIG, ROWS), store.begin(CONFIG, ROWS[:1])
+    assert store.runs() == [first, second]
+    assert store.run("last") == second
+
+
 def test_a_run_is_found_by_the_first_digits_of_its_id(store: Store) -> None:
     runs = [store.begin(replace(CONFIG, seed=seed), ROWS) for seed in range(20)]
     assert len({run.id for run in runs}) == 20
@@ -294,23 +304,65 @@ def test_what_is_done_at_last_is_no_failure_any_more(store: Store) -> None:
     assert [each[1:] for each in store.results(run)] == [("majority@8", None, None)]
 
 
-def test_loads_are_kept_in_order_of_time(store: Store) -> None:
+def test_loads_are_kept_in_the_order_of_writing_whatever_the_clock_says(store: Store) -> None:
     run = store.begin(CONFIG, ROWS)
     rows = [LoadRow(float(at), 5.0, 40, 300, 3, 4, 8) for at in (3, 1, 2)]
     for row in rows:
         store.write_load(run, row)
-    assert store.loads(run) == sorted(rows)
+    assert store.loads(run) == rows
     assert store.loads(store.begin(CONFIG, ROWS[:1])) == []
 
 
-def test_verdicts_are_kept_once(store: Store) -> None:
-    store.verdicts.add({})
-    store.verdicts.add({("x+1", "1+x"): True, ("a", "b"): False})
-    store.verdicts.add({("a", "b"): True})
-    assert store.verdicts.all() == {("x+1", "1+x"): True, ("a", "b"): False}
+def test_verdicts_are_kept_with_what_took_too_long_and_by_version(store: Store) -> None:
+    store.verdicts.add({("a", "b"): True, ("c", "d"): False, ("e", "f"): None}, "1")
+    assert store.verdicts.all("1") == {("a", "b"): True, ("c", "d"): False, ("e", "f"): None}
+    assert store.verdicts.all("2") == {}
+    store.verdicts.add({("a", "b"): False}, "2")
+    assert store.verdicts.all("1") == {("c", "d"): False, ("e", "f"): None}
+    assert store.verdicts.all("2") == {("a", "b"): False}
 
 
-# -- removal
+def flip(path: Path, table: str, column: str, where: str) -> None:
+    """Change the last bit of a value."""
+    with closing(sqlite3.connect(path)) as db:
+        value = db.execute(f"SELECT {column} FROM {table} WHERE {where}").fetchone()[0]
+        other = value[:-1] + chr(ord(value[-1]) ^ 1) if isinstance(value, str) else value + 1
+        db.execute(f"UPDATE {table} SET {column} = ? WHERE {where}", (other,))
+        db.commit()
+
+
+@pytest.mark.parametrize(
+    ("table", "column", "named"),
+    [
+        ("sample", "steps", "sample 1 of"),
+        ("sample", "answer", "sample 1 of"),
+        ("sample", "tokens", "sample 1 of"),
+        ("sample", "seconds", "sample 1 of"),
+        ("sample", "ended", "sample 1 of"),
+        ("rating", "score", "the score of sample 1 of"),
+        ("rating", "steps", "the score of sample 1 of"),
+        ("result", "outcome", "the result of greedy@1 on problem 1"),
+        ("item", "reference", "the configuration of run"),
+        ("item", "name", "the configuration of run"),
+    ],
+)
+def test_a_row_that_is_not_what_was_written_is_named(path: Path, table: str, column: str, named: str) -> None:
+    run = make_run(path, ROWS, others=("greedy",))
+    with Store(path, readonly=True) as store:
+        assert store.damaged(run) == []
+    where = {"sample": "id = 1", "rating": "sample = 1", "result": "position = 0 AND outcome IS NOT NULL"}
+    flip(path, table, column, where.get(table, "position = 0"))
+    with Store(path, readonly=True) as store:
+        [damage] = store.damaged(run)
+        assert damage.row.startswith(named)
+
+
+def test_a_verdict_that_is_not_what_was_written_is_asked_for_again(path: Path) -> None:
+    with Store(path) as store:
+        store.verdicts.add({("a", "b"): True, ("c", "d"): False}, "1")
+    flip(path, "verdict", "same", "a = 'c'")
+    with Store(path) as store:
+        assert store.verdicts.all("1") == {("a", "b"): True}
 
 
 def test_a_run_goes_with_all_that_is_its_own_and_leaves_its_samples(path: Path) -> None:

@@ -162,7 +162,7 @@ class Exchange(BaseHTTPRequestHandler):
         """Answer as a good server does; `tokens`: die after so many; `whole`: though it was asked to stream."""
         fake, body = self.fake, self.body
         count = body.get("n", 1) if fake.many else 1
-        texts = [self._continuation(body["seed"] + index) for index in range(count)]
+        texts = [self._continuation(body.get("seed", 0) + index) for index in range(count)]
         drawn = [self._drawn(text) for text in texts]
         prompt = self._prompt_tokens()
         usage = {"prompt_tokens": prompt, "completion_tokens": sum(len(words) for words, _, _ in drawn)}

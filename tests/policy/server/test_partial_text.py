@@ -78,7 +78,7 @@ def test_a_step_of_several_tokens_with_half_characters_keeps_their_sum() -> None
     assert [(step.text, step.tokens, step.logprob) for step in draft.steps()] == [("é", 2, -3.0)]
 
 
-@pytest.mark.parametrize(("usage", "tokens"), [(6, (4, 2)), (3, (2, 1)), (7, (5, 2)), (0, (0, 0))])
+@pytest.mark.parametrize(("usage", "tokens"), [(6, (4, 2)), (3, (2, 1)), (7, (5, 2)), (0, (2, 1)), (-1000, (2, 1))])
 def test_usage_is_dealt_out_over_the_steps(usage: int, tokens: tuple[int, ...]) -> None:
     draft = draft_of(*(piece(word, told=False) for word in ("a", "b\n\n", "c")))
     draft.charge(usage)
@@ -100,6 +100,6 @@ def test_what_has_no_words_belongs_to_the_step_before() -> None:
 
 
 def test_thoughts_are_counted_and_not_said() -> None:
-    draft = draft_of(Piece(0, "", thought=True), piece("a", told=False))
+    draft = draft_of(Piece(0, "", thought="hm"), piece("a", told=False))
     draft.end()
     assert [(step.text, step.tokens) for step in draft.steps()] == [("a", 2)]

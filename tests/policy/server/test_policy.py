@@ -32,8 +32,9 @@ from ttcli.engine.params import SamplingParams
 from ttcli.errors import BackendError, PromptTooLong, TtcError, UsageError
 from ttcli.policy.prompt import Prompt
 from ttcli.policy.server.address import Address
-from ttcli.policy.server.client import Key, Patience
 from ttcli.policy.server.completions import seed_of
+from ttcli.policy.server.key import Key
+from ttcli.policy.server.patience import Patience
 from ttcli.policy.server.policy import ServerPolicy
 from ttcli.problem import Problem
 from ttcli.seams import ASK, BOX_TOKENS, Extend, Extension, Growth
@@ -266,7 +267,10 @@ def test_only_what_is_named_is_left_out(serve: Serve, connect: MakePolicy) -> No
     assert {"top_k", "seed", "logprobs"} < set(server.bodies[-1])
     assert not {"min_p", "stream_options"} & set(server.bodies[-1])
     policy.close()
-    assert len(said) == 1
+    assert [each.partition(" does not know ")[2] for each in said] == [
+        "min_p: texts are drawn without it",
+        "stream_options: tokens are counted here",
+    ]
 
 
 def test_the_newer_name_of_the_token_limit_is_learned(serve: Serve, connect: MakePolicy) -> None:

@@ -25,7 +25,7 @@ from ttcli.engine.params import SamplingParams
 from ttcli.errors import BackendError, PromptTooLong
 from ttcli.policy.prompt import Prompt
 from ttcli.policy.server.address import Address
-from ttcli.policy.server.client import Patience
+from ttcli.policy.server.patience import Patience
 from ttcli.policy.server.policy import ServerPolicy
 from ttcli.problem import Problem
 from ttcli.seams import Extend, Extension, Growth

@@ -221,22 +221,23 @@ class _Gauge:
         self._run = run
         self._executor = executor
         self._before = executor.load
-        self._since = time.time()
+        self._since = time.monotonic()
 
     def read(self) -> None:
         """Write down a stretch if it has lasted long enough."""
-        if time.time() - self._since >= LOAD_EVERY:
+        if time.monotonic() - self._since >= LOAD_EVERY:
             self.close()
 
     def close(self) -> None:
         """Write down the stretch that ends here: problems waited in all of it, or in none."""
-        load, now = self._executor.load, time.time()
+        load, now = self._executor.load, time.monotonic()
         if load is None or self._before is None:
             return
         if load.decodes < self._before.decodes:  # its context was replaced by a larger one
             self._before = Load()
         decodes, rows = load.decodes - self._before.decodes, load.rows - self._before.rows
         if decodes:
-            stretch = LoadRow(now, now - self._since, decodes, rows, self.open, self.waiting, self._executor.width)
+            told = (decodes, rows, self.open, self.waiting, self._executor.width)
+            stretch = LoadRow(time.time(), now - self._since, *told)
             self._store.write_load(self._run, stretch)
         self._before, self._since = load, now

@@ -5,11 +5,12 @@ Nothing here knows how messages travel; `cluster` makes a Ray actor of a `Worker
 
 from __future__ import annotations
 
+import json
 import os
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from queue import Empty, SimpleQueue
 from typing import NamedTuple
 
@@ -44,6 +45,17 @@ class Description:
         default_factory=dict
     )  # what besides the recipe decides how revisions are distributed
     layers: tuple[int, ...] = ()  # whose hidden states its verifiers read off the steps of samples
+
+    def to_json(self) -> str:
+        """For the store."""
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str) -> Description:
+        """From the store."""
+        content = json.loads(text)
+        verifiers = {name: VerifierConfig(**each) for name, each in content["verifiers"].items()}
+        return cls(**{**content, "verifiers": verifiers, "layers": tuple(content["layers"])})
 
 
 class Note(NamedTuple):

@@ -170,7 +170,7 @@ def _match(
     pairs: Sequence[tuple[ProblemFigures, ProblemFigures]], task: Task, against: Task
 ) -> tuple[int, float, Interval, float, Interval, Comparison, float] | None:
     pair = paired((one.figure(task), other.figure(against)) for one, other in pairs)
-    return (*pair[:-1], pair.p) if pair else None
+    return (*pair, pair.comparison.p_all) if pair else None
 
 
 def check_tasks(tasks: Sequence[Task]) -> None:

@@ -84,8 +84,8 @@ def to_tell(against: Comparison, problems: int) -> int | None:
 
 def verdict(against: Comparison, problems: int) -> str:
     """Whether a difference is significant, and what would tell if it is not."""
-    size = f"{points(against.difference)} points, p = {p_value(against.p)}"
-    if against.p < SIGNIFICANT:
+    size = f"{points(against.difference)} points, p = {p_value(against.p_all)}"
+    if against.p_all < SIGNIFICANT:
         return f"{size}, significant"
     number = to_tell(against, problems)
     if number is None:

@@ -7,10 +7,9 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ttcli.bench.figures.problem import Figure
-from ttcli.stats.intervals import Comparison, Interval, compare, sign_flip, wilson
+from ttcli.stats.intervals import Comparison, Interval, compare, wilson
 
 
 class Paired(NamedTuple):
@@ -22,12 +21,6 @@ class Paired(NamedTuple):
     baseline: float
     baseline_interval: Interval
     comparison: Comparison
-    differences: NDArray[np.float64]  # of accuracies, (problems,)
-
-    @property
-    def p(self) -> float:
-        """Of so large a mean difference if neither were better: a sign-flip test."""
-        return sign_flip(self.differences)
 
 
 def paired(figures: Iterable[tuple[Figure | None, Figure | None]]) -> Paired | None:
@@ -42,7 +35,7 @@ def paired(figures: Iterable[tuple[Figure | None, Figure | None]]) -> Paired | N
         method_outcomes=np.array([figure.right for figure in methods]),
         baseline_outcomes=np.array([figure.right for figure in baselines]),
     )
-    return Paired(len(done), *_mean(methods), *_mean(baselines), comparison, np.subtract(*accuracies))
+    return Paired(len(done), *_mean(methods), *_mean(baselines), comparison)
 
 
 def _mean(figures: Sequence[Figure]) -> tuple[float, Interval]:

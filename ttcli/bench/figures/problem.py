@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ttcli.answers import CHECKER, is_correct, majority
+from ttcli.answers import CHECKER, grade, layer, majority
 from ttcli.bench.figures.revisions import Attempt, attempts_of
 from ttcli.bench.store.config import RunConfig
 from ttcli.bench.store.database import ODD
@@ -75,6 +75,7 @@ class Settled:
     answer: str | None
     right: bool
     spending: Spending
+    ungraded: bool = False  # whether its answer is right could not be found out
     attempts: tuple[Attempt, ...] = ()  # of its chains of revisions; (): it revises nothing
     chose: str | None = None  # the method that it chose; None: it is one that does not choose
 
@@ -92,6 +93,7 @@ class ProblemFigures:
     ratings: Mapping[str, Ratings]  # by what the user called the verifier
     settled: Mapping[str, Settled]  # by task
     failed: Mapping[str, str]  # task -> why
+    ungraded: int  # of its samples and other results: whether they are right could not be found out
     subsets: int  # of its samples that are counted at most, for n of them
     _votes: dict[Task, Figure | None] = field(default_factory=dict, init=False, repr=False, compare=False)
 
@@ -162,7 +164,7 @@ def check_graded(run: Run, figures: Iterable[ProblemFigures]) -> None:
 
 def load_figures(store: Store, run: Run, *, position: int | None = None) -> list[ProblemFigures]:
     """The problems of a run, or one of them, from the store alone."""
-    known = store.verdicts.all()  # the checker may know more: votes on the way asked it too
+    known = store.verdicts.all(layer())  # the checker may know more: votes on the way asked it too
     CHECKER.remember(known)
     config = run.config
     facts = store.samples(config).facts(run.id, config.temperature, config.seed, config.depth, position=position)
@@ -189,7 +191,7 @@ def load_figures(store: Store, run: Run, *, position: int | None = None) -> list
     ]
     new = {pair: same for pair, same in CHECKER.verdicts.items() if pair not in known}
     if new and not store.readonly:
-        store.verdicts.add(new)
+        store.verdicts.add(new, layer())
     return figures
 
 
@@ -203,13 +205,17 @@ def _figures(
     subsets: int,
 ) -> ProblemFigures:
     facts = _without_gaps(facts)
-    samples = _samples(facts, row.problem.answer or "", config.kind) if facts else None
+    verdicts = _verdicts(facts, row.problem.answer or "", config.kind)
+    samples = _samples(facts, verdicts, config.kind) if facts else None
     ratings = {
         name: _ratings(facts, samples, [fact.scores.get(verifier.key) for fact in facts])
         for name, verifier in config.verifiers.items()
     }
     drawn = SampleCost(sum(each.tokens for each in facts), sum(each.seconds for each in facts))
-    return ProblemFigures(position, row, config, tuple(facts), drawn, samples, ratings, settled, failed, subsets)
+    ungraded = sum(verdicts[each.answer] is None for each in facts) + sum(each.ungraded for each in settled.values())
+    return ProblemFigures(
+        position, row, config, tuple(facts), drawn, samples, ratings, settled, failed, ungraded, subsets
+    )
 
 
 def _without_gaps(facts: Sequence[Facts]) -> list[Facts]:
@@ -217,13 +223,17 @@ def _without_gaps(facts: Sequence[Facts]) -> list[Facts]:
     return [each for number, each in enumerate(facts) if each.number == number]
 
 
-def _samples(facts: Sequence[Facts], reference: str, kind: AnswerKind) -> GradedSamples:
+def _verdicts(facts: Sequence[Facts], reference: str, kind: AnswerKind) -> dict[str | None, bool | None]:
+    """By answer, whether it is right; None: that could not be found out."""
+    return {answer: grade(answer, reference, kind) for answer in {each.answer for each in facts}}
+
+
+def _samples(facts: Sequence[Facts], verdicts: Mapping[str | None, bool | None], kind: AnswerKind) -> GradedSamples:
     candidates = [Candidate(each.number, "", each.answer, Ended.STOP, each.tokens, 0.0, kind=kind) for each in facts]
     classes = np.full(len(facts), -1, np.int64)
     for number, vote in enumerate(majority(candidates).votes):
         classes[list(vote.members)] = number
-    correct = {answer: is_correct(answer, reference, kind) for answer in {each.answer for each in facts}}
-    return GradedSamples(classes, np.array([correct[each.answer] for each in facts]))
+    return GradedSamples(classes, np.array([verdicts[each.answer] is True for each in facts]))
 
 
 def _ratings(facts: Sequence[Facts], samples: GradedSamples | None, scores: Sequence[Score | None]) -> Ratings:
@@ -238,12 +248,13 @@ def _ratings(facts: Sequence[Facts], samples: GradedSamples | None, scores: Sequ
 def _settled(outcome: str, reference: str, kind: AnswerKind) -> Settled:
     content = json.loads(outcome)
     cost = {key: float(content["cost"][key]) for key in Spending._fields}
-    right = is_correct(content["answer"], reference, kind)
+    verdict = grade(content["answer"], reference, kind)
     chose = content.get("chose")
     return Settled(
         content["answer"],
-        right,
+        verdict is True,
         Spending(**cost),
+        verdict is None,
         attempts_of(content, reference, kind),
         chose["method"] if chose else None,
     )

@@ -23,6 +23,7 @@ def problem_record(figures: ProblemFigures) -> dict[str, Any]:
         "samples": len(figures.facts),
         "correct": int(samples.correct.sum()) if samples is not None else 0,
         "no_answer": sum(each.answer is None for each in figures.facts),
+        "ungraded": figures.ungraded,
         "failed": next(iter(figures.failed.values()), None),
         "results": {
             task.key: {"accuracy": figure.accuracy, "right": figure.right, **_spending(figure.spending)}
@@ -48,6 +49,7 @@ def summary_record(summary: Summary) -> dict[str, Any]:
         "failed": summary.failed,
         "samples": summary.samples,
         "no_answer": summary.silent,
+        "ungraded": summary.ungraded,
         "truncated": summary.truncated,
         "fill": summary.fill,
         "method": headline.key if headline else None,

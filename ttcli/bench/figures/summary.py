@@ -84,6 +84,7 @@ class Summary:
     lines: tuple[Line, ...]  # by method in order of the command, then COVERAGE and RANDOM; each by budget
     groups: tuple[Group, ...]
     fill: float | None  # part of the places in the batch that were taken, while problems waited; None: not known
+    ungraded: int = 0  # answers that it could not be found out of whether they are right: they count as wrong
     chosen: tuple[Chosen, ...] = ()  # by tasks that choose, in their order; the most frequent first
     revisions: tuple[Revisions, ...] = ()  # by task
 
@@ -116,6 +117,7 @@ def summary_of(run: Run, figures: Sequence[ProblemFigures], loads: Sequence[Load
         lines=tuple(_lines(config, done, curve_tasks(config))),
         groups=tuple(_groups(config, done)),
         fill=fill(loads),
+        ungraded=sum(each.ungraded for each in done),
         chosen=tuple(_chosen(config, done)),
         revisions=tuple(_revisions(config, done)),
     )

@@ -103,11 +103,10 @@ def _accuracy(summary: Summary) -> str:
         ]
         for line in summary.lines
     ]
-    heads = ["Method", "Budget", "n", "Accuracy", "95 % interval", "Difference", "95 % interval", "Won:lost", "p"]
+    heads = ["Method", "Budget", "n", "Accuracy", "95 % interval", "Difference", "95 % interval", "p"]
     caption = (
-        f"Accuracy, and the difference to {summary.run.config.baseline} at the same budget in points. Accuracy and "
-        "difference are means over all draws of so many samples; won, lost and p (McNemar's exact test) are those of "
-        "the first draw."
+        f"Accuracy, and the difference to {summary.run.config.baseline} at the same budget in points. Accuracy, "
+        "difference and p (a sign-flip test) are those of all draws of so many samples."
     )
     largest = {line.name: line for line in summary.lines if line.against}
     verdicts = [
@@ -138,9 +137,8 @@ def _revised(revisions: Revisions) -> str:
 def _difference(line: Line) -> list[str]:
     against = line.against
     if against is None:
-        return [""] * 4
-    counts = f"{against.wins:,}:{against.losses:,}"
-    return [points(against.difference), points_between(against.interval), counts, p_value(against.p)]
+        return [""] * 3
+    return [points(against.difference), points_between(against.interval), p_value(against.p_all)]
 
 
 def _costs(summary: Summary) -> str:

@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from ttcli.bench.store.checksum import checksum, has_column
 from ttcli.bench.store.database import ODD, Database
 from ttcli.bench.store.sample import Rating, Sample, SampleKey
 from ttcli.bench.store.states import States, insert_states, stacked
@@ -87,6 +88,15 @@ class Samples:
                     ratings.append(Rating(samples[row].key, names[key], opinion, seconds))
         return [*samples.values()], ratings
 
+    def speed(self) -> float | None:
+        """Tokens per second of the machine, over all samples of the source; None where that was not measured."""
+        ((tokens, seconds),) = self._database.read(
+            "SELECT total(tokens), total(seconds) FROM sample WHERE seconds > 0 "
+            "AND source = (SELECT id FROM source WHERE key = ?)",
+            (self._source_key,),
+        )
+        return tokens / seconds if tokens and seconds else None
+
     def steps(self, ids: Collection[int]) -> dict[int, tuple[Step, ...]]:
         """The steps of samples, by their ids in the store."""
         found = self._database.read(
@@ -104,21 +114,19 @@ class Samples:
         """Keep a sample, and the hidden states that its steps carry; one that is there already stays as it is."""
         key = sample.key
         steps = json.dumps([[step.text, step.tokens, step.logprob] for step in sample.steps])
+        values = (
+            *(float(key.temperature), key.seed, key.number, steps, sample.answer, sample.ended.value),
+            *(sample.tokens, sample.prompt_tokens, float(sample.seconds)),
+        )
         with self._database.write() as db:
             added = db.execute(
                 "INSERT OR IGNORE INTO sample (source, problem, temperature, seed, number, steps, answer, ended, "
-                "tokens, prompt_tokens, seconds, drawn) SELECT source.id, problem.id, ?, ?, ?, ?, ?, ?, ?, ?, ?, ? "
+                "tokens, prompt_tokens, seconds, drawn, checksum) "
+                "SELECT source.id, problem.id, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ? "
                 "FROM source, problem WHERE source.key = ? AND problem.hash = ?",
                 (
-                    *(key.temperature, key.seed, key.number, steps, sample.answer, sample.ended.value),
-                    *(
-                        sample.tokens,
-                        sample.prompt_tokens,
-                        sample.seconds,
-                        time.time(),
-                        self._source_key,
-                        _hash(problem),
-                    ),
+                    *(*values, time.time(), checksum(self._source_key, _hash(problem), *values)),
+                    *(self._source_key, _hash(problem)),
                 ),
             )
             if added.rowcount and added.lastrowid is not None:
@@ -127,13 +135,16 @@ class Samples:
     def rate(self, problem: str, rating: Rating, verifier_key: str) -> None:
         """Keep a rating; one that is there already stays as it is."""
         scores = rating.scores
-        told = (scores.score, json.dumps(scores.steps), scores.tokens) if scores else (None, "[]", 0)
+        told = (float(scores.score), json.dumps(scores.steps), scores.tokens) if scores else (None, "[]", 0)
+        values = (verifier_key, *told, float(rating.seconds))
+        key = (float(rating.sample.temperature), rating.sample.seed, rating.sample.number)
         with self._database.write() as db:
             db.execute(
-                f"INSERT OR IGNORE INTO rating SELECT sample.id, ?, ?, ?, ?, ? FROM sample {_OF_PROBLEM} "
+                "INSERT OR IGNORE INTO rating (sample, verifier, score, steps, tokens, seconds, checksum) "
+                f"SELECT sample.id, ?, ?, ?, ?, ?, ? FROM sample {_OF_PROBLEM} "
                 "AND temperature = ? AND seed = ? AND number = ?",
                 (
-                    *(verifier_key, *told, rating.seconds),
+                    *(*values, checksum(self._source_key, _hash(problem), *key, *values)),
                     *(_hash(problem), self._source_key, *rating.sample),
                 ),
             )
@@ -171,16 +182,25 @@ class Verdicts:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def all(self) -> dict[tuple[str, str], bool]:
-        """Every verdict."""
-        return {(a, b): bool(same) for a, b, same in self._database.read("SELECT a, b, same FROM verdict")}
+    def all(self, layer: str) -> dict[tuple[str, str], bool | None]:
+        """Every verdict by this version of what compares answers; None: it takes longer than it may."""
+        if not has_column(self._database, "verdict", "layer"):
+            return {}
+        found = self._database.read("SELECT a, b, same, checksum FROM verdict WHERE layer = ?", (layer,))
+        return {
+            (a, b): None if same is None else bool(same)
+            for a, b, same, written in found
+            if written == checksum(a, b, layer, same)
+        }
 
-    def add(self, verdicts: Mapping[tuple[str, str], bool]) -> None:
-        """Keep verdicts."""
+    def add(self, verdicts: Mapping[tuple[str, str], bool | None], layer: str) -> None:
+        """Keep verdicts, also in the place of those by another version."""
         if verdicts:
+            rows = [(a, b, layer, None if same is None else int(same)) for (a, b), same in verdicts.items()]
             with self._database.write() as db:
                 db.executemany(
-                    "INSERT OR IGNORE INTO verdict VALUES (?, ?, ?)", [(*pair, same) for pair, same in verdicts.items()]
+                    "INSERT OR REPLACE INTO verdict (a, b, layer, same, checksum) VALUES (?, ?, ?, ?, ?)",
+                    [(*row, checksum(*row)) for row in rows],
                 )
 
 

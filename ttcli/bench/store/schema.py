@@ -117,7 +117,27 @@ CREATE TABLE rollout (           -- another end of a sample, from one of its ste
 ) STRICT, WITHOUT ROWID;
 """
 
-MIGRATIONS = (_FIRST, _SECOND)  # the n-th leads from version n to n + 1; never changed once released, only added to
+_THIRD = """
+DROP TABLE verdict;
+CREATE TABLE verdict (           -- pairs of answers that took mathematics to compare
+    a TEXT NOT NULL,
+    b TEXT NOT NULL,
+    layer TEXT NOT NULL,         -- version of what compared them: others are asked again
+    same INTEGER,                -- NULL: it takes longer than it may
+    checksum TEXT NOT NULL,
+    PRIMARY KEY (a, b)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE engine (            -- what engines said of themselves, so that none has to be loaded to ask again
+    key TEXT PRIMARY KEY,        -- hash of the settings and of the model's file, as it looks from outside
+    description TEXT NOT NULL    -- JSON
+) STRICT, WITHOUT ROWID;
+ALTER TABLE sample ADD COLUMN checksum TEXT;  -- NULL: written before there were any
+ALTER TABLE rating ADD COLUMN checksum TEXT;
+ALTER TABLE result ADD COLUMN checksum TEXT;
+"""
+
+# the n-th leads from version n to n + 1; never changed once released, only added to
+MIGRATIONS = (_FIRST, _SECOND, _THIRD)
 
 
 def migrate(connection: sqlite3.Connection, path: str) -> None:
@@ -142,7 +162,8 @@ def migrate(connection: sqlite3.Connection, path: str) -> None:
 
 
 def check(connection: sqlite3.Connection, path: str) -> None:
-    """Make sure that a store can be read: later versions only have more tables, so an older one is read as it is.
+    """Make sure that a store can be read: later versions only have more tables and columns besides a cache, so an older
+    one is read as it is.
 
     Raises:
         StoreError: the file is no store, or a later ttc wrote it.

@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from filelock import FileLock, Timeout
 
+from ttcli.bench.store.checksum import Damage, checksum, damaged
 from ttcli.bench.store.config import RunConfig
 from ttcli.bench.store.database import ODD, Database
 from ttcli.bench.store.sample import Rating, Sample
@@ -113,8 +114,8 @@ class Store:
         return self.run(run_id)
 
     def runs(self) -> list[Run]:
-        """All runs, oldest first."""
-        rows = self._database.read("SELECT id, created, config FROM run ORDER BY created, id")
+        """All runs, in the order of their beginnings."""
+        rows = self._database.read("SELECT id, created, config FROM run ORDER BY rowid")  # no clock says
         found = []
         for run_id, created, config in rows:
             try:
@@ -195,6 +196,18 @@ class Store:
                 [(problem, run.config.source_key) for (problem,) in problems],
             ).rowcount
 
+    # -- engines
+
+    def engine(self, key: str) -> str | None:
+        """What an engine with these settings said of itself, as JSON; None: none has been loaded."""
+        found = self._database.read("SELECT description FROM engine WHERE key = ?", (key,))
+        return str(found[0][0]) if found else None
+
+    def remember_engine(self, key: str, description: str) -> None:
+        """Keep what an engine says of itself."""
+        with self._database.write() as db:
+            db.execute("INSERT OR REPLACE INTO engine VALUES (?, ?)", (key, description))
+
     # -- what comes of the work
 
     def write(self, run: Run, problem: Problem, record: Record) -> None:
@@ -222,8 +235,14 @@ class Store:
     def loads(self, run: Run) -> list[LoadRow]:
         """How full the batch was, over time."""
         columns = "at, seconds, decodes, rows, open, waiting, width"
-        found = self._database.read(f"SELECT {columns} FROM load WHERE run = ? ORDER BY at", (run.id,))
+        found = self._database.read(f"SELECT {columns} FROM load WHERE run = ? ORDER BY rowid", (run.id,))
         return [LoadRow(*row) for row in found]
+
+    def damaged(self, run: Run) -> list[Damage]:
+        """What the figures of a run come from and is not what was written; nothing, as far as is known."""
+        other = run.config.run_id(self.rows(run)) != run.id
+        made = [Damage(f"the configuration of run {run.id}, or one of its problems")] if other else []
+        return [*made, *damaged(self._database, run.id, run.config.source_key)]
 
     def results(self, run: Run) -> list[Result]:
         """What the tasks came to that are done or failed, by position."""
@@ -263,7 +282,11 @@ class Store:
 
     def _insert_result(self, run: Run, result: Result) -> None:
         with self._database.write() as db:
-            db.execute("INSERT OR REPLACE INTO result VALUES (?, ?, ?, ?, ?)", (run.id, *result))
+            db.execute(
+                "INSERT OR REPLACE INTO result (run, position, task, outcome, error, checksum) "
+                "VALUES (?, ?, ?, ?, ?, ?)",
+                (run.id, *result, checksum(*result)),
+            )
 
 
 def _reason(error: Exception) -> str:

@@ -8,94 +8,62 @@ speak it with their own additions and gaps.
 from __future__ import annotations
 
 import asyncio
-import json
-import os
+import math
+import re
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Iterator, Mapping
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
 from typing import Any, NoReturn
 
 import httpx2
 
-from ttcli.errors import BackendError, UsageError
+from ttcli.errors import BackendError
 from ttcli.policy.server.address import Address
-from ttcli.policy.server.chunk import Piece, Usage, read_chunk
+from ttcli.policy.server.chunk import AllTold, Piece, Usage, read_chunk
+from ttcli.policy.server.complaint import Complaint, complaint_in, read_complaint
+from ttcli.policy.server.key import Key
+from ttcli.policy.server.patience import Patience
+from ttcli.policy.server.reading import (
+    LONGEST_ERROR,
+    LONGEST_REPLY,
+    TooLong,
+    Unreadable,
+    read_events,
+    read_json,
+    read_whole,
+    unpacked,
+)
 
-OWN_KEY, SHARED_KEY = "TTC_API_KEY", "OPENAI_API_KEY"  # environment variables; ours first
 LIMITS = ("max_tokens", "max_completion_tokens")  # two names of the same
 _AGAIN = {408, 409, 425, 429}  # besides all from 500
 _LONGEST_MESSAGE = 300  # characters of a server's own words
+_STREAMS = ("text/event-stream", "text/plain", "application/octet-stream", "application/x-ndjson", "")  # or such
 _LINGER = 0.2  # seconds that a stream may stay open behind its end
 
 
 class Refusal(Exception):
     """The server will not do this, however often it is asked."""
 
-    def __init__(self, status: int, message: str, body: Mapping[str, Any]) -> None:
+    def __init__(self, status: int, message: str, body: Mapping[str, Any], fields: Iterable[str] = ()) -> None:
         super().__init__(message)
         self.status = status
         self.body = body  # of the request
+        self.fields = frozenset(fields)  # of it, that the server points at beside its words
+
+    def names(self, field: str) -> bool:
+        """Whether it speaks of a field of the request, by pointing at it or in its words."""
+        return field in self.fields or re.search(rf"\b{field}\b", str(self)) is not None
 
 
 class Trouble(Exception):
     """It did not work this time."""
 
-    def __init__(self, message: str, *, status: int | None = None, wait: float = 0.0) -> None:
+    def __init__(self, message: str, *, status: int | None = None, wait: float = 0.0, lasting: bool = False) -> None:
         super().__init__(message)
         self.status = status  # None: no answer, or one that broke off
         self.wait = wait  # seconds that the server asked for
-
-
-@dataclass(frozen=True, slots=True)
-class Key:
-    """A secret, and where it came from."""
-
-    variable: str
-    secret: str = field(repr=False)
-
-    @classmethod
-    def from_environment(cls, address: Address, *, insecure: bool = False) -> Key | None:
-        """The key for a server that the environment holds; one that was not set for ttc goes nowhere unencrypted.
-
-        `insecure`: ttc's own may.
-
-        Raises:
-            UsageError: what it holds cannot be sent, or not to this server.
-        """
-        names = (OWN_KEY, SHARED_KEY) if address.private else (OWN_KEY,)
-        variable = next((name for name in names if os.environ.get(name, "").strip()), None)
-        if variable is None:
-            return None
-        secret = os.environ[variable].strip()
-        if not (secret.isascii() and secret.isprintable()) or " " in secret:
-            raise UsageError(
-                f"{variable} holds no key: a key is one word of ASCII characters", hint=f"unset {variable}"
-            )
-        if not (address.private or insecure):
-            raise UsageError(
-                f"{variable} would go unencrypted to {address.name}",
-                hint=f"an https:// URL, or --insecure; without a key: unset {variable}",
-            )
-        return cls(variable, secret)
-
-
-@dataclass(frozen=True, slots=True)
-class Patience:
-    """How long to wait for a server, and how often to ask again; all but `tries` in seconds."""
-
-    connect: float = 10.0
-    silence: float = 60.0  # without a byte
-    tries: int = 4
-    backoff: float = 0.5  # before the second try; doubles with each
-    longest: float = 60.0  # between two tries; a server that wants a longer wait is given up
-
-    def pause(self, tries: int, asked: float, jitter: float) -> float | None:
-        """Seconds before the next try after so many; `jitter` in [0, 1] spreads them; None: give up."""
-        if tries >= self.tries or asked > self.longest:
-            return None
-        return max(asked, min(self.longest, self.backoff * 2.0 ** (tries - 1)) * (0.5 + jitter / 2))
+        self.lasting = lasting  # another try would take as long, and end alike
 
 
 class ChatApi:
@@ -115,8 +83,10 @@ class ChatApi:
             BackendError: there is no way to ask, now or later; so with all requests.
         """
         async with self._send("GET", "models", None) as response:
-            content = await self._json(response)
-        return [str(model["id"]) for model in content.get("data") or [] if isinstance(model, dict) and "id" in model]
+            content = await self._json(response, {})
+        told = content.get("data")
+        models = told if isinstance(told, list) else []
+        return [model["id"] for model in models if isinstance(model, dict) and isinstance(model.get("id"), str)]
 
     async def reply(self, body: Mapping[str, Any]) -> list[Piece | Usage]:
         """A completion that comes whole.
@@ -125,9 +95,9 @@ class ChatApi:
             Refusal, Trouble: there is none.
         """
         async with self._send("POST", "chat/completions", body) as response:
-            return list(_happenings(await self._json(response)))
+            return list(_happenings(await self._json(response, body)))
 
-    async def stream(self, body: Mapping[str, Any]) -> AsyncGenerator[Piece | Usage]:
+    async def stream(self, body: Mapping[str, Any]) -> AsyncGenerator[Piece | Usage | AllTold]:
         """A completion as it grows, up to the server's own end of it.
 
         Raises:
@@ -136,18 +106,23 @@ class ChatApi:
         empty = True
         try:
             async with self._send("POST", "chat/completions", {**body, "stream": True}) as response:
-                if response.headers.get("content-type", "").startswith("application/json"):  # it does not stream
-                    for happening in _happenings(await self._json(response)):
+                kind = response.headers.get("content-type", "").partition(";")[0].strip().lower()
+                if kind == "application/json":  # it does not stream
+                    for happening in _happenings(await self._json(response, body)):
                         yield happening
                     return
-                events = aiter(httpx2.EventSource(response))
-                async for event in events:
-                    if event.data.strip() == "[DONE]":
+                if kind not in _STREAMS:
+                    raise Trouble(f"it answered with {self._presentable(kind)}, where events were to come")
+                events = aiter(read_events(_body(response)))
+                async for data in events:
+                    if data.strip() == "[DONE]":
                         await _drain(events)
+                        yield AllTold()
                         break
-                    empty = False
-                    for happening in self._read(event.data, body):
-                        yield happening
+                    if data.strip():
+                        empty = False
+                        for happening in _happenings(self._parsed(data, body, 200)):
+                            yield happening
         except Trouble as trouble:
             if not isinstance(trouble.__cause__, (httpx2.ReadError, httpx2.RemoteProtocolError)):
                 raise
@@ -164,15 +139,26 @@ class ChatApi:
 
     @asynccontextmanager
     async def _send(self, verb: str, path: str, body: Mapping[str, Any] | None) -> AsyncIterator[httpx2.Response]:
-        client = self._connect()
+        client, seconds = self._connect(), self.patience.whole(_tokens_of(body or {}))
         try:
-            async with client.stream(verb, f"{self.address.url}/{path}", json=body) as response:
+            async with (
+                asyncio.timeout(seconds) as limit,
+                client.stream(verb, f"{self.address.url}/{path}", json=body) as response,
+            ):
                 if not response.is_success:
-                    await response.aread()
-                    said = self._presentable(_message(response.text)) or response.reason_phrase
+                    complaint = read_complaint(await read_whole(_body(response), LONGEST_ERROR, rest=True))
+                    said = complaint._replace(words=complaint.words or response.reason_phrase)
                     rest = _retry_after(response.headers.get("retry-after", ""))
-                    raise _failure(response.status_code, said, body or {}, rest)
+                    raise self._failure(response.status_code, said, body or {}, rest)
                 yield response
+        except TimeoutError as error:
+            if not limit.expired():
+                raise
+            raise Trouble(f"it had not done with a request after {seconds:,.0f} s", lasting=True) from error
+        except TooLong as error:
+            raise Trouble("it sent more than any answer needs", lasting=True) from error
+        except Unreadable as error:
+            raise Trouble("it packed its answer in a way that nobody asked for", lasting=True) from error
         except httpx2.ConnectTimeout as error:
             raise Trouble(f"no connection within {self.patience.connect:g} s") from error
         except httpx2.TimeoutException as error:
@@ -196,7 +182,10 @@ class ChatApi:
             wait = self.patience
             try:
                 self._client = httpx2.AsyncClient(
-                    headers={"Authorization": f"Bearer {self.key.secret}"} if self.key else {},
+                    headers={
+                        "Accept-Encoding": "identity",
+                        **({"Authorization": f"Bearer {self.key.secret}"} if self.key else {}),
+                    },
                     timeout=httpx2.Timeout(wait.silence, connect=wait.connect, pool=None),
                     limits=httpx2.Limits(max_connections=None),
                     trust_env=not self.address.loopback,  # no proxy stands between a machine and itself
@@ -208,25 +197,35 @@ class ChatApi:
                 ) from error
         return self._client
 
-    async def _json(self, response: httpx2.Response) -> dict[str, Any]:
-        await response.aread()
-        try:
-            content = json.loads(response.text)
-        except ValueError as error:
-            raise Trouble("it answered with what is no JSON", status=response.status_code) from error
-        if not isinstance(content, dict):
-            raise Trouble("it answered with what is no JSON object", status=response.status_code)
+    async def _json(self, response: httpx2.Response, body: Mapping[str, Any]) -> dict[str, Any]:
+        """A reply that comes whole; a text in it is at its end, whether the server says why or not."""
+        content = self._parsed(await read_whole(_body(response), LONGEST_REPLY), body, response.status_code)
+        for choice in content["choices"] if isinstance(content.get("choices"), list) else []:
+            if isinstance(choice, dict):
+                choice["finish_reason"] = choice.get("finish_reason") or "stop"
         return content
 
-    def _read(self, data: str, body: Mapping[str, Any]) -> Iterator[Piece | Usage]:
+    def _parsed(self, text: str, body: Mapping[str, Any], status: int) -> dict[str, Any]:
+        """What a reply, or an event of one, holds.
+
+        Raises:
+            Refusal, Trouble: it is a complaint, or no JSON object.
+        """
         try:
-            chunk = json.loads(data)
+            content = read_json(text)
         except ValueError as error:
-            raise Trouble("it sent a piece of text that is no JSON") from error
-        if isinstance(chunk, dict) and (failure := chunk.get("error")):
-            code = failure.get("code") if isinstance(failure, dict) else None
-            raise _failure(code if isinstance(code, int) else 500, self._presentable(_message(data)), body)
-        yield from _happenings(chunk)
+            raise Trouble("it sent what is no JSON", status=status) from error
+        if not isinstance(content, dict):
+            raise Trouble("it sent what is no JSON object", status=status)
+        if complaint := complaint_in(content):
+            raise self._failure(complaint.status or status, complaint, body)
+        return content
+
+    def _failure(self, status: int, complaint: Complaint, body: Mapping[str, Any], wait: float = 0.0) -> Exception:
+        said = self._presentable(complaint.words) or "it does not say why"
+        if 300 <= status < 500 and status not in _AGAIN:
+            return Refusal(status, said, body, complaint.fields)
+        return Trouble(said, status=status, wait=wait)
 
     def _presentable(self, text: str) -> str:
         """A server's words on one line, of bearable length and without the key."""
@@ -234,6 +233,10 @@ class ChatApi:
             text = text.replace(self.key.secret, "***")
         line = next((line.strip() for line in text.splitlines() if line.strip()), "")
         return "".join(letter for letter in line if letter.isprintable())[:_LONGEST_MESSAGE]
+
+
+def _body(response: httpx2.Response) -> AsyncIterator[bytes]:
+    return unpacked(response.aiter_raw(), response.headers.get("content-encoding", ""))
 
 
 async def _drain(events: AsyncIterator[object]) -> None:
@@ -251,33 +254,16 @@ def _happenings(chunk: dict[str, Any]) -> Iterator[Piece | Usage]:
         raise Trouble("it sent JSON that is no completion") from error
 
 
-def _failure(status: int, said: str, body: Mapping[str, Any], wait: float = 0.0) -> Refusal | Trouble:
-    if status in _AGAIN or status >= 500:
-        return Trouble(said, status=status, wait=wait)
-    return Refusal(status, said, body)
-
-
-def _message(text: str) -> str:
-    """What an error says, in whichever of the usual forms it comes."""
-    try:
-        content = json.loads(text)
-    except ValueError:
-        return text if "<html" not in text.lower() else ""
-    for name in ("error", "detail", "message", "msg"):
-        while isinstance(content, dict) and content.get(name):
-            content = content[name]
-            if isinstance(content, list) and content:
-                content = content[0]
-    return content if isinstance(content, str) else text
+def _tokens_of(body: Mapping[str, Any]) -> int:
+    """Tokens that a request asks for at most."""
+    return sum(int(body.get(name, 0)) for name in LIMITS) * int(body.get("n", 1))
 
 
 def _retry_after(text: str) -> float:
     """Seconds that a Retry-After header asks for, as a number or as a date (RFC 9110, s. 10.2.3); 0 where none."""
-    try:
-        return max(0.0, float(text))
-    except ValueError:
-        pass
-    try:
+    with suppress(ValueError):
+        seconds = float(text)
+        return 0.0 if math.isnan(seconds) else max(0.0, seconds)
+    with suppress(ValueError, TypeError, OverflowError):
         return max(0.0, parsedate_to_datetime(text).timestamp() - time.time())
-    except (ValueError, TypeError):
-        return 0.0
+    return 0.0

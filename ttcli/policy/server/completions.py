@@ -13,7 +13,7 @@ from typing import Any
 from ttcli.engine.params import SamplingParams
 from ttcli.errors import BackendError
 from ttcli.policy.prompt import Prompt
-from ttcli.policy.server.chunk import Piece, Usage
+from ttcli.policy.server.chunk import AllTold, Piece, Usage
 from ttcli.policy.server.client import ChatApi, Trouble
 from ttcli.policy.server.dialect import Dialect
 from ttcli.policy.server.mailbox import Mailbox, ServerText
@@ -26,7 +26,7 @@ _ENDS = {"length": Ended.LENGTH, "max_tokens": Ended.LENGTH, "content_filter": E
 _BROKEN = {"abort", "error", "cancelled"}  # reasons that are none
 _PROBE = "1"  # a word of one token, or of two where the tokenizer puts a space before it
 _PROBE_TOKENS = (1, 2)
-_NO_MANY = (500, 501)  # what servers say to n > 1 that do not know it, besides 400
+_NO_MANY = (200, 500, 501)  # what servers say to n > 1 that do not know it, besides 400
 
 
 class Completions:
@@ -93,14 +93,17 @@ class Completions:
         with self._mailbox.lock:
             for text in texts:
                 text.draft.rewind()
+                text.draft.admit(max(1, self._left(text)))
                 text.finish = None
         body = self._body(texts)
-        usage = None
+        usage, all_told = None, False
         try:
             async with aclosing(self._api.stream(body)) as happenings:
                 async for happening in happenings:
                     if isinstance(happening, Usage):
                         usage = happening
+                    elif isinstance(happening, AllTold):
+                        all_told = True
                     elif happening.choice < len(texts):
                         self._take(texts[happening.choice], happening, alone=len(texts) == 1)
                     if all(text.done and text.finish is None for text in texts):
@@ -111,7 +114,18 @@ class Completions:
                 return
             if not all(text.done or text.finish for text in texts):
                 raise
+        if all_told:
+            self._conclude_unexplained(texts)
         self._settle(texts, usage)
+
+    def _conclude_unexplained(self, texts: Sequence[ServerText]) -> None:
+        """Take the end of a request for that of its texts, where its server never says more."""
+        open_ones = [text for text in texts if not (text.done or text.finish or text.draft.empty)]
+        if open_ones and self._dialect.unexplained():
+            for text in open_ones:
+                text.finish = Piece(0, "", finish="stop")
+                if len(texts) > 1:
+                    self._finish(text, text.finish, None)
 
     def _take(self, text: ServerText, piece: Piece, *, alone: bool) -> None:
         """A piece of a text; one that is alone waits for the usage of its request."""
@@ -120,8 +134,11 @@ class Completions:
         self._mailbox.take(text, piece)
         if piece.finish in _BROKEN:
             raise Trouble(f"it ended a text by {piece.finish}")
+        self._dialect.explains |= piece.finish is not None
         if text.draft.full:
             self._conclude(text, Ended.OPEN, None)
+        elif text.draft.over:
+            self._conclude(text, Ended.LENGTH, None)
         elif piece.finish:
             text.finish = piece
             if not alone:
@@ -231,7 +248,7 @@ class Completions:
         for happening in await self._api.reply(body):
             if isinstance(happening, Usage):
                 tokens = happening.prompt
-            else:
+            elif isinstance(happening, Piece):
                 self._dialect.names_stops = happening.names_stops
         return tokens
 

@@ -15,13 +15,15 @@ _CONTINUE = {"continue_final_message": True, "add_generation_prompt": False}
 _OPTIONAL = {
     "top_k": "texts are drawn without it",
     "min_p": "texts are drawn without it",
+    "top_p": "texts are drawn without it",
     "seed": "the same seed will not give the same texts",
     "logprobs": "nothing can be said about its confidence",
     "top_logprobs": None,
-    "stream_options": None,
+    "stream_options": "tokens are counted here",
     "continue_final_message": None,
     "add_generation_prompt": None,
 }
+_NEEDED = ("temperature", "messages", "model")
 _REFUSES = (400, 422)  # statuses that may speak of a field
 
 
@@ -31,11 +33,13 @@ class Dialect:
     def __init__(self, server: str) -> None:
         self.many: bool | None = None  # whether it draws several choices in one request; None: not known
         self.continues: bool | None = None  # whether it goes on with a partial answer; None: not known
+        self.explains = False  # whether it has said of a text why it ended
         self.names_stops = False  # whether it tells a stop string from the end of a turn
         self.notices: list[str] = []  # what the user should know, once each
         self._server = server
         self._dropped: set[str] = set()
         self._confirmed: set[str] = set()  # of those dropped: without them it worked
+        self._unexplained = 0  # ends without a reason
         self._limit = LIMITS[0]
 
     def body(
@@ -66,17 +70,22 @@ class Dialect:
         """
         if refusal.status not in _REFUSES:
             return False
-        said, body = str(refusal), refusal.body
-        if LIMITS[0] in body and LIMITS[1] in said:
+        body = refusal.body
+        if LIMITS[0] in body and LIMITS[1] in str(refusal):
             self._limit = LIMITS[1]
             return True
-        if "n" in body and re.search(r"\bn\b|\bchoices?\b", said):
+        named = {name for name in _OPTIONAL if name in body and refusal.names(name)}
+        many = "n" in body and (refusal.names("n") or re.search(r"\bchoices?\b", str(refusal)) is not None)
+        if many:
             self.single()
+        if named:
+            self._drop(named)
+        if many or named:
             return True
-        named = {name for name in _OPTIONAL if name in body and re.search(rf"\b{name}\b", said)}
-        unnamed = {name for name in _SAMPLERS if name in body} or {name for name in _CONTINUE if name in body}
-        if named or unnamed:
-            self._drop(named or unnamed)
+        if any(map(refusal.names, _NEEDED)):
+            return False  # no guess helps
+        if unnamed := {name for name in _SAMPLERS if name in body} or {name for name in _CONTINUE if name in body}:
+            self._drop(unnamed)
             return True
         if "n" in body:
             self.single()
@@ -87,6 +96,19 @@ class Dialect:
         """Learn that it draws one choice per request; what was left out on a mere guess may have been innocent."""
         self.many = False
         self._dropped &= self._confirmed
+
+    def unexplained(self) -> bool:
+        """Hear of texts with words that ended without a reason; whether that is an end, for this server.
+
+        It is for one that never gave a reason, from the second time on: llama-cpp-python's server breaks a text off
+        like that when another request comes.
+        """
+        if self.explains:
+            return False
+        if self._unexplained == 1:
+            self.notices.append(f"{self._server} never says why a text ends: where it stops is taken for its end")
+        self._unexplained += 1
+        return self._unexplained > 1
 
     def confirm(self) -> None:
         """Learn that what was asked for last went well."""

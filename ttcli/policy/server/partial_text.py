@@ -10,13 +10,16 @@ from typing import NamedTuple
 from ttcli.policy.server.chunk import Piece
 from ttcli.solution import Step
 
+_LETTERS, _SPARE = 16, 256  # of a text for each token that it may have, on the average, and once
+
 
 class _Unit(NamedTuple):
     """The smallest part that a step boundary can fall between."""
 
     text: str
     tokens: int  # told by the server; 0: it does not tell
-    logprob: float  # their sum
+    logprob: float | None  # their sum; None: not known
+    letters: int  # of the text, and of thoughts
 
 
 @dataclass(slots=True)
@@ -26,7 +29,7 @@ class _Part:
     text: str = ""
     tokens: int = 0  # that the server told with their log-probabilities
     chunks: int = 0  # pieces with words, where it does not tell tokens
-    logprob: float = 0.0
+    logprob: float | None = 0.0  # None: not known of all of them
     charged: int | None = None  # tokens by the usage of the request
 
 
@@ -51,6 +54,9 @@ class PartialText:
         self._drawn = self._kept_drawn = 0  # tokens of this text, of its kept parts
         self._lost = 0  # tokens of requests that failed, and of what lay behind the last step wanted
         self._shown = 0  # tokens that were told as growth
+        self._room: int | None = None  # tokens that the request may bring; None: any number
+        self._letters = 0  # that the request brought
+        self.over = False  # it brought more, which is left out
 
     @property
     def full(self) -> bool:
@@ -61,6 +67,11 @@ class PartialText:
     def blank(self) -> bool:
         """Whether the step in the making has no words yet."""
         return not self._open.text.strip()
+
+    @property
+    def empty(self) -> bool:
+        """Whether its request has brought no words yet."""
+        return self.blank and len(self._parts) == self._kept
 
     @property
     def fresh(self) -> bool:
@@ -86,6 +97,10 @@ class PartialText:
         """Add a piece; return the text of each token that was not shown before, "" where several share a text."""
         shown: list[str] = []
         for unit in _units(piece):
+            if self.over or not self._admits(unit):
+                self.over = True
+                break
+            self._letters += unit.letters
             count = unit.tokens or 1
             self._drawn += count
             fresh = min(count, self._drawn - self._shown)
@@ -107,6 +122,10 @@ class PartialText:
         """What is there stays, whatever becomes of the next request."""
         self._kept, self._kept_drawn = len(self._parts), self._drawn
 
+    def admit(self, tokens: int) -> None:
+        """The next request may bring so many tokens, and what it brings besides is left out."""
+        self._room, self._letters, self.over = tokens, 0, False
+
     def rewind(self) -> None:
         """Take back what the last request brought."""
         self._lost += self._drawn - self._kept_drawn
@@ -115,7 +134,9 @@ class PartialText:
         self._open = _Part()
 
     def charge(self, tokens: int) -> None:
-        """Deal out the usage of the last request over its steps."""
+        """Deal out the usage of the last request over its steps, if it can be true of what came."""
+        if tokens <= 0 or (self._room is not None and tokens > max(self._room, self._letters)):
+            return
         parts = [*self._parts[self._kept :], self._open]
         bounds = [0, *accumulate(part.chunks for part in parts)]
         if bounds[-1]:
@@ -132,7 +153,7 @@ class PartialText:
             last.text += self._open.text
             last.tokens += self._open.tokens
             last.chunks += self._open.chunks
-            last.logprob += self._open.logprob
+            last.logprob = _sum(last.logprob, self._open.logprob)
             if last.charged is not None or self._open.charged is not None:
                 last.charged = (last.charged or 0) + (self._open.charged or 0)
             self._open = _Part()
@@ -147,12 +168,21 @@ class PartialText:
             Step(part.text, part.chunks if part.charged is None else part.charged, None) for part in self._parts
         )
 
+    def _admits(self, unit: _Unit) -> bool:
+        """Whether the request may bring this too. Where tokens are not told, pieces count, unless they are letters."""
+        if self._room is None:
+            return True
+        drawn, letters = self._drawn - self._kept_drawn + (unit.tokens or 1), self._letters + unit.letters
+        if unit.tokens:
+            return drawn <= self._room
+        return letters <= _LETTERS * self._room + _SPARE and (drawn <= self._room or letters < 2 * drawn)
+
     def _append(self, unit: _Unit) -> None:
         part = self._open
         part.text += unit.text
         part.tokens += unit.tokens
         part.chunks += 1
-        part.logprob += unit.logprob
+        part.logprob = _sum(part.logprob, unit.logprob)
         while end := self._end_of_step():
             rest = "" if unit.tokens == 1 else self._open.text[end:]  # a token is not cut in two
             self._open.text = self._open.text.removesuffix(rest)
@@ -170,11 +200,17 @@ class PartialText:
         self._open = _Part()
 
 
+def _sum(one: float | None, other: float | None) -> float | None:
+    return None if one is None or other is None else one + other
+
+
 def _units(piece: Piece) -> Iterator[_Unit]:
     tokens = piece.tokens
     if tokens and "".join(token.text for token in tokens) == piece.text:
-        yield from (_Unit(token.text, 1, token.logprob) for token in tokens)
+        yield from (_Unit(token.text, 1, token.logprob, len(token.text)) for token in tokens)
     elif tokens:
-        yield _Unit(piece.text, len(tokens), sum(token.logprob for token in tokens))
+        logprobs = [token.logprob for token in tokens if token.logprob is not None]
+        known = sum(logprobs) if len(logprobs) == len(tokens) else None
+        yield _Unit(piece.text, len(tokens), known, len(piece.text) + len(piece.thought))
     elif piece.text or piece.thought:
-        yield _Unit(piece.text, 0, 0.0)
+        yield _Unit(piece.text, 0, 0.0, len(piece.text) + len(piece.thought))

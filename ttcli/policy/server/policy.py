@@ -20,17 +20,20 @@ from ttcli.errors import UsageError
 from ttcli.policy.prompt import Prompt
 from ttcli.policy.server.address import Address
 from ttcli.policy.server.background import Background
-from ttcli.policy.server.client import ChatApi, Key, Patience
+from ttcli.policy.server.client import ChatApi
 from ttcli.policy.server.completions import Completions
 from ttcli.policy.server.dialect import Dialect
+from ttcli.policy.server.key import Key
 from ttcli.policy.server.mailbox import Mailbox, ServerCall, ServerText
 from ttcli.policy.server.partial_text import PartialText
+from ttcli.policy.server.patience import Patience
 from ttcli.policy.server.retry import with_retries
 from ttcli.problem import Problem
 from ttcli.seams import ASK, Extend, Extension, Growth
 from ttcli.solution import Prefix, Step
 
 WIDTH = 8  # texts at once, unless another number is asked for
+_NAMED = 8  # models of a server that a message has room for
 _GLANCE = 0.1  # seconds that a call waits for news at most, all calls under way together
 
 
@@ -184,7 +187,8 @@ class ServerPolicy:
     def _only_model(self) -> str:
         models = self._background.run(with_retries(self._api, self._dialect, self._api.models), self._interrupted)
         if len(models) != 1:
-            named = f"has several models: {', '.join(models)}" if models else "names no model"
+            more = f" and {len(models) - _NAMED:,} more" if len(models) > _NAMED else ""
+            named = f"has several models: {', '.join(models[:_NAMED])}{more}" if models else "names no model"
             raise UsageError(f"{self._address.name} {named}", hint=f"--model {models[0] if models else 'NAME'}")
         return models[0]
 

@@ -10,8 +10,10 @@ from typing import TypeVar
 
 from ttcli.errors import BackendError, PromptTooLong, TtcError
 from ttcli.policy.server.address import Address
-from ttcli.policy.server.client import OWN_KEY, ChatApi, Key, Patience, Refusal, Trouble
+from ttcli.policy.server.client import ChatApi, Refusal, Trouble
 from ttcli.policy.server.dialect import Dialect
+from ttcli.policy.server.key import OWN_KEY, Key
+from ttcli.policy.server.patience import Patience
 
 _T = TypeVar("_T")
 
@@ -33,7 +35,7 @@ async def with_retries(api: ChatApi, dialect: Dialect, attempt: Callable[[], Awa
                 raise refused(refusal, api.address, api.key) from refusal
         except Trouble as trouble:
             tries += 1
-            pause = api.patience.pause(tries, trouble.wait, random.random())
+            pause = None if trouble.lasting else api.patience.pause(tries, trouble.wait, random.random())
             if pause is None:
                 raise failed(trouble, api.address, tries, api.patience) from trouble
             await asyncio.sleep(pause)
@@ -48,6 +50,8 @@ def refused(refusal: Refusal, address: Address, key: Key | None) -> TtcError:
     if _TOO_LONG.search(str(refusal)):
         return PromptTooLong(said, hint="a smaller --max-tokens, or a model with a longer context")
     match refusal.status:
+        case 400 | 422 if refusal.names("temperature"):
+            hint = f"--temperature {_wanted(str(refusal))}"
         case 401 | 403:
             hint = f"is the key in {key.variable} the right one?" if key else f"export {OWN_KEY}=…"
         case 404:
@@ -57,6 +61,12 @@ def refused(refusal: Refusal, address: Address, key: Key | None) -> TtcError:
         case _:
             hint = "its own log may say more"
     return BackendError(said, hint=hint)
+
+
+def _wanted(said: str) -> str:
+    """The temperature that a refusal allows, or the one that all servers know."""
+    told = re.search(r"\bonly\b\D*(\d+(?:\.\d+)?)", said, re.IGNORECASE)
+    return told[1] if told else "1"
 
 
 def failed(trouble: Trouble, address: Address, tries: int, patience: Patience) -> BackendError:
@@ -69,6 +79,8 @@ def failed(trouble: Trouble, address: Address, tries: int, patience: Patience) -
 
 
 def _hint(trouble: Trouble) -> str:
+    if trouble.lasting:
+        return "a smaller --max-tokens, or another server"
     match trouble.status:
         case 429:
             return "a smaller --width, or another time"
