@@ -82,7 +82,7 @@ def test_grade_prints_nothing_nasty(ttc: Call, clean: Path, more: list[str]) -> 
 
 
 def test_errors_and_hints_print_nothing_nasty(ttc: Call, clean: Path, nasty: str) -> None:
-    (clean / "bad.jsonl").write_text(json.dumps({"id": NASTY, "problem": "x", "answer": [NASTY]}), encoding="utf-8")
+    (clean / "bad.jsonl").write_text(json.dumps({"id": NASTY, "problem": "x", "answer": {NASTY: 1}}), encoding="utf-8")
     for arguments in (
         ["solve", "x", "-m", NASTY],
         ["solve", "x", "-m", f"./{NASTY}.gguf"],

@@ -80,7 +80,7 @@ BAD = [
     (["--policy", "http://192.0.2.1/v1", "--offline"], 2, "192.0.2.1/v1 is another machine", "leave out --offline"),
     (["--policy", NOWHERE, "-m", "x", "--verifier", "judge"], 2, "does not judge its own", "--verifier judge:MODEL"),
     (["--policy", NOWHERE, "-m", "x", "--verifier", "scripted"], 2, "the scripted verifier goes", "confidence"),
-    (["--policy", NOWHERE, "-m", "x", "--temperature", "nan"], 2, "--temperature must be 0 or more", "0.8"),
+    (["--policy", NOWHERE, "-m", "x", "--temperature", "nan"], 2, "--temperature must be from 0 to 5", "0.8"),
 ]
 
 

@@ -13,7 +13,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ttcli.errors import ModelError
-from ttcli.files.gguf import check_model, part_paths, parts, read_header
+from ttcli.files.gguf import check_model, read_header
+from ttcli.files.parts import part_paths, parts
 
 TOKENS = [b"<unk>", *(f"<0x{byte:02X}>".encode() for byte in range(256))]
 Fill = Callable[[gguf.GGUFWriter], None]

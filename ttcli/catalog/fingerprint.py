@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ttcli.catalog.stored import LocalModel
 from ttcli.files.atomic import write_whole
-from ttcli.files.gguf import parts
+from ttcli.files.parts import parts
 from ttcli.files.paths import home
 
 

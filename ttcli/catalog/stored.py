@@ -12,7 +12,8 @@ from ttcli.catalog.entry import Entry, PrmForm, catalog, find, read_form
 from ttcli.catalog.partial import leftovers
 from ttcli.catalog.progress import Progress
 from ttcli.errors import ModelError
-from ttcli.files.gguf import check_gguf, part_paths
+from ttcli.files.gguf import check_gguf
+from ttcli.files.parts import part_paths
 from ttcli.files.paths import models_dir
 
 

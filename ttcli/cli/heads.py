@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from typing import Annotated
 
 import typer
 
 from ttcli.cli import complete
+from ttcli.terminal.messages import remark, say, say_json
 
 heads_app = typer.Typer(no_args_is_help=True, help="The verifier heads for models: list and delete them.")
 
@@ -21,7 +21,7 @@ def list_heads(as_json: Annotated[bool, typer.Option("--json", help="JSON on std
     from ttcli.runtime.heads import known_heads
     from ttcli.terminal.heads import heads_lines
 
-    found = known_heads()
+    found = known_heads(remark)
     if as_json:
         told = [
             {
@@ -34,9 +34,9 @@ def list_heads(as_json: Annotated[bool, typer.Option("--json", help="JSON on std
             }
             for each in found
         ]
-        typer.echo(json.dumps({"version": 1, "heads": told}))
+        say_json({"version": 1, "heads": told})
     else:
-        typer.echo("\n".join(heads_lines(found)))
+        say(*heads_lines(found))
 
 
 @heads_app.command("rm")
@@ -54,4 +54,4 @@ def remove_head(
     from ttcli.runtime import heads
 
     confirm(f"Delete the head {head}?", "ttc models heads rm", yes=yes)
-    typer.echo(f"{heads.remove_head(head)} deleted", err=True)
+    remark(f"{heads.remove_head(head)} deleted")

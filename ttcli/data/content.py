@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from ttcli.errors import DatasetError
+from ttcli.files.bounded import DATA, size
 
 FORMAT = "a data set is JSON lines, a JSON array, CSV or TSV, in UTF-8, gzipped or not, or Parquet"
 PARQUET = b"PAR1"
@@ -22,6 +23,7 @@ ARROW = b"ARROW1"
 ARROW_STREAM = b"\xff\xff\xff\xff"
 
 _GZIP = b"\x1f\x8b"
+_LINE = 64 << 20  # bytes of one line: a device has no end, and zeros are packed a thousandfold
 _HEAD = 12  # bytes that tell what a file is
 _ZIP = b"PK\x03\x04"
 _PACKED = {b"BZh": "bzcat", b"\xfd7zXZ\x00": "xzcat", b"\x28\xb5\x2f\xfd": "zstdcat"}
@@ -47,22 +49,34 @@ class Content:
         Raises:
             DatasetError: what cannot be read, unpacked or decoded.
         """
-        number = 0
+        number = total = 0
         while line := self._read_line():
             number += 1
+            total += len(line)
+            if total > DATA:
+                raise self._too_large(DATA)
             try:
                 yield number, (line.removeprefix(codecs.BOM_UTF8) if number == 1 else line).decode()
             except UnicodeDecodeError as error:
                 raise DatasetError(f"{self.where}, line {number}: not UTF-8 text", hint=FORMAT) from error
 
+    def read(self) -> bytes:
+        """All of it; raises DatasetError where it cannot be read, or is more than fits."""
+        with _complaining(self.where, packed=self.packed):
+            content = self.stream.read(DATA + 1)
+        if len(content) > DATA:
+            raise self._too_large(DATA)
+        return content
+
     def _read_line(self) -> bytes:
         with _complaining(self.where, packed=self.packed):
-            return self.stream.readline()
+            line = self.stream.readline(_LINE + 1)
+        if len(line) > _LINE:
+            raise self._too_large(_LINE, "in one line ")
+        return line
 
-    def read(self) -> bytes:
-        """All of it."""
-        with _complaining(self.where, packed=self.packed):
-            return self.stream.read()
+    def _too_large(self, most: int, place: str = "") -> DatasetError:
+        return DatasetError(f"cannot read {self.where}: it holds more than {size(most)} {place}".rstrip(), hint=FORMAT)
 
 
 @contextmanager

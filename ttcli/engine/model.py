@@ -10,7 +10,8 @@ from typing import Any, Literal
 from ttcli.engine.library import forget_log, last_words, library
 from ttcli.engine.memory import Memory, kind_of, measured
 from ttcli.errors import ModelError
-from ttcli.files.gguf import check_gguf, check_model, parts, read_header
+from ttcli.files.gguf import check_gguf, check_model, read_header
+from ttcli.files.parts import parts
 
 _OUTPUT = "output.weight"
 

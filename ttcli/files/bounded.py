@@ -6,15 +6,12 @@ import errno
 import io
 import os
 import stat
-import zlib
 from pathlib import Path
 from typing import BinaryIO
 
 DATA = 1 << 30  # bytes of a data set, decompressed or not
 PROBLEM = 8 << 20  # bytes of one problem
 _DEVICE = 64 << 20  # bytes of what is neither a file nor a pipe, as /dev/zero, which has no end
-_RATIO = 200  # of decompressed to compressed bytes: text comes to 20, zeros to 1,000
-_SMALL = 64 << 20  # decompressed bytes that may come of any ratio
 _CHUNK = 1 << 20
 
 
@@ -52,29 +49,6 @@ def read_stream(stream: BinaryIO, most: int = DATA) -> bytes:
         if content.tell() > most:
             raise _too_large(most)
     return content.getvalue()
-
-
-def decompressed(content: bytes, most: int = DATA) -> bytes:
-    """What gzip has compressed, in one member or several.
-
-    Raises:
-        OSError: it holds more, or far more than text ever does of so few bytes.
-        EOFError: it ends in the middle.
-        zlib.error: it is damaged.
-    """
-    found = io.BytesIO()
-    while content.strip(b"\0"):
-        member = zlib.decompressobj(wbits=31)  # of gzip, with its header
-        rest = content
-        while not member.eof:
-            if not rest:
-                raise EOFError("it ends in the middle")
-            found.write(member.decompress(rest, _CHUNK))
-            rest = member.unconsumed_tail
-            if found.tell() > most or found.tell() > max(_SMALL, _RATIO * len(content)):
-                raise _too_large(min(most, max(_SMALL, _RATIO * len(content))))
-        content = member.unused_data
-    return found.getvalue()
 
 
 def _too_large(most: int) -> OSError:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 import mmap
-import re
 import struct
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
 
 from ttcli.errors import ModelError
+from ttcli.files.parts import parts
 
 MAGIC = b"GGUF"
 
@@ -32,7 +32,6 @@ _LONGEST_NAME = 63  # of a tensor, in bytes
 _MOST_BLOCKS = 512  # of a model, as llama.cpp has it
 _INT = 2**31 - 1
 _HINT = "the file is damaged, or made by a program that is; fetch or convert it again"
-_PART = re.compile(r"(.*)-(\d{5})-of-(\d{5})\.gguf")
 
 
 class Array(NamedTuple):
@@ -71,35 +70,6 @@ def check_gguf(path: Path) -> None:
         raise ModelError(f"cannot read {path}: {error.strerror}", hint="ttc models list") from error
     if magic != MAGIC:
         raise ModelError(f"{path} is not a GGUF file", hint="ttc models list shows models that can be fetched")
-
-
-def parts(path: Path) -> list[Path]:
-    """The files of a model that is called by its first: more than one if that is NAME-00001-of-00003.gguf or the like.
-
-    Raises:
-        ModelError: it is not the first, or others are missing.
-    """
-    files = part_paths(path)
-    if path != files[0]:
-        number = files.index(path) + 1
-        raise ModelError(f"{path.name} is part {number} of {len(files)} of a model", hint=f"name the first: {files[0]}")
-    missing = [file.name for file in files[1:] if not file.is_file()]
-    if missing:
-        raise ModelError(
-            f"{path.name} is the first of {len(files)} files of a model, of which {len(missing)} are missing: "
-            + missing[0]
-            + (", ..." if missing[1:] else ""),
-            hint=f"put all of them into {path.parent}",
-        )
-    return files
-
-
-def part_paths(path: Path) -> list[Path]:
-    """Where the files of a model are, by the name of one of them: NAME-00001-of-00003.gguf; or that file alone."""
-    form = _PART.fullmatch(path.name)
-    if form is None or not 1 <= int(form[2]) <= int(form[3]) > 1:
-        return [path]
-    return [path.with_name(f"{form[1]}-{number:05}-of-{form[3]}.gguf") for number in range(1, int(form[3]) + 1)]
 
 
 def read_header(path: Path) -> Header:

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 from ttcli.catalog.fingerprint import fingerprint
 from ttcli.catalog.stored import LocalModel
 from ttcli.files.atomic import write_whole
-from ttcli.files.gguf import check_model, parts
+from ttcli.files.gguf import check_model
+from ttcli.files.parts import parts
 from ttcli.files.paths import home
 
 if TYPE_CHECKING:
