@@ -12,7 +12,7 @@ from typing import Any
 
 from ttcli.answers import majority
 from ttcli.bench.figures.problem import Spending
-from ttcli.bench.figures.summary import Group, Line, Summary
+from ttcli.bench.figures.summary import Group, Summary, SummaryLine
 from ttcli.bench.store.config import RunConfig, VerifierConfig
 from ttcli.bench.store.sample import Rating, Sample, SampleKey
 from ttcli.bench.store.samples import _hash
@@ -252,16 +252,16 @@ def make_line(
     *,
     tokens: float = 80.0,
     against: Comparison | None = None,
-) -> Line:
+) -> SummaryLine:
     """A method that got so many of n problems right, as a summary has it."""
     amount = Budget.parse(budget)
     drawn = amount.amount if amount.unit is Unit.GENERATIONS else 1
     verified = 30 * drawn if "[" in name else 0
     spending = Spending(drawn, 60, tokens * drawn, verified, 60 * (drawn - 1), 1e9 * (60 + tokens * drawn), 0.8 * drawn)
-    return Line(name, amount, n, right / n, wilson(right, n), spending, against)
+    return SummaryLine(name, amount, n, right / n, wilson(right, n), spending, against)
 
 
-def make_summary(lines: Sequence[Line], *, groups: Sequence[Group] = (), **options: Any) -> Summary:
+def make_summary(lines: Sequence[SummaryLine], *, groups: Sequence[Group] = (), **options: Any) -> Summary:
     """A summary of these lines; options as in `Made`."""
     made = Made(make_rows(100), **options)
     run = Run(f"{made.config.run_id(made.rows)}", 1.7e9, made.config)

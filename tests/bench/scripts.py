@@ -10,7 +10,7 @@ from ttcli.bench.store.task import News, Record, Task, Work
 from ttcli.cost import Budget
 from ttcli.errors import TtcError
 from ttcli.interrupt import Interrupt
-from ttcli.policy.script import Line, Script
+from ttcli.policy.script import Script, ScriptLine
 from ttcli.policy.scripted import ScriptedPolicy, ScriptedVerifier
 from ttcli.problem import Problem
 from ttcli.runtime.runtime import Runtime
@@ -18,10 +18,10 @@ from ttcli.runtime.settings import Settings
 from ttcli.seams import Extend, Extension, Growth, StepScores, Verifier
 from ttcli.solution import Prefix
 
-FOUR = Line("Two and two.\n\nIt is \\boxed{4}.", score=0.9)
-FIVE = Line("I guess \\boxed{5}", score=0.2)
-SIX = Line("Surely, \\boxed{6}", score=0.4)
-SILENT = Line("I do not know this at all.", score=0.1)
+FOUR = ScriptLine("Two and two.\n\nIt is \\boxed{4}.", score=0.9)
+FIVE = ScriptLine("I guess \\boxed{5}", score=0.2)
+SIX = ScriptLine("Surely, \\boxed{6}", score=0.4)
+SILENT = ScriptLine("I do not know this at all.", score=0.1)
 SCRIPT = Script({"": [FOUR, FOUR, FIVE, SIX, SILENT]})
 
 

@@ -12,11 +12,11 @@ from pathlib import Path
 from patience import SOON
 
 from ttcli.catalog.entry import Entry, HubSource, Source, Template
-from ttcli.catalog.hub import Patience
+from ttcli.catalog.hub import HubTimeouts
 
 CONTENT = b"GGUF" + bytes(range(256)) * 1200  # 307,204 bytes
 REVISION = "c" * 40
-QUICK = Patience(connect=SOON, read=SOON, tries=3, pause=0.0)
+QUICK = HubTimeouts(connect=SOON, read=SOON, tries=3, pause=0.0)
 IMPATIENT = replace(QUICK, read=0.5)
 
 

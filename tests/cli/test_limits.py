@@ -14,7 +14,6 @@ import pytest
 from patience import HANG
 
 from cli.calls import Call
-from ttcli.files.bounded import decompressed
 
 HUGE = "9" * 401
 
@@ -92,15 +91,6 @@ def test_what_has_no_end_is_not_read_to_its_end(here: Call, clean: Path, argumen
     assert (result.code, result.out) == (2, "")
     assert "it holds more than" in result.err
     assert len(result.err.splitlines()) == 2
-
-
-def test_gzip_is_read_as_gzip_itself_reads_it() -> None:
-    content = os.urandom(3 << 20) + b"line\n" * 10_000
-    assert decompressed(gzip.compress(content)) == content
-    assert decompressed(gzip.compress(b"a") + gzip.compress(b"") + gzip.compress(content)) == b"a" + content
-    assert decompressed(gzip.compress(b"")) == b""
-    with pytest.raises(EOFError):
-        decompressed(gzip.compress(content)[:-9])
 
 
 @pytest.mark.parametrize("arguments", [["solve", "@pipe", "-m", "scripted:script.json"], ["grade", "pipe"]])

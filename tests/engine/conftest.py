@@ -11,7 +11,7 @@ import pytest
 
 from ttcli.engine.model import Model
 from ttcli.engine.params import SamplingParams
-from ttcli.engine.sampling import Draw, Row, Sampler
+from ttcli.engine.sampling import Draw, Logits, Sampler
 from ttcli.engine.scheduler import Scheduler
 from ttcli.engine.session import Session
 
@@ -34,7 +34,7 @@ class _DryLibrary:
 class _DrySampler(Sampler):
     """Never ends the turn, so that lengths are what a test says."""
 
-    def draw(self, row: Row, sampling: SamplingParams, rng: np.random.Generator) -> Draw:
+    def draw(self, row: Logits, sampling: SamplingParams, rng: np.random.Generator) -> Draw:
         rng.random()
         return Draw(WORD, -1.0)
 

@@ -16,7 +16,7 @@ from ttcli.engine.branch import Branch, Piece
 from ttcli.engine.job import Job, StopCriteria
 from ttcli.engine.model import Model
 from ttcli.engine.params import SamplingParams
-from ttcli.engine.sampling import Row, generator
+from ttcli.engine.sampling import Logits, generator
 from ttcli.engine.scheduler import Scheduler
 from ttcli.engine.session import Aborted, Session
 from ttcli.errors import BackendError
@@ -48,7 +48,7 @@ def resident(session: Session, parent: Branch | None, tokens: Sequence[int]) -> 
     return branch
 
 
-def run(session: Session, *branches: Branch) -> Row:
+def run(session: Session, *branches: Branch) -> Logits:
     return session.decode([Piece(branch, branch.pending, True) for branch in branches]).copy()
 
 
@@ -56,7 +56,7 @@ def tokens_of(branch: Branch) -> list[int]:
     return [*(tokens_of(branch.parent) if branch.parent else []), *branch.tokens]
 
 
-def check_row(alone: Session, branch: Branch, row: Row) -> None:
+def check_row(alone: Session, branch: Branch, row: Logits) -> None:
     text = resident(alone, None, tokens_of(branch))
     expected = run(alone, text)[0]
     alone.detach(text)

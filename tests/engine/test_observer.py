@@ -13,7 +13,7 @@ from engine.conftest import MakeScheduler, MakeSession
 from ttcli.engine.branch import Branch, Piece, States
 from ttcli.engine.job import Job, StopCriteria
 from ttcli.engine.model import Model
-from ttcli.engine.observer import Observer, Part, parts
+from ttcli.engine.observer import BatchPart, Observer, parts
 from ttcli.engine.params import SamplingParams
 from ttcli.engine.sampling import generator
 from ttcli.engine.session import Aborted, Session
@@ -73,13 +73,17 @@ def whose(state: States, tokens: Sequence[States]) -> int:
 
 def test_a_batch_in_one_buffer_is_one_part() -> None:
     assert list(parts([piece(3, 2), piece(0, 4, wants_row=False), piece(9, 1)], streams=False)) == [
-        Part(7, [(1, 0), (6, 1)])
+        BatchPart(7, [(1, 0), (6, 1)])
     ]
 
 
 def test_streams_go_together_as_far_as_their_ids_follow_one_another() -> None:
     batch = [piece(0, 1), piece(1, 3), piece(2, 1), piece(5, 4)]
-    assert list(parts(batch, streams=True)) == [Part(3, [(0, 0), (2, 2)]), Part(2, [(1, 1)]), Part(4, [(3, 3)])]
+    assert list(parts(batch, streams=True)) == [
+        BatchPart(3, [(0, 0), (2, 2)]),
+        BatchPart(2, [(1, 1)]),
+        BatchPart(4, [(3, 3)]),
+    ]
 
 
 @given(st.lists(st.tuples(st.integers(1, 9), st.booleans()), min_size=1, max_size=8), st.booleans(), st.randoms())
@@ -226,8 +230,8 @@ def test_an_architecture_that_shows_no_states_is_named(
 @pytest.mark.parametrize(
     ("batch", "complaint"),
     [
-        ([Part(3, [(2, 0)])], "3 tokens"),  # fewer than there are
-        ([Part(1, []), Part(1, [(0, 0)])], "1 tokens"),
+        ([BatchPart(3, [(2, 0)])], "3 tokens"),  # fewer than there are
+        ([BatchPart(1, []), BatchPart(1, [(0, 0)])], "1 tokens"),
         ([], "0 tokens"),
     ],
 )
@@ -235,7 +239,7 @@ def test_a_batch_that_is_cut_otherwise_than_expected_is_an_error(
     make_session: MakeSession,
     words: list[int],
     monkeypatch: pytest.MonkeyPatch,
-    batch: list[Part],
+    batch: list[BatchPart],
     complaint: str,
 ) -> None:
     monkeypatch.setattr("ttcli.engine.observer.parts", lambda *_, **__: batch)
@@ -255,7 +259,7 @@ def test_more_passes_than_expected_are_an_error(make_session: MakeSession, words
 
     def late(*arguments: Any, **options: Any) -> None:
         expect(*arguments, **options)
-        observer._parts.append(Part(1, []))
+        observer._parts.append(BatchPart(1, []))
 
     observer.expect = late  # type: ignore[method-assign]
     with pytest.raises(BackendError, match=r"\[1\] passes instead of 2"):

@@ -12,7 +12,7 @@ from hypothesis.extra import numpy as hnp
 from scipy.stats import chisquare
 
 from ttcli.engine.params import SamplingParams
-from ttcli.engine.sampling import Row, Sampler, generator, pick, shortlist
+from ttcli.engine.sampling import Logits, Sampler, generator, pick, shortlist
 from ttcli.errors import UsageError
 
 # few distinct values make ties; large vocabularies reach the block search and the first look
@@ -24,7 +24,7 @@ SMALL_ROWS = st.one_of(
 )
 
 
-def large_row(size: int, seed: int, spread: float, ties: bool) -> Row:
+def large_row(size: int, seed: int, spread: float, ties: bool) -> Logits:
     row = np.random.default_rng(seed).normal(0, spread, size)
     return (np.round(row) if ties else row).astype(np.float32)
 
@@ -42,12 +42,12 @@ SAMPLERS = st.builds(
 )
 
 
-def likeliest_first(row: Row, tokens: Iterable[int]) -> list[int]:
+def likeliest_first(row: Logits, tokens: Iterable[int]) -> list[int]:
     """In the order of the logits, ties by index."""
     return sorted(tokens, key=lambda token: (-row[token], token))
 
 
-def reference(row: Row, sampling: SamplingParams) -> list[tuple[int, float]]:
+def reference(row: Logits, sampling: SamplingParams) -> list[tuple[int, float]]:
     """The same by the textbook: sort everything, then cut three times. Token and odds relative to the first."""
     order = likeliest_first(row, range(row.size))
     peak = float(row[order[0]])
@@ -70,7 +70,7 @@ def reference(row: Row, sampling: SamplingParams) -> list[tuple[int, float]]:
 @example(np.zeros(64, np.float32), SamplingParams(top_k=64, top_p=1.0))
 @example(np.zeros(3000, np.float32), SamplingParams(top_k=0, top_p=0.5))
 @example(np.where(np.arange(2000) == 7, 0, -np.inf).astype(np.float32), SamplingParams(top_k=0, top_p=0.5))
-def test_the_shortlist_is_the_textbooks(row: Row, sampling: SamplingParams) -> None:
+def test_the_shortlist_is_the_textbooks(row: Logits, sampling: SamplingParams) -> None:
     tokens, odds = shortlist(row, float(row.max()), sampling)
     if sampling.top_p == 1 and sampling.min_p == 0 and not 0 < sampling.top_k < row.size:  # no cut: no need to sort
         assert tokens.tolist() == list(range(row.size))
@@ -87,7 +87,7 @@ def test_the_shortlist_is_the_textbooks(row: Row, sampling: SamplingParams) -> N
 
 @settings(deadline=None, max_examples=50)
 @given(ROWS, st.integers(1, 300), st.floats(0.05, 3))
-def test_top_k_keeps_the_k_largest_with_ties_by_index(row: Row, k: int, temperature: float) -> None:
+def test_top_k_keeps_the_k_largest_with_ties_by_index(row: Logits, k: int, temperature: float) -> None:
     tokens, _ = shortlist(row, float(row.max()), SamplingParams(temperature, k, 1.0, 0.0))
     expected = likeliest_first(row, range(row.size))[:k]
     assert (tokens.tolist() if k < row.size else likeliest_first(row, tokens)) == expected
@@ -95,7 +95,7 @@ def test_top_k_keeps_the_k_largest_with_ties_by_index(row: Row, k: int, temperat
 
 @settings(deadline=None, max_examples=50)
 @given(ROWS)
-def test_with_every_cut_off_the_shortlist_is_the_whole_vocabulary(row: Row) -> None:
+def test_with_every_cut_off_the_shortlist_is_the_whole_vocabulary(row: Logits) -> None:
     tokens, odds = shortlist(row, float(row.max()), SamplingParams(1.0, 0, 1.0, 0.0))
     assert sorted(tokens.tolist()) == list(range(row.size))
     np.testing.assert_allclose(odds, np.exp(row[tokens].astype(np.float64) - row.max()))
@@ -104,7 +104,7 @@ def test_with_every_cut_off_the_shortlist_is_the_whole_vocabulary(row: Row) -> N
 @settings(deadline=None, max_examples=50)
 @given(ROWS, st.integers(0, 1000), SAMPLERS)
 def test_the_log_probability_is_the_log_softmax_whatever_the_sampler(
-    row: Row, seed: int, sampling: SamplingParams
+    row: Logits, seed: int, sampling: SamplingParams
 ) -> None:
     token, logprob = Sampler(row.size).draw(row, sampling, generator(seed))
     wide = row.astype(np.float64)
@@ -115,7 +115,7 @@ def test_the_log_probability_is_the_log_softmax_whatever_the_sampler(
 
 @settings(deadline=None, max_examples=50)
 @given(ROWS)
-def test_greedy_takes_the_first_of_the_largest_and_no_random_number(row: Row) -> None:
+def test_greedy_takes_the_first_of_the_largest_and_no_random_number(row: Logits) -> None:
     rng = generator(1)
     assert Sampler(row.size).draw(row, SamplingParams(temperature=0), rng).token == int(np.argmax(row))
     assert rng.random() == generator(1).random()
@@ -123,7 +123,7 @@ def test_greedy_takes_the_first_of_the_largest_and_no_random_number(row: Row) ->
 
 @settings(deadline=None, max_examples=50)
 @given(ROWS, SAMPLERS, st.integers(0, 1000))
-def test_a_draw_takes_exactly_one_random_number(row: Row, sampling: SamplingParams, seed: int) -> None:
+def test_a_draw_takes_exactly_one_random_number(row: Logits, sampling: SamplingParams, seed: int) -> None:
     used, fresh = generator(seed), generator(seed)
     Sampler(row.size).draw(row, sampling, used)
     fresh.random()
@@ -132,7 +132,7 @@ def test_a_draw_takes_exactly_one_random_number(row: Row, sampling: SamplingPara
 
 @settings(deadline=None, max_examples=50)
 @given(ROWS, SAMPLERS, st.integers(0, 1000))
-def test_a_draw_leaves_the_row_as_it_was(row: Row, sampling: SamplingParams, seed: int) -> None:
+def test_a_draw_leaves_the_row_as_it_was(row: Logits, sampling: SamplingParams, seed: int) -> None:
     before = row.copy()
     row.flags.writeable = False
     Sampler(row.size).draw(row, sampling, generator(seed))

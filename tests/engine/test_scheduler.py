@@ -15,7 +15,7 @@ from ttcli.engine.branch import Branch, Piece
 from ttcli.engine.job import Job, StopCriteria, split_steps
 from ttcli.engine.model import Model
 from ttcli.engine.params import SamplingParams
-from ttcli.engine.sampling import Row, generator
+from ttcli.engine.sampling import Logits, generator
 from ttcli.engine.scheduler import Scheduler
 from ttcli.engine.session import Aborted
 from ttcli.engine.template import ChatTemplate
@@ -65,7 +65,7 @@ def watch_widths(scheduler: Scheduler) -> list[int]:
     seen: list[int] = []
     decode = scheduler.session.decode
 
-    def watched(pieces: Sequence[Piece]) -> Row:
+    def watched(pieces: Sequence[Piece]) -> Logits:
         rows = decode(pieces)
         seen.append(len(rows))
         return rows
@@ -512,7 +512,7 @@ def test_texts_in_streams_lie_side_by_side_in_every_decode(
     scheduler = make_dry_scheduler(cells=256, width=4, sequences=6, streams=True)
     decode = scheduler.session.decode
 
-    def watched(pieces: Sequence[Piece]) -> Row:
+    def watched(pieces: Sequence[Piece]) -> Logits:
         seqs = [piece.branch.seq for piece in pieces]
         assert seqs == sorted(seqs)
         growing = [piece.branch.seq for piece in pieces if piece.branch in {each.branch for each in scheduler._running}]

@@ -12,7 +12,7 @@ from engine.conftest import MakeSession
 from ttcli.engine import library as library_module
 from ttcli.engine.branch import Branch, Piece
 from ttcli.engine.model import Model
-from ttcli.engine.sampling import Row
+from ttcli.engine.sampling import Logits
 from ttcli.engine.session import Aborted, Session
 from ttcli.errors import BackendError, ModelError
 
@@ -24,7 +24,7 @@ def prompt(small_model: Model) -> list[int]:
     return small_model.tokenize(PROMPT, special=False)
 
 
-def run(session: Session, *branches: Branch) -> Row:
+def run(session: Session, *branches: Branch) -> Logits:
     """Decode all that is pending; the last row of each branch."""
     return session.decode([Piece(branch, branch.pending, True) for branch in branches]).copy()
 
@@ -35,7 +35,7 @@ def resident(session: Session, parent: Branch | None, tokens: list[int]) -> Bran
     return branch
 
 
-def greedy(session: Session, branch: Branch, row: Row, count: int) -> list[int]:
+def greedy(session: Session, branch: Branch, row: Logits, count: int) -> list[int]:
     tokens = []
     for _ in range(count):
         tokens.append(int(row.argmax()))

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from leaving import leave
 
 from ttcli.errors import ModelError
-from ttcli.policy.script import Line, Script
+from ttcli.policy.script import Script, ScriptLine
 from ttcli.policy.scripted import ScriptedPolicy, ScriptedVerifier
 from ttcli.problem import Problem
 from ttcli.seams import Extend, Extension, Growth
@@ -21,8 +21,10 @@ TEXT = "First add.\n\nThen check it.\n\nIt is \\boxed{4}."
 WORDS = st.text("ab \n.", min_size=0, max_size=30)
 
 
-def policy_of(*lines: str | Line, width: int = 4) -> ScriptedPolicy:
-    return ScriptedPolicy(Script({"": [Line(line) if isinstance(line, str) else line for line in lines]}), width=width)
+def policy_of(*lines: str | ScriptLine, width: int = 4) -> ScriptedPolicy:
+    return ScriptedPolicy(
+        Script({"": [ScriptLine(line) if isinstance(line, str) else line for line in lines]}), width=width
+    )
 
 
 def extensions(happenings: Iterator[list[Growth | Extension]]) -> list[Extension]:
@@ -52,7 +54,7 @@ def test_what_grew_joins_to_the_text(texts: list[str], width: int, seed: int) ->
 
 @given(WORDS)
 def test_every_word_is_a_token(text: str) -> None:
-    policy = policy_of(Line(text, logprob=-0.25))
+    policy = policy_of(ScriptLine(text, logprob=-0.25))
     steps = list(policy.extend([Extend(policy.start(PROBLEM), (0,))]))
     (extension,) = extensions(iter(steps))
     assert extension.tokens == sum(isinstance(each, Growth) for step in steps for each in step)
@@ -120,7 +122,7 @@ def test_temperature_0_draws_the_first_solution() -> None:
 
 
 def test_a_line_may_run_into_the_token_limit() -> None:
-    policy = policy_of(Line("on and on", length=True))
+    policy = policy_of(ScriptLine("on and on", length=True))
     assert whole(policy, policy.start(PROBLEM), 0)[0].prefix.ended is Ended.LENGTH
 
 
@@ -148,7 +150,7 @@ def test_a_stop_cuts_what_is_under_way_and_begins_nothing_more(by: str) -> None:
         asked += 1
         return asked > 3
 
-    script = Script({"": [Line(TEXT)]})
+    script = Script({"": [ScriptLine(TEXT)]})
     policy = ScriptedPolicy(script, width=2, interrupted=after_three if by == "interrupt" else lambda: False)
     root = policy.start(PROBLEM)
     requests = [Extend(root, (i,)) for i in range(5)]
@@ -195,13 +197,13 @@ def test_a_finished_solution_holds_nothing() -> None:
 
 def test_between_is_called_before_every_step() -> None:
     calls: list[None] = []
-    policy = ScriptedPolicy(Script({"": [Line("one two")]}), between=lambda: calls.append(None))
+    policy = ScriptedPolicy(Script({"": [ScriptLine("one two")]}), between=lambda: calls.append(None))
     steps = list(policy.extend([Extend(policy.start(PROBLEM), (0,))]))
     assert len(calls) == len(steps) == 2
 
 
 def test_the_verifier_gives_a_line_and_each_of_its_steps_the_scripts_score() -> None:
-    script = Script({"": [Line("a\n\nb", score=0.9), Line("c", score=0.2)]})
+    script = Script({"": [ScriptLine("a\n\nb", score=0.9), ScriptLine("c", score=0.2)]})
     policy = ScriptedPolicy(script)
     root = policy.start(PROBLEM)
     for extension in whole(policy, root, *range(8)):
@@ -211,7 +213,7 @@ def test_the_verifier_gives_a_line_and_each_of_its_steps_the_scripts_score() -> 
 
 
 def test_a_line_may_have_a_score_for_every_step() -> None:
-    script = Script({"": [Line("a\n\nb\n\nc", scores=(0.9, 0.5, 0.1)), Line("a\n\nd", scores=(0.9, 0.3))]})
+    script = Script({"": [ScriptLine("a\n\nb\n\nc", scores=(0.9, 0.5, 0.1)), ScriptLine("a\n\nd", scores=(0.9, 0.3))]})
     policy, verifier = ScriptedPolicy(script), ScriptedVerifier(script)
     prefix = policy.start(PROBLEM)
     found = []
@@ -223,7 +225,7 @@ def test_a_line_may_have_a_score_for_every_step() -> None:
 
 
 def test_the_verifier_knows_what_it_scored_and_was_not_released() -> None:
-    script = Script({"": [Line("a\n\nb"), Line("c\n\nd")]})
+    script = Script({"": [ScriptLine("a\n\nb"), ScriptLine("c\n\nd")]})
     policy, verifier = ScriptedPolicy(script), ScriptedVerifier(script)
     root = policy.start(PROBLEM)
     other = policy.start(Problem("another"))
@@ -245,7 +247,7 @@ def read(path: Path, content: object) -> Script:
 def test_a_script_is_read_by_problem_with_a_fallback(tmp_path: Path) -> None:
     content = {"": [{"text": "é", "score": 1}], PROBLEM.text: [{"text": "4", "logprob": -1, "scores": [0.5]}]}
     script = read(tmp_path / "s.json", content)
-    assert script.of(PROBLEM) == [Line("4", -1, scores=(0.5,))]
+    assert script.of(PROBLEM) == [ScriptLine("4", -1, scores=(0.5,))]
     assert [line.text for line in script.of(PROBLEM)] == ["4"]
     assert [line.text for line in script.of(Problem("other"))] == ["é"]
 
@@ -287,13 +289,13 @@ def test_a_script_that_is_not_there_is_a_model_error(tmp_path: Path) -> None:
 
 
 def test_a_problem_without_a_script_is_a_model_error() -> None:
-    policy = ScriptedPolicy(Script({"other": [Line("a")], PROBLEM.text: []}))
+    policy = ScriptedPolicy(Script({"other": [ScriptLine("a")], PROBLEM.text: []}))
     with pytest.raises(ModelError, match="no solution of 'What is 2"):
         policy.start(PROBLEM)
 
 
 def test_a_revision_answers_to_the_last_attempt_or_is_as_any_solution() -> None:
-    lines = [Line("I guess 5"), Line("It is 4", after="5"), Line("No, 6", after="4")]
+    lines = [ScriptLine("I guess 5"), ScriptLine("It is 4", after="5"), ScriptLine("No, 6", after="4")]
     policy = ScriptedPolicy(Script({"": lines}))
 
     def drawn(*attempts: str) -> str:
@@ -314,7 +316,7 @@ def test_a_revision_answers_to_the_last_attempt_or_is_as_any_solution() -> None:
 
 
 def test_a_revision_goes_on_from_an_attempt_that_was_kept() -> None:
-    policy = ScriptedPolicy(Script({"": [Line("so it is")]}))
+    policy = ScriptedPolicy(Script({"": [ScriptLine("so it is")]}))
     root = policy.start(PROBLEM)
     [*_, last] = policy.extend([Extend(root, (0,), keep=True)])
     [extension] = [each for each in last if isinstance(each, Extension)]
@@ -328,6 +330,6 @@ def test_a_revision_goes_on_from_an_attempt_that_was_kept() -> None:
 
 
 def test_a_script_of_nothing_but_revisions_has_no_solution() -> None:
-    policy = ScriptedPolicy(Script({"": [Line("a", after="b")]}))
+    policy = ScriptedPolicy(Script({"": [ScriptLine("a", after="b")]}))
     with pytest.raises(ModelError, match="that is no revision"):
         policy.start(PROBLEM)

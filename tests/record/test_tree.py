@@ -16,7 +16,7 @@ from terminal.forest import (
 
 from ttcli.cost import Budget
 from ttcli.events import Event, Outcome, StepFinished, StepsSelected, StepStarted, StepToken
-from ttcli.policy.script import Line
+from ttcli.policy.script import ScriptLine
 from ttcli.record.tree import TAIL, SearchTree
 from ttcli.solution import Ended
 from ttcli.terminal.state import RunState
@@ -137,7 +137,7 @@ def test_what_the_outcome_knows_better_is_taken_over() -> None:
 
 
 LINES = [
-    Line(f"{first}\n\n{second}\n\nSo \\boxed{{{answer}}}", score=score)
+    ScriptLine(f"{first}\n\n{second}\n\nSo \\boxed{{{answer}}}", score=score)
     for first, score in (("One way.", 0.3), ("Another.", 0.6), ("A third.", 0.9))
     for second in ("Add.", "Take.")
     for answer in (4, 5)

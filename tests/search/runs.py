@@ -22,7 +22,7 @@ from ttcli.events import (
     VoteUpdated,
 )
 from ttcli.interrupt import Interrupt
-from ttcli.policy.script import Line, Script
+from ttcli.policy.script import Script, ScriptLine
 from ttcli.policy.scripted import ScriptedPolicy, ScriptedVerifier
 from ttcli.problem import Problem
 from ttcli.seams import Verifier
@@ -32,15 +32,15 @@ from ttcli.solution import Candidate
 _Kind = TypeVar("_Kind")
 
 PROBLEM = Problem("What is 2 + 2 ?")
-FOUR = Line("Two and two.\n\nIt is \\boxed{4}.", score=0.9)
-FIVE = Line("I guess \\boxed{5}", score=0.2)
-NONE = Line("I do not know this at all.", score=0.1)
-ENDLESS = Line("One and one and one and one and", score=0.1, length=True)
+FOUR = ScriptLine("Two and two.\n\nIt is \\boxed{4}.", score=0.9)
+FIVE = ScriptLine("I guess \\boxed{5}", score=0.2)
+NONE = ScriptLine("I do not know this at all.", score=0.1)
+ENDLESS = ScriptLine("One and one and one and one and", score=0.1, length=True)
 
 WORDS = ["so", "so\n\n", "\\boxed{4}", "\\boxed{5}", "\\boxed{6}"]
 LINES = st.lists(
     st.builds(
-        Line,
+        ScriptLine,
         st.lists(st.sampled_from(WORDS), min_size=1, max_size=9).map(" ".join),
         logprob=st.floats(-3, 0),
         score=st.floats(0, 1),
@@ -65,7 +65,7 @@ class Clock:
 class Run:
     """A method on a script; a step of the policy takes `pace` seconds of a clock of its own."""
 
-    lines: Sequence[Line]
+    lines: Sequence[ScriptLine]
     method: str = "majority"
     budget: Budget = field(default_factory=lambda: Budget(8))
     width: int = 4

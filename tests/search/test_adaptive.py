@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from search.runs import ENDLESS, FIVE, FOUR, LINES, NONE, Run
 from ttcli.answers import vote
 from ttcli.cost import Budget, Unit
-from ttcli.policy.script import Line
+from ttcli.policy.script import ScriptLine
 from ttcli.search.stopping import votes_needed
 from ttcli.solution import Candidate
 
@@ -44,7 +44,7 @@ def test_a_budget_below_four_is_spent_and_voted_upon() -> None:
 @settings(deadline=None, max_examples=60)
 @given(LINES, st.integers(1, 24), st.integers(1, 6), st.integers(0, 5))
 def test_it_draws_exactly_what_the_one_at_a_time_rule_draws(
-    lines: list[Line], budget: int, width: int, seed: int
+    lines: list[ScriptLine], budget: int, width: int, seed: int
 ) -> None:
     everybody = Run(lines, "majority", Budget(budget), seed=seed).outcome().candidates
     run = Run(lines, "adaptive", Budget(budget), width=width, seed=seed)

@@ -24,7 +24,7 @@ from ttcli.events import (
     Outcome,
     VoteUpdated,
 )
-from ttcli.policy.script import Line
+from ttcli.policy.script import ScriptLine
 from ttcli.policy.scripted import ScriptedVerifier
 from ttcli.record.encode import outcome_record
 from ttcli.record.recording import as_tree, read_outcome
@@ -101,7 +101,7 @@ def test_without_an_adviser_it_is_adaptive() -> None:
 @settings(deadline=None, max_examples=150)
 @given(LINES, st.sampled_from(WAYS), st.integers(1, 24), st.integers(0, 3), st.integers(1, 6))
 def test_the_budget_holds_and_the_probes_are_the_usual_first_samples(
-    lines: list[Line], way: str, budget: int, seed: int, width: int
+    lines: list[ScriptLine], way: str, budget: int, seed: int, width: int
 ) -> None:
     run = Auto(lines, way=way, budget=Budget(budget), seed=seed, width=width)
     events = run.events()
@@ -195,14 +195,14 @@ def test_without_a_verifier_the_vote_is_by_majority() -> None:
 
 @settings(deadline=None, max_examples=100)
 @given(LINES, st.sampled_from(WAYS), st.integers(1, 150))
-def test_a_budget_of_tokens_holds(lines: list[Line], way: str, budget: int) -> None:
+def test_a_budget_of_tokens_holds(lines: list[ScriptLine], way: str, budget: int) -> None:
     run = Auto(lines, way=way, budget=Budget(budget, Unit.TOKENS), max_tokens=10)
     assert check(run.events()).cost.tokens <= max(budget, len(PROBLEM.text.split()))
 
 
 @settings(deadline=None, max_examples=100)
 @given(LINES, st.sampled_from(WAYS), st.integers(1, 30))
-def test_an_interrupt_at_any_step_leaves_a_whole_outcome(lines: list[Line], way: str, step: int) -> None:
+def test_an_interrupt_at_any_step_leaves_a_whole_outcome(lines: list[ScriptLine], way: str, step: int) -> None:
     run = Auto(lines, way=way, budget=Budget(12), interrupt_at=step)
     outcome = check(run.events())
     if run.steps >= step:

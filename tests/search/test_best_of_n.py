@@ -9,7 +9,7 @@ from search.runs import ENDLESS, FIVE, FOUR, NONE, PROBLEM, Run, check_order, of
 from ttcli.cost import Budget, Stopped, Unit
 from ttcli.errors import ModelError
 from ttcli.events import CandidateFinished, CandidateScored, CandidateStarted, CandidateToken, VoteUpdated
-from ttcli.policy.script import Line, Script
+from ttcli.policy.script import Script, ScriptLine
 from ttcli.policy.scripted import ScriptedVerifier
 from ttcli.seams import Interrupted, StepScores
 from ttcli.solution import Ended, Prefix
@@ -25,7 +25,7 @@ class Fails:
     name = "fails"
     partial = True
 
-    def __init__(self, lines: Sequence[Line], at: int, error: Exception) -> None:
+    def __init__(self, lines: Sequence[ScriptLine], at: int, error: Exception) -> None:
         self._verifier = ScriptedVerifier(Script({"": lines}))
         self._at = at
         self._error = error
@@ -159,7 +159,7 @@ def test_an_error_of_the_verifier_is_raised_and_nothing_is_left_behind() -> None
 
 
 def test_an_interrupted_run_votes_over_what_is_finished() -> None:
-    slow = Line("Let me think about it for a very long time: it is \\boxed{7}")
+    slow = ScriptLine("Let me think about it for a very long time: it is \\boxed{7}")
     run = Run([FOUR, slow], "majority", Budget(8), interrupt_at=9)
     outcome = run.outcome()
     assert outcome.stopped is Stopped.INTERRUPT
@@ -185,7 +185,7 @@ def test_an_interrupted_run_votes_over_what_is_finished() -> None:
     ],
 )
 def test_of_a_text_that_was_cut_only_a_complete_answer_counts(text: str, words: int, answer: str | None) -> None:
-    run = Run([Line(text)], "majority", Budget(1), interrupt_at=words + 1)
+    run = Run([ScriptLine(text)], "majority", Budget(1), interrupt_at=words + 1)
     (candidate,) = run.outcome().candidates
     assert candidate.ended is Ended.CUT
     assert candidate.text == " ".join(text.split(" ")[:words])
@@ -193,7 +193,7 @@ def test_of_a_text_that_was_cut_only_a_complete_answer_counts(text: str, words: 
 
 
 def test_of_a_text_that_ran_into_the_token_limit_only_a_complete_answer_counts() -> None:
-    lengths = [Line("The answer is 12", length=True)]
+    lengths = [ScriptLine("The answer is 12", length=True)]
     assert Run(lengths, "majority", Budget(1)).outcome().answer is None
     assert Run([replace(lengths[0], length=False)], "majority", Budget(1)).outcome().answer == "12"
 

@@ -3,11 +3,11 @@ from __future__ import annotations
 from search.runs import Run, of, outcome_of
 from ttcli.cost import Budget
 from ttcli.events import StepsSelected
-from ttcli.policy.script import Line
+from ttcli.policy.script import ScriptLine
 from ttcli.solution import Node
 
 LINES = [
-    Line(f"{first}\n\n{second}\n\n\\boxed{{{first}{second}}}", scores=(first / 10, first / 10, second / 10))
+    ScriptLine(f"{first}\n\n{second}\n\n\\boxed{{{first}{second}}}", scores=(first / 10, first / 10, second / 10))
     for first in range(10)
     for second in range(10)
 ]

@@ -4,11 +4,11 @@ from search.runs import Run, of, outcome_of
 from search.trees import Exacting, path
 from ttcli.cost import Budget, Unit
 from ttcli.events import StepScored, StepsSelected, StepStarted
-from ttcli.policy.script import Line, Script
+from ttcli.policy.script import Script, ScriptLine
 
 # at first sight the trap is better, one step later it is seen for what it is
-TRAP = Line("trap\n\ndead end\n\n\\boxed{5}", scores=(0.7, 0.1, 0.1))
-WAY = Line("way\n\nopen country\n\n\\boxed{4}", scores=(0.5, 0.8, 0.9))
+TRAP = ScriptLine("trap\n\ndead end\n\n\\boxed{5}", scores=(0.7, 0.1, 0.1))
+WAY = ScriptLine("way\n\nopen country\n\n\\boxed{4}", scores=(0.5, 0.8, 0.9))
 
 
 def test_looking_ahead_sees_what_beam_search_falls_for() -> None:
@@ -34,7 +34,7 @@ def test_every_beam_counts_for_its_rollouts_and_the_first_steps_alone_are_beams(
 
 
 def test_a_rollout_is_as_long_as_asked_for_and_ends_with_the_solution() -> None:
-    line = Line("\n\n".join(["a", "b", "c", "d", "\\boxed{4}"]))
+    line = ScriptLine("\n\n".join(["a", "b", "c", "d", "\\boxed{4}"]))
     for k in (1, 2, 3, 9):
         events = Run([line], f"lookahead:k={k},m=1,n=1", Budget(999, Unit.TOKENS)).events()
         before_selection = events[: events.index(of(StepsSelected, events)[0])]
@@ -43,7 +43,7 @@ def test_a_rollout_is_as_long_as_asked_for_and_ends_with_the_solution() -> None:
 
 def test_the_rollout_of_a_step_that_is_kept_is_not_drawn_again() -> None:
     """With one beam and one next step all that is drawn is the rollout: the search costs no more than one solution."""
-    line = Line("\n\n".join(["a", "b", "c", "d", "\\boxed{4}"]))
+    line = ScriptLine("\n\n".join(["a", "b", "c", "d", "\\boxed{4}"]))
     for k in (1, 2, 3, 9):
         outcome = Run([line], f"lookahead:k={k},m=1,n=1", Budget(999, Unit.TOKENS)).outcome()
         assert outcome.cost.policy_tokens == 5
@@ -53,7 +53,7 @@ def test_the_rollout_of_a_step_that_is_kept_is_not_drawn_again() -> None:
 
 
 def test_the_first_step_of_a_kept_rollout_is_the_first_of_the_next_steps() -> None:
-    lines = [Line(f"way\n\n{n}\n\n\\boxed{{4}}", scores=(0.5, 0.5, 0.9)) for n in range(50)]
+    lines = [ScriptLine(f"way\n\n{n}\n\n\\boxed{{4}}", scores=(0.5, 0.5, 0.9)) for n in range(50)]
     events = Run(lines, "lookahead", Budget(8), seed=3).events()
     nodes = {node.number: node for node in outcome_of(events).tree}
     (kept,) = of(StepsSelected, events)[0].kept
@@ -66,7 +66,7 @@ def test_the_first_step_of_a_kept_rollout_is_the_first_of_the_next_steps() -> No
 
 
 def test_a_step_that_repeats_the_adopted_one_is_drawn_again() -> None:
-    lines = [Line("way\n\non\n\n\\boxed{4}"), Line("way\n\noff\n\n\\boxed{4}")]
+    lines = [ScriptLine("way\n\non\n\n\\boxed{4}"), ScriptLine("way\n\noff\n\n\\boxed{4}")]
     events = Run(lines, "lookahead", Budget(8), seed=3).events()
     (kept,) = of(StepsSelected, events)[0].kept
     nodes = {node.number: node for node in outcome_of(events).tree}

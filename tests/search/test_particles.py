@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from search.runs import Run, of, outcome_of
 from ttcli.cost import Budget
 from ttcli.events import StepsSelected
-from ttcli.policy.script import Line
+from ttcli.policy.script import ScriptLine
 from ttcli.search.particles import resample, weights
 from ttcli.solution import Ended
 
@@ -59,8 +59,8 @@ def test_nothing_comes_of_no_particles() -> None:
 
 
 def test_every_round_has_n_particles_and_the_finished_ones_take_part() -> None:
-    short = Line("it is \\boxed{5}", score=0.6)
-    slow = Line("at first\n\nand then\n\nit is \\boxed{4}", scores=(0.5, 0.6, 0.8))
+    short = ScriptLine("it is \\boxed{5}", score=0.6)
+    slow = ScriptLine("at first\n\nand then\n\nit is \\boxed{4}", scores=(0.5, 0.6, 0.8))
     events = Run([short, slow, slow], "particles", Budget(8), seed=1).events()
     outcome = outcome_of(events)
     nodes = {node.number: node for node in outcome.tree}
@@ -74,7 +74,7 @@ def test_every_round_has_n_particles_and_the_finished_ones_take_part() -> None:
 
 
 def test_a_step_comes_from_each_particle_even_if_it_repeats_another() -> None:
-    events = Run([Line("one\n\n\\boxed{4}")], "particles", Budget(6)).events()
+    events = Run([ScriptLine("one\n\n\\boxed{4}")], "particles", Budget(6)).events()
     first = of(StepsSelected, events)[0]
     nodes = outcome_of(events).tree
     for number in set(first.kept):
@@ -83,6 +83,6 @@ def test_a_step_comes_from_each_particle_even_if_it_repeats_another() -> None:
 
 
 def test_another_seed_draws_other_particles() -> None:
-    lines = [Line(f"{n}\n\n\\boxed{{{n}}}", scores=(0.5, 0.5)) for n in range(8)]
+    lines = [ScriptLine(f"{n}\n\n\\boxed{{{n}}}", scores=(0.5, 0.5)) for n in range(8)]
     trees = {Run(lines, "particles", Budget(8), seed=seed).outcome().tree for seed in range(4)}
     assert len(trees) == 4

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from search.runs import Run, of, outcome_of
 from ttcli.cost import Budget
 from ttcli.events import StepsSelected
-from ttcli.policy.script import Line
+from ttcli.policy.script import ScriptLine
 from ttcli.search.rebase import allot
 
 SCORES = st.lists(st.floats(0, 1), min_size=1, max_size=12)
@@ -57,8 +57,10 @@ def test_known_shares(budget: int, scores: list[float], temperature: float, shar
 
 
 def test_the_budget_shrinks_by_what_has_finished_and_all_of_it_is_shared_out() -> None:
-    short = Line("it is \\boxed{5}", score=0.4)
-    slow = [Line(f"{n} at first\n\nand {n}\n\nit is \\boxed{{4}}", scores=(n / 10, n / 10, 0.8)) for n in range(4, 8)]
+    short = ScriptLine("it is \\boxed{5}", score=0.4)
+    slow = [
+        ScriptLine(f"{n} at first\n\nand {n}\n\nit is \\boxed{{4}}", scores=(n / 10, n / 10, 0.8)) for n in range(4, 8)
+    ]
     events = Run([short, short, *slow], "rebase", Budget(12), seed=2).events()
     outcome = outcome_of(events)
     nodes = {node.number: node for node in outcome.tree}

@@ -14,7 +14,7 @@ from search.runs import FIVE, FOUR, PROBLEM, WORDS, Run, of, outcome_of
 from ttcli.answers import vote
 from ttcli.cost import Budget, Unit
 from ttcli.events import CandidateFinished, CandidateScored, CandidateStarted, CandidateToken, CostUpdated, Event
-from ttcli.policy.script import Line
+from ttcli.policy.script import ScriptLine
 from ttcli.policy.scripted import ScriptedPolicy
 from ttcli.problem import Problem
 from ttcli.search.methods import METHODS, parse_method
@@ -22,9 +22,9 @@ from ttcli.search.parameters import ChainParameters, ratios
 from ttcli.search.revise import WINDOW
 from ttcli.solution import Candidate, Ended, Prefix
 
-WRONG = Line("I guess \\boxed{5}", score=0.3)
-RIGHT = Line("It must be \\boxed{4}", after="5", score=0.6)
-SPOILED = Line("No: \\boxed{6}", after="4", score=0.2)
+WRONG = ScriptLine("I guess \\boxed{5}", score=0.3)
+RIGHT = ScriptLine("It must be \\boxed{4}", after="5", score=0.6)
+SPOILED = ScriptLine("No: \\boxed{6}", after="4", score=0.2)
 
 
 class Spy(ScriptedPolicy):
@@ -63,7 +63,7 @@ class Revising(Run):
 
 LINES = st.lists(
     st.builds(
-        Line,
+        ScriptLine,
         st.lists(st.sampled_from(WORDS), min_size=1, max_size=6).map(" ".join),
         score=st.floats(0, 1),
         after=st.sampled_from([None, "so", "4", "5"]),
@@ -215,7 +215,11 @@ def test_a_chain_holds_what_its_next_attempt_goes_on_from_and_no_more() -> None:
 
 
 def test_all_attempts_vote_and_the_last_ones_do_not_decide() -> None:
-    lines = [FOUR, Line("Now I say \\boxed{5}", after="4", score=0.1), Line("And \\boxed{5}", after="5", score=0.1)]
+    lines = [
+        FOUR,
+        ScriptLine("Now I say \\boxed{5}", after="4", score=0.1),
+        ScriptLine("And \\boxed{5}", after="5", score=0.1),
+    ]
     scored = Revising(lines, "revise:ratio=4", Budget(4)).outcome()
     assert [each.answer for each in scored.candidates] == ["4", "5", "5", "5"]
     assert scored.answer == "4"
@@ -243,7 +247,7 @@ def test_without_a_verifier_nothing_is_scored() -> None:
 
 
 def test_a_budget_of_tokens_counts_the_prompts_of_revisions() -> None:
-    lines = [Line("one two three \\boxed{4}"), Line("one two three \\boxed{4}", after="4")]
+    lines = [ScriptLine("one two three \\boxed{4}"), ScriptLine("one two three \\boxed{4}", after="4")]
     whole = Revising(lines, "revise:ratio=16", Budget(10**6, Unit.TOKENS)).outcome()
     assert len(whole.candidates) == 16
     half = Revising(lines, "revise:ratio=16", Budget(whole.cost.tokens // 2, Unit.TOKENS)).outcome()
@@ -252,7 +256,12 @@ def test_a_budget_of_tokens_counts_the_prompts_of_revisions() -> None:
 
 
 def test_search_revise_revises_the_best_of_every_answer_but_the_leading_one() -> None:
-    lines = [FOUR, replace(WRONG, score=0.1), Line("Or \\boxed{7}", score=0.2), Line("Then \\boxed{4}", after="5")]
+    lines = [
+        FOUR,
+        replace(WRONG, score=0.1),
+        ScriptLine("Or \\boxed{7}", score=0.2),
+        ScriptLine("Then \\boxed{4}", after="5"),
+    ]
     for seed in range(6):
         run = Revising(lines, "search-revise", Budget(12), seed=seed)
         outcome = run.outcome()
@@ -270,7 +279,7 @@ def vote_leader(proposals: Sequence[Candidate]) -> str | None:
 
 
 def test_search_revise_by_beam_keeps_the_tree_and_revises_what_it_found() -> None:
-    lines = [FOUR, replace(FIVE, text="Two and two.\n\nThat is \\boxed{5}"), Line("Then \\boxed{4}", after="5")]
+    lines = [FOUR, replace(FIVE, text="Two and two.\n\nThat is \\boxed{5}"), ScriptLine("Then \\boxed{4}", after="5")]
     run = Revising(lines, "search-revise:by=beam", Budget(12), seed=1)
     outcome = run.outcome()
     assert outcome.tree

@@ -15,7 +15,7 @@ from search.trees import LINES, Exacting, check_tree, check_tree_cost, watch
 from ttcli.cost import Budget, Meter, Stopped, Unit
 from ttcli.errors import BackendError, UsageError
 from ttcli.events import StepsSelected, StepStarted
-from ttcli.policy.script import Line, Script
+from ttcli.policy.script import Script, ScriptLine
 from ttcli.policy.scripted import ScriptedPolicy, ScriptedVerifier
 from ttcli.seams import StepScores
 from ttcli.search.methods import METHODS, parse_method
@@ -158,7 +158,7 @@ def test_an_interrupted_search_ends_at_once_and_votes_over_what_has_finished(run
 
 @pytest.mark.parametrize("method", SEARCHES)
 def test_a_step_that_repeats_a_sibling_is_drawn_again_once_where_draws_need_not_be_independent(method: str) -> None:
-    events = Run([Line("one\n\n\\boxed{4}")], f"{method}:n=4", Budget(10**6, Unit.TOKENS)).events()
+    events = Run([ScriptLine("one\n\n\\boxed{4}")], f"{method}:n=4", Budget(10**6, Unit.TOKENS)).events()
     first = [event.node for event in of(StepStarted, events) if event.parent == 0]
     if method == "particles":
         assert len(first) == 4
@@ -170,7 +170,7 @@ def test_a_step_that_repeats_a_sibling_is_drawn_again_once_where_draws_need_not_
 
 
 def test_steps_that_differ_are_not_drawn_again() -> None:
-    lines = [Line(f"{number}\n\n\\boxed{{4}}") for number in range(100)]
+    lines = [ScriptLine(f"{number}\n\n\\boxed{{4}}") for number in range(100)]
     nodes = Run(lines, "beam", Budget(4), seed=1).outcome().tree
     first = [node.text for node in nodes if node.parent == 0]
     assert len(first) == len(set(first)) == 4
@@ -179,7 +179,7 @@ def test_steps_that_differ_are_not_drawn_again() -> None:
 # -- what is found
 
 
-def _binary(depth: int) -> list[Line]:
+def _binary(depth: int) -> list[ScriptLine]:
     """All paths of left and right; the path that goes right, left, right ... is the best at every step."""
     lines = []
     for number in range(2**depth):
@@ -188,7 +188,7 @@ def _binary(depth: int) -> list[Line]:
         steps_so_far = (good[:end] for end in range(1, depth + 1))
         scores = (*(0.1 + 0.8 * sum(some) / len(some) for some in steps_so_far), 0.5 + 0.4 * all(good))
         steps = ["right" if turn else "left" for turn in turns]
-        lines.append(Line("\n\n".join([*steps, f"\\boxed{{{number}}}"]), scores=scores))
+        lines.append(ScriptLine("\n\n".join([*steps, f"\\boxed{{{number}}}"]), scores=scores))
     return lines
 
 
@@ -206,7 +206,11 @@ def test_the_best_path_of_a_small_tree_is_found(method: str, seed: int) -> None:
 
 
 def test_without_a_separator_a_search_is_like_best_of_n() -> None:
-    lines = [Line("it is \\boxed{4}", score=0.9), Line("it is \\boxed{5}", score=0.2), Line("it is not", score=0.1)]
+    lines = [
+        ScriptLine("it is \\boxed{4}", score=0.9),
+        ScriptLine("it is \\boxed{5}", score=0.2),
+        ScriptLine("it is not", score=0.1),
+    ]
     for method in SEARCHES:
         outcome = Run(lines, method, Budget(16)).outcome()
         assert outcome.answer == "4"
@@ -224,7 +228,7 @@ def test_a_verifier_that_judges_only_what_is_finished_is_refused_before_anything
         partial = False
         name = "final"
 
-    run = Run([Line("a")], method, verifier=Final(Script({"": [Line("a")]})))
+    run = Run([ScriptLine("a")], method, verifier=Final(Script({"": [ScriptLine("a")]})))
     with pytest.raises(UsageError, match=f"{method} asks for a score after every step, and final judges") as caught:
         run.iterate()
     assert caught.value.hint == "--verifier confidence, or --method best-of-n"
@@ -232,7 +236,7 @@ def test_a_verifier_that_judges_only_what_is_finished_is_refused_before_anything
 
 @pytest.mark.parametrize("method", SEARCHES)
 def test_nothing_is_drawn_after_forty_rounds(method: str) -> None:
-    endless = Line("\n\n".join(["so"] * 60 + ["\\boxed{4}"]))
+    endless = ScriptLine("\n\n".join(["so"] * 60 + ["\\boxed{4}"]))
     events = Run([endless], f"{method}:n=4", Budget(10**6, Unit.TOKENS)).events()
     assert len(of(StepsSelected, events)) == ROUNDS == 40
     outcome = outcome_of(events)
@@ -245,8 +249,8 @@ def test_nothing_is_drawn_after_forty_rounds(method: str) -> None:
 @pytest.mark.parametrize("method", SEARCHES)
 def test_where_nothing_has_finished_the_best_unfinished_prefix_answers(method: str) -> None:
     lines = [
-        Line("the answer is \\boxed{4}\n\nlet me check that once more to be sure", scores=(0.9, 0.9)),
-        Line("the answer is \\boxed{5}\n\nlet me check that once more to be sure", scores=(0.3, 0.3)),
+        ScriptLine("the answer is \\boxed{4}\n\nlet me check that once more to be sure", scores=(0.9, 0.9)),
+        ScriptLine("the answer is \\boxed{5}\n\nlet me check that once more to be sure", scores=(0.3, 0.3)),
     ]
     run = Run(lines, f"{method}:n=4", Budget(80, Unit.SECONDS), pace=1.0, width=4, interrupt_at=6)
     outcome = run.outcome()
@@ -258,7 +262,7 @@ def test_where_nothing_has_finished_the_best_unfinished_prefix_answers(method: s
 
 @pytest.mark.parametrize("method", SEARCHES)
 def test_a_policy_that_is_called_off_before_the_budget_is_up_ends_the_search(method: str) -> None:
-    lines = [Line("one and\n\ntwo and\n\n\\boxed{4}")]
+    lines = [ScriptLine("one and\n\ntwo and\n\n\\boxed{4}")]
     decodes = 0
 
     def called_off() -> bool:
@@ -283,7 +287,7 @@ def test_an_error_of_the_verifier_is_raised_and_nothing_is_left_behind(method: s
                 raise BackendError("it broke")
             return super().score(prefixes)
 
-    lines = [Line("one\n\ntwo\n\n\\boxed{4}"), Line("one\n\nthree\n\n\\boxed{5}")]
+    lines = [ScriptLine("one\n\ntwo\n\n\\boxed{4}"), ScriptLine("one\n\nthree\n\n\\boxed{5}")]
     verifier = Fails(Script({"": lines}))
     run = Run(lines, method, Budget(8), verifier=verifier)
     with pytest.raises(BackendError, match="it broke"):
@@ -294,7 +298,7 @@ def test_an_error_of_the_verifier_is_raised_and_nothing_is_left_behind(method: s
 
 @pytest.mark.parametrize("method", SEARCHES)
 def test_a_round_is_scored_in_one_call(method: str) -> None:
-    lines = [Line("one\n\ntwo\n\n\\boxed{4}"), Line("three\n\nfour\n\n\\boxed{5}")]
+    lines = [ScriptLine("one\n\ntwo\n\n\\boxed{4}"), ScriptLine("three\n\nfour\n\n\\boxed{5}")]
     verifier = Exacting(Script({"": lines}))
     events = Run(lines, method, Budget(16), verifier=verifier).events()
     assert len(verifier.calls) == len(of(StepsSelected, events))
@@ -303,7 +307,7 @@ def test_a_round_is_scored_in_one_call(method: str) -> None:
 @pytest.mark.parametrize("method", SEARCHES)
 def test_prefixes_that_are_too_long_for_the_verifier_are_given_up_and_the_others_go_on(method: str) -> None:
     long, short = "this goes on and on and on", "this is it"
-    lines = [Line(f"{long}\n\n\\boxed{{5}}", score=0.9), Line(f"{short}\n\n\\boxed{{4}}", score=0.1)]
+    lines = [ScriptLine(f"{long}\n\n\\boxed{{5}}", score=0.9), ScriptLine(f"{short}\n\n\\boxed{{4}}", score=0.1)]
     verifier = Exacting(Script({"": lines}), longest=6)
     events = Run(lines, f"{method}:n=8", Budget(10**6, Unit.TOKENS), verifier=verifier).events()
     outcome = outcome_of(events)
@@ -314,7 +318,7 @@ def test_prefixes_that_are_too_long_for_the_verifier_are_given_up_and_the_others
 
 @pytest.mark.parametrize("method", SEARCHES)
 def test_where_the_verifier_can_read_nothing_at_all_the_search_ends_with_what_there_is(method: str) -> None:
-    lines = [Line("so it is \\boxed{4}\n\nindeed")]
+    lines = [ScriptLine("so it is \\boxed{4}\n\nindeed")]
     verifier = Exacting(Script({"": lines}), longest=1)
     outcome = Run(lines, f"{method}:n=8", Budget(10**6, Unit.TOKENS), verifier=verifier).outcome()
     assert outcome.answer == "4"

@@ -22,7 +22,7 @@ from ttcli.events import (
     StepToken,
     VoteUpdated,
 )
-from ttcli.policy.script import Line, Script
+from ttcli.policy.script import Script, ScriptLine
 from ttcli.policy.scripted import ScriptedVerifier
 from ttcli.seams import Interrupted, StepScores
 from ttcli.solution import Candidate, Ended, Node, Prefix
@@ -33,11 +33,11 @@ _STEPS = ["so", "or so", "then it is", "\\boxed{4}", "it is \\boxed{5}"]
 
 
 @st.composite
-def _lines(draw: st.DrawFn) -> Line:
+def _lines(draw: st.DrawFn) -> ScriptLine:
     steps = draw(st.lists(st.sampled_from(_STEPS), min_size=1, max_size=5))
     end = draw(st.sampled_from(["", "", "", "\n\n"]))
     scores = draw(st.none() | st.tuples(*[st.floats(0, 1)] * len(steps)))
-    return Line("\n\n".join(steps) + end, score=draw(st.floats(0, 1)), scores=scores, length=draw(st.booleans()))
+    return ScriptLine("\n\n".join(steps) + end, score=draw(st.floats(0, 1)), scores=scores, length=draw(st.booleans()))
 
 
 LINES = st.lists(_lines(), min_size=1, max_size=6)  # of so few steps many begin alike

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 
 from terminal.pictures import EVIL
-from ttcli.bench.figures.summary import COVERAGE, RANDOM, Line
+from ttcli.bench.figures.summary import COVERAGE, RANDOM, SummaryLine
 from ttcli.terminal.chart import accuracy_chart
 from ttcli.terminal.marks import ASCII, UNICODE
 
@@ -23,7 +23,7 @@ LINES = [
 ]
 
 
-def chart(lines: Sequence[Line], **options: Any) -> list[str]:
+def chart(lines: Sequence[SummaryLine], **options: Any) -> list[str]:
     return accuracy_chart([make_summary(lines)], width=60, height=9, **options)
 
 

@@ -17,7 +17,7 @@ from ttcli.data.dataset import Row
 from ttcli.data.solutions import Given, GivenSolutions
 from ttcli.engine.branch import States
 from ttcli.interrupt import Interrupt
-from ttcli.policy.script import Line, Script
+from ttcli.policy.script import Script, ScriptLine
 from ttcli.policy.scripted import ScriptedPolicy
 from ttcli.problem import Problem
 from ttcli.runtime.runtime import Runtime
@@ -30,9 +30,9 @@ from ttcli.train.spec import Source, TrainSpec
 from ttcli.verifier.growing import Reading
 
 LAYERS = (2, 4)
-RIGHT = Line("One and one.\n\nThat makes two.\n\nSo \\boxed{4}.")
-WRONG = Line("Let me guess.\n\nI say \\boxed{5}.")
-SILENT = Line("I do not know.")
+RIGHT = ScriptLine("One and one.\n\nThat makes two.\n\nSo \\boxed{4}.")
+WRONG = ScriptLine("Let me guess.\n\nI say \\boxed{5}.")
+SILENT = ScriptLine("I do not know.")
 SCRIPT = Script({"": [RIGHT, RIGHT, WRONG, WRONG, SILENT]})
 
 
@@ -42,7 +42,7 @@ def make_rows(count: int) -> tuple[Row, ...]:
     )
 
 
-def given(solutions: Mapping[int, Sequence[Line]]) -> GivenSolutions:
+def given(solutions: Mapping[int, Sequence[ScriptLine]]) -> GivenSolutions:
     """A file of solutions, by the position of their problem."""
     each = [Given(at + 1, line.text, Ended.STOP) for at, lines in solutions.items() for line in lines]
     content = "".join(f"{one.line} {one.text}" for one in each)

@@ -10,7 +10,7 @@ from sklearn.metrics import brier_score_loss, roc_auc_score
 from train.synthetic import make_examples, make_votes
 from ttcli.stats.intervals import wilson
 from ttcli.stats.subsets import GradedSamples
-from ttcli.train.evaluation import BINS, Evaluation, judge
+from ttcli.train.evaluation import BINS, Evaluation, evaluate
 from ttcli.train.examples import Examples
 
 
@@ -21,7 +21,7 @@ def scores_of(examples: Examples, strength: float, seed: int = 0) -> np.ndarray:
 
 def judged(strength: float, seed: int = 0, problems: int = 40) -> Evaluation:
     examples = make_examples(seed, problems=problems)
-    return judge(examples, scores_of(examples, strength, seed), make_votes(examples, seed=seed))
+    return evaluate(examples, scores_of(examples, strength, seed), make_votes(examples, seed=seed))
 
 
 def plain_vote(samples: GradedSamples, scores: np.ndarray) -> bool:
@@ -34,7 +34,7 @@ def plain_vote(samples: GradedSamples, scores: np.ndarray) -> bool:
 def test_figures_are_those_of_a_direct_computation() -> None:
     examples = make_examples()
     scores = scores_of(examples, 0.5)
-    found = judge(examples, scores, make_votes(examples))
+    found = evaluate(examples, scores, make_votes(examples))
     assert found.solutions == len(scores)
     assert found.right == pytest.approx(examples.correct.mean())
     assert found.across.value == pytest.approx(roc_auc_score(examples.correct, scores))
@@ -59,7 +59,7 @@ def test_figures_are_those_of_a_direct_computation() -> None:
 def test_votes_are_those_of_a_direct_count() -> None:
     examples = make_examples()
     scores, votes = scores_of(examples, 0.5), make_votes(examples)
-    found = judge(examples, scores, votes).votes[-1]
+    found = evaluate(examples, scores, votes).votes[-1]
     assert found.samples == 6
     plain = [plain_vote(samples, np.ones(6)) for samples in votes.values()]
     weighted = [plain_vote(samples, scores[examples.problem == at]) for at, samples in votes.items()]
@@ -77,7 +77,7 @@ def test_votes_are_those_of_a_direct_count() -> None:
 def test_intervals_come_from_resampling_problems() -> None:
     examples = make_examples()
     scores = scores_of(examples, 0.5)
-    found = judge(examples, scores, make_votes(examples))
+    found = evaluate(examples, scores, make_votes(examples))
     rng = np.random.default_rng(1)
     values = []
     for _ in range(500):
@@ -123,7 +123,7 @@ def test_a_little_more_on_few_problems_is_unclear() -> None:
         labels=np.zeros(8),
         states={},
     )
-    found = judge(first, np.array([0.1, 0.9] * 4), votes)
+    found = evaluate(first, np.array([0.1, 0.9] * 4), votes)
     assert found.votes[-1].comparison.difference == 0.25
     assert found.beats_majority == "unclear"
 
@@ -142,7 +142,7 @@ def test_a_problem_with_fewer_samples_votes_with_those_it_has() -> None:
         examples.labels[rows],
         {},
     )
-    found = judge(fewer, scores_of(fewer, 1.0), votes)
+    found = evaluate(fewer, scores_of(fewer, 1.0), votes)
     assert [each.samples for each in found.votes] == [2, 4, 6]
     assert found.problems == 10
 
@@ -154,7 +154,7 @@ def test_samples_without_an_answer_vote_for_nothing_and_are_not_ranked() -> None
         for at, samples in make_votes(examples).items()
     }
     scores = scores_of(examples, 1.0)
-    found, plain = judge(examples, scores, votes), judge(examples, scores, make_votes(examples))
+    found, plain = evaluate(examples, scores, votes), evaluate(examples, scores, make_votes(examples))
     assert found.votes[-1].samples == 7
     assert found.votes[-1].weighted == plain.votes[-1].weighted
     assert found.across == plain.across
@@ -163,7 +163,7 @@ def test_samples_without_an_answer_vote_for_nothing_and_are_not_ranked() -> None
 def test_where_all_are_right_there_is_nothing_to_rank() -> None:
     examples = make_examples(problems=3)
     right = replace(examples, correct=np.ones(len(examples.correct), np.bool_))
-    found = judge(right, scores_of(examples, 1.0), make_votes(right))
+    found = evaluate(right, scores_of(examples, 1.0), make_votes(right))
     assert (found.across.value, found.within.value) == (None, None)
     assert (found.within.interval, found.within.problems) == (None, 0)
     assert found.beats_majority is False

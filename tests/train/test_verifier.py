@@ -11,7 +11,7 @@ from sklearn.metrics import roc_auc_score
 from train.fakes import LAYERS, RIGHT, SILENT, WRONG, Class, given, make_spec
 from train.synthetic import QUICK
 from ttcli.errors import UsageError
-from ttcli.policy.script import Line, Script
+from ttcli.policy.script import Script, ScriptLine
 from ttcli.train.card import Trained
 from ttcli.train.collect import Stage
 from ttcli.train.fit import solution_scores
@@ -95,7 +95,7 @@ def test_the_same_lesson_gives_the_same_head(tmp_path: Path) -> None:
 
 
 def test_rollouts_make_labels_soft_and_are_counted(tmp_path: Path) -> None:
-    forking = Script({"": [Line(f"One and one.\n\nSo \\boxed{{{answer}}}.") for answer in (4, 4, 5)]})
+    forking = Script({"": [ScriptLine(f"One and one.\n\nSo \\boxed{{{answer}}}.") for answer in (4, 4, 5)]})
     _, trained = train(tmp_path / "s.db", replace(SPEC, rollouts=2), forking)
     labels = trained.train.examples.labels
     assert ((labels > 0) & (labels < 1)).any()

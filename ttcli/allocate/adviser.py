@@ -44,6 +44,6 @@ class ProfileAdviser:
 
 def demand(profile: Profile) -> Demand:
     """What the policy must have room for, whichever choice of the profile it comes to."""
-    choices = {(each.strategy, each.budget) for each in profile.choices}
+    choices = {(choice.strategy, choice.budget) for choice in profile.choices}
     demands = (parse_method(strategy).demand(Budget(budget)) for strategy, budget in choices)
     return functools.reduce(Demand.joined, demands, NO_DEMAND)

@@ -39,7 +39,7 @@ def probes(problems: Sequence[Sequence[Candidate]]) -> Probes:
     Raises:
         ValueError: problems with different numbers of probes, or fewer than 2 of each.
     """
-    if len({len(each) for each in problems}) != 1 or len(problems[0]) < 2:
+    if len({len(problem) for problem in problems}) != 1 or len(problems[0]) < 2:
         raise ValueError(f"difficulty takes as many probes of each problem, at least 2: {[*map(len, problems)]}")
     classes = np.full((len(problems), len(problems[0])), -1, np.int64)
     for row, candidates in enumerate(problems):

@@ -168,7 +168,7 @@ def chosen(choices: Sequence[Choice], bin: int, budget: float) -> Choice:  # noq
     Raises:
         ValueError: there is no choice for the bin.
     """
-    own = sorted((each for each in choices if each.bin == bin), key=lambda each: each.budget)
+    own = sorted((choice for choice in choices if choice.bin == bin), key=lambda choice: choice.budget)
     if not own:
         raise ValueError(f"nothing was chosen for bin {bin}")
     return next((each for each in own if each.budget >= budget), own[-1])
@@ -176,7 +176,11 @@ def chosen(choices: Sequence[Choice], bin: int, budget: float) -> Choice:  # noq
 
 def expected(choices: Sequence[Choice], budget: float) -> float | None:
     """The accuracy to expect of all problems at a budget, bins in proportion; None where nothing is known."""
-    known = [(each.accuracy, each.problems) for each in choices if each.budget == budget and each.accuracy is not None]
+    known = [
+        (choice.accuracy, choice.problems)
+        for choice in choices
+        if choice.budget == budget and choice.accuracy is not None
+    ]
     total = sum(problems for _, problems in known)
     return sum(accuracy * problems for accuracy, problems in known) / total if total else None
 

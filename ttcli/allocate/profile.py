@@ -54,7 +54,7 @@ class Profile:
     gains: Gains | None = None  # None: nothing was learnt of how much to spend
 
     def __post_init__(self) -> None:
-        if {each.bin for each in self.choices} != set(range(self.bins.count)):
+        if {choice.bin for choice in self.choices} != set(range(self.bins.count)):
             raise ValueError(f"there must be choices for the bins 0 to {self.bins.count - 1}, and no others")
 
     def choice(self, chance: float, budget: float) -> Choice:
@@ -115,7 +115,7 @@ def parse(text: str, file: str = "profile") -> Profile:
         made=_made(top.table("made")),
         difficulty=_difficulty(top.table("difficulty")),
         bins=top.build(Bins, edges=top.numbers("edges")),
-        choices=tuple(_choice(each) for each in top.tables("choice")),
+        choices=tuple(_choice(table) for table in top.tables("choice")),
         gains=_gains(top.table("gains")) if top.has("gains") else None,
     )
     top.close()

@@ -9,7 +9,7 @@ from fractions import Fraction
 from ttcli.answers.expression import read
 from ttcli.answers.identity import identical, proportional
 from ttcli.answers.key import Canonical
-from ttcli.answers.node import Node, constant
+from ttcli.answers.node import Expression, constant
 from ttcli.answers.tokens import Unreadable
 
 _LETTERS = re.compile(r"[^\W\d_]+")
@@ -63,7 +63,7 @@ def _same_value(a: Canonical, b: Canonical) -> bool:
         return False
 
 
-def _tree(key: Canonical) -> Node:
+def _tree(key: Canonical) -> Expression:
     if isinstance(key.value, float):
         raise Unreadable("an infinity")
     return constant(key.value) if isinstance(key.value, Fraction) else read(str(key.value))
@@ -99,7 +99,7 @@ def _same_relation(a: Canonical, b: Canonical) -> bool:
     if operators[0] not in _BELOW or others[0] not in _BELOW or ("e" in operators[0]) != ("e" in others[0]):
         return False
     if _BELOW[operators[0]] != _BELOW[others[0]]:
-        other = Node("neg", (other,))
+        other = Expression("neg", (other,))
     return proportional(difference, other, positive=True)
 
 
@@ -108,6 +108,6 @@ def _parts(key: Canonical) -> tuple[tuple[str, ...], tuple[str, ...]]:
     return key.value[0], key.value[1]
 
 
-def _difference(sides: Iterable[str]) -> Node:
+def _difference(sides: Iterable[str]) -> Expression:
     left, right = map(read, sides)
-    return Node("+", (left, Node("neg", (right,))))
+    return Expression("+", (left, Expression("neg", (right,))))

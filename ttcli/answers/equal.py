@@ -69,7 +69,7 @@ class Checker:
         self._hung: Counter[str] = Counter()  # questions without a reply, by answer
         self._replied: set[str] = set()  # answers that a question about them was replied to
         self._vote = threading.local()  # `left`: seconds, while a vote is held
-        self._worker: _Worker | None = None
+        self._worker: _WorkerProcess | None = None
 
     def equivalent(self, a: str, b: str) -> bool:
         """Whether both are the same answer: reflexive, symmetric, and nothing is raised whatever they say."""
@@ -158,7 +158,7 @@ class Checker:
             self._replied |= {a, b}
         return reply
 
-    def _running(self) -> _Worker | None:
+    def _running(self) -> _WorkerProcess | None:
         """A worker that is ready; None where none will start."""
         if self._worker and self._worker.alive:
             return self._worker
@@ -167,7 +167,7 @@ class Checker:
             return None
         self._failed_starts += 1
         try:
-            self._worker = _Worker(self._command)
+            self._worker = _WorkerProcess(self._command)
         except OSError:
             return None
         self._end = weakref.finalize(self, self._worker.stop)  # at the latest when Python exits
@@ -182,7 +182,7 @@ class Checker:
             self._worker = None
 
 
-class _Worker:
+class _WorkerProcess:
     """One process and the pipes to it."""
 
     def __init__(self, command: Sequence[str]) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from fractions import Fraction
 
 from ttcli.answers.expression import read
-from ttcli.answers.node import Node
+from ttcli.answers.node import Expression
 from ttcli.answers.tokens import Unreadable
 
 MAX_BITS = 20_000  # of a numerator or denominator; what is longer has no value here
@@ -22,7 +22,7 @@ def rational(text: str) -> Fraction | None:
         return None
 
 
-def value(node: Node) -> Fraction | None:
+def value(node: Expression) -> Fraction | None:
     """The exact value of a tree; None where it has symbols, roots, or a value too long to be written."""
     if isinstance(node.value, Fraction):
         return node.value

@@ -14,7 +14,7 @@ from __future__ import annotations
 import re
 from fractions import Fraction
 
-from ttcli.answers.node import Node, constant
+from ttcli.answers.node import Expression, constant
 from ttcli.answers.pattern import words
 from ttcli.answers.tokens import FUNCTIONS, GREEK, Unreadable, tokens
 
@@ -28,17 +28,17 @@ _OPEN = {"(": ")", "[": "]", "{": "}"}
 _BOLD = re.compile(r"\\(?:mathbf|textbf)\{(.*)\}")
 
 
-def read(text: str) -> Node:
+def read(text: str) -> Expression:
     """The tree of an expression in the spelling of `spelling.spelled`; `Unreadable` where it is none."""
     found = tokens(text)
-    reader = _Reader(found.tokens, vectors=found.vectors)
+    reader = _Parser(found.tokens, vectors=found.vectors)
     node = reader.sum()
     if reader.token is not None:
         raise Unreadable(text)
     return node
 
 
-class _Reader:
+class _Parser:
     """A place in a list of tokens; each method reads one rule of the grammar from there."""
 
     def __init__(self, tokens: list[str], *, vectors: bool) -> None:
@@ -66,7 +66,7 @@ class _Reader:
             return True
         return False
 
-    def sum(self) -> Node:
+    def sum(self) -> Expression:
         self.depth += 1
         if self.depth > MAX_DEPTH:
             raise Unreadable("too deep")
@@ -74,29 +74,29 @@ class _Reader:
         while self.token in {"+", "-"}:
             terms.append(self.signed())
         self.depth -= 1
-        return terms[0] if len(terms) == 1 else Node("+", tuple(terms))
+        return terms[0] if len(terms) == 1 else Expression("+", tuple(terms))
 
-    def signed(self) -> Node:
+    def signed(self) -> Expression:
         if self.skip("-"):
-            return Node("neg", (self.product(),))
+            return Expression("neg", (self.product(),))
         self.skip("+")
         return self.product()
 
-    def product(self) -> Node:
+    def product(self) -> Expression:
         node = self.factor()
         while self.token is not None:
             if self.skip("*", "\\cdot", "\\times"):
-                node = Node("*", (node, self.operand()))
+                node = Expression("*", (node, self.operand()))
             elif self.skip("/", "\\div"):
-                node = Node("/", (node, self.operand()))
+                node = Expression("/", (node, self.operand()))
             elif self.starts_factor():
-                node = Node("*", (node, self.factor()))
+                node = Expression("*", (node, self.factor()))
             else:
                 break
         return node
 
-    def operand(self) -> Node:
-        return Node("neg", (self.factor(),)) if self.skip("-") else self.factor()
+    def operand(self) -> Expression:
+        return Expression("neg", (self.factor(),)) if self.skip("-") else self.factor()
 
     def starts_factor(self) -> bool:
         token = self.token
@@ -106,25 +106,25 @@ class _Reader:
             return not self.bars
         return token in _OPEN or token[0].isalpha() or (token[0] == "\\" and token[1:].isalpha())
 
-    def factor(self) -> Node:
+    def factor(self) -> Expression:
         node = self.base()
         while True:
             if self.skip("!"):
-                node = Node("factorial", (node,))
+                node = Expression("factorial", (node,))
             elif self.token == "^":
                 node = self.raised(node)
             else:
                 return node
 
-    def raised(self, base: Node) -> Node:
+    def raised(self, base: Expression) -> Expression:
         self.take("^")
         if self.skip("\\circ"):
-            return Node("degree", (base,)) if self.angle else base
-        return Node("^", (base, self.exponent()))
+            return Expression("degree", (base,)) if self.angle else base
+        return Expression("^", (base, self.exponent()))
 
-    def exponent(self) -> Node:
+    def exponent(self) -> Expression:
         if self.skip("-"):
-            return Node("neg", (self.exponent(),))
+            return Expression("neg", (self.exponent(),))
         self.skip("+")
         self.depth += 1
         if self.depth > MAX_DEPTH:
@@ -137,13 +137,13 @@ class _Reader:
         self.depth -= 1
         return node
 
-    def base(self) -> Node:
+    def base(self) -> Expression:
         token = self.take()
         if token in _OPEN:
             return self.inside(_OPEN[token])
         if token == "|":
             self.bars += 1
-            node = Node("abs", (self.sum(),))
+            node = Expression("abs", (self.sum(),))
             self.take("|")
             self.bars -= 1
             return node
@@ -155,14 +155,14 @@ class _Reader:
             return self.command(token[1:])
         raise Unreadable(token)
 
-    def inside(self, close: str) -> Node:
+    def inside(self, close: str) -> Expression:
         bars, self.bars = self.bars, 0
         node = self.sum()
         self.take(close)
         self.bars = bars
         return node
 
-    def number(self, digits: str) -> Node:
+    def number(self, digits: str) -> Expression:
         if self.token == "_":
             raise Unreadable("a base")
         node = constant(Fraction(digits.replace(",", "")))
@@ -172,17 +172,17 @@ class _Reader:
                 top, bottom = (arg.value for arg in part.args)
                 if not (isinstance(top, Fraction) and isinstance(bottom, Fraction) and top < bottom):
                     raise Unreadable("an improper fraction behind a whole number")
-                return Node("+", (node, part))
-            return Node("*", (node, part))
+                return Expression("+", (node, part))
+            return Expression("*", (node, part))
         return node
 
-    def symbol(self, name: str) -> Node:
+    def symbol(self, name: str) -> Expression:
         if name in {"f", "g", "h"} and self.token in {"(", "'"}:
             return self.application(name)
         name = self.decorated(name)
         if name in {"e", "i"} and not (name == "i" and self.vectors):
-            return Node(name)
-        return Node("symbol", value=name)
+            return Expression(name)
+        return Expression("symbol", value=name)
 
     def decorated(self, name: str) -> str:
         while self.token in {"_", "'"}:
@@ -191,7 +191,7 @@ class _Reader:
                 name += self.raw()
         return name
 
-    def application(self, name: str) -> Node:
+    def application(self, name: str) -> Expression:
         while self.skip("'"):
             name += "'"
         self.take("(")
@@ -199,7 +199,7 @@ class _Reader:
         while self.skip(","):
             args.append(self.sum())
         self.take(")")
-        return Node("apply", tuple(args), name)
+        return Expression("apply", tuple(args), name)
 
     def raw(self) -> str:
         """The next token or group as it is written, without its braces."""
@@ -213,32 +213,34 @@ class _Reader:
             parts.append(token)
         return "".join(parts[:-1])
 
-    def command(self, name: str) -> Node:
+    def command(self, name: str) -> Expression:
         if name == "pi":
-            return Node("pi") if self.token not in {"_", "'"} else Node("symbol", value=self.decorated("\\pi"))
+            return (
+                Expression("pi") if self.token not in {"_", "'"} else Expression("symbol", value=self.decorated("\\pi"))
+            )
         if name in GREEK:
-            return Node("symbol", value=self.decorated("\\" + name))
+            return Expression("symbol", value=self.decorated("\\" + name))
         if name in _ACCENTS:
             return self.accented(name)
         if name in _SHAPES:
-            return Node("symbol", value=self.decorated(f"\\{name} {self.raw()}"))
+            return Expression("symbol", value=self.decorated(f"\\{name} {self.raw()}"))
         if name in {"frac", "binom"}:
-            return Node("/" if name == "frac" else "binom", (self.argument(), self.argument()))
+            return Expression("/" if name == "frac" else "binom", (self.argument(), self.argument()))
         if name in {"lfloor", "lceil"}:
-            return Node(name[1:], (self.inside("\\r" + name[1:]),))
+            return Expression(name[1:], (self.inside("\\r" + name[1:]),))
         if name in FUNCTIONS:
             return self.function(name)
         raise Unreadable(name)
 
-    def accented(self, accent: str) -> Node:
+    def accented(self, accent: str) -> Expression:
         inner = _BOLD.sub(r"\1", self.raw().replace("\\imath", "i").replace("\\jmath", "j"))
         if not inner or any(character.isdigit() for character in inner):
             raise Unreadable(inner)
         if inner in {"i", "j", "k"} and accent in {"hat", "vec", "mathbf", "textbf"}:
-            return Node("symbol", value=inner)
-        return Node("symbol", value=self.decorated(f"\\{accent}{{{inner}}}"))
+            return Expression("symbol", value=inner)
+        return Expression("symbol", value=self.decorated(f"\\{accent}{{{inner}}}"))
 
-    def argument(self) -> Node:
+    def argument(self) -> Expression:
         r"""What a macro takes: a group or one sign, and of a number one digit, as in `\frac12`."""
         if self.skip("{"):
             return self.inside("}")
@@ -248,7 +250,7 @@ class _Reader:
             return constant(int(token[0]))
         return self.base()
 
-    def function(self, name: str) -> Node:
+    def function(self, name: str) -> Expression:
         if name == "sqrt":
             return self.root()
         power = base = None
@@ -259,20 +261,20 @@ class _Reader:
                 self.take("^")
                 power = self.exponent()
         arguments = (self.operand_of(name), *((base,) if base else ()))
-        if power == Node("neg", (constant(1),)):
-            return Node("arc" + name, arguments)
-        node = Node(name, arguments)
-        return Node("^", (node, power)) if power else node
+        if power == Expression("neg", (constant(1),)):
+            return Expression("arc" + name, arguments)
+        node = Expression(name, arguments)
+        return Expression("^", (node, power)) if power else node
 
-    def root(self) -> Node:
+    def root(self) -> Expression:
         degree = self.inside("]") if self.skip("[") else constant(2)
         radicand = self.inside(")") if self.skip("(") else self.argument_whole()
-        return Node("root", (radicand, degree))
+        return Expression("root", (radicand, degree))
 
-    def argument_whole(self) -> Node:
+    def argument_whole(self) -> Expression:
         return self.inside("}") if self.skip("{") else self.base()
 
-    def operand_of(self, name: str) -> Node:
+    def operand_of(self, name: str) -> Expression:
         """The argument of a function: a group, or a product up to the next sign or function."""
         angle, self.angle = self.angle, name in {"sin", "cos", "tan", "cot", "sec", "csc"}
         if self.token in {"(", "{", "[", "|"} or name in {"abs", "floor", "ceil", "exp"}:
@@ -284,7 +286,7 @@ class _Reader:
             while self.token is not None and self.starts_factor() and self.token[1:] not in FUNCTIONS - {"sqrt"}:
                 if self.token in {"(", "["}:
                     break
-                node = Node("*", (node, self.factor()))
-            node = Node("neg", (node,)) if sign else node
+                node = Expression("*", (node, self.factor()))
+            node = Expression("neg", (node,)) if sign else node
         self.angle = angle
         return node

@@ -16,7 +16,7 @@ from typing import Any
 from mpmath import mp
 
 from ttcli.answers import exact
-from ttcli.answers.node import Node
+from ttcli.answers.node import Expression
 
 DIGITS = 200
 _TOLERANCE = 180  # digits in which values that are equal agree
@@ -32,12 +32,12 @@ class Undefined(ArithmeticError):
     """The expression has no value at this point, or none that can be computed."""
 
 
-def identical(a: Node, b: Node) -> bool:
+def identical(a: Expression, b: Expression) -> bool:
     """Whether two expressions have the same value wherever both have one, as far as points can tell."""
     return _constant(a, b, lambda x, y: Fraction(1) if _close(x, y) else None)
 
 
-def proportional(a: Node, b: Node, *, positive: bool = False) -> bool:
+def proportional(a: Expression, b: Expression, *, positive: bool = False) -> bool:
     """Whether one expression is a constant multiple of the other: then `a = 0` and `b = 0` say the same."""
     if not a.symbols and not b.symbols:
         return False  # without an unknown there is nothing that they would say
@@ -51,7 +51,7 @@ def proportional(a: Node, b: Node, *, positive: bool = False) -> bool:
     return _constant(a, b, ratio)
 
 
-def _constant(a: Node, b: Node, ratio: Callable[[Value, Value], Value | None]) -> bool:
+def _constant(a: Expression, b: Expression, ratio: Callable[[Value, Value], Value | None]) -> bool:
     """Whether the ratio of two expressions is the same at all points; a ratio of None is another one."""
     names = sorted(a.symbols | b.symbols)
     ratios: list[Value] = []
@@ -77,7 +77,7 @@ def _point(names: list[str], seed: int) -> dict[str, Fraction]:
     return {name: Fraction(rng.randint(low, 300) or 7, 97) for name in names}
 
 
-def evaluate(node: Node, point: Mapping[str, Fraction]) -> Value:
+def evaluate(node: Expression, point: Mapping[str, Fraction]) -> Value:
     """The value of a tree at a point, as a Fraction where that is exact; `Undefined` where it has none."""
     if node.head == "number":
         return node.value

@@ -7,11 +7,11 @@ from fractions import Fraction
 
 
 @dataclass(frozen=True, slots=True)
-class Node:
+class Expression:
     """An operation with its operands, a number, or a symbol."""
 
     head: str  # "number", "symbol", "+", "*", "/", "^", "neg", or the name of a function
-    args: tuple[Node, ...] = ()
+    args: tuple[Expression, ...] = ()
     value: Fraction | str | None = None
 
     @property
@@ -22,6 +22,6 @@ class Node:
         return frozenset().union(*(arg.symbols for arg in self.args))
 
 
-def constant(value: Fraction | int) -> Node:
+def constant(value: Fraction | int) -> Expression:
     """A number as a tree."""
-    return Node("number", value=Fraction(value))
+    return Expression("number", value=Fraction(value))

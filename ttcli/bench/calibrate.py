@@ -122,7 +122,7 @@ def calibrate(store: Store, run: Run, *, name: str, when: str, level: float = LE
     config = run.config
     verifier = next((task.verifier for task in config.tasks if task.verifier), "")
     figures = load_figures(store, run)
-    known = [each for each in figures if len(each.facts) > PROBES and all(map(each.figure, config.tasks))]
+    known = [problem for problem in figures if len(problem.facts) > PROBES and all(map(problem.figure, config.tasks))]
     if len(known) < FEWEST:
         raise _too_few(f"{len(known)} of {len(figures)} problems are done")
     drawn = [first_candidates(store, config, each.row.problem.text, verifier, config.depth) for each in known]

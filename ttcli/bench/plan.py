@@ -122,7 +122,7 @@ def forecast(figures: Sequence[ProblemFigures], max_tokens: int) -> Forecast:
     Raises:
         UsageError: the budget is not in generations.
     """
-    lengths = [each.tokens for problem in figures for each in problem.facts]
+    lengths = [fact.tokens for problem in figures for fact in problem.facts]
     measured = len(lengths) >= _ENOUGH
     mean = sum(lengths) / len(lengths) if measured else min(USUAL_TOKENS, max_tokens)
     work = [(problem, open_tasks(problem)) for problem in figures]

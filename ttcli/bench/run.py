@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from ttcli import __version__
 from ttcli.bench.cluster.cluster import cluster
-from ttcli.bench.execute.runner import Executor, Progress, Runner, open_tasks
+from ttcli.bench.execute.runner import Executor, Runner, WorkProgress, open_tasks
 from ttcli.bench.execute.share import profile_counts
 from ttcli.bench.execute.worker import Description, describe, engine
 from ttcli.bench.figures.problem import load_figures
@@ -69,7 +69,7 @@ class ActiveRun:
         self._store = store
         self._executor = executor
 
-    def go(self) -> Iterator[Progress]:
+    def go(self) -> Iterator[WorkProgress]:
         """Work until the run is done or interrupted; what happens, as it happens."""
         return Runner(self._store, self.run, self._settings.profile).go(self._executor)
 
@@ -84,7 +84,7 @@ class ActiveRun:
     @property
     def finished(self) -> bool:
         """Whether nothing is left to do."""
-        return not any(open_tasks(each) for each in load_figures(self._store, self.run))
+        return not any(open_tasks(load_figure) for load_figure in load_figures(self._store, self.run))
 
 
 @contextmanager
@@ -156,7 +156,7 @@ def engine_key(spec: BenchSpec) -> str:
             "machine": asdict(settings.machine),
             "max_tokens": settings.max_tokens,
             "aggregate": settings.aggregate,
-            "verifiers": [str(each) for each in spec.verifiers],
+            "verifiers": [str(verifier) for verifier in spec.verifiers],
             "ttc": __version__,
         }
     )
@@ -181,7 +181,7 @@ def _guess(store: Store, spec: BenchSpec) -> Description:
     name = configs[0].model if configs else asked
     config = next((each for each in configs if _alike(each, settings)), None)
     known = config.verifiers if config else {}
-    verifiers = {str(each): known.get(str(each), VerifierConfig("", 0)) for each in spec.verifiers}
+    verifiers = {str(verifier): known.get(str(verifier), VerifierConfig("", 0)) for verifier in spec.verifiers}
     if config is None:
         return Description(name, {}, 0, verifiers, 0, __version__)
     told = (config.recipe, config.parameters, verifiers, 0, config.ttc, config.revisions or {})

@@ -19,7 +19,7 @@ GOOD_PIECE = 16_000_000  # bytes; a try that brought as many does not count as f
 
 
 @dataclass(frozen=True, slots=True)
-class Patience:
+class HubTimeouts:
     """How long the hub may take before it counts as unreachable."""
 
     connect: float = 10.0  # seconds
@@ -44,7 +44,7 @@ class _Broken(Exception):
         self.answered = answered  # the hub had begun to send
 
 
-def look_up(repo: str, file: str, revision: str | None, patience: Patience) -> HubFacts:
+def look_up(repo: str, file: str, revision: str | None, patience: HubTimeouts) -> HubFacts:
     """Size, hash and commit of a file of the hub; raises SourceFailed."""
     from huggingface_hub import get_hf_file_metadata
 
@@ -58,7 +58,7 @@ def look_up(repo: str, file: str, revision: str | None, patience: Patience) -> H
     return HubFacts(facts.size, facts.etag if is_sha256 else None, facts.commit_hash)
 
 
-def fetch_from_hub(source: HubSource, partial: Partial, progress: Progress, patience: Patience) -> None:
+def fetch_from_hub(source: HubSource, partial: Partial, progress: Progress, patience: HubTimeouts) -> None:
     """Stream what is missing into `partial`, going on where a broken transfer stopped; raises SourceFailed."""
     wanted = partial.wanted
     url = _url(source.repo, source.file, source.revision)
@@ -78,7 +78,7 @@ def fetch_from_hub(source: HubSource, partial: Partial, progress: Progress, pati
     partial.resume_at(partial.size)  # takes the hash where all bytes were here before
 
 
-def _transfer(url: str, partial: Partial, progress: Progress, patience: Patience) -> None:
+def _transfer(url: str, partial: Partial, progress: Progress, patience: HubTimeouts) -> None:
     """One request for what is missing; raises _Broken, or SourceFailed where another try is of no use."""
     from huggingface_hub import get_session
 

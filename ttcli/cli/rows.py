@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from ttcli.data.rows import BadRow
 
 
-class Chosen(NamedTuple):
+class ChosenRows(NamedTuple):
     """The problems chosen of a data set."""
 
     data: str  # name of the data set
@@ -22,7 +22,7 @@ class Chosen(NamedTuple):
 
 def choose_rows(
     data: str, *, graded: bool = True, skip_bad: bool, limit: int | None, sample: int | None, seed: int
-) -> Chosen:
+) -> ChosenRows:
     """Read a data set, and choose of its problems.
 
     Raises:
@@ -37,7 +37,7 @@ def choose_rows(
     if dataset.left_out:
         names = ", ".join(f"`{name}`" for name in dataset.left_out)
         remark(f"warning: {dataset.name}: not used, though it looks like part of the question: {names}")
-    return Chosen(dataset.name, rows)
+    return ChosenRows(dataset.name, rows)
 
 
 def tell_waiting(source: str) -> None:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from ttcli.runtime.settings import Settings
     from ttcli.terminal.train import TrainDisplay
     from ttcli.train.card import Trained
-    from ttcli.train.parts import Part
+    from ttcli.train.parts import StoredPart
     from ttcli.train.spec import TrainSpec
 
 train_app = typer.Typer(no_args_is_help=True, help="Train a verifier for a model, from its own solutions.")
@@ -103,11 +103,11 @@ def verifier(  # over 60 lines: most of them declare an option each
         read_given(solutions, rows) if solutions else None,
     )
     with options.open_store(store) as opened:
-        return _train(opened, spec, _Wishes(target, as_json, quiet))
+        return _train(opened, spec, _TrainOutput(target, as_json, quiet))
 
 
 @dataclass(frozen=True, slots=True)
-class _Wishes:
+class _TrainOutput:
     """Where the head goes, and how all is to be told."""
 
     target: Path
@@ -115,7 +115,7 @@ class _Wishes:
     quiet: bool
 
 
-def _train(store: Store, spec: TrainSpec, wishes: _Wishes) -> int:
+def _train(store: Store, spec: TrainSpec, wishes: _TrainOutput) -> int:
     """Collect, fit, write, tell."""
     from ttcli.bench.plan import USUAL_TOKENS
     from ttcli.interrupt import Interrupt
@@ -145,7 +145,7 @@ def _train(store: Store, spec: TrainSpec, wishes: _Wishes) -> int:
 class _Collected(NamedTuple):
     """Solutions with their states, in the store."""
 
-    parts: tuple[Part, ...]
+    parts: tuple[StoredPart, ...]
     layers: tuple[int, ...]
 
 

@@ -98,7 +98,7 @@ def _verifier(value: Any) -> str | None:
     from ttcli.verifier.spec import VerifierSpec
 
     verifiers = value if isinstance(value, list) else [value]
-    if not all(isinstance(each, str) for each in verifiers):
+    if not all(isinstance(verifier, str) for verifier in verifiers):
         return "is no verifier"
     for spec in map(VerifierSpec.parse, verifiers):
         if spec.kind == "command":

@@ -17,7 +17,7 @@ from ttcli.data.content import FORMAT
 from ttcli.data.fields import BadFileError, BadRowError, Fields, text_of
 from ttcli.data.options import Way
 from ttcli.data.question import asked
-from ttcli.data.records import Place, Record
+from ttcli.data.records import Record, RowKind
 from ttcli.data.reference import reference
 from ttcli.data.rows import BadRow, read_rows
 from ttcli.errors import UsageError
@@ -67,18 +67,18 @@ def read_dataset(
             these out; answers that are now the index of an option and now its text.
     """
     _check("--limit", limit)
-    known = _Rows(graded=graded)
+    known = _RowReader(graded=graded)
     rows, bad = read_rows(source, known.read, form=FORMAT, skip_bad=skip_bad, limit=limit, stdin=stdin)
     name = Path(source).name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")  # to be kept as text
     return Dataset("stdin" if source == "-" else name, known.named(rows), bad, known.left_out())
 
 
-class _Rows:
+class _RowReader:
     """What is known of the rows of a file so far."""
 
     def __init__(self, *, graded: bool) -> None:
         self._graded = graded
-        self._place: Place = "line"
+        self._place: RowKind = "line"
         self._first: dict[tuple[str, str], int] = {}  # place of an id or a text
         self._ways: dict[Way, int] = {}  # place where an answer was first so
         self._read = 0  # rows that can be used

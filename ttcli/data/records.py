@@ -15,7 +15,7 @@ from ttcli.data.content import ARROW, ARROW_STREAM, FORMAT, PARQUET, Content, op
 from ttcli.data.fields import QUESTIONS, BadRowError, Fields, plain
 from ttcli.errors import DatasetError
 
-Place = Literal["line", "row"]
+RowKind = Literal["line", "row"]
 
 _MAX_CELL = 2**31 - 1  # characters; Python's csv stops at 131,072 if not told otherwise
 _DELIMITERS = ",\t;"
@@ -29,7 +29,7 @@ _HEADER = "the first line must name the columns: question,answer or question,A,B
 class Record:
     """A row of a file as it stands there."""
 
-    place: Place  # a line of JSON lines, a row of all else
+    place: RowKind  # a line of JSON lines, a row of all else
     number: int  # from 1; the header of a table does not count
     content: Fields | BadRowError  # why it has no fields
 

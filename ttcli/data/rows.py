@@ -7,7 +7,7 @@ from contextlib import closing
 from typing import BinaryIO, NamedTuple, TypeVar
 
 from ttcli.data.fields import BadFileError, BadRowError
-from ttcli.data.records import Place, Record, read_records
+from ttcli.data.records import Record, RowKind, read_records
 from ttcli.errors import DatasetError
 
 T = TypeVar("T")
@@ -18,7 +18,7 @@ class BadRow(NamedTuple):
 
     line: int  # from 1
     reason: str
-    place: Place = "line"  # what the number counts
+    place: RowKind = "line"  # what the number counts
 
 
 def read_rows(

@@ -26,7 +26,7 @@ def beginning(ids: Sequence[int], growing: Iterable[Branch], finished: Iterable[
     find = _in_the_middle if memory.trim else _at_a_tip
     candidates = [find(ids, branch, whole=True) for branch in growing]
     candidates += [find(ids, branch, whole=branch.standing != 1) for branch in finished]
-    return max(candidates, key=lambda each: each.length, default=Beginning(None, 0))
+    return max(candidates, key=lambda candidate: candidate.length, default=Beginning(None, 0))
 
 
 def _in_the_middle(ids: Sequence[int], branch: Branch, *, whole: bool) -> Beginning:

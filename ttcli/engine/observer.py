@@ -23,7 +23,7 @@ from ttcli.errors import BackendError, ModelError
 _F32 = 0  # ggml_type
 
 
-class Part(NamedTuple):
+class BatchPart(NamedTuple):
     """One pass through the graph: its number of tokens, and which of them are the last of a piece that wants a row."""
 
     tokens: int
@@ -51,7 +51,7 @@ class Observer:
         self._model = model
         self._tensors = tensors()
         self._layers = {f"l_out-{layer}".encode(): layer for layer in layers}
-        self._parts: list[Part] = []
+        self._parts: list[BatchPart] = []
         self._seen: dict[int, int] = {}  # parts by layer
         self._rows: list[dict[int, NDArray[np.float32]]] = []
         self._complaint = ""
@@ -100,7 +100,7 @@ class Observer:
         self._seen[layer] = number + 1
         head = _TensorHead.from_address(tensor)
         width, tokens = head.ne[0], head.ne[1]
-        part = self._parts[number] if number < len(self._parts) else Part(0, [])
+        part = self._parts[number] if number < len(self._parts) else BatchPart(0, [])
         if (head.type, width, tokens) != (_F32, self._model.width, part.tokens):
             self._complaint = f"{tokens} of {width} and type {head.type} in layer {layer} for {part.tokens} tokens"
             return
@@ -110,7 +110,7 @@ class Observer:
             self._rows[row][layer] = state
 
 
-def parts(pieces: Sequence[Piece], *, streams: bool, equal: bool = False) -> Iterator[Part]:
+def parts(pieces: Sequence[Piece], *, streams: bool, equal: bool = False) -> Iterator[BatchPart]:
     """The parts that llama.cpp cuts a batch into; `equal`: into as many tokens of each piece, in one buffer too."""
     left = [piece.size for piece in pieces]
     row_of = {n: row for row, n in enumerate(n for n, piece in enumerate(pieces) if piece.wants_row)}
@@ -128,7 +128,7 @@ def parts(pieces: Sequence[Piece], *, streams: bool, equal: bool = False) -> Ite
             end += count
             if not left[n] and n in row_of:
                 ends.append((end - 1, row_of[n]))
-        yield Part(end, ends)
+        yield BatchPart(end, ends)
 
 
 class _TensorHead(ctypes.Structure):

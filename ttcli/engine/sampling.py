@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from ttcli.engine.params import SamplingParams
 from ttcli.errors import ModelError
 
-Row = NDArray[np.float32]
+Logits = NDArray[np.float32]
 
 NO_NUMBERS = "its file is damaged, or --gpu-layers 0 helps where the GPU does not compute it right"
 _BLOCK = 64  # tokens per block when looking for the k-th largest logit
@@ -35,7 +35,7 @@ class Sampler:
     def __init__(self, vocabulary: int) -> None:
         self._scratch = np.empty(vocabulary, np.float32)
 
-    def draw(self, row: Row, sampling: SamplingParams, rng: np.random.Generator) -> Draw:
+    def draw(self, row: Logits, sampling: SamplingParams, rng: np.random.Generator) -> Draw:
         """Draw one token from `row` (n_vocab logits); takes exactly one number from `rng`, none at temperature 0.
 
         Raises:
@@ -55,7 +55,7 @@ class Sampler:
         return Draw(token, min(0.0, float(row[token]) - log_total))
 
 
-def shortlist(row: Row, peak: float, sampling: SamplingParams) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
+def shortlist(row: Logits, peak: float, sampling: SamplingParams) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
     """The tokens that survive top-k, top-p and min-p, with their unnormalised odds; sorted where one of these is on."""
     unbounded = sampling.top_k == 0 or sampling.top_k >= row.size
     if unbounded and sampling.top_p == 1 and sampling.min_p == 0:
@@ -84,11 +84,11 @@ def pick(odds: NDArray[np.float64], uniform: float) -> int:
     return min(int(np.searchsorted(ladder, uniform * ladder[-1], side="right")), odds.size - 1)
 
 
-def _tempered(logits: Row, peak: float, temperature: float) -> NDArray[np.float64]:
+def _tempered(logits: Logits, peak: float, temperature: float) -> NDArray[np.float64]:
     return np.exp((logits.astype(np.float64) - peak) / temperature)
 
 
-def _largest(row: Row, count: int) -> NDArray[np.intp]:
+def _largest(row: Logits, count: int) -> NDArray[np.intp]:
     """Indices of the `count` largest logits, largest first, ties by index.
 
     The count-th largest of the maxima of disjoint blocks bounds the count-th largest logit from below, so one pass over

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from ttcli.engine.branch import Branch, Piece, States
 from ttcli.engine.job import Job
-from ttcli.engine.sampling import Row, Sampler
+from ttcli.engine.sampling import Logits, Sampler
 from ttcli.engine.session import Session
 from ttcli.errors import BackendError, PromptTooLong
 from ttcli.solution import Ended
@@ -20,7 +20,7 @@ _FIRST_GUESS = 256  # tokens a text is expected to take before any has ended
 _LITTLE_MORE = 32  # tokens a text that outgrew the expectation is expected to take still
 
 
-class Growth(NamedTuple):
+class JobUpdate(NamedTuple):
     """A token that a job took."""
 
     job: Job
@@ -37,7 +37,7 @@ class Scheduler:
         self._running: list[Job] = []
         self._filling: list[Branch] = []  # branches whose last row of logits somebody waits for
         self._idle: set[Branch] = set()  # resident, held by the policy: the first to be evicted
-        self._grown: list[Growth] = []  # not reported yet
+        self._grown: list[JobUpdate] = []  # not reported yet
         self._clock = 0  # steps taken
         self._expected = float(_FIRST_GUESS)  # tokens per job, learned from those that ended
         self.rows = 0  # drawn from, summed over the decodes: how full the batches were
@@ -105,7 +105,7 @@ class Scheduler:
 
     # -- one step
 
-    def step(self) -> list[Growth]:
+    def step(self) -> list[JobUpdate]:
         """Advance every text by a token, a new one by two; return what grew. Finished jobs have left the batch.
 
         Raises:
@@ -271,7 +271,7 @@ class Scheduler:
         self.session.detach(victim.branch)
         self._waiting.appendleft(victim)
 
-    def _draw(self, pieces: list[Piece], rows: Row) -> None:
+    def _draw(self, pieces: list[Piece], rows: Logits) -> None:
         jobs = {id(job.branch): job for job in self._running}
         flagged = (piece.branch for piece in pieces if piece.wants_row)
         for branch, row, states in zip(flagged, rows, self.session.states, strict=True):
@@ -282,7 +282,7 @@ class Scheduler:
             else:
                 self._advance(job, row, states)
 
-    def _advance(self, job: Job, row: Row, states: States) -> None:
+    def _advance(self, job: Job, row: Logits, states: States) -> None:
         model = self.session.model
         token, logprob = self._sampler.draw(row, job.sampling, job.rng)
         text = job.take(token, None if model.ends_generation(token) else model.piece(token), logprob, states)
@@ -294,7 +294,7 @@ class Scheduler:
                 self._touch(job.branch)
             else:
                 self.session.detach(job.branch)
-        self._grown.append(Growth(job, text))
+        self._grown.append(JobUpdate(job, text))
 
     def _touch(self, branch: Branch) -> None:
         branch.used = self._clock

@@ -255,7 +255,7 @@ class _Check:
             if isinstance(value, Array) and len(value.values) < blocks:
                 self._reject(f"it tells the heads of {len(value.values)} blocks of {blocks}")
             counts = value.values if isinstance(value, Array) else (value or 0,)
-            if not all(isinstance(each, int) and 0 <= each <= 1 << 16 for each in counts):
+            if not all(isinstance(count, int) and 0 <= count <= 1 << 16 for count in counts):
                 self._reject(f"the number of its heads is {value}")
         if isinstance(heads, int) and isinstance(shared, int) and shared and heads % shared:
             self._reject(f"{heads} heads cannot share {shared} heads of keys and values")

@@ -17,7 +17,7 @@ SEPARATOR = "\n\n"
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class ScriptLine:
     """A solution as the script has it."""
 
     text: str  # steps end at blank lines
@@ -51,7 +51,7 @@ class Line:
 class Script:
     """Solutions by problem; a problem without its own gets those under ""."""
 
-    lines: Mapping[str, Sequence[Line]]
+    lines: Mapping[str, Sequence[ScriptLine]]
 
     @classmethod
     def read(cls, path: Path) -> Script:
@@ -68,7 +68,7 @@ class Script:
         except (ValueError, TypeError, AttributeError) as error:
             raise ModelError(f"{path} is no script: {error}", hint='{"": [{"text": "…", "score": 0.5}]}') from error
 
-    def of(self, problem: Problem) -> Sequence[Line]:
+    def of(self, problem: Problem) -> Sequence[ScriptLine]:
         """The solutions of a problem.
 
         Raises:
@@ -79,7 +79,7 @@ class Script:
             raise ModelError(f"the script has no solution of {problem.text!r}")
         return lines
 
-    def drawn(self, problem: Problem, attempts: Sequence[str]) -> Sequence[Line]:
+    def drawn(self, problem: Problem, attempts: Sequence[str]) -> Sequence[ScriptLine]:
         """The solutions that can be drawn for a problem, or as a revision of the last of these attempts.
 
         Raises:
@@ -93,10 +93,10 @@ class Script:
         return found
 
 
-def _line(content: dict[str, Any]) -> Line:
+def _line(content: dict[str, Any]) -> ScriptLine:
     """A line as JSON has it, where a tuple is a list."""
     scores = content.get("scores")
-    return Line(**content) if scores is None else Line(**{**content, "scores": tuple(scores)})
+    return ScriptLine(**content) if scores is None else ScriptLine(**{**content, "scores": tuple(scores)})
 
 
 def steps_of(text: str, logprob: float) -> list[Step]:

@@ -7,7 +7,7 @@ import random
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from ttcli.policy.script import Line, Script, steps_of, words_of
+from ttcli.policy.script import Script, ScriptLine, steps_of, words_of
 from ttcli.problem import Problem
 from ttcli.seams import ASK, Extend, Extension, Growth, Load, StepScores
 from ttcli.solution import Ended, Prefix, Step
@@ -81,7 +81,7 @@ class ScriptedPolicy:
     ) -> Iterator[list[Growth | Extension]]:
         """Continue prefixes; see the protocol."""
         source, numbers = iter(requests), itertools.count()
-        growing: dict[int, _Text] = {}
+        growing: dict[int, _ScriptedText] = {}
         while True:
             while len(growing) < self.width:
                 request = next(source, None)
@@ -117,21 +117,21 @@ class ScriptedPolicy:
         self.live.add(self._next_id)
         return replace(prefix, id=self._next_id)
 
-    def _begin(self, request: Extend) -> _Text:
+    def _begin(self, request: Extend) -> _ScriptedText:
         prefix = request.prefix
         if prefix.id not in self.live:
             raise ValueError(f"prefix {prefix.id} has been released or has ended")
         if request.until == "box":
             line = next(each for each in self._script.of(prefix.problem) if prefix.text.startswith(each.text))
-            return _Text(prefix, line, steps_of(line.again, line.logprob), keep=False)
+            return _ScriptedText(prefix, line, steps_of(line.again, line.logprob), keep=False)
         known = self._script.drawn(prefix.problem, prefix.attempts)
         lines = [line for line in known if line.text.startswith(prefix.text)]
         line = lines[0] if request.temperature == 0 else random.Random(repr(request.seed)).choice(lines)
         steps = steps_of(line.text, line.logprob)[len(prefix.steps) :] or [Step("", 1, line.logprob)]
         wanted = steps[: request.steps] if request.until == "step" else steps
-        return _Text(prefix, line, wanted, keep=request.keep)
+        return _ScriptedText(prefix, line, wanted, keep=request.keep)
 
-    def _finish(self, number: int, text: _Text, *, cut: bool = False) -> Extension:
+    def _finish(self, number: int, text: _ScriptedText, *, cut: bool = False) -> Extension:
         prefix = text.so_far() if cut else text.whole()
         if prefix.ended is Ended.OPEN or (text.keep and not cut):
             prefix = self._handle(prefix)
@@ -141,10 +141,10 @@ class ScriptedPolicy:
         return Extension(number, prefix, text.taken, known + text.prefix.tokens)
 
 
-class _Text:
+class _ScriptedText:
     """A continuation in the making."""
 
-    def __init__(self, prefix: Prefix, line: Line, steps: Sequence[Step], *, keep: bool) -> None:
+    def __init__(self, prefix: Prefix, line: ScriptLine, steps: Sequence[Step], *, keep: bool) -> None:
         self.prefix = prefix
         self.keep = keep
         self.taken = 0  # words

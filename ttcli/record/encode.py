@@ -81,7 +81,7 @@ def answer_kind(problem: Problem, outcome: Outcome) -> str | None:
     answer, leader = outcome.answer, outcome.ballot.leader
     if answer is None or leader is None:
         return None
-    winner = next(each for each in outcome.candidates if each.index == leader.members[0])
+    winner = next(candidate for candidate in outcome.candidates if candidate.index == leader.members[0])
     if winner.kind is not AnswerKind.SHORT:
         return winner.kind
     question = Question.of(problem.text)

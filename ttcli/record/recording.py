@@ -193,7 +193,10 @@ def as_tree(outcome: Outcome) -> Outcome:
     """The outcome with every candidate at the end of a path: those drawn in one go are steps under the prompt."""
     first = max((node.number for node in outcome.tree), default=0) + 1
     numbers = itertools.count(first)
-    placed = [replace(each, node=next(numbers)) if each.node is None else each for each in outcome.candidates]
+    placed = [
+        replace(candidate, node=next(numbers)) if candidate.node is None else candidate
+        for candidate in outcome.candidates
+    ]
     own = [
         Node(each.node, 0, each.text, each.tokens, each.logprob, each.ended, each.score)
         for each in placed
@@ -210,15 +213,15 @@ def _check(outcome: Outcome) -> None:
             raise ValueError(f"step {node.number} from step {node.parent} is out of order")
         last = node.number
         numbers.add(last)
-    indices = [each.index for each in outcome.candidates]
+    indices = [candidate.index for candidate in outcome.candidates]
     if indices != sorted({*indices}) or min(indices, default=0) < 0:
         raise ValueError("the candidates are out of order")
-    if any(each.node is not None and each.node not in numbers - {0} for each in outcome.candidates):
+    if any(candidate.node is not None and candidate.node not in numbers - {0} for candidate in outcome.candidates):
         raise ValueError("a candidate ends at no step")
     for vote in outcome.ballot.votes:
         if not vote.members or not {*vote.members} <= {*indices}:
             raise ValueError("a vote is of no candidate")
-    for score in [each.score for each in outcome.tree] + [each.score for each in outcome.candidates]:
+    for score in [each.score for each in outcome.tree] + [candidate.score for candidate in outcome.candidates]:
         if score is not None and not 0 <= score <= 1:
             raise ValueError(f"{score} is no score between 0 and 1")
 
@@ -230,7 +233,7 @@ def _read(kind: Any, value: Any) -> Any:
         ValueError: it is none.
     """
     if isinstance(kind, UnionType):
-        wanted = next(each for each in get_args(kind) if each is not NoneType)
+        wanted = next(get_arg for get_arg in get_args(kind) if get_arg is not NoneType)
         return None if value is None else _read(wanted, value)
     if get_origin(kind) is tuple:
         if not isinstance(value, list):
@@ -263,7 +266,7 @@ def _dataclass(kind: Any, value: Any) -> Any:
 def _fields(kind: Any) -> dict[str, tuple[Any, bool]]:
     """Type of each field, and whether it must be there."""
     hints = get_type_hints(kind)
-    return {each.name: (hints[each.name], each.default is MISSING) for each in fields(kind)}
+    return {field.name: (hints[field.name], field.default is MISSING) for field in fields(kind)}
 
 
 def _reason(error: Exception) -> str:

@@ -13,7 +13,7 @@ ROOT = 0  # the number of the prompt
 
 
 @dataclass(slots=True)
-class Branch:
+class Subtree:
     """A step."""
 
     number: int
@@ -45,7 +45,7 @@ class SearchTree:
     """Steps by number, and which of them the search is at; an event costs the same however large the tree is."""
 
     def __init__(self) -> None:
-        self.branches = {ROOT: Branch(ROOT, ROOT, 0, ended=Ended.OPEN)}
+        self.branches = {ROOT: Subtree(ROOT, ROOT, 0, ended=Ended.OPEN)}
         self.growing: dict[int, None] = {}
         self.front: dict[int, None] = {}  # steps that nothing has grown from and that are not pruned, as they came
         self.rounds = [Round()]  # by distance from the prompt
@@ -93,9 +93,9 @@ class SearchTree:
         if first is not None:
             self.won = tuple(reversed([*self.up(first)]))
 
-    def shown(self, *, pruned: bool) -> list[Branch]:
+    def shown(self, *, pruned: bool) -> list[Subtree]:
         """All steps by number; unless `pruned`, without those that were, and what was drawn to look ahead of them."""
-        found: list[Branch] = []
+        found: list[Subtree] = []
         waiting = [self.branches[ROOT]]
         while waiting:
             below = [self.branches[number] for number in waiting.pop().children]
@@ -111,7 +111,7 @@ class SearchTree:
 
     def _fork(self, number: int, parent: int, *, rollout: bool) -> None:
         below = self.branches[parent]
-        branch = Branch(number, parent, below.depth + 1, rollout)
+        branch = Subtree(number, parent, below.depth + 1, rollout)
         self.branches[number] = branch
         if not rollout:  # what was drawn to look ahead of the parent is now one of its steps
             for child in below.children:
@@ -130,7 +130,7 @@ class SearchTree:
         branch.score = branch.score if node.score is None else node.score
         self.growing.pop(node.number, None)
 
-    def _adopt(self, branch: Branch) -> None:
+    def _adopt(self, branch: Subtree) -> None:
         """A rollout that the search takes for a step like others."""
         if branch.rollout and not branch.pruned:
             branch.rollout = False
@@ -150,7 +150,7 @@ class SearchTree:
         for branch in given_up:
             self._wither(self.branches[branch.parent])
 
-    def _wither(self, branch: Branch) -> None:
+    def _wither(self, branch: Subtree) -> None:
         """A step of which nothing is left counts among what its own parent lost, and so on."""
         while branch.number != ROOT and not branch.alive and branch.number not in self.front and not branch.dead:
             branch.dead = True
@@ -158,7 +158,7 @@ class SearchTree:
                 self._lose(branch)
             branch = self.branches[branch.parent]
 
-    def _lose(self, branch: Branch) -> None:
+    def _lose(self, branch: Subtree) -> None:
         parent = self.branches[branch.parent]
         parent.alive -= 1
         if not branch.rollout:
@@ -173,7 +173,7 @@ class SearchTree:
             below = (self.branches[child] for child in each.children)
             waiting += (child for child in below if not (child.pruned or child.dead))
 
-    def _forget(self, branch: Branch) -> None:
+    def _forget(self, branch: Subtree) -> None:
         """It was begun when the run was stopped, before its first token."""
         parent = self.branches[branch.parent]
         parent.children.remove(branch.number)
@@ -183,7 +183,7 @@ class SearchTree:
         self._round(branch).steps -= not branch.rollout
         del self.branches[branch.number], self.growing[branch.number], self.front[branch.number]
 
-    def _round(self, branch: Branch) -> Round:
+    def _round(self, branch: Subtree) -> Round:
         if branch.depth == len(self.rounds):
             self.rounds.append(Round())
         return self.rounds[branch.depth]

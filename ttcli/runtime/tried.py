@@ -53,7 +53,7 @@ def try_once(local: LocalModel) -> None:
 def _read() -> set[str]:
     """What has worked; nothing where that cannot be read: it is tried again."""
     try:
-        return {str(each) for each in json.loads(_file().read_text(encoding="utf-8"))["works"]}
+        return {str(load) for load in json.loads(_file().read_text(encoding="utf-8"))["works"]}
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return set()
 

@@ -38,7 +38,7 @@ def ask_again(
 
     Only a question with a short answer is asked again, and only within the budget. Answers are drawn at temperature 0.
     """
-    ended = [each for each in outcome.candidates if each.ended in (Ended.STOP, Ended.LENGTH)]
+    ended = [candidate for candidate in outcome.candidates if candidate.ended in (Ended.STOP, Ended.LENGTH)]
     silent = [each for each in ended if each.answer is None]
     if not _has_short_answer(problem) or len(ended) - len(silent) >= _ENOUGH * len(ended):
         return outcome
@@ -57,7 +57,7 @@ def ask_again(
     if verifier is not None:
         verifier.release([Prefix(problem, 0)])
     pruned = {node.number for node in outcome.tree if node.pruned}
-    ballot = count([each for each in candidates if each.node is None or each.node not in pruned])
+    ballot = count([candidate for candidate in candidates if candidate.node is None or candidate.node not in pruned])
     yield VoteUpdated(ballot)
     cost = outcome.cost + (meter.total() - before)
     yield CostUpdated(cost)

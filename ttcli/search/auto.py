@@ -49,7 +49,7 @@ def auto(
     begin(root, policy, meter)
     try:
         probes = yield from draw(root, policy, meter, count=count, seed=seed, limit=adviser.probes, verifier=verifier)
-        if len(probes) < adviser.probes or any(each.ended is Ended.CUT for each in probes):
+        if len(probes) < adviser.probes or any(probe.ended is Ended.CUT for probe in probes):
             yield from conclude(probes, vote.majority, meter)
             return
         advice = adviser.advise(probes, _generations(meter, len(probes)))
@@ -110,7 +110,7 @@ class _Rest:
         self.policy.release([self.root])  # the method has one of its own
         outcome, all_spent = yield from self._embed(method, size, before, count)
         pruned = {node.number for node in outcome.tree if node.pruned}
-        voters = [*before, *(each for each in outcome.candidates if each.node not in pruned)]
+        voters = [*before, *(candidate for candidate in outcome.candidates if candidate.node not in pruned)]
         ballot = count(voters)
         yield VoteUpdated(ballot)
         answer = ballot.leader.answer if ballot.leader else None
@@ -140,7 +140,7 @@ class _Rest:
                 case CostUpdated(cost=cost):
                     yield CostUpdated(spent + cost)
                 case RunFinished(outcome=outcome):
-                    own = tuple(replace(each, index=first + each.index) for each in outcome.candidates)
+                    own = tuple(replace(candidate, index=first + candidate.index) for candidate in outcome.candidates)
                     return replace(outcome, candidates=own), spent + outcome.cost
                 case _:
                     yield event

@@ -45,7 +45,7 @@ def scored_by(count: Count) -> Count:
     """The vote over those candidates that a verifier came to score; over all by majority where it came to none."""
 
     def over_scored(candidates: Sequence[Candidate]) -> Tally:
-        scored = [each for each in candidates if each.score is not None or each.answer is None]
+        scored = [candidate for candidate in candidates if candidate.score is not None or candidate.answer is None]
         return count(scored) if any(each.answer for each in scored) else vote.majority(candidates)
 
     return over_scored

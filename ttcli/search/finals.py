@@ -38,13 +38,15 @@ class Finals:
     @property
     def answered(self) -> bool:
         """Whether one of them has an answer."""
-        return any(each.answer is not None for each in self.candidates)
+        return any(candidate.answer is not None for candidate in self.candidates)
 
     @property
     def beaten(self) -> list[int]:
         """The nodes of those that do not vote because enough others are better."""
         voting = self._voting(self.candidates)
-        return [each.node for each in self.candidates if each not in voting and each.node is not None]
+        return [
+            candidate.node for candidate in self.candidates if candidate not in voting and candidate.node is not None
+        ]
 
     def count(self, candidates: Sequence[Candidate]) -> Tally:
         """The weighted vote."""
@@ -54,6 +56,11 @@ class Finals:
         """Those with an answer before those without, then by score."""
         ranked = sorted(
             candidates,
-            key=lambda each: (each.answer is None, each.score is None, -(each.score or 0.0), each.index),
+            key=lambda candidate: (
+                candidate.answer is None,
+                candidate.score is None,
+                -(candidate.score or 0.0),
+                candidate.index,
+            ),
         )
         return ranked[: self._places]

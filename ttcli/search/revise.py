@@ -14,7 +14,7 @@ from ttcli.events import Event
 from ttcli.problem import Problem
 from ttcli.seams import Policy, Verifier
 from ttcli.search.best_of_n import scored_by
-from ttcli.search.sampling import Count, Start, begin, conclude, grow
+from ttcli.search.sampling import CandidateStart, Count, begin, conclude, grow
 from ttcli.solution import Candidate, Ended, Prefix
 
 WINDOW = 4  # attempts that the next one has in view at most: the paper's revision model was trained on so many
@@ -85,7 +85,7 @@ def draw_chains(
     Each chain goes on at its own pace, all in one batch; the run ends when the meter admits no more. `root` is of
     attempts that have none before them.
     """
-    work = _Work(chains, root, policy, meter)
+    work = _ChainWork(chains, root, policy, meter)
     try:
         return (
             yield from grow(
@@ -104,7 +104,7 @@ def draw_chains(
         work.release()
 
 
-class _Work:
+class _ChainWork:
     """Which attempt is begun next, and what the policy keeps for which chain."""
 
     def __init__(self, chains: Sequence[Chain], root: Prefix, policy: Policy, meter: Meter) -> None:
@@ -115,7 +115,7 @@ class _Work:
         self._meter = meter
         self._by_index: dict[int, Chain] = {}  # of the attempts under way
 
-    def starts(self) -> Iterator[Start | None]:
+    def starts(self) -> Iterator[CandidateStart | None]:
         """The next attempt of whichever chain is furthest behind, as the meter admits it."""
         while any(chain.indices for chain in self._chains):
             for index, chain in self._by_index.items():
@@ -124,7 +124,7 @@ class _Work:
             ready = [chain for chain in self._chains if chain.indices and not chain.growing]
             yield self._begin(min(ready, key=lambda chain: chain.indices[0])) if ready else None
 
-    def end(self, start: Start, prefix: Prefix) -> None:
+    def end(self, start: CandidateStart, prefix: Prefix) -> None:
         """An attempt is over."""
         chain = self._by_index.pop(start.index)
         self._let_go(chain)
@@ -141,7 +141,7 @@ class _Work:
             if chain.root is not None and chain.root is not self._root:
                 self._policy.release([chain.root])
 
-    def _begin(self, chain: Chain) -> Start | None:
+    def _begin(self, chain: Chain) -> CandidateStart | None:
         """None: the meter does not admit it now."""
         if chain.root is None:
             shown = chain.attempts[-WINDOW:]
@@ -154,7 +154,7 @@ class _Work:
         index = chain.indices.pop(0)
         chain.growing = True
         self._by_index[index] = chain
-        return Start(index, root, chain.number, len(chain.attempts), keep=bool(chain.indices))
+        return CandidateStart(index, root, chain.number, len(chain.attempts), keep=bool(chain.indices))
 
     def _let_go(self, chain: Chain) -> None:
         self._policy.release(chain.left)

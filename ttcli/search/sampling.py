@@ -28,7 +28,7 @@ Count = Callable[[Sequence[Candidate]], Tally]
 
 
 @dataclass(frozen=True, slots=True)
-class Start:
+class CandidateStart:
     """A candidate to be begun."""
 
     index: int
@@ -58,12 +58,12 @@ def draw(
     """
     under_way: dict[int, int] = {}
 
-    def starts() -> Iterator[Start | None]:
+    def starts() -> Iterator[CandidateStart | None]:
         first = len(before)
         for index in itertools.count(first) if limit is None else range(first, first + limit):
             while not meter.admits(list(under_way.values())):
                 yield None
-            yield Start(index, root)
+            yield CandidateStart(index, root)
 
     return (
         yield from grow(
@@ -81,7 +81,7 @@ def draw(
 
 
 def grow(  # over 60 lines: one loop over what happens, in the order in which it is told
-    starts: Iterable[Start | None],
+    starts: Iterable[CandidateStart | None],
     under_way: dict[int, int],
     policy: Policy,
     meter: Meter,
@@ -91,14 +91,14 @@ def grow(  # over 60 lines: one loop over what happens, in the order in which it
     before: Sequence[Candidate],
     temperature: float | None = None,
     verifier: Verifier | None = None,
-    ended: Callable[[Start, Prefix], None] = lambda _start, _prefix: None,
+    ended: Callable[[CandidateStart, Prefix], None] = lambda _start, _prefix: None,
 ) -> Generator[Event, None, list[Candidate]]:
     """Draw the candidates of these starts, of which None means "none now"; return them by index.
 
     `under_way` is kept up to date for whoever decides on the next start: tokens of those that grow, by index. `ended`
     is told of each before the next start is asked for.
     """
-    begun: list[Start] = []  # by number of their requests
+    begun: list[CandidateStart] = []  # by number of their requests
     opened: list[int] = []
     drawn: list[Candidate] = []
 

@@ -66,9 +66,9 @@ def doubtful(ballot: Tally, candidates: Sequence[Candidate]) -> list[Candidate]:
 
     So solutions that few agree with, or that are thought little of, and of these the best of each kind.
     """
-    by_index = {each.index: each for each in candidates}
+    by_index = {candidate.index: candidate for candidate in candidates}
     losing = [[by_index[index] for index in each.members] for each in ballot.votes[1:]]
-    return [max(members, key=lambda each: (each.score or 0.0, -each.index)) for members in losing]
+    return [max(members, key=lambda member: (member.score or 0.0, -member.index)) for members in losing]
 
 
 def _chains(proposed: Sequence[Candidate], revisions: int) -> list[Chain]:

@@ -25,7 +25,7 @@ def with_texts(
     if outcome.answer is not None:
         return outcome
     before = meter.total()
-    candidates = [_as_text(each) for each in outcome.candidates]
+    candidates = [_as_text(candidate) for candidate in outcome.candidates]
     for at, each in enumerate(candidates):
         if each.answer is not None and each.score is None:
             step = Step(each.text, each.tokens, each.logprob)

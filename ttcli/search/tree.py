@@ -89,9 +89,9 @@ class Tree:
             return steps
         self._give_up(repeats)
         by_node = {parent.node: parent for parent in parents}
-        again = yield from self._draw([by_node[self._nodes[each.node].parent] for each in repeats])
-        redrawn = dict(zip((each.node for each in repeats), again, strict=False))  # fewer where that was cut short
-        return [redrawn.get(each.node, each) for each in steps if each.node in redrawn or each not in repeats]
+        again = yield from self._draw([by_node[self._nodes[repeat.node].parent] for repeat in repeats])
+        redrawn = dict(zip((repeat.node for repeat in repeats), again, strict=False))  # fewer where that was cut short
+        return [redrawn.get(step.node, step) for step in steps if step.node in redrawn or step not in repeats]
 
     def roll(self, beams: Sequence[Beam]) -> Generator[Event, None, dict[int, Beam]]:
         """Draw the likeliest next step of each of these, to look ahead; by the node that it comes from."""
@@ -178,7 +178,7 @@ class Tree:
                 node = self._nodes[node.parent]
             return beam.answer is not None, node.score or 0.0, beam.prefix.tokens
 
-        finished = {each.node for each in self._finals.candidates}
+        finished = {candidate.node for candidate in self._finals.candidates}
         left = {node: beam for node, beam in {**self._held, **self._undecided}.items() if node and node not in finished}
         return max((left[node] for node in sorted(left) if not self._nodes[node].pruned), key=rank, default=None)
 

@@ -49,7 +49,7 @@ def weakness(began: RunStarted, outcome: Outcome) -> str | None:
 
 def silence(outcome: Outcome, form: AnswerForm, max_tokens: int) -> Silence | None:
     """Why candidates have no answer, and what may help; None where all have one."""
-    silent = [each for each in outcome.candidates if each.answer is None]
+    silent = [candidate for candidate in outcome.candidates if candidate.answer is None]
     if not silent:
         return None
     limit = f"{max_tokens:,} tokens"

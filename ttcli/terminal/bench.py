@@ -14,7 +14,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from ttcli.bench.execute.runner import Begun, Done, Going, Progress
+from ttcli.bench.execute.runner import Begun, Done, Going, WorkProgress
 from ttcli.bench.figures.problem import ProblemFigures
 from ttcli.bench.store.task import Task
 from ttcli.events import (
@@ -59,7 +59,7 @@ class BenchState:
         self._clock = clock
         self._began: float | None = None  # with the first problem of this call
 
-    def take(self, progress: Progress) -> None:
+    def take(self, progress: WorkProgress) -> None:
         """Let something that happened change the picture."""
         match progress:
             case Begun(row=row):
@@ -154,7 +154,7 @@ class _AtWork:
                 self.ballot = ballot
 
 
-def bench_display(show: Show, stream: TextIO, state: BenchState) -> Display[Progress]:
+def bench_display(show: Show, stream: TextIO, state: BenchState) -> Display[WorkProgress]:
     """The display asked for; `auto` is a live panel on a terminal and plain lines elsewhere."""
     if show == "auto" and stream.isatty():
         return LiveBench(stream, state)
@@ -176,7 +176,7 @@ class BenchLines:
     ) -> None:
         pass
 
-    def show(self, progress: Progress) -> None:
+    def show(self, progress: WorkProgress) -> None:
         """Write a line for a problem that is done."""
         self._state.take(progress)
         if isinstance(progress, Done) and progress.now and self._stream is not None:
@@ -204,7 +204,7 @@ class LiveBench(BenchLines):
     ) -> None:
         self._live.stop()
 
-    def show(self, progress: Progress) -> None:
+    def show(self, progress: WorkProgress) -> None:
         """Draw the panel, if the last time is long enough ago."""
         super().show(progress)
         now = time.monotonic()

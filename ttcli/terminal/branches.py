@@ -12,12 +12,12 @@ from rich.console import Console, ConsoleOptions, RenderResult
 from rich.segment import Segment
 from rich.style import Style
 
-from ttcli.record.tree import ROOT, Branch, SearchTree
+from ttcli.record.tree import ROOT, SearchTree, Subtree
 from ttcli.terminal import words
 from ttcli.terminal.fit import SCORE_BAR, bar, newest
 from ttcli.terminal.marks import Marks
 
-Line = list[Segment]
+StyledLine = list[Segment]
 
 _ROOM_FOR_BARS = 60  # columns from which on scores have bars
 _TEXT = 8  # cells for the text of a line, before its score and tokens find a place
@@ -29,7 +29,7 @@ _GROWS, _ANSWERED, _SILENT, _SCORE = (Style(color=name) for name in ("yellow", "
 class Lines:
     """Lines that are fitted to the terminal as they are: Rich would take ten times as long to wrap them."""
 
-    def __init__(self, lines: Iterable[Line]) -> None:
+    def __init__(self, lines: Iterable[StyledLine]) -> None:
         self._lines = [*lines]
 
     def __rich_console__(self, _console: Console, _options: ConsoleOptions) -> RenderResult:
@@ -38,14 +38,14 @@ class Lines:
             yield Segment.line()
 
 
-class Row(NamedTuple):
+class BranchRow(NamedTuple):
     """A line of the picture: a step, or a note on several."""
 
     guide: str
-    content: Branch | str
+    content: Subtree | str
 
 
-def whole(tree: SearchTree, columns: int, marks: Marks, *, pruned: bool) -> Iterator[Line]:
+def whole(tree: SearchTree, columns: int, marks: Marks, *, pruned: bool) -> Iterator[StyledLine]:
     """All steps, no wider than they need be; without the pruned ones a count of them."""
     shown = tree.shown(pruned=pruned)
     notes = {} if pruned else {each.number: _lost(each, marks) for each in (tree.branches[ROOT], *shown) if each.lost}
@@ -56,7 +56,7 @@ def whole(tree: SearchTree, columns: int, marks: Marks, *, pruned: bool) -> Iter
     yield from _lines(rows, tree, min(columns, max(needed, _ROOM_FOR_BARS)), marks)
 
 
-def fitted(tree: SearchTree, room: int, columns: int, marks: Marks) -> Iterator[Line]:
+def fitted(tree: SearchTree, room: int, columns: int, marks: Marks) -> Iterator[StyledLine]:
     """The steps at work, or the way to the answer, and what fits besides in so many lines: old rounds go first."""
     won = tree.won[-(room - 2) :]
     leaves, stems = _at_work(tree, room - 2 - len(won))
@@ -99,7 +99,7 @@ def _at_work(tree: SearchTree, room: int) -> tuple[list[int], set[int]]:
     return leaves, stems
 
 
-def _paths(tree: SearchTree, leaves: Iterable[int], room: int) -> dict[int, Branch]:
+def _paths(tree: SearchTree, leaves: Iterable[int], room: int) -> dict[int, Subtree]:
     """The prompt, the leaves and what lies between, but no more of a path than there is room for."""
     found = {ROOT: tree.branches[ROOT]}
     for leaf in leaves:
@@ -110,7 +110,7 @@ def _paths(tree: SearchTree, leaves: Iterable[int], room: int) -> dict[int, Bran
     return found
 
 
-def _folded(paths: Mapping[int, Branch], pinned: Collection[int], notes: Collection[int], room: int) -> int:
+def _folded(paths: Mapping[int, Subtree], pinned: Collection[int], notes: Collection[int], room: int) -> int:
     """How many of the first rounds must go, for the rest to fit; 0: none."""
     always = sum(number in pinned for number in paths)
     steps = Counter(each.depth for number, each in paths.items() if number not in pinned and number != ROOT)
@@ -133,50 +133,50 @@ def _before(tree: SearchTree, depth: int, marks: Marks) -> str:
     return f"{marks.dots} {name}: {words.counted(steps, 'step')}, {pruned:,} pruned"
 
 
-def _lost(branch: Branch, marks: Marks) -> str:
+def _lost(branch: Subtree, marks: Marks) -> str:
     return f"{marks.dots} {words.given_up(branch.lost, branch.best_lost)}"
 
 
-def _rows(tree: SearchTree, shown: Collection[Branch], notes: Mapping[int, str], marks: Marks) -> Iterator[Row]:
+def _rows(tree: SearchTree, shown: Collection[Subtree], notes: Mapping[int, str], marks: Marks) -> Iterator[BranchRow]:
     """The lines from above; a step stands under the next one above it that is shown, or under the prompt."""
     numbers = {each.number for each in shown}
-    below: dict[int, list[Branch]] = {}
+    below: dict[int, list[Subtree]] = {}
     for each in sorted(shown, key=lambda branch: branch.number):
         below.setdefault(each.parent if each.parent in numbers else ROOT, []).append(each)
 
-    def under(number: int, guide: str) -> list[tuple[Row, str]]:
+    def under(number: int, guide: str) -> list[tuple[BranchRow, str]]:
         """What stands under a step, each with the guide of what stands under that."""
         children, note = below.get(number, []), notes.get(number)
         trunk = _trunk(children, below, tree.won, alone=note is None)
-        sides: list[Branch | str] = [each for each in children if each is not trunk]
+        sides: list[Subtree | str] = [child for child in children if child is not trunk]
         sides += [note] if note is not None else []
-        lines = [(Row(guide + marks.fork, each), guide + marks.down) for each in sides]
+        lines = [(BranchRow(guide + marks.fork, side), guide + marks.down) for side in sides]
         if trunk is not None:
-            lines.append((Row(guide, trunk), guide))
+            lines.append((BranchRow(guide, trunk), guide))
         elif lines:
-            lines[-1] = (Row(guide + marks.last, sides[-1]), guide + " " * len(marks.down))
+            lines[-1] = (BranchRow(guide + marks.last, sides[-1]), guide + " " * len(marks.down))
         return lines
 
     waiting = under(ROOT, "")[::-1]
     while waiting:
         row, guide = waiting.pop()
         yield row
-        if isinstance(row.content, Branch):
+        if isinstance(row.content, Subtree):
             waiting += under(row.content.number, guide)[::-1]
 
 
 def _trunk(
-    children: Sequence[Branch], below: Mapping[int, Sequence[Branch]], won: Collection[int], *, alone: bool
-) -> Branch | None:
+    children: Sequence[Subtree], below: Mapping[int, Sequence[Subtree]], won: Collection[int], *, alone: bool
+) -> Subtree | None:
     """The child that stands straight below its parent: the way to the answer, or the only way on."""
     if len(children) == 1 and alone:
         return children[0]
-    alive = [each for each in children if not (each.pruned or each.dead)]
-    chosen = [each for each in children if each.number in won] or (alive if len(alive) == 1 else [])
+    alive = [child for child in children if not (child.pruned or child.dead)]
+    chosen = [child for child in children if child.number in won] or (alive if len(alive) == 1 else [])
     return next((each for each in chosen if each.number in below), None)
 
 
-def _lines(rows: Sequence[Row], tree: SearchTree, columns: int, marks: Marks) -> Iterator[Line]:
+def _lines(rows: Sequence[BranchRow], tree: SearchTree, columns: int, marks: Marks) -> Iterator[StyledLine]:
     steps = _steps(rows)
     digits = max((len(f"{step.number}") for step in steps), default=1)
     longest = max((len(_length(step)) for step in steps), default=0)
@@ -199,22 +199,22 @@ def _lines(rows: Sequence[Row], tree: SearchTree, columns: int, marks: Marks) ->
         yield [*left, *text, Segment(score, style + _SCORE), Segment(right, _DIM)]
 
 
-def _cells(content: Branch | str, marks: Marks) -> int:
+def _cells(content: Subtree | str, marks: Marks) -> int:
     """What the text of a line takes, if none of it is cut."""
     if isinstance(content, str):
         return cell_len(content)
     return cell_len(f"{_result(content)}  {marks.line(content.tail)}")
 
 
-def _steps(rows: Iterable[Row]) -> list[Branch]:
-    return [row.content for row in rows if isinstance(row.content, Branch)]
+def _steps(rows: Iterable[BranchRow]) -> list[Subtree]:
+    return [row.content for row in rows if isinstance(row.content, Subtree)]
 
 
-def _length(step: Branch) -> str:
+def _length(step: Subtree) -> str:
     return words.counted(step.tokens, "token")
 
 
-def _result(step: Branch) -> str:
+def _result(step: Subtree) -> str:
     """What a step came to, where it is the last one, and why it ended, where that is worth saying."""
     told = [words.answer(step.candidate)] if step.candidate else []
     if step.ended is not None and (fate := words.fate(step.ended)):
@@ -222,7 +222,7 @@ def _result(step: Branch) -> str:
     return ", ".join(told)
 
 
-def _told(step: Branch, room: int, marks: Marks, style: Style) -> Iterator[Segment]:
+def _told(step: Subtree, room: int, marks: Marks, style: Style) -> Iterator[Segment]:
     """What a step came to, and the end of its text, in exactly so many cells."""
     result = newest(_result(step), room, marks)
     left = room - cell_len(result) - 2 * bool(result)
@@ -233,7 +233,7 @@ def _told(step: Branch, room: int, marks: Marks, style: Style) -> Iterator[Segme
     yield Segment(" " * (room - cell_len(result + text)))
 
 
-def _sign(step: Branch, tree: SearchTree, marks: Marks) -> tuple[str, Style]:
+def _sign(step: Subtree, tree: SearchTree, marks: Marks) -> tuple[str, Style]:
     """The mark of a step and its style."""
     candidate = step.candidate
     if step.number in tree.won or (candidate is not None and candidate.index in tree.winners):
@@ -247,7 +247,7 @@ def _sign(step: Branch, tree: SearchTree, marks: Marks) -> tuple[str, Style]:
     return (marks.ahead, _DIM) if step.rollout else (marks.step, _PLAIN)
 
 
-def _score(step: Branch, columns: int, marks: Marks) -> str:
+def _score(step: Subtree, columns: int, marks: Marks) -> str:
     """A score as a bar and a number; blanks where there is none, for those of other lines to stand in a column."""
     bars = columns >= _ROOM_FOR_BARS
     if step.score is None:

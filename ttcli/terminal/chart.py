@@ -11,7 +11,7 @@ from rich.cells import cell_len
 
 from ttcli.bench.figures.curves import Curve, curves, title, units
 from ttcli.bench.figures.numbers import short
-from ttcli.bench.figures.summary import Line, Summary
+from ttcli.bench.figures.summary import Summary, SummaryLine
 from ttcli.cost import Unit
 from ttcli.terminal.marks import UNICODE, Marks
 
@@ -80,7 +80,7 @@ def _grid(
     dash, dot = ("-", ".") if plain else ("╌", "·")
     grid: Grid = {}
 
-    def line_of(line: Line) -> int:
+    def line_of(line: SummaryLine) -> int:
         low, high = span
         return round((height - 1) * (high - 100 * line.accuracy) / (high - low))
 

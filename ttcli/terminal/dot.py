@@ -6,7 +6,7 @@ import textwrap
 from collections.abc import Iterator
 
 from ttcli.printable import one_line
-from ttcli.record.tree import Branch, SearchTree
+from ttcli.record.tree import SearchTree, Subtree
 from ttcli.terminal import words
 
 _WIDTH, _LINES = 36, 4  # of the text in a box
@@ -24,7 +24,7 @@ def dot_lines(tree: SearchTree, problem: str, *, pruned: bool) -> Iterator[str]:
     yield "}"
 
 
-def _label(step: Branch) -> list[str]:
+def _label(step: Subtree) -> list[str]:
     facts = [f"{step.number}", words.counted(step.tokens, "token")]
     if step.score is not None:
         facts.append(f"score {step.score:.2f}")
@@ -38,7 +38,7 @@ def _text(text: str) -> list[str]:
     return textwrap.wrap(one_line(text), _WIDTH, max_lines=_LINES, placeholder=" ...")
 
 
-def _style(step: Branch, tree: SearchTree) -> str:
+def _style(step: Subtree, tree: SearchTree) -> str:
     if step.number in tree.won:
         return ', style=bold, penwidth=3, color="#00694b"'
     if step.pruned:

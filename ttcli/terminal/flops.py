@@ -34,22 +34,22 @@ def flops_lines(matches: Sequence[Match], small: str, large: str, multiple: floa
 
 def _table(matches: Sequence[Match]) -> list[str]:
     heads = [
-        Column("bin", [each.difficulty for each in matches], left=True),
-        Column("R", [f"{each.ratio:g}" for each in matches]),
+        Column("bin", [match.difficulty for match in matches], left=True),
+        Column("R", [f"{match.ratio:g}" for match in matches]),
     ]
     accuracies = [
-        Column("k", [short(each.allowed) for each in matches]),
-        Column("n", [f"{each.drawn}{'+' if each.short else ''}" for each in matches]),
-        Column("problems", [f"{each.problems:,}" for each in matches]),
-        Column("small", [percent(each.small) for each in matches]),
-        Column("interval", [bounds(each.small_interval) for each in matches]),
-        Column("large", [percent(each.large) for each in matches]),
-        Column("interval", [bounds(each.large_interval) for each in matches]),
+        Column("k", [short(match.allowed) for match in matches]),
+        Column("n", [f"{match.drawn}{'+' if match.short else ''}" for match in matches]),
+        Column("problems", [f"{match.problems:,}" for match in matches]),
+        Column("small", [percent(match.small) for match in matches]),
+        Column("interval", [bounds(match.small_interval) for match in matches]),
+        Column("large", [percent(match.large) for match in matches]),
+        Column("interval", [bounds(match.large_interval) for match in matches]),
     ]
     differences = [
-        Column("difference", [points(each.comparison.difference) for each in matches]),
-        Column("interval", [points_between(each.comparison.interval) for each in matches]),
-        Column("p", [p_value(each.p) for each in matches]),
-        Column("wins", [each.winner for each in matches], left=True),
+        Column("difference", [points(match.comparison.difference) for match in matches]),
+        Column("interval", [points_between(match.comparison.interval) for match in matches]),
+        Column("p", [p_value(match.p) for match in matches]),
+        Column("wins", [match.winner for match in matches], left=True),
     ]
     return fitted(heads, accuracies, differences, stdout_width(), stdout_marks())

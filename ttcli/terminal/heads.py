@@ -14,11 +14,11 @@ def heads_lines(heads: Sequence[LocalHead]) -> list[str]:
     if not heads:
         return ["no heads; ttc train verifier makes one"]
     columns = [
-        Column("head", [each.name for each in heads], left=True),
-        Column("model", [each.head.model for each in heads], left=True),
-        Column("from", ["ttc" if each.shipped else "here" for each in heads], left=True),
-        Column("AUC within a problem", [_auc(each) for each in heads]),
-        Column("helps", ["yes" if each.helps else "not shown" for each in heads], left=True),
+        Column("head", [head.name for head in heads], left=True),
+        Column("model", [head.head.model for head in heads], left=True),
+        Column("from", ["ttc" if head.shipped else "here" for head in heads], left=True),
+        Column("AUC within a problem", [_auc(head) for head in heads]),
+        Column("helps", ["yes" if head.helps else "not shown" for head in heads], left=True),
     ]
     return table(columns, stdout_width(), stdout_marks())
 

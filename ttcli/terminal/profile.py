@@ -26,20 +26,20 @@ def profile_lines(profile: Profile) -> list[str]:
         "made": f"{made.when} by {made.command}",
     }
     lines = [f"{name:9}{marks.line(fact)}" for name, fact in facts.items()]
-    choices = sorted(profile.choices, key=lambda each: (each.bin, each.budget))
+    choices = sorted(profile.choices, key=lambda choice: (choice.bin, choice.budget))
     heads = [
-        Column("difficulty", [_bin(profile, each) for each in choices], left=True),
-        Column("budget", [f"{each.budget:g}" for each in choices]),
-        Column("choice", [each.strategy for each in choices], left=True),
+        Column("difficulty", [_bin(profile, choice) for choice in choices], left=True),
+        Column("budget", [f"{choice.budget:g}" for choice in choices]),
+        Column("choice", [choice.strategy for choice in choices], left=True),
     ]
     expected = [
-        Column("n", [f"{each.problems:,}" for each in choices]),
-        Column("expected", [_percent(each.accuracy) for each in choices]),
-        Column("interval", [bounds(Interval(*each.interval)) if each.interval else "-" for each in choices]),
-        Column("drawn", [_number(each.generations) for each in choices]),
-        Column("tokens", [_number(each.tokens, 0) for each in choices]),
+        Column("n", [f"{choice.problems:,}" for choice in choices]),
+        Column("expected", [_percent(choice.accuracy) for choice in choices]),
+        Column("interval", [bounds(Interval(*choice.interval)) if choice.interval else "-" for choice in choices]),
+        Column("drawn", [_number(choice.generations) for choice in choices]),
+        Column("tokens", [_number(choice.tokens, 0) for choice in choices]),
     ]
-    reasons = [Column("why", [_why(profile, each) for each in choices], left=True)]
+    reasons = [Column("why", [_why(profile, choice) for choice in choices], left=True)]
     note = [
         "difficulty: the chance that one sample is right, as told from the first "
         f"{profile.difficulty.probes}; bin 1 is the easiest",

@@ -12,9 +12,9 @@ from ttcli.terminal.tables import WIDTH
 def revision_tables(summary: Summary, *, width: int = WIDTH, marks: Marks = UNICODE) -> list[str]:
     """For each method that revises: how many of the k-th attempts are right, and which way these have turned."""
     lines: list[str] = []
-    for each in summary.revisions:
-        title = f"{each.task}: attempts by their place in the chain, with 95 % intervals"
-        lines += [*([""] if lines else []), marks.line(title), "", *_table(each, width, marks)]
+    for revision in summary.revisions:
+        title = f"{revision.task}: attempts by their place in the chain, with 95 % intervals"
+        lines += [*([""] if lines else []), marks.line(title), "", *_table(revision, width, marks)]
     return lines
 
 

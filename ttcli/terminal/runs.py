@@ -73,7 +73,7 @@ def solves_lines(solves: Sequence[tuple[Kept, Recorded]]) -> list[str]:
         Column("date", when, left=True),
         Column("model", [run.began.model for _, run in solves], left=True),
         Column("method", [run.began.method for _, run in solves], left=True),
-        Column("answer", ["none" if each is None else one_line(each)[:_WORDS] for each in answers], left=True),
+        Column("answer", ["none" if answer is None else one_line(answer)[:_WORDS] for answer in answers], left=True),
         Column("problem", [one_line(run.began.problem.text)[:_WORDS] for _, run in solves], left=True),
     ]
     return table(columns, stdout_width(), stdout_marks())

@@ -86,7 +86,7 @@ def _facts(node: Node, outcome: Outcome) -> str:
         told.append(fate)
     told += ["looks ahead"] if node.rollout else []
     told += ["pruned"] if node.pruned else []
-    told += [f"answer {words.answer(each)}" for each in outcome.candidates if each.node == node.number]
+    told += [f"answer {words.answer(candidate)}" for candidate in outcome.candidates if candidate.node == node.number]
     return ", ".join(told).replace("answer no answer", "no answer")
 
 

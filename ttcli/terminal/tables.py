@@ -8,7 +8,7 @@ from itertools import groupby
 
 from ttcli.bench.figures.compare import Pairing
 from ttcli.bench.figures.numbers import bounds, p_value, percent, points, points_between, short, to_tell, verdict
-from ttcli.bench.figures.summary import Line, Summary
+from ttcli.bench.figures.summary import Summary, SummaryLine
 from ttcli.stats.intervals import SIGNIFICANT, Comparison
 from ttcli.terminal import words
 from ttcli.terminal.columns import Column, fitted, table
@@ -150,15 +150,15 @@ def comparison_table(
 # -- columns
 
 
-def _names(lines: Sequence[Line]) -> Column:
+def _names(lines: Sequence[SummaryLine]) -> Column:
     return Column("method", [line.name for line in lines], left=True)
 
 
-def _budgets(lines: Sequence[Line]) -> Column:
+def _budgets(lines: Sequence[SummaryLine]) -> Column:
     return Column("budget", [str(line.budget) for line in lines])
 
 
-def _accuracies(lines: Sequence[Line]) -> list[Column]:
+def _accuracies(lines: Sequence[SummaryLine]) -> list[Column]:
     return [
         Column("accuracy", [percent(line.accuracy) for line in lines]),
         Column("interval", [bounds(line.interval) for line in lines]),
@@ -176,7 +176,7 @@ def _differences(found: Sequence[Comparison | None]) -> list[Column]:
     ]
 
 
-def _costs(lines: Sequence[Line], *, known: bool) -> list[Column]:
+def _costs(lines: Sequence[SummaryLine], *, known: bool) -> list[Column]:
     spending = [line.spending for line in lines]
     return [
         Column("prompt", [f"{each.prompt_tokens:,.0f}" for each in spending], spare=3),
@@ -189,7 +189,7 @@ def _costs(lines: Sequence[Line], *, known: bool) -> list[Column]:
     ]
 
 
-def _totals(lines: Sequence[Line], *, known: bool) -> list[Column]:
+def _totals(lines: Sequence[SummaryLine], *, known: bool) -> list[Column]:
     paired = [(line.spending, line.problems) for line in lines]
     return [
         Column("n", [f"{n:,}" for _, n in paired]),

@@ -9,7 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, TextIO
 
-from ttcli.bench.execute.runner import Progress
+from ttcli.bench.execute.runner import WorkProgress
 from ttcli.bench.figures.numbers import bounds, p_value, percent, points, points_between, to_tell
 from ttcli.bench.store.task import Task
 from ttcli.seams import Display
@@ -52,7 +52,7 @@ class TrainDisplay:
         self._state.expected = expected
         self._clock = clock
         self._stack = ExitStack()
-        self._bench: Display[Progress] | None = None
+        self._bench: Display[WorkProgress] | None = None
         self._told = ("", 0.0)  # what a line was written about last, and when
 
     def __enter__(self) -> TrainDisplay:
@@ -63,7 +63,7 @@ class TrainDisplay:
     ) -> None:
         self._stack.close()
 
-    def show(self, progress: Progress | Stage) -> None:
+    def show(self, progress: WorkProgress | Stage) -> None:
         """Take note of what happened, and tell it if it is time to."""
         if self._stream is None:
             return
@@ -157,18 +157,18 @@ def reliability_table(judgement: Evaluation, *, width: int = WIDTH, marks: Marks
 def vote_table(judgement: Evaluation, *, width: int = WIDTH, marks: Marks = UNICODE) -> list[str]:
     """The weighted vote against majority, for every number of samples."""
     votes = judgement.votes
-    heads = [Column("samples", [f"{each.samples}" for each in votes])]
+    heads = [Column("samples", [f"{vote.samples}" for vote in votes])]
     accuracies = [
-        Column("majority", [percent(each.majority) for each in votes]),
-        Column("interval", [bounds(each.majority_interval) for each in votes]),
-        Column("weighted", [percent(each.weighted) for each in votes]),
-        Column("interval", [bounds(each.weighted_interval) for each in votes]),
-        Column("any right", [percent(each.any) for each in votes]),
+        Column("majority", [percent(vote.majority) for vote in votes]),
+        Column("interval", [bounds(vote.majority_interval) for vote in votes]),
+        Column("weighted", [percent(vote.weighted) for vote in votes]),
+        Column("interval", [bounds(vote.weighted_interval) for vote in votes]),
+        Column("any right", [percent(vote.any) for vote in votes]),
     ]
     differences = [
-        Column("difference", [points(each.comparison.difference) for each in votes]),
-        Column("interval", [points_between(each.comparison.interval) for each in votes]),
-        Column("p", [p_value(each.comparison.p_all) for each in votes]),
+        Column("difference", [points(vote.comparison.difference) for vote in votes]),
+        Column("interval", [points_between(vote.comparison.interval) for vote in votes]),
+        Column("p", [p_value(vote.comparison.p_all) for vote in votes]),
     ]
     lines = fitted(heads, accuracies, differences, width, marks)
     return [f"n = {words.counted(judgement.problems, 'held-out problem')}", "", *lines]

@@ -96,7 +96,9 @@ def used(cost: Cost, budget: Budget) -> str:
 def winner(outcome: Outcome) -> Candidate | None:
     """The first drawn of the candidates that gave the answer."""
     leader = outcome.ballot.leader
-    return next((each for each in outcome.candidates if leader and each.index == leader.members[0]), None)
+    return next(
+        (candidate for candidate in outcome.candidates if leader and candidate.index == leader.members[0]), None
+    )
 
 
 def support(outcome: Outcome) -> str:

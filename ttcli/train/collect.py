@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from typing import TYPE_CHECKING, NamedTuple, cast
 
-from ttcli.bench.execute.runner import Progress, Runner, open_tasks
+from ttcli.bench.execute.runner import Runner, WorkProgress, open_tasks
 from ttcli.bench.execute.worker import describe, engine
 from ttcli.bench.figures.problem import ProblemFigures
 from ttcli.bench.store.samples import Facts
@@ -21,8 +21,8 @@ from ttcli.interrupt import Interrupt
 from ttcli.runtime.runtime import Runtime, load_runtime
 from ttcli.seams import Interrupted
 from ttcli.solution import Prefix
-from ttcli.train.parts import Part, begin, figures_of
-from ttcli.train.rollouts import Start, chosen_step, roll_out
+from ttcli.train.parts import StoredPart, begin, figures_of
+from ttcli.train.rollouts import RolloutStart, chosen_step, roll_out
 from ttcli.train.spec import TrainSpec
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ class Collection:
     """The solutions of a spec, being gathered."""
 
     def __init__(
-        self, store: Store, spec: TrainSpec, parts: tuple[Part, ...], runtime: Runtime, reader: StateReader
+        self, store: Store, spec: TrainSpec, parts: tuple[StoredPart, ...], runtime: Runtime, reader: StateReader
     ) -> None:
         self.parts = parts
         self.layers = reader.layers
@@ -82,7 +82,7 @@ class Collection:
         self._runtime = runtime
         self._reader = reader
 
-    def go(self) -> Iterator[Progress | Stage]:
+    def go(self) -> Iterator[WorkProgress | Stage]:
         """Work until all is there, or until the interrupt is requested; everything is in the store before it is told.
 
         Raises:
@@ -108,7 +108,7 @@ class Collection:
 
     def _unread(self, figures: Sequence[ProblemFigures]) -> list[tuple[ProblemFigures, list[Facts]]]:
         """The samples with an answer whose states are not all there."""
-        answered = [(each, [fact for fact in each.facts if fact.answer is not None]) for each in figures]
+        answered = [(problem, [fact for fact in problem.facts if fact.answer is not None]) for problem in figures]
         known = self._store.states.layers([fact.id for _, facts in answered for fact in facts])
         wanted = set(self.layers)
         missing = [(each, [fact for fact in facts if not wanted <= known[fact.id]]) for each, facts in answered]
@@ -132,25 +132,25 @@ class Collection:
             done += len(facts)
             yield Stage("solutions read", done, total)
 
-    def _starts(self, figures: Sequence[ProblemFigures]) -> list[Start]:
+    def _starts(self, figures: Sequence[ProblemFigures]) -> list[RolloutStart]:
         """Where rollouts are to begin that are not there yet."""
         if not self._spec.rollouts:
             return []
         return [start for at in self._spec.training for start in self._starts_of(figures[at])]
 
-    def _starts_of(self, figures: ProblemFigures) -> list[Start]:
+    def _starts_of(self, figures: ProblemFigures) -> list[RolloutStart]:
         problem, seed = figures.row.problem, self._spec.settings.seed
         answered = [fact for fact in figures.facts if fact.answer is not None]
         ids = [fact.id for fact in answered]
         texts = self._store.samples(figures.config).steps(ids)
-        known = {(each.sample, each.number) for each in self._store.states.rollouts(ids)}
+        known = {(rollout.sample, rollout.number) for rollout in self._store.states.rollouts(ids)}
         starts = []
         for fact in answered:
             missing = [number for number in range(self._spec.rollouts) if (fact.id, number) not in known]
             steps = texts[fact.id]
             if missing and len(steps) > 1:
                 at = chosen_step(problem, fact.number, len(steps), seed=seed)
-                starts.append(Start(problem, fact.id, fact.number, steps[: at + 1], tuple(missing)))
+                starts.append(RolloutStart(problem, fact.id, fact.number, steps[: at + 1], tuple(missing)))
         return starts
 
     def _roll_out(self) -> Iterator[Stage]:

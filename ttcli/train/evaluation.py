@@ -74,7 +74,7 @@ class Evaluation:
         return "unclear" if found.difference > 0 else False
 
 
-def judge(
+def evaluate(
     examples: Examples,
     scores: NDArray[np.float64],
     votes: Mapping[int, GradedSamples],

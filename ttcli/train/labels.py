@@ -39,9 +39,11 @@ def label(store: Store, figures: Sequence[ProblemFigures], layers: Sequence[int]
     solution itself. Solutions and rollouts without an answer say nothing.
     """
     answered = [
-        _Solution(each.position, fact.number, fact.id, bool(each.samples and each.samples.correct[fact.number]))
-        for each in figures
-        for fact in each.facts
+        _Solution(
+            problem.position, fact.number, fact.id, bool(problem.samples and problem.samples.correct[fact.number])
+        )
+        for problem in figures
+        for fact in problem.facts
         if fact.answer is not None
     ]
     ids = [each.sample for each in answered]
@@ -49,17 +51,18 @@ def label(store: Store, figures: Sequence[ProblemFigures], layers: Sequence[int]
     solutions = [each for each in answered if all(each.sample in known for known in states.values())]
     outcomes, silent_rollouts = _outcomes(store, figures, rollouts)
     values = [
-        _values(each.correct, outcomes.get(each.sample, {}), len(states[layers[0]][each.sample])) for each in solutions
+        _values(solution.correct, outcomes.get(solution.sample, {}), len(states[layers[0]][solution.sample]))
+        for solution in solutions
     ]
     examples = Examples(
-        problem=np.array([each.position for each in solutions], np.intp),
-        number=np.array([each.number for each in solutions], np.intp),
-        correct=np.array([each.correct for each in solutions], np.bool_),
-        steps=np.array([len(each) for each in values], np.intp),
+        problem=np.array([solution.position for solution in solutions], np.intp),
+        number=np.array([solution.number for solution in solutions], np.intp),
+        correct=np.array([solution.correct for solution in solutions], np.bool_),
+        steps=np.array([len(value) for value in values], np.intp),
         labels=np.concatenate([np.empty(0), *values]),
-        states={layer: _joined([known[each.sample] for each in solutions]) for layer, known in states.items()},
+        states={layer: _joined([known[solution.sample] for solution in solutions]) for layer, known in states.items()},
     )
-    silent = sum(fact.answer is None for each in figures for fact in each.facts)
+    silent = sum(fact.answer is None for problem in figures for fact in problem.facts)
     used = sum(len(found) for by_step in outcomes.values() for found in by_step.values())
     return Labelled(examples, silent, used, silent_rollouts)
 
@@ -71,11 +74,11 @@ def _outcomes(store: Store, figures: Sequence[ProblemFigures], rollouts: int) ->
     """The outcomes of the rollouts that count, and how many of these have no answer."""
     outcomes: _Outcomes = defaultdict(lambda: defaultdict(list))
     silent = 0
-    for each in figures:
-        found = store.states.rollouts([fact.id for fact in each.facts]) if rollouts else []
+    for problem in figures:
+        found = store.states.rollouts([fact.id for fact in problem.facts]) if rollouts else []
         for rollout in found:
             if rollout.number < rollouts and rollout.answer is not None:
-                correct = is_correct(rollout.answer, each.row.problem.answer or "")
+                correct = is_correct(rollout.answer, problem.row.problem.answer or "")
                 outcomes[rollout.sample][rollout.step].append(correct)
         silent += sum(rollout.number < rollouts and rollout.answer is None for rollout in found)
     return outcomes, silent

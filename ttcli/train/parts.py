@@ -22,7 +22,7 @@ from ttcli.solution import Prefix, Step
 from ttcli.train.spec import TrainSpec
 
 
-class Part(NamedTuple):
+class StoredPart(NamedTuple):
     """Problems whose solutions come from the same place."""
 
     run: Run  # of these problems alone
@@ -30,7 +30,9 @@ class Part(NamedTuple):
     drawn: bool  # its solutions are those of the policy, as `ttc bench` draws them; else a file has them
 
 
-def begin(store: Store, spec: TrainSpec, description: Description, length: Callable[[str], int]) -> tuple[Part, ...]:
+def begin(
+    store: Store, spec: TrainSpec, description: Description, length: Callable[[str], int]
+) -> tuple[StoredPart, ...]:
     """The parts of a spec, their runs found or begun; solutions of a file are in theirs.
 
     Args:
@@ -42,16 +44,16 @@ def begin(store: Store, spec: TrainSpec, description: Description, length: Calla
         parts.append(_begin_given(store, spec, spec.solutions, description, length))
     drawn = [at for at in range(len(spec.rows)) if at not in spec.given]
     if drawn:
-        parts.append(Part(_begin(store, spec, description, drawn, spec.task), tuple(drawn), drawn=True))
+        parts.append(StoredPart(_begin(store, spec, description, drawn, spec.task), tuple(drawn), drawn=True))
     return tuple(parts)
 
 
-def figures_of(store: Store, parts: Sequence[Part]) -> list[ProblemFigures]:
+def figures_of(store: Store, parts: Sequence[StoredPart]) -> list[ProblemFigures]:
     """What the store knows of the problems of a spec, by their positions there."""
     found = [
-        replace(each, position=part.positions[each.position])
+        replace(load_figure, position=part.positions[load_figure.position])
         for part in parts
-        for each in load_figures(store, part.run)
+        for load_figure in load_figures(store, part.run)
     ]
     return sorted(found, key=lambda each: each.position)
 
@@ -64,7 +66,7 @@ def _begin(store: Store, spec: TrainSpec, description: Description, positions: S
 
 def _begin_given(
     store: Store, spec: TrainSpec, solutions: GivenSolutions, description: Description, length: Callable[[str], int]
-) -> Part:
+) -> StoredPart:
     """The part that a file has solutions of; these are of a source of their own."""
     own = {key: value for key, value in description.recipe.items() if key not in ("sampler", "max_tokens")}
     description = replace(description, recipe={**own, "solutions": solutions.sha256})
@@ -77,7 +79,7 @@ def _begin_given(
         whole = _whole(Prefix(problem, 0), given, run.config, length)
         key = SampleKey(run.config.temperature, run.config.seed, number)
         store.samples(run.config).add(problem.text, Sample.of(key, Extension(0, whole, whole.tokens, 0)))
-    return Part(run, positions, drawn=False)
+    return StoredPart(run, positions, drawn=False)
 
 
 def _whole(root: Prefix, given: Given, config: RunConfig, length: Callable[[str], int]) -> Prefix:

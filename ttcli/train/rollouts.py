@@ -19,7 +19,7 @@ if TYPE_CHECKING:  # llama.cpp: not before it is needed
     from ttcli.policy.local.policy import LocalPolicy
 
 
-class Start(NamedTuple):
+class RolloutStart(NamedTuple):
     """Where rollouts begin."""
 
     problem: Problem
@@ -34,7 +34,7 @@ def chosen_step(problem: Problem, number: int, steps: int, *, seed: int) -> int:
     return int(np.random.default_rng((seed, problem.key, number)).integers(steps - 1))
 
 
-def roll_out(policy: LocalPolicy, starts: Sequence[Start], *, seed: int) -> Iterator[Rollout]:
+def roll_out(policy: LocalPolicy, starts: Sequence[RolloutStart], *, seed: int) -> Iterator[Rollout]:
     """Rollouts as they end, many at a time; those that an interrupt breaks off do not come.
 
     Args:
@@ -44,7 +44,7 @@ def roll_out(policy: LocalPolicy, starts: Sequence[Start], *, seed: int) -> Iter
     """
     policy.close()  # its context was made for the problems that were still to be drawn: these may be longer
     policy.expect([start.problem for start in starts])
-    asked: list[tuple[Start, int, list[Prefix]]] = []  # with all prefixes of the problem
+    asked: list[tuple[RolloutStart, int, list[Prefix]]] = []  # with all prefixes of the problem
     open_ones: Counter[int] = Counter()  # rollouts under way or to come, by problem
 
     def requests() -> Iterator[Extend]:
@@ -59,13 +59,13 @@ def roll_out(policy: LocalPolicy, starts: Sequence[Start], *, seed: int) -> Iter
                     yield Extend(prefix, (seed, problem.key, start.number, len(start.steps), number))
 
     for happenings in policy.extend(requests()):
-        for each in happenings:
-            if isinstance(each, Extension):
-                start, number, prefixes = asked[each.request]
+        for happening in happenings:
+            if isinstance(happening, Extension):
+                start, number, prefixes = asked[happening.request]
                 open_ones[start.problem.key] -= 1
                 if not open_ones[start.problem.key]:
                     policy.release(prefixes)
-                if each.prefix.ended is not Ended.CUT:
-                    answer = candidate(number, each.prefix).answer
+                if happening.prefix.ended is not Ended.CUT:
+                    answer = candidate(number, happening.prefix).answer
                     where = (start.sample, len(start.steps) - 1, number)
-                    yield Rollout(*where, answer, each.prefix.ended, each.tokens, each.seconds)
+                    yield Rollout(*where, answer, happening.prefix.ended, happening.tokens, happening.seconds)

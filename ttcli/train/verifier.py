@@ -9,10 +9,10 @@ from ttcli.bench.store.store import Store
 from ttcli.errors import UsageError
 from ttcli.train.card import Trained, make_card
 from ttcli.train.collect import Stage
-from ttcli.train.evaluation import judge
+from ttcli.train.evaluation import evaluate
 from ttcli.train.fit import Trial, choose, fit, solution_scores, trials
 from ttcli.train.labels import label
-from ttcli.train.parts import Part, figures_of
+from ttcli.train.parts import StoredPart, figures_of
 from ttcli.train.recipe import RECIPES, Recipe
 from ttcli.train.spec import TrainSpec
 
@@ -20,7 +20,7 @@ from ttcli.train.spec import TrainSpec
 def train_verifier(
     store: Store,
     spec: TrainSpec,
-    parts: Sequence[Part],
+    parts: Sequence[StoredPart],
     layers: Sequence[int],
     *,
     recipes: Sequence[Recipe] = RECIPES,
@@ -48,10 +48,14 @@ def train_verifier(
     chosen = choose(found)
     head = fit(train.examples, chosen, {"model": config.model, "weights": config.recipe["weights"]}, seed=seed)
     scores = head.scores(held_out.examples.states[head.layer])
-    judgement = judge(
+    judgement = evaluate(
         held_out.examples,
         solution_scores(scores, held_out.examples, head.aggregation),
-        {each.position: each.samples for each in figures if each.position in spec.held_out and each.samples},
+        {
+            problem.position: problem.samples
+            for problem in figures
+            if problem.position in spec.held_out and problem.samples
+        },
         seed=seed,
     )
     trained = Trained(head, chosen, tuple(tried), train, held_out, judgement)

@@ -37,7 +37,7 @@ class GrowingReader(ABC, Generic[Value]):
 
     def __init__(self, reader: Reader) -> None:
         self._reader = reader
-        self._roots: dict[Problem, Place[Value]] = {}
+        self._roots: dict[Problem, GrownPlace[Value]] = {}
 
     @abstractmethod
     def _head(self, problem: Problem) -> list[int]:
@@ -48,7 +48,7 @@ class GrowingReader(ABC, Generic[Value]):
         """What tells a step of a prefix from others that go on from the same one."""
 
     @abstractmethod
-    def _spell(self, above: Place[Value], prefix: Prefix, number: int) -> Spelling:
+    def _spell(self, above: GrownPlace[Value], prefix: Prefix, number: int) -> Spelling:
         """The tokens of a step of a prefix that goes on from the place above."""
 
     @abstractmethod
@@ -99,29 +99,29 @@ class GrowingReader(ABC, Generic[Value]):
         self._roots.clear()
         self._reader.close()
 
-    def _path(self, prefix: Prefix) -> list[Place[Value]]:
+    def _path(self, prefix: Prefix) -> list[GrownPlace[Value]]:
         """The places of a prefix from its problem down."""
         place = self._roots.get(prefix.problem)
         if place is None:
-            place = self._roots[prefix.problem] = Place(None, "", Spelling(self._head(prefix.problem)))
+            place = self._roots[prefix.problem] = GrownPlace(None, "", Spelling(self._head(prefix.problem)))
         path = [place]
         for number in range(len(prefix.steps)):
             key = self._key(prefix, number)
             below = place.below.get(key)
             if below is None:
-                below = place.below[key] = Place(place, key, self._spell(place, prefix, number))
+                below = place.below[key] = GrownPlace(place, key, self._spell(place, prefix, number))
             path.append(place := below)
         place.given_up = False
         return path
 
-    def _work(self, paths: Sequence[Sequence[Place[Value]]]) -> list[Place[Value]]:
+    def _work(self, paths: Sequence[Sequence[GrownPlace[Value]]]) -> list[GrownPlace[Value]]:
         """The places to decode: those not read yet, and what they stand on if that has lost its cells."""
         fresh = dict.fromkeys(place.source for path in paths for place in path[1:] if place.source.value is None)
         bases = [place.above.source for place in fresh if place.above is not None]
         lost = (base for base in bases if base not in fresh and not self._reader.holds(base.branch))
         return [*dict.fromkeys(lost), *fresh]
 
-    def _decode(self, places: Sequence[Place[Value]]) -> None:
+    def _decode(self, places: Sequence[GrownPlace[Value]]) -> None:
         """Decode places whose parents have been decoded."""
         branches = [place.unread() for place in places]
         for place, branch, value in zip(places, branches, self._values(branches), strict=True):
@@ -131,7 +131,7 @@ class GrowingReader(ABC, Generic[Value]):
                 place.value = value
 
 
-class Place(Generic[Value]):
+class GrownPlace(Generic[Value]):
     """Where a step of a solution is read; the root is the problem.
 
     Args:
@@ -142,19 +142,19 @@ class Place(Generic[Value]):
 
     __slots__ = ("above", "below", "branch", "depth", "given_up", "ids", "key", "rest", "source", "tokens", "value")
 
-    def __init__(self, above: Place[Value] | None, key: Hashable, spelling: Spelling) -> None:
+    def __init__(self, above: GrownPlace[Value] | None, key: Hashable, spelling: Spelling) -> None:
         self.above = above
         self.key = key
         self.ids, self.rest = spelling
-        self.source: Place[Value] = self if above is None or self.ids else above.source  # whose tokens end here
+        self.source: GrownPlace[Value] = self if above is None or self.ids else above.source  # whose tokens end here
         self.depth: int = above.depth + 1 if above else 0
-        self.below: dict[Hashable, Place[Value]] = {}  # by key
+        self.below: dict[Hashable, GrownPlace[Value]] = {}  # by key
         self.branch: Branch | None = None  # once it has been decoded; it may have lost its cells since
         self.value: Value | None = None
         self.tokens = 0  # decoded for it and not charged to anybody yet
         self.given_up = False  # nobody holds it any more; it goes when nothing is below it
 
-    def all(self) -> Iterator[Place[Value]]:
+    def all(self) -> Iterator[GrownPlace[Value]]:
         """Itself and all below, each after the one above it."""
         yield self
         for below in self.below.values():
@@ -171,7 +171,7 @@ class Place(Generic[Value]):
                 place.branch = place.unread()
 
 
-def _reading(path: Sequence[Place[Value]]) -> Reading[Value]:
+def _reading(path: Sequence[GrownPlace[Value]]) -> Reading[Value]:
     """What is along a path, charged with those decodes that no path before it was charged with."""
     tokens = 0
     for place in path:

@@ -91,12 +91,12 @@ class HeadVerifier:
         Those of a revision were computed with other solutions in view, which the head has not been trained on.
         """
         states = tuple(step.states for step in prefix.steps)
-        carries = self._carried and not prefix.attempts and all(self._head.layer in each for each in states)
+        carries = self._carried and not prefix.attempts and all(self._head.layer in state for state in states)
         return Reading(states, 0) if carries else None
 
     def _opinion(self, reading: Reading[States]) -> StepScores:
         if not reading.steps:
             return StepScores(1.0, (), reading.tokens)
-        states = np.stack([each[self._head.layer] for each in reading.steps])
+        states = np.stack([step[self._head.layer] for step in reading.steps])
         steps = tuple(map(float, self._head.scores(states)))
         return StepScores(aggregate(steps, self._head.aggregation), steps, reading.tokens)

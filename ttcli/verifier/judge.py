@@ -49,7 +49,7 @@ class Judge:
             raise ModelError(f"{model.path.name} has no single token for Yes and for No, so it cannot judge")
         self._yes = len(yes)
         self._reader = Reader(model, self.name, [*yes, *no], threads=threads, interrupted=interrupted)
-        self._kept: dict[Problem, dict[tuple[str, ...], _Place]] = {}  # by steps; (): what solutions begin with
+        self._kept: dict[Problem, dict[tuple[str, ...], _JudgePlace]] = {}  # by steps; (): what solutions begin with
 
     def price(self, prefixes: Sequence[Prefix]) -> int:
         """Their tokens with those of problem and question, but for what is kept."""
@@ -99,13 +99,13 @@ class Judge:
         ids = self._encode(problem, prefix.text, _question(prefix))
         kept = self._kept.setdefault(problem, {})
         if () not in kept:
-            kept[()] = _Place(_alike(self._encode(problem, "1", QUESTION), self._encode(problem, "A", QUESTION)))
+            kept[()] = _JudgePlace(_alike(self._encode(problem, "1", QUESTION), self._encode(problem, "A", QUESTION)))
         case = _Case(ids)
         if prefix.ended is Ended.OPEN and steps:
             case.place = kept.get(steps)
             if case.place is None:
                 longer = (self._encode(problem, prefix.text + more, QUESTION_SO_FAR) for more in ("1", "A"))
-                case.place = kept[steps] = _Place(_alike(ids, *longer))
+                case.place = kept[steps] = _JudgePlace(_alike(ids, *longer))
             case.score = case.place.score
         own = case.place.ids if case.place else ids
         above = (kept.get(steps[:n], _NOTHING) for n in range(len(steps) - 1, 0, -1))
@@ -116,13 +116,13 @@ class Judge:
             case.place = None  # nothing to keep that is not kept already
         return case
 
-    def _held(self, place: _Place) -> int:
+    def _held(self, place: _JudgePlace) -> int:
         """Tokens of a place that have their cells."""
         return len(place.ids) if self._reader.holds(place.branch) else 0
 
-    def _decode_places(self, wanted: Sequence[tuple[_Place, _Place, _Case]]) -> None:
+    def _decode_places(self, wanted: Sequence[tuple[_JudgePlace, _JudgePlace, _Case]]) -> None:
         """Have cells for places on those below them, at the expense of the first case that needs each."""
-        lacking: dict[_Place, tuple[Branch, _Case]] = {}
+        lacking: dict[_JudgePlace, tuple[Branch, _Case]] = {}
         for place, base, case in wanted:
             if place.ids and place not in lacking and not self._reader.holds(place.branch):
                 lacking[place] = Branch(base.branch, place.ids[len(base.ids) :]), case
@@ -151,7 +151,7 @@ class Judge:
                 case.score = case.place.score
 
 
-class _Place:
+class _JudgePlace:
     """Tokens that are kept: what solutions of a problem begin with, or one of them so far."""
 
     __slots__ = ("branch", "ids", "score")
@@ -162,7 +162,7 @@ class _Place:
         self.score: float | None = None  # of a solution so far, once it was judged
 
 
-_NOTHING = _Place([])
+_NOTHING = _JudgePlace([])
 
 
 class _Case:
@@ -173,7 +173,7 @@ class _Case:
     def __init__(self, ids: list[int]) -> None:
         self.ids = ids  # of all of it
         self.base = _NOTHING  # what it goes on from
-        self.place: _Place | None = None  # to be kept, where the solution may go on
+        self.place: _JudgePlace | None = None  # to be kept, where the solution may go on
         self.score: float | None = None  # in [0, 1]
         self.tokens = 0  # decoded for it
 

@@ -13,7 +13,7 @@ from ttcli.problem import Problem
 from ttcli.seams import StepScores
 from ttcli.solution import Prefix
 from ttcli.verifier.form import Form
-from ttcli.verifier.growing import GrowingReader, Place, Spelling
+from ttcli.verifier.growing import GrowingReader, GrownPlace, Spelling
 from ttcli.verifier.reader import Reader, share
 
 
@@ -62,7 +62,7 @@ class Prm(GrowingReader[float]):
     def _key(self, prefix: Prefix, number: int) -> Hashable:
         return prefix.steps[number].text
 
-    def _spell(self, above: Place[float], prefix: Prefix, number: int) -> Spelling:
+    def _spell(self, above: GrownPlace[float], prefix: Prefix, number: int) -> Spelling:
         return Spelling(self._form.step(prefix.steps[number].text, first=above.above is None))
 
     def _values(self, branches: Sequence[Branch]) -> list[float]:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from ttcli.engine import machine
 from ttcli.engine.branch import Branch, States
 from ttcli.engine.model import Model
-from ttcli.engine.sampling import NO_NUMBERS, Row
+from ttcli.engine.sampling import NO_NUMBERS, Logits
 from ttcli.engine.scheduler import Scheduler
 from ttcli.engine.session import Aborted, Session
 from ttcli.errors import BackendError, ModelError, PromptTooLong
@@ -137,7 +137,7 @@ class Reader:
         """
         logits = np.empty((len(branches), len(self._labels)))
 
-        def take(number: int, row: Row, _states: States) -> None:
+        def take(number: int, row: Logits, _states: States) -> None:
             logits[number] = row[self._labels]
 
         self._read(branches, take)
@@ -147,13 +147,13 @@ class Reader:
         """Decode branches as `read` does; the hidden states at the last token of each, of the layers observed."""
         found: list[States] = [{} for _ in branches]
 
-        def take(number: int, _row: Row, states: States) -> None:
+        def take(number: int, _row: Logits, states: States) -> None:
             found[number] = states
 
         self._read(branches, take)
         return found
 
-    def _read(self, branches: Sequence[Branch], take: Callable[[int, Row, States], None]) -> None:
+    def _read(self, branches: Sequence[Branch], take: Callable[[int, Logits, States], None]) -> None:
         """Decode branches, and give away what is behind each, by its number."""
         try:
             for together in self._batches(branches):
@@ -179,7 +179,7 @@ class Reader:
             for first in range(0, len(numbers), most):
                 yield {number: branches[number] for number in numbers[first : first + most]}
 
-    def _decode(self, waiting: dict[int, Branch], take: Callable[[int, Row, States], None]) -> None:
+    def _decode(self, waiting: dict[int, Branch], take: Callable[[int, Logits, States], None]) -> None:
         assert self._scheduler is not None
         scheduler, session = self._scheduler, self._scheduler.session
         for branch in waiting.values():

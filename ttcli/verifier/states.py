@@ -13,7 +13,7 @@ from ttcli.engine.branch import Branch, States
 from ttcli.engine.model import Model
 from ttcli.problem import Problem
 from ttcli.solution import Ended, Prefix
-from ttcli.verifier.growing import GrowingReader, Place, Spelling
+from ttcli.verifier.growing import GrowingReader, GrownPlace, Spelling
 from ttcli.verifier.reader import Reader
 
 
@@ -52,7 +52,7 @@ class StateReader(GrowingReader[States]):
     def _key(self, prefix: Prefix, number: int) -> Hashable:
         return prefix.steps[number].text, _closes(prefix, number)
 
-    def _spell(self, above: Place[States], prefix: Prefix, number: int) -> Spelling:
+    def _spell(self, above: GrownPlace[States], prefix: Prefix, number: int) -> Spelling:
         """A step of one token is drawn where the one above ends, so it has no tokens of its own before its states."""
         ids = [*above.rest, *self._model.tokenize(prefix.steps[number].text, special=False)]
         end = len(ids) if _closes(prefix, number) else max(len(ids) - 1, 0)

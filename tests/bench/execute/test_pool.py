@@ -15,7 +15,7 @@ from ttcli.bench.store.sample import Rating, Sample, SampleKey
 from ttcli.cost import Budget, Cost, Meter
 from ttcli.errors import BackendError, PromptTooLong
 from ttcli.events import Outcome, RunFinished
-from ttcli.policy.script import Line, Script
+from ttcli.policy.script import Script, ScriptLine
 from ttcli.problem import Problem
 from ttcli.seams import Extend, Extension, StepScores
 from ttcli.search.methods import METHODS
@@ -69,7 +69,7 @@ def known(*samples: Sample, ratings: tuple[Rating, ...] = ()) -> Pool:
     return Pool.of(samples, ratings)
 
 
-def sample(number: int, line: Line = FOUR, **options: Any) -> Sample:
+def sample(number: int, line: ScriptLine = FOUR, **options: Any) -> Sample:
     """What drawing this line comes to."""
     policy = CountingPolicy(Script({"": [line]}))
     root = policy.start(PROBLEM)
@@ -165,7 +165,7 @@ def test_cut_candidates_are_not_kept() -> None:
 
 
 def test_steps_and_prefixes_that_are_no_roots_pass_through() -> None:
-    line = Line("One.\n\nTwo.\n\nThree.")
+    line = ScriptLine("One.\n\nTwo.\n\nThree.")
     bench = Bench(known(sample(0, line), sample(1, line)), Script({"": [line]}))
     policy = bench.policy()
     root = policy.start(PROBLEM)
@@ -216,7 +216,7 @@ def test_time_is_counted_as_if_all_had_been_drawn_now() -> None:
 WORDS = st.sampled_from(["so", "so\n\n", "\\boxed{4}", "\\boxed{5}", "\\boxed{6}"])
 SCRIPTS = st.lists(
     st.builds(
-        Line,
+        ScriptLine,
         st.lists(WORDS, min_size=1, max_size=9).map(" ".join),
         logprob=st.floats(-3, 0),
         score=st.floats(0, 1),

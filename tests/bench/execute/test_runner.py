@@ -13,7 +13,7 @@ from verifier.heads import random_head
 
 from bench.builder import Made, make_rows, make_run
 from bench.scripts import CountingPolicy, CountingVerifier, ScriptedRuntime, make_engine, task
-from ttcli.bench.execute.runner import Begun, Done, Going, Progress, Runner, open_tasks
+from ttcli.bench.execute.runner import Begun, Done, Going, Runner, WorkProgress, open_tasks
 from ttcli.bench.figures.problem import load_figures
 from ttcli.bench.figures.records import problem_record, summary_record
 from ttcli.bench.figures.summary import summarise
@@ -53,7 +53,7 @@ def make_runtime() -> ScriptedRuntime:
     return ScriptedRuntime(CountingPolicy(), {"scripted": CountingVerifier()})
 
 
-def work(store: Store, run: Run, runtime: ScriptedRuntime | None = None) -> list[Progress]:
+def work(store: Store, run: Run, runtime: ScriptedRuntime | None = None) -> list[WorkProgress]:
     return list(Runner(store, run).go(make_engine(runtime or make_runtime())))
 
 
@@ -194,7 +194,7 @@ def test_a_run_goes_on_with_what_is_missing_and_no_more(store: Store) -> None:
     assert open_of(store, run) == [[]] * 6
 
 
-def _done(progress: Sequence[Progress]) -> list[Done]:
+def _done(progress: Sequence[WorkProgress]) -> list[Done]:
     return [each for each in progress if isinstance(each, Done)]
 
 

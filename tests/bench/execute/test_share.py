@@ -27,7 +27,7 @@ from ttcli.bench.store.task import PROBE, Task
 from ttcli.cost import Budget, Cost
 from ttcli.errors import PromptTooLong
 from ttcli.events import Outcome
-from ttcli.policy.script import Line, Script
+from ttcli.policy.script import Script, ScriptLine
 from ttcli.solution import Candidate, Ended
 from ttcli.stats.logistic import Logistic
 
@@ -126,9 +126,9 @@ ROWS = make_rows(8)
 
 def script() -> Script:
     """The first half of the problems has one answer, the other half many."""
-    lines: dict[str, list[Line]] = {"": [Line("\\boxed{1}", score=0.5)]}
+    lines: dict[str, list[ScriptLine]] = {"": [ScriptLine("\\boxed{1}", score=0.5)]}
     for row in ROWS[4:]:
-        lines[row.problem.text] = [Line(f"I say \\boxed{{{answer}}}", score=0.5) for answer in range(5)]
+        lines[row.problem.text] = [ScriptLine(f"I say \\boxed{{{answer}}}", score=0.5) for answer in range(5)]
     return Script(lines)
 
 

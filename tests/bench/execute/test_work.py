@@ -34,7 +34,7 @@ from ttcli.cost import Budget, Cost, Unit
 from ttcli.errors import BackendError, PromptTooLong, UsageError
 from ttcli.events import CandidateFinished, CostUpdated, Outcome
 from ttcli.interrupt import Interrupt
-from ttcli.policy.script import Line, Script
+from ttcli.policy.script import Script, ScriptLine
 from ttcli.problem import Problem
 from ttcli.solution import Ended
 
@@ -231,7 +231,7 @@ LINES = st.lists(st.sampled_from([FOUR, FIVE, SIX, SILENT]), min_size=1, max_siz
 @settings(deadline=None, max_examples=60)
 @given(LINES, st.sampled_from(["majority", "adaptive"]), TOKENS, st.integers(1, 6))
 def test_a_budget_of_tokens_is_kept_while_others_decode(
-    lines: list[Line], method: str, tokens: int, width: int
+    lines: list[ScriptLine], method: str, tokens: int, width: int
 ) -> None:
     limit = Task(method, "", Budget(tokens, Unit.TOKENS))
     for outcome in outcomes(run(make_works(4, limit), make_runtime(Script({"": lines}), width=width))).values():
@@ -242,7 +242,7 @@ def test_a_budget_of_tokens_is_kept_while_others_decode(
 @settings(deadline=None, max_examples=60)
 @given(LINES, st.sampled_from(["majority", "best-of-n", "adaptive"]), TOKENS, st.integers(1, 6), st.integers(0, 8))
 def test_a_budget_of_tokens_comes_to_the_same_whatever_was_drawn_before(
-    lines: list[Line], method: str, tokens: int, width: int, known: int
+    lines: list[ScriptLine], method: str, tokens: int, width: int, known: int
 ) -> None:
     script = Script({"": lines})
     limit = Task(method, "scripted" if method == "best-of-n" else "", Budget(tokens, Unit.TOKENS))
@@ -321,9 +321,9 @@ def test_a_budget_of_seconds_takes_nothing_from_the_pool() -> None:
 TREE = Script(
     {
         "": [
-            Line("Two and two.\n\nThat is 4.\n\nIt is \\boxed{4}.", scores=(0.6, 0.8, 0.9)),
-            Line("Two and two.\n\nThat is 5.\n\nIt is \\boxed{5}.", scores=(0.6, 0.2, 0.2)),
-            Line("I guess.\n\nIt is \\boxed{6}.", scores=(0.3, 0.3)),
+            ScriptLine("Two and two.\n\nThat is 4.\n\nIt is \\boxed{4}.", scores=(0.6, 0.8, 0.9)),
+            ScriptLine("Two and two.\n\nThat is 5.\n\nIt is \\boxed{5}.", scores=(0.6, 0.2, 0.2)),
+            ScriptLine("I guess.\n\nIt is \\boxed{6}.", scores=(0.3, 0.3)),
         ]
     }
 )

@@ -21,14 +21,14 @@ from ttcli.bench.store.sample import Sample
 from ttcli.bench.store.store import Store
 from ttcli.bench.store.task import Finished
 from ttcli.cost import Budget
-from ttcli.policy.script import Line, Script
+from ttcli.policy.script import Script, ScriptLine
 from ttcli.record.encode import outcome_record
 from ttcli.seams import Extend
 from ttcli.stats.intervals import wilson
 
-FIVE = Line("I guess \\boxed{5}", score=0.3)
-MENDED = Line("So \\boxed{4}", after="5", score=0.8)
-SPOILED = Line("No, \\boxed{6}", after="4", score=0.1)
+FIVE = ScriptLine("I guess \\boxed{5}", score=0.3)
+MENDED = ScriptLine("So \\boxed{4}", after="5", score=0.8)
+SPOILED = ScriptLine("No, \\boxed{6}", after="4", score=0.1)
 SCRIPT = Script({"": [FIVE, MENDED, SPOILED]})
 REVISE = task("revise:ratio=4", "4", "scripted")
 CONFIG = RunConfig(

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from bench.builder import make_line, make_run, make_summary
-from ttcli.bench.figures.summary import COVERAGE, RANDOM, Line, Summary, summarise
+from ttcli.bench.figures.summary import COVERAGE, RANDOM, Summary, SummaryLine, summarise
 from ttcli.bench.report.plots import accuracy_figure, accuracy_plot, cost_figure, fill_figure, svg_text
 from ttcli.bench.store.store import LoadRow, Store
 from ttcli.errors import TtcError, UsageError
@@ -28,7 +28,7 @@ def texts(svg: str) -> list[str]:
     return re.findall(r"<text[^>]*>([^<]*)</text>", svg)
 
 
-def drawn(lines: Sequence[Line], **options: Any) -> list[str]:
+def drawn(lines: Sequence[SummaryLine], **options: Any) -> list[str]:
     return texts(svg_text(accuracy_figure([make_summary(lines, **options)]), "a", "says"))
 
 

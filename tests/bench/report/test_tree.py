@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from terminal.forest import SMALL, SMALL_OUTCOME, node
 
-from ttcli.bench.report.tree import Node, nested
+from ttcli.bench.report.tree import TreeEntry, nested
 from ttcli.events import CandidateFinished
 from ttcli.record.encode import event_record, outcome_record
 from ttcli.solution import Candidate, Ended
@@ -14,16 +14,16 @@ from ttcli.solution import Candidate, Ended
 OUTCOME = json.loads(json.dumps(outcome_record(SMALL_OUTCOME)))
 
 
-def tree(outcome: dict[str, Any] = OUTCOME) -> Node:
+def tree(outcome: dict[str, Any] = OUTCOME) -> TreeEntry:
     return nested("beam@4", outcome, lambda answer: answer == "391")
 
 
-def names(each: Node) -> dict[str, Any]:
+def names(each: TreeEntry) -> dict[str, Any]:
     """Only the names, as a tree."""
     return {child["name"]: names(child) for child in each["children"]}
 
 
-def at(root: Node, *path: int) -> Node:
+def at(root: TreeEntry, *path: int) -> TreeEntry:
     for number in path:
         root = next(child for child in root["children"] if child["name"] == f"step {number}")
     return root

@@ -4,17 +4,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ttcli.policy.server.chunk import Piece, Token
+from ttcli.policy.server.chunk import Delta, Token
 from ttcli.policy.server.partial_text import PartialText
 
 WORDS = st.lists(st.sampled_from(["a", " b", "\n", "\n\n", " c.\n\n", "\n\n\n", "é", "x\n\ny"]), max_size=20)
 
 
-def piece(*words: str, told: bool = True) -> Piece:
-    return Piece(0, "".join(words), tuple(Token(word, -1.0) for word in words) if told else ())
+def piece(*words: str, told: bool = True) -> Delta:
+    return Delta(0, "".join(words), tuple(Token(word, -1.0) for word in words) if told else ())
 
 
-def draft_of(*pieces: Piece, steps: int | None = None) -> PartialText:
+def draft_of(*pieces: Delta, steps: int | None = None) -> PartialText:
     draft = PartialText("\n\n", steps)
     for each in pieces:
         draft.take(each)
@@ -73,7 +73,7 @@ def test_where_tokens_are_not_told_a_step_ends_right_after_the_separator() -> No
 
 
 def test_a_step_of_several_tokens_with_half_characters_keeps_their_sum() -> None:
-    draft = draft_of(Piece(0, "é", (Token("\\xc3", -1.0), Token("\\xa9", -2.0))))
+    draft = draft_of(Delta(0, "é", (Token("\\xc3", -1.0), Token("\\xa9", -2.0))))
     draft.end()
     assert [(step.text, step.tokens, step.logprob) for step in draft.steps()] == [("é", 2, -3.0)]
 
@@ -100,6 +100,6 @@ def test_what_has_no_words_belongs_to_the_step_before() -> None:
 
 
 def test_thoughts_are_counted_and_not_said() -> None:
-    draft = draft_of(Piece(0, "", thought="hm"), piece("a", told=False))
+    draft = draft_of(Delta(0, "", thought="hm"), piece("a", told=False))
     draft.end()
     assert [(step.text, step.tokens) for step in draft.steps()] == [("a", 2)]

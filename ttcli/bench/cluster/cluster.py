@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import fields, replace
 
 from ttcli import __version__
-from ttcli.bench.cluster.connection import Place, places
+from ttcli.bench.cluster.connection import WorkerPlace, places
 from ttcli.bench.cluster.handle import WorkerHandle
 from ttcli.bench.execute.worker import Description, Note, Over, Reply, Taken, Worker
 from ttcli.bench.store.task import Record, Work
@@ -65,7 +65,7 @@ class Cluster:
 
     def __init__(
         self,
-        found: Sequence[Place],
+        found: Sequence[WorkerPlace],
         settings: Settings,
         verifiers: Sequence[VerifierSpec],
         interrupt: Interrupt,
@@ -89,7 +89,7 @@ class Cluster:
     @property
     def width(self) -> int:
         """Texts that grow at once at most, in all workers."""
-        return sum(each.width for each in self._descriptions)
+        return sum(description.width for description in self._descriptions)
 
     @property
     def load(self) -> Load:
@@ -252,7 +252,7 @@ class Cluster:
         self._notice(f"{reason}; {others} its problems")
 
 
-def _employ(place: Place, settings: Settings, verifiers: Sequence[VerifierSpec], demand: Demand) -> WorkerHandle:
+def _employ(place: WorkerPlace, settings: Settings, verifiers: Sequence[VerifierSpec], demand: Demand) -> WorkerHandle:
     import ray
 
     settings = replace(settings, machine=replace(settings.machine, threads=place.threads))
@@ -269,12 +269,12 @@ def _death(handle: WorkerHandle, error: Exception) -> BackendError:
 
 
 def _check_alike(name: str, one: Description, other_name: str, other: Description) -> None:
-    for each in fields(Description):
-        first, second = getattr(one, each.name), getattr(other, each.name)
-        if each.name != "width" and first != second:
+    for field in fields(Description):
+        first, second = getattr(one, field.name), getattr(other, field.name)
+        if field.name != "width" and first != second:
             values = f": {first} and {second}" if isinstance(first, str) else ""
             raise UsageError(
-                f"{name} and {other_name} differ in {each.name}{values}",
+                f"{name} and {other_name} differ in {field.name}{values}",
                 hint="the same ttc and the same model on every node",
             )
     if other.ttc != __version__:

@@ -22,7 +22,7 @@ _STORE = 100_000_000  # bytes of shared memory of a local Ray: messages are smal
 _LOCAL = re.compile(r"local(?::(\d{1,3}))?")
 
 
-class Place(NamedTuple):
+class WorkerPlace(NamedTuple):
     """Where a worker can be."""
 
     name: str  # as messages call it
@@ -31,7 +31,7 @@ class Place(NamedTuple):
 
 
 @contextmanager
-def places(address: str, *, threads: int | None) -> Iterator[list[Place]]:
+def places(address: str, *, threads: int | None) -> Iterator[list[WorkerPlace]]:
     """Connect to Ray; a process that is connected already stays so.
 
     `local:N` is N workers on this machine, which share its cores; any other address is one worker per node that has
@@ -127,7 +127,7 @@ def _connect(ray: Any, address: str, **options: Any) -> None:
         raise BackendError(f"cannot work with Ray at {address}: {reason}", hint=HINT) from error
 
 
-def _here(node: Mapping[str, Any], count: int, threads: int | None) -> list[Place]:
+def _here(node: Mapping[str, Any], count: int, threads: int | None) -> list[WorkerPlace]:
     """Places of workers that share this machine."""
     from ttcli.engine import machine
 
@@ -135,10 +135,10 @@ def _here(node: Mapping[str, Any], count: int, threads: int | None) -> list[Plac
     # a part of a GPU must lie on one of them
     share = gpus // count if gpus >= count else 1 / -(-count // gpus) if gpus else 0
     each = threads or max(1, machine.threads() // count)
-    return [Place(f"worker {number}", each, {"num_cpus": 0, "num_gpus": share}) for number in range(1, count + 1)]
+    return [WorkerPlace(f"worker {number}", each, {"num_cpus": 0, "num_gpus": share}) for number in range(1, count + 1)]
 
 
-def _there(node: Mapping[str, Any], threads: int | None) -> Place:
+def _there(node: Mapping[str, Any], threads: int | None) -> WorkerPlace:
     """The place of a worker that has a node to itself."""
     from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
@@ -149,4 +149,4 @@ def _there(node: Mapping[str, Any], threads: int | None) -> Place:
         "num_gpus": int(resources.get("GPU", 0)),
         "scheduling_strategy": NodeAffinitySchedulingStrategy(node["NodeID"], soft=False),
     }
-    return Place(f"node {node['NodeManagerHostname']}", threads, options)
+    return WorkerPlace(f"node {node['NodeManagerHostname']}", threads, options)

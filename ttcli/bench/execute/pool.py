@@ -29,7 +29,9 @@ class Pool:
     @classmethod
     def of(cls, samples: Iterable[Sample], ratings: Iterable[Rating]) -> Pool:
         """A pool of what is known."""
-        return cls({each.key: each for each in samples}, {(each.sample, each.verifier): each for each in ratings})
+        return cls(
+            {sample.key: sample for sample in samples}, {(rating.sample, rating.verifier): rating for rating in ratings}
+        )
 
     def add(self, new: Sample | Rating) -> None:
         """Take in what is new."""
@@ -94,9 +96,9 @@ class PooledPolicy:
         try:
             while True:
                 for happenings in self._policy.extend(fresh(), stop=stop):
-                    arrived += sum(isinstance(each, Extension) for each in happenings)
-                    self._flight.under_way -= sum(isinstance(each, Extension) for each in happenings)
-                    yield [*_taken(known), *(self._renumbered(each, asked) for each in happenings)]
+                    arrived += sum(isinstance(happening, Extension) for happening in happenings)
+                    self._flight.under_way -= sum(isinstance(happening, Extension) for happening in happenings)
+                    yield [*_taken(known), *(self._renumbered(happening, asked) for happening in happenings)]
                 self._flight.under_way -= len(asked) - arrived  # called off before their first token
                 asked, arrived = [], 0
                 if not known:

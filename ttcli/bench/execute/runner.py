@@ -44,7 +44,7 @@ class Done(NamedTuple):
     now: bool  # in this call
 
 
-Progress = Begun | Going | Done
+WorkProgress = Begun | Going | Done
 
 
 class Executor(Protocol):
@@ -84,7 +84,7 @@ class Runner:
         self._profile = profile
         self._opened: list[Row] = []  # not told yet
 
-    def go(self, executor: Executor) -> Iterator[Progress]:
+    def go(self, executor: Executor) -> Iterator[WorkProgress]:
         """What happens, as it happens; everything is in the store before it is told.
 
         Raises:
@@ -93,12 +93,12 @@ class Runner:
         """
         self._store.forget(self._run, failures=False)
         figures = load_figures(self._store, self._run)
-        left = {each.position: set(open_tasks(each)) for each in figures}
-        yield from (Done(each, now=False) for each in figures if not left[each.position])
+        left = {problem.position: set(open_tasks(problem)) for problem in figures}
+        yield from (Done(problem, now=False) for problem in figures if not left[problem.position])
         if not any(left.values()):
             return
-        executor.expect([each.row.problem for each in figures if left[each.position]])
-        waiting = [each for each in figures if _alone(left[each.position])]
+        executor.expect([problem.row.problem for problem in figures if left[problem.position]])
+        waiting = [problem for problem in figures if _alone(left[problem.position])]
         gauge = _Gauge(self._store, self._run, executor)
         works = self._hand_out(waiting, gauge, executor.layers)
         yield from self._work(figures, left, executor.run(works) if waiting else iter(()), gauge)
@@ -108,7 +108,7 @@ class Runner:
 
     def _work(
         self, figures: Sequence[ProblemFigures], left: _Left, records: Iterator[Record], gauge: _Gauge
-    ) -> Iterator[Progress]:
+    ) -> Iterator[WorkProgress]:
         for record in records:
             yield from map(Begun, self._opened)
             self._opened.clear()
@@ -126,9 +126,9 @@ class Runner:
 
     def _share(
         self, task: Task, figures: Sequence[ProblemFigures], left: _Left, executor: Executor
-    ) -> Iterator[Progress]:
+    ) -> Iterator[WorkProgress]:
         """Divide the budget of a task; what is known already is divided again, so that all decisions are the same."""
-        failed = [each.position for each in figures if task.key in each.failed]
+        failed = [problem.position for problem in figures if task.key in problem.failed]
         division = Division(task, len(figures), worth_of(task, self._profile), failed=failed)
         gauge = _Gauge(self._store, self._run, executor)
         for record in executor.run(self._grant(division, figures, gauge, executor.layers)):
@@ -167,11 +167,11 @@ class Runner:
 
     def _settle(
         self, task: Task, figures: Sequence[ProblemFigures], left: _Left, settled: Mapping[int, Outcome]
-    ) -> Iterator[Progress]:
+    ) -> Iterator[WorkProgress]:
         for position, outcome in settled.items():
             yield from self._end(figures[position].row, left, Finished(position, task, outcome))
 
-    def _end(self, row: Row, left: _Left, record: Finished | Failed) -> Iterator[Progress]:
+    def _end(self, row: Row, left: _Left, record: Finished | Failed) -> Iterator[WorkProgress]:
         """A task of a problem is done: keep what it came to, and tell if it was the last one."""
         self._store.write(self._run, row.problem, record)
         if record.task in left[record.position]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
-from ttcli.bench.figures.summary import COVERAGE, RANDOM, Line, Summary
+from ttcli.bench.figures.summary import COVERAGE, RANDOM, Summary, SummaryLine
 from ttcli.cost import Unit
 
 Kind = Literal["method", "coverage", "random"]
@@ -17,12 +17,12 @@ class Curve(NamedTuple):
 
     label: str  # what tells it from the others; never empty
     kind: Kind
-    lines: tuple[Line, ...]  # by budget, at least one
+    lines: tuple[SummaryLine, ...]  # by budget, at least one
 
 
 def units(summaries: Sequence[Summary]) -> list[Unit]:
     """What the budgets are counted in."""
-    found = {line.budget.unit for each in summaries for line in each.lines}
+    found = {line.budget.unit for summary in summaries for line in summary.lines}
     return [unit for unit in Unit if unit in found]
 
 
@@ -40,8 +40,8 @@ def curves(summaries: Sequence[Summary], unit: Unit) -> list[Curve]:
 
 def title(summaries: Sequence[Summary]) -> str:
     """What all curves have in common: model, data and number of problems."""
-    models = {each.run.config.model for each in summaries}
-    data = {each.run.config.data for each in summaries}
+    models = {summary.run.config.model for summary in summaries}
+    data = {summary.run.config.data for summary in summaries}
     counts = _counts(summaries)
     parts = [*(models if len(models) == 1 else ()), *(data if len(data) == 1 else ())]
     if len(counts) == 1:
@@ -55,17 +55,20 @@ def _names(summaries: Sequence[Summary]) -> list[list[str]]:
     names: list[list[str]] = [[] for _ in summaries]
     if len(summaries) < 2:
         return names
-    for values in ([each.run.config.model for each in summaries], [each.run.config.data for each in summaries]):
+    for values in (
+        [summary.run.config.model for summary in summaries],
+        [summary.run.config.data for summary in summaries],
+    ):
         if len(set(values)) > 1:
             names = [[*name, value] for name, value in zip(names, values, strict=True)]
-    runs = [each.run.id for each in summaries]
+    runs = [summary.run.id for summary in summaries]
     return [[*name, run] if names.count(name) > 1 else name for name, run in zip(names, runs, strict=True)]
 
 
 def _counts(summaries: Sequence[Summary]) -> set[int]:
-    return {line.problems for each in summaries for line in each.lines}
+    return {line.problems for summary in summaries for line in summary.lines}
 
 
-def _count(lines: Sequence[Line], summaries: Sequence[Summary]) -> list[str]:
+def _count(lines: Sequence[SummaryLine], summaries: Sequence[Summary]) -> list[str]:
     """On how many problems, where that differs between curves."""
     return [f"n = {lines[-1].problems:,}"] if len(_counts(summaries)) > 1 else []

@@ -145,7 +145,7 @@ def _groups(
     small: Sequence[ProblemFigures], large: Sequence[ProblemFigures]
 ) -> list[tuple[str, list[tuple[ProblemFigures, ProblemFigures]]]]:
     """All problems, then those of each bin, as pairs."""
-    bins = [(name, {each.position for each in members}) for _, name, members in by_difficulty(small)]
+    bins = [(name, {member.position for member in members}) for _, name, members in by_difficulty(small)]
     pairs = list(zip(small, large, strict=True))
     return [(ALL, pairs), *((name, [pair for pair in pairs if pair[0].position in own]) for name, own in bins)]
 

@@ -68,7 +68,7 @@ def history(store: Store, run: Run, position: int, task: Task) -> Recorded:
     if task.pooled:
         outcome = _vote(store, run, figures, task, figure)
         return Recorded(began, tuple(retell(outcome)), outcome)
-    results = (each for each in store.results(run) if (each.position, each.task) == (position, task.key))
+    results = (result for result in store.results(run) if (result.position, result.task) == (position, task.key))
     try:
         outcome = read_outcome(json.loads(next(results).outcome or ""))
         events = _last_attempt([read_event(json.loads(event)) for event in store.events(run, position, task)])

@@ -225,20 +225,20 @@ def _without_gaps(facts: Sequence[Facts]) -> list[Facts]:
 
 def _verdicts(facts: Sequence[Facts], reference: str, kind: AnswerKind) -> dict[str | None, bool | None]:
     """By answer, whether it is right; None: that could not be found out."""
-    return {answer: grade(answer, reference, kind) for answer in {each.answer for each in facts}}
+    return {answer: grade(answer, reference, kind) for answer in {fact.answer for fact in facts}}
 
 
 def _samples(facts: Sequence[Facts], verdicts: Mapping[str | None, bool | None], kind: AnswerKind) -> GradedSamples:
-    candidates = [Candidate(each.number, "", each.answer, Ended.STOP, each.tokens, 0.0, kind=kind) for each in facts]
+    candidates = [Candidate(fact.number, "", fact.answer, Ended.STOP, fact.tokens, 0.0, kind=kind) for fact in facts]
     classes = np.full(len(facts), -1, np.int64)
     for number, vote in enumerate(majority(candidates).votes):
         classes[list(vote.members)] = number
-    return GradedSamples(classes, np.array([verdicts[each.answer] is True for each in facts]))
+    return GradedSamples(classes, np.array([verdicts[fact.answer] is True for fact in facts]))
 
 
 def _ratings(facts: Sequence[Facts], samples: GradedSamples | None, scores: Sequence[Score | None]) -> Ratings:
-    given = [each for each in scores if each]
-    values = np.array([each.score if each else None for each in scores], np.float64)  # None becomes nan
+    given = [score for score in scores if score]
+    values = np.array([score.score if score else None for score in scores], np.float64)  # None becomes nan
     open_ones = (at for at, each in enumerate(scores) if each is None and facts[at].answer is not None)
     complete = next(open_ones, len(scores))
     scored = samples and GradedSamples(samples.classes, samples.correct, values)

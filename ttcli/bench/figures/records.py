@@ -6,7 +6,7 @@ from typing import Any
 
 from ttcli.bench.figures.problem import ProblemFigures, Spending
 from ttcli.bench.figures.revisions import RevisionStep
-from ttcli.bench.figures.summary import Line, Summary
+from ttcli.bench.figures.summary import Summary, SummaryLine
 
 
 def problem_record(figures: ProblemFigures) -> dict[str, Any]:
@@ -22,7 +22,7 @@ def problem_record(figures: ProblemFigures) -> dict[str, Any]:
         "reference": problem.answer,
         "samples": len(figures.facts),
         "correct": int(samples.correct.sum()) if samples is not None else 0,
-        "no_answer": sum(each.answer is None for each in figures.facts),
+        "no_answer": sum(fact.answer is None for fact in figures.facts),
         "ungraded": figures.ungraded,
         "failed": next(iter(figures.failed.values()), None),
         "results": {
@@ -68,8 +68,8 @@ def summary_record(summary: Summary) -> dict[str, Any]:
             for group in summary.groups
         ],
         "revisions": [
-            {"method": each.task, "attempts": [_revision_step(step) for step in each.steps]}
-            for each in summary.revisions
+            {"method": revision.task, "attempts": [_revision_step(step) for step in revision.steps]}
+            for revision in summary.revisions
         ],
     }
 
@@ -85,7 +85,7 @@ def _revision_step(step: RevisionStep) -> dict[str, Any]:
     }
 
 
-def _line(line: Line) -> dict[str, Any]:
+def _line(line: SummaryLine) -> dict[str, Any]:
     told: dict[str, Any] = {
         "method": line.name,
         "budget": str(line.budget),

@@ -57,7 +57,7 @@ def revision_steps(problems: Iterable[Sequence[Attempt]]) -> tuple[RevisionStep,
     """The attempts of all problems by their places; an attempt is compared with the one before it in its chain."""
     pairs: dict[int, list[tuple[bool | None, bool]]] = {}  # by place: whether the one before was right, and it
     for attempts in problems:
-        known = {(each.chain, each.place): each.right for each in attempts}
+        known = {(attempt.chain, attempt.place): attempt.right for attempt in attempts}
         for (chain, place), right in known.items():
             pairs.setdefault(place, []).append((known.get((chain, place - 1)), right))
     return tuple(_step(place, pairs[place]) for place in sorted(pairs))

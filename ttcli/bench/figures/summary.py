@@ -27,7 +27,7 @@ DIFFICULTY_BINS = 5
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class SummaryLine:
     """A method with a budget, over problems."""
 
     name: str  # the method and its verifier, or COVERAGE or RANDOM
@@ -51,7 +51,7 @@ class Group:
     kind: str  # level, subject or difficulty
     name: str
     problems: int
-    lines: tuple[Line, ...]  # at each method's largest budget
+    lines: tuple[SummaryLine, ...]  # at each method's largest budget
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,7 @@ class Revisions:
     steps: tuple[RevisionStep, ...]
 
 
-class Chosen(NamedTuple):
+class ChosenWays(NamedTuple):
     """What a task that chooses a method came to choose."""
 
     task: str  # its key
@@ -81,15 +81,15 @@ class Summary:
     samples: int  # independent ones, those of problems in work included
     silent: float  # part of the samples of problems that are done without an answer
     truncated: float  # part of these that ran into the token limit
-    lines: tuple[Line, ...]  # by method in order of the command, then COVERAGE and RANDOM; each by budget
+    lines: tuple[SummaryLine, ...]  # by method in order of the command, then COVERAGE and RANDOM; each by budget
     groups: tuple[Group, ...]
     fill: float | None  # part of the places in the batch that were taken, while problems waited; None: not known
     ungraded: int = 0  # answers that it could not be found out of whether they are right: they count as wrong
-    chosen: tuple[Chosen, ...] = ()  # by tasks that choose, in their order; the most frequent first
+    chosen: tuple[ChosenWays, ...] = ()  # by tasks that choose, in their order; the most frequent first
     revisions: tuple[Revisions, ...] = ()  # by task
 
     @property
-    def headline(self) -> Line | None:
+    def headline(self) -> SummaryLine | None:
         """The first method at its largest budget; None where nothing is done."""
         named = [line for line in self.lines if line.name == self.run.config.tasks[0].name]
         return named[-1] if named else None
@@ -105,15 +105,15 @@ def summary_of(run: Run, figures: Sequence[ProblemFigures], loads: Sequence[Load
     check_graded(run, figures)
     config = run.config
     done = [problem for problem in figures if all(problem.figure(task) for task in config.tasks)]
-    facts = [each for problem in done for each in problem.facts]
+    facts = [fact for problem in done for fact in problem.facts]
     return Summary(
         run=run,
         problems=len(figures),
         done=len(done),
         failed=sum(bool(problem.failed) for problem in figures),
         samples=sum(len(problem.facts) for problem in figures),
-        silent=_share(each.answer is None for each in facts),
-        truncated=_share(each.ended is Ended.LENGTH for each in facts),
+        silent=_share(fact.answer is None for fact in facts),
+        truncated=_share(fact.ended is Ended.LENGTH for fact in facts),
         lines=tuple(_lines(config, done, curve_tasks(config))),
         groups=tuple(_groups(config, done)),
         fill=fill(loads),
@@ -140,7 +140,7 @@ def curve_tasks(config: RunConfig) -> list[Task]:
 
 def _revisions(config: RunConfig, figures: Sequence[ProblemFigures]) -> Iterator[Revisions]:
     for task in config.tasks:
-        settled = [each.settled[task.key] for each in figures if task.key in each.settled]
+        settled = [problem.settled[task.key] for problem in figures if task.key in problem.settled]
         if steps := revision_steps([each.attempts for each in settled]):
             yield Revisions(task.key, steps)
 
@@ -152,7 +152,7 @@ def fill(loads: Iterable[LoadRow]) -> float | None:
     return sum(load.rows for load in busy) / places if places else None
 
 
-def _lines(config: RunConfig, figures: Sequence[ProblemFigures], tasks: Sequence[Task]) -> list[Line]:
+def _lines(config: RunConfig, figures: Sequence[ProblemFigures], tasks: Sequence[Task]) -> list[SummaryLine]:
     lines = []
     for task in tasks:
         base = _baseline(config, task)
@@ -163,11 +163,11 @@ def _lines(config: RunConfig, figures: Sequence[ProblemFigures], tasks: Sequence
     return [line for line in lines if line.problems]
 
 
-def _chosen(config: RunConfig, figures: Sequence[ProblemFigures]) -> Iterator[Chosen]:
+def _chosen(config: RunConfig, figures: Sequence[ProblemFigures]) -> Iterator[ChosenWays]:
     for task in config.tasks:
-        settled = (each.settled.get(task.key) for each in figures)
+        settled = (problem.settled.get(task.key) for problem in figures)
         counts = Counter(each.chose for each in settled if each and each.chose)
-        yield from (Chosen(task.key, method, problems) for method, problems in counts.most_common())
+        yield from (ChosenWays(task.key, method, problems) for method, problems in counts.most_common())
 
 
 def _baseline(config: RunConfig, task: Task) -> Task:
@@ -177,8 +177,8 @@ def _baseline(config: RunConfig, task: Task) -> Task:
     return alone if alone in config.tasks else base
 
 
-def _line(figures: Sequence[ProblemFigures], task: Task, baseline: Task | None) -> Line:
-    found = [(each.figure(task), each.figure(baseline) if baseline else None) for each in figures]
+def _line(figures: Sequence[ProblemFigures], task: Task, baseline: Task | None) -> SummaryLine:
+    found = [(problem.figure(task), problem.figure(baseline) if baseline else None) for problem in figures]
     done = [figure for figure, _ in found if figure]
     pair = paired(found)
     return _made(
@@ -190,14 +190,16 @@ def _line(figures: Sequence[ProblemFigures], task: Task, baseline: Task | None) 
     )
 
 
-def _reading(figures: Sequence[ProblemFigures], name: str, n: int, value: Callable[[GradedSamples], float]) -> Line:
+def _reading(
+    figures: Sequence[ProblemFigures], name: str, n: int, value: Callable[[GradedSamples], float]
+) -> SummaryLine:
     """A line that is read off the samples and is no method; problems that failed before n samples count as wrong."""
     accuracies, spending = [], []
-    for each in figures:
-        if each.samples is not None and len(each.samples) >= n:
-            accuracies.append(value(each.samples))
-            spending.append(each.spending(n))
-        elif each.failed:
+    for problem in figures:
+        if problem.samples is not None and len(problem.samples) >= n:
+            accuracies.append(value(problem.samples))
+            spending.append(problem.spending(n))
+        elif problem.failed:
             accuracies.append(0.0)
             spending.append(Spending())
     return _made(name, Budget(n), accuracies, spending, None)
@@ -205,12 +207,12 @@ def _reading(figures: Sequence[ProblemFigures], name: str, n: int, value: Callab
 
 def _made(
     name: str, budget: Budget, accuracies: list[float], spending: list[Spending], against: Comparison | None
-) -> Line:
+) -> SummaryLine:
     n = len(accuracies)
     total = math.fsum(accuracies)
     mean = Spending(*(math.fsum(column) / n for column in zip(*spending, strict=True))) if n else Spending()
     interval = wilson(min(total, n), n) if n else Interval(0.0, 1.0)
-    return Line(name, budget, n, total / n if n else 0.0, interval, mean, against)
+    return SummaryLine(name, budget, n, total / n if n else 0.0, interval, mean, against)
 
 
 def _groups(config: RunConfig, figures: Sequence[ProblemFigures]) -> list[Group]:
@@ -230,15 +232,15 @@ def _labelled(figures: Sequence[ProblemFigures]) -> list[tuple[str, str, list[Pr
         "subject": lambda each: each.row.subject,
     }
     for kind, label in labels.items():
-        names = sorted({name for each in figures if (name := label(each)) is not None})
+        names = sorted({name for problem in figures if (name := label(problem)) is not None})
         if len(names) > 1:
-            found += [(kind, name, [each for each in figures if label(each) == name]) for name in names]
+            found += [(kind, name, [problem for problem in figures if label(problem) == name]) for name in names]
     return found
 
 
 def by_difficulty(figures: Sequence[ProblemFigures]) -> list[tuple[str, str, list[ProblemFigures]]]:
     """Five bins of equal size by the part of the samples that are right (Snell et al., s. 3.2): 1 is the easiest."""
-    rated = [each for each in figures if each.samples]
+    rated = [problem for problem in figures if problem.samples]
     if len(rated) < 2 * DIFFICULTY_BINS:
         return []
     rated.sort(key=lambda each: -random_pick(each.samples) if each.samples else 0.0)
@@ -248,7 +250,7 @@ def by_difficulty(figures: Sequence[ProblemFigures]) -> list[tuple[str, str, lis
 
 
 def _range(number: int, members: Sequence[ProblemFigures]) -> str:
-    rates = [random_pick(each.samples) for each in members if each.samples]
+    rates = [random_pick(member.samples) for member in members if member.samples]
     return f"{number} ({100 * min(rates):.0f} to {100 * max(rates):.0f} %)"
 
 

@@ -23,25 +23,25 @@ def index_record(run: Run, figures: Sequence[ProblemFigures]) -> dict[str, Any]:
 
     `states` has a letter for each task: r right, w wrong, f failed, - not done.
     """
-    bins = {each.position: name for _, name, members in by_difficulty(figures) for each in members}
+    bins = {member.position: name for _, name, members in by_difficulty(figures) for member in members}
     return {
         "tasks": [task.key for task in run.config.tasks],
         "verifiers": [*run.config.verifiers],
         "problems": [
             {
-                "position": each.position,
-                "id": each.row.problem.id,
-                "text": each.row.problem.text,
-                "reference": each.row.problem.answer,
-                "level": each.row.level,
-                "subject": each.row.subject,
-                "difficulty": bins.get(each.position),
-                "right": int(each.samples.correct.sum()) if each.samples else 0,
-                "samples": len(each.facts),
-                "states": "".join(state(each, task) for task in run.config.tasks),
-                "answers": [*dict.fromkeys(_answers(each))],
+                "position": problem.position,
+                "id": problem.row.problem.id,
+                "text": problem.row.problem.text,
+                "reference": problem.row.problem.answer,
+                "level": problem.row.level,
+                "subject": problem.row.subject,
+                "difficulty": bins.get(problem.position),
+                "right": int(problem.samples.correct.sum()) if problem.samples else 0,
+                "samples": len(problem.facts),
+                "states": "".join(state(problem, task) for task in run.config.tasks),
+                "answers": [*dict.fromkeys(_answers(problem))],
             }
-            for each in figures
+            for problem in figures
         ],
     }
 

@@ -43,7 +43,7 @@ def flops_figure(matches: Sequence[Match], reaches: Sequence[Reach], title: str)
         styles |= {names[0]: (INK, MARKERS[0])} if names else {}
         all_axes = figure.subplots(1, len(TRAINING), sharey=True, squeeze=False)[0]
         for axes, reckoning in zip(all_axes, TRAINING, strict=True):
-            own = [each for each in matches if each.reckoning == reckoning]
+            own = [match for match in matches if match.reckoning == reckoning]
             _draw(axes, [each for each in own if _first(each, own)], reaches, styles)
             axes.set_title(f"{TRAINING[reckoning]:g} (M - 1) / R for training", fontsize="medium")
         handles = [
@@ -62,10 +62,10 @@ def _draw(axes: Axes, matches: Sequence[Match], reaches: Sequence[Reach], styles
     from matplotlib.ticker import FixedLocator, NullLocator, PercentFormatter
 
     axes.set_xscale("log")
-    drawn = [each for each in reaches if matches and each.method == matches[0].method]
+    drawn = [reache for reache in reaches if matches and reache.method == matches[0].method]
     for at, (name, (colour, mark)) in enumerate(styles.items()):
         points = [each for each in drawn if each.difficulty == name]
-        drawings, values = [each.drawn for each in points], [each.accuracy for each in points]
+        drawings, values = [point.drawn for point in points], [point.accuracy for point in points]
         axes.plot(drawings, values, color=colour, marker=mark, markersize=3.0)
         for match in (each for each in matches if each.difficulty == name):
             size = 16 - 2 * at  # of stars in one place all can be seen

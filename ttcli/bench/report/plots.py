@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from ttcli.bench.figures.curves import Curve, curves, title, units
 from ttcli.bench.figures.numbers import apart, round_ticks
-from ttcli.bench.figures.summary import Line, Summary
+from ttcli.bench.figures.summary import Summary, SummaryLine
 from ttcli.bench.report.canvas import HEIGHT, INK, LETTER, MARKERS, PALETTE, WIDTH, drawing, rendered, save
 from ttcli.bench.store.store import LoadRow
 from ttcli.cost import Unit
@@ -58,10 +58,10 @@ def accuracy_figure(summaries: Sequence[Summary]) -> Figure:
 def cost_figure(summaries: Sequence[Summary], measure: Measure) -> Figure:
     """Accuracy against cost; what costs nothing, or nobody knows how much, is left out."""
 
-    def cost(line: Line) -> float:
+    def cost(line: SummaryLine) -> float:
         return float(getattr(line.spending, measure))
 
-    known = [each for each in summaries if measure != "flops" or each.run.config.parameters]
+    known = [summary for summary in summaries if measure != "flops" or summary.run.config.parameters]
     found = [curve for unit in units(known) for curve in curves(known, unit)]
     paid = [curve._replace(lines=tuple(line for line in curve.lines if cost(line) > 0)) for curve in found]
     paid = [curve for curve in paid if curve.lines]
@@ -106,7 +106,7 @@ class _Panel(NamedTuple):
     """A pair of axes."""
 
     curves: Sequence[Curve]
-    x: Callable[[Line], float]  # > 0
+    x: Callable[[SummaryLine], float]  # > 0
     label: str
     ticks: Mapping[float, str]
 
@@ -169,11 +169,11 @@ def _draw(axes: Axes, panel: _Panel, styles: Mapping[str, dict[str, Any]]) -> di
     return handles
 
 
-def _draw_level(axes: Axes, curve: Curve, _x: Callable[[Line], float], style: dict[str, Any]) -> Any:
+def _draw_level(axes: Axes, curve: Curve, _x: Callable[[SummaryLine], float], style: dict[str, Any]) -> Any:
     return axes.axhline(curve.lines[0].accuracy, **style)
 
 
-def _draw_curve(axes: Axes, curve: Curve, x: Callable[[Line], float], style: dict[str, Any]) -> Any:
+def _draw_curve(axes: Axes, curve: Curve, x: Callable[[SummaryLine], float], style: dict[str, Any]) -> Any:
     """A line in its band, or a point with its error bar where it is but one."""
     points = sorted(curve.lines, key=x)
     at, values = [x(line) for line in points], [line.accuracy for line in points]
@@ -188,8 +188,8 @@ def _draw_curve(axes: Axes, curve: Curve, x: Callable[[Line], float], style: dic
 def _accuracy_range(drawn: Sequence[Curve]) -> tuple[float, float]:
     """Tens of per cent around everything that is drawn."""
     intervals = [line.interval for curve in drawn for line in curve.lines]
-    low = math.floor(min(each.low for each in intervals) * 10) / 10
-    high = math.ceil(max(each.high for each in intervals) * 10) / 10
+    low = math.floor(min(interval.low for interval in intervals) * 10) / 10
+    high = math.ceil(max(interval.high for interval in intervals) * 10) / 10
     return max(0.0, low) - 0.01, min(1.0, high) + 0.01
 
 

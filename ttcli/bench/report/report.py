@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from ttcli.bench.figures.numbers import bounds, p_value, part, percent, points, points_between, short, verdict
 from ttcli.bench.figures.problem import ProblemFigures, load_figures
-from ttcli.bench.figures.summary import Group, Line, Revisions, Summary, summary_of
+from ttcli.bench.figures.summary import Group, Revisions, Summary, SummaryLine, summary_of
 from ttcli.bench.report import plots
 from ttcli.bench.report.details import index_record, problem_records
 from ttcli.bench.store.store import LoadRow, Run, Store
@@ -134,7 +134,7 @@ def _revised(revisions: Revisions) -> str:
     return _table(caption, ["Attempt", "Right", "Right to wrong", "Wrong to right"], rows)
 
 
-def _difference(line: Line) -> list[str]:
+def _difference(line: SummaryLine) -> list[str]:
     against = line.against
     if against is None:
         return [""] * 3
@@ -180,7 +180,7 @@ def _groups(summary: Summary) -> Iterator[str]:
         names = [*dict.fromkeys(line.key for group in groups for line in group.lines)]
         rows = []
         for group in groups:
-            lines: Mapping[str, Line] = {line.key: line for line in group.lines}
+            lines: Mapping[str, SummaryLine] = {line.key: line for line in group.lines}
             cells = [
                 f"{percent(lines[name].accuracy)} ({bounds(lines[name].interval)}), n = {lines[name].problems:,}"
                 if name in lines

@@ -8,7 +8,7 @@ from typing import Any, NotRequired, TypedDict
 Correct = Callable[[str | None], bool]
 
 
-class Node(TypedDict):
+class TreeEntry(TypedDict):
     """A text in a search; what has grown out of it are its children."""
 
     name: str
@@ -21,15 +21,15 @@ class Node(TypedDict):
     pruned: NotRequired[bool]  # the search gave it up
     rollout: NotRequired[bool]  # drawn to look ahead
     won: NotRequired[bool]  # on the way to the answer
-    children: list[Node]
+    children: list[TreeEntry]
 
 
-def nested(name: str, outcome: Mapping[str, Any], correct: Correct) -> Node:
+def nested(name: str, outcome: Mapping[str, Any], correct: Correct) -> TreeEntry:
     """The root, under which steps stand under those they grew from, and then candidates that were drawn in one go.
 
     `outcome` is as `record.encode` makes it.
     """
-    steps, parents = {0: Node(name=name, children=[])}, {}
+    steps, parents = {0: TreeEntry(name=name, children=[])}, {}
     for each in outcome.get("tree", ()):
         parents[each["number"]] = each["parent"]
         steps[each["number"]] = _step(each)
@@ -46,14 +46,14 @@ def nested(name: str, outcome: Mapping[str, Any], correct: Correct) -> Node:
     return steps[0]
 
 
-def _drawn(candidate: Mapping[str, Any]) -> Node:
-    return Node(
+def _drawn(candidate: Mapping[str, Any]) -> TreeEntry:
+    return TreeEntry(
         name=f"candidate {candidate['index'] + 1}", children=[], text=candidate["text"], tokens=candidate["tokens"]
     )
 
 
-def _step(each: Mapping[str, Any]) -> Node:
-    step = Node(name=f"step {each['number']}", children=[])
+def _step(each: Mapping[str, Any]) -> TreeEntry:
+    step = TreeEntry(name=f"step {each['number']}", children=[])
     if each["rollout"]:
         step["rollout"] = True
     step["text"], step["tokens"] = each["text"], each["tokens"]
@@ -63,7 +63,7 @@ def _step(each: Mapping[str, Any]) -> Node:
     return step
 
 
-def _mark(steps: Mapping[int, Node], parents: Mapping[int, int], number: int) -> None:
+def _mark(steps: Mapping[int, TreeEntry], parents: Mapping[int, int], number: int) -> None:
     """The way from the prompt down to a step won."""
     while number:
         steps[number]["won"] = True

@@ -10,7 +10,7 @@ from ttcli.engine.beginning import beginning
 from ttcli.engine.branch import Branch
 from ttcli.engine.job import Job
 from ttcli.engine.model import Model
-from ttcli.engine.scheduler import Growth, Scheduler
+from ttcli.engine.scheduler import JobUpdate, Scheduler
 from ttcli.engine.session import SPARE_SEQUENCES, Session
 from ttcli.errors import ModelError, PromptTooLong
 from ttcli.seams import Load
@@ -145,7 +145,7 @@ class Context:
         if self._scheduler is not None:
             self._scheduler.cancel(jobs)
 
-    def step(self) -> list[Growth]:
+    def step(self) -> list[JobUpdate]:
         """Let the texts grow by a token; see the scheduler."""
         return self._scheduler.step() if self._scheduler and self._scheduler.busy else []
 

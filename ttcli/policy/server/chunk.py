@@ -19,7 +19,7 @@ class Token(NamedTuple):
     logprob: float | None  # <= 0; None: it does not say
 
 
-class Piece(NamedTuple):
+class Delta(NamedTuple):
     """What a chunk brought for one choice."""
 
     choice: int  # index, from 0
@@ -44,7 +44,7 @@ class Usage(NamedTuple):
     cached: int = 0  # of the prompt, that were not computed again
 
 
-def read_chunk(chunk: Mapping[str, Any]) -> Iterator[Piece | Usage]:
+def read_chunk(chunk: Mapping[str, Any]) -> Iterator[Delta | Usage]:
     """The pieces of a chunk (or of a completion that came whole), and the usage if it tells that.
 
     Raises:
@@ -55,7 +55,7 @@ def read_chunk(chunk: Mapping[str, Any]) -> Iterator[Piece | Usage]:
         text, thought = _words(delta.get("content"))
         stop = choice.get("stop_reason") or choice.get("matched_stop")
         index = _count(choice.get("index"))
-        yield Piece(
+        yield Delta(
             0 if index is None else index,
             text or (choice["text"] if isinstance(choice.get("text"), str) else ""),  # of the older completions
             _tokens(choice.get("logprobs")),

@@ -20,7 +20,7 @@ import httpx2
 
 from ttcli.errors import BackendError
 from ttcli.policy.server.address import Address
-from ttcli.policy.server.chunk import AllTold, Piece, Usage, read_chunk
+from ttcli.policy.server.chunk import AllTold, Delta, Usage, read_chunk
 from ttcli.policy.server.complaint import Complaint, complaint_in, read_complaint
 from ttcli.policy.server.key import Key
 from ttcli.policy.server.patience import Patience
@@ -88,7 +88,7 @@ class ChatApi:
         models = told if isinstance(told, list) else []
         return [model["id"] for model in models if isinstance(model, dict) and isinstance(model.get("id"), str)]
 
-    async def reply(self, body: Mapping[str, Any]) -> list[Piece | Usage]:
+    async def reply(self, body: Mapping[str, Any]) -> list[Delta | Usage]:
         """A completion that comes whole.
 
         Raises:
@@ -97,7 +97,7 @@ class ChatApi:
         async with self._send("POST", "chat/completions", body) as response:
             return list(_happenings(await self._json(response, body)))
 
-    async def stream(self, body: Mapping[str, Any]) -> AsyncGenerator[Piece | Usage | AllTold]:
+    async def stream(self, body: Mapping[str, Any]) -> AsyncGenerator[Delta | Usage | AllTold]:
         """A completion as it grows, up to the server's own end of it.
 
         Raises:
@@ -247,7 +247,7 @@ async def _drain(events: AsyncIterator[object]) -> None:
                 pass
 
 
-def _happenings(chunk: dict[str, Any]) -> Iterator[Piece | Usage]:
+def _happenings(chunk: dict[str, Any]) -> Iterator[Delta | Usage]:
     try:
         yield from read_chunk(chunk)
     except (ValueError, TypeError, KeyError, AttributeError) as error:

@@ -13,7 +13,7 @@ from typing import Any
 from ttcli.engine.params import SamplingParams
 from ttcli.errors import BackendError
 from ttcli.policy.prompt import Prompt
-from ttcli.policy.server.chunk import AllTold, Piece, Usage
+from ttcli.policy.server.chunk import AllTold, Delta, Usage
 from ttcli.policy.server.client import ChatApi, Trouble
 from ttcli.policy.server.dialect import Dialect
 from ttcli.policy.server.mailbox import Mailbox, ServerText
@@ -123,11 +123,11 @@ class Completions:
         open_ones = [text for text in texts if not (text.done or text.finish or text.draft.empty)]
         if open_ones and self._dialect.unexplained():
             for text in open_ones:
-                text.finish = Piece(0, "", finish="stop")
+                text.finish = Delta(0, "", finish="stop")
                 if len(texts) > 1:
                     self._finish(text, text.finish, None)
 
-    def _take(self, text: ServerText, piece: Piece, *, alone: bool) -> None:
+    def _take(self, text: ServerText, piece: Delta, *, alone: bool) -> None:
         """A piece of a text; one that is alone waits for the usage of its request."""
         if piece.choice > 0:
             self._dialect.many = True
@@ -158,7 +158,7 @@ class Completions:
         if self._dialect.many is None:
             self._dialect.many = False  # only the first choice came
 
-    def _finish(self, text: ServerText, piece: Piece, usage: Usage | None) -> None:
+    def _finish(self, text: ServerText, piece: Delta, usage: Usage | None) -> None:
         """The server says that a text ended: it did, or a step of it did."""
         text.requests += 1
         separator = self._prompt.step_separator
@@ -248,7 +248,7 @@ class Completions:
         for happening in await self._api.reply(body):
             if isinstance(happening, Usage):
                 tokens = happening.prompt
-            elif isinstance(happening, Piece):
+            elif isinstance(happening, Delta):
                 self._dialect.names_stops = happening.names_stops
         return tokens
 

@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 
-from ttcli.policy.server.chunk import Piece, Usage
+from ttcli.policy.server.chunk import Delta, Usage
 from ttcli.policy.server.partial_text import PartialText
 from ttcli.seams import Extend, Extension, Growth
 from ttcli.solution import Ended
@@ -47,7 +47,7 @@ class ServerText:
     request: Extend
     draft: PartialText
     done: bool = False  # its extension has been posted
-    finish: Piece | None = None  # the piece that ended it in the request under way
+    finish: Delta | None = None  # the piece that ended it in the request under way
     stops: bool = True  # whether its requests may end at a stop string
     requests: int = 0  # that went well
     began: float | None = None  # seconds given out before it; None: it waits for its turn
@@ -93,7 +93,7 @@ class Mailbox:
         with self.lock:
             text.began = self._shares.change(+1)
 
-    def take(self, text: ServerText, piece: Piece) -> None:
+    def take(self, text: ServerText, piece: Delta) -> None:
         """A piece of a text came."""
         with self.lock:
             if not (text.done or text.call.over):

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from itertools import accumulate
 from typing import NamedTuple
 
-from ttcli.policy.server.chunk import Piece
+from ttcli.policy.server.chunk import Delta
 from ttcli.solution import Step
 
 _LETTERS, _SPARE = 16, 256  # of a text for each token that it may have, on the average, and once
 
 
-class _Unit(NamedTuple):
+class _TextUnit(NamedTuple):
     """The smallest part that a step boundary can fall between."""
 
     text: str
@@ -23,7 +23,7 @@ class _Unit(NamedTuple):
 
 
 @dataclass(slots=True)
-class _Part:
+class _TextPart:
     """A step as it is counted."""
 
     text: str = ""
@@ -48,8 +48,8 @@ class PartialText:
     def __init__(self, separator: str, steps: int | None) -> None:
         self._separator = separator
         self._steps = steps
-        self._parts: list[_Part] = []
-        self._open = _Part()
+        self._parts: list[_TextPart] = []
+        self._open = _TextPart()
         self._kept = 0  # parts that stay whatever happens
         self._drawn = self._kept_drawn = 0  # tokens of this text, of its kept parts
         self._lost = 0  # tokens of requests that failed, and of what lay behind the last step wanted
@@ -93,7 +93,7 @@ class PartialText:
         """All tokens that were sampled for it."""
         return max(self.tokens + self._lost, self._shown)
 
-    def take(self, piece: Piece) -> list[str]:
+    def take(self, piece: Delta) -> list[str]:
         """Add a piece; return the text of each token that was not shown before, "" where several share a text."""
         shown: list[str] = []
         for unit in _units(piece):
@@ -131,7 +131,7 @@ class PartialText:
         self._lost += self._drawn - self._kept_drawn
         self._drawn = self._kept_drawn
         del self._parts[self._kept :]
-        self._open = _Part()
+        self._open = _TextPart()
 
     def charge(self, tokens: int) -> None:
         """Deal out the usage of the last request over its steps, if it can be true of what came."""
@@ -156,7 +156,7 @@ class PartialText:
             last.logprob = _sum(last.logprob, self._open.logprob)
             if last.charged is not None or self._open.charged is not None:
                 last.charged = (last.charged or 0) + (self._open.charged or 0)
-            self._open = _Part()
+            self._open = _TextPart()
         else:
             self._close()
 
@@ -168,7 +168,7 @@ class PartialText:
             Step(part.text, part.chunks if part.charged is None else part.charged, None) for part in self._parts
         )
 
-    def _admits(self, unit: _Unit) -> bool:
+    def _admits(self, unit: _TextUnit) -> bool:
         """Whether the request may bring this too. Where tokens are not told, pieces count, unless they are letters."""
         if self._room is None:
             return True
@@ -177,7 +177,7 @@ class PartialText:
             return drawn <= self._room
         return letters <= _LETTERS * self._room + _SPARE and (drawn <= self._room or letters < 2 * drawn)
 
-    def _append(self, unit: _Unit) -> None:
+    def _append(self, unit: _TextUnit) -> None:
         part = self._open
         part.text += unit.text
         part.tokens += unit.tokens
@@ -197,20 +197,20 @@ class PartialText:
 
     def _close(self) -> None:
         self._parts.append(self._open)
-        self._open = _Part()
+        self._open = _TextPart()
 
 
 def _sum(one: float | None, other: float | None) -> float | None:
     return None if one is None or other is None else one + other
 
 
-def _units(piece: Piece) -> Iterator[_Unit]:
+def _units(piece: Delta) -> Iterator[_TextUnit]:
     tokens = piece.tokens
     if tokens and "".join(token.text for token in tokens) == piece.text:
-        yield from (_Unit(token.text, 1, token.logprob, len(token.text)) for token in tokens)
+        yield from (_TextUnit(token.text, 1, token.logprob, len(token.text)) for token in tokens)
     elif tokens:
         logprobs = [token.logprob for token in tokens if token.logprob is not None]
         known = sum(logprobs) if len(logprobs) == len(tokens) else None
-        yield _Unit(piece.text, len(tokens), known, len(piece.text) + len(piece.thought))
+        yield _TextUnit(piece.text, len(tokens), known, len(piece.text) + len(piece.thought))
     elif piece.text or piece.thought:
-        yield _Unit(piece.text, 0, 0.0, len(piece.text) + len(piece.thought))
+        yield _TextUnit(piece.text, 0, 0.0, len(piece.text) + len(piece.thought))
