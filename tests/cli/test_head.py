@@ -19,6 +19,7 @@ from ttcli.verifier.head import write_head
 
 PROBLEM = "What is 2 + 2?"
 SHORT = ("-b", "4", "--max-tokens", "40", "--json", "-q")
+BOXED = ("--answer", "boxed", "--no-ask-again", *SHORT)  # no text is read once more to be chosen for itself
 
 
 @pytest.fixture
@@ -36,9 +37,9 @@ def put(model: Model, name: str, *, weights: str = find("smollm2-135m").sha256 o
 
 def test_a_head_of_the_policy_takes_no_tokens(here: Call, catalog_model: str, small_model: Model) -> None:
     put(small_model, "own")
-    result = here("solve", PROBLEM, "-m", catalog_model, "--verifier", "head", *SHORT)
+    result = here("solve", PROBLEM, "-m", catalog_model, "--verifier", "head:own", *BOXED)
     told = json.loads(result.out)
-    assert told["verifier"] == "head"
+    assert told["verifier"] == "head:own"
     assert told["cost"]["verifier_tokens"] == 0
     scored = [each for each in told["candidates"] if each["score"] is not None]
     assert all(0 <= score <= 1 for each in scored for score in (each["score"], *each["step_scores"]))
@@ -47,7 +48,7 @@ def test_a_head_of_the_policy_takes_no_tokens(here: Call, catalog_model: str, sm
 
 def test_a_search_by_a_head_takes_no_tokens_either(here: Call, catalog_model: str, small_model: Model) -> None:
     put(small_model, "own")
-    result = here("solve", PROBLEM, "-m", catalog_model, "--method", "beam", "--verifier", "head:own", *SHORT)
+    result = here("solve", PROBLEM, "-m", catalog_model, "--method", "beam", "--verifier", "head:own", *BOXED)
     told = json.loads(result.out)
     assert told["cost"]["verifier_tokens"] == 0
     assert any(node["score"] is not None for node in told["tree"])

@@ -125,8 +125,9 @@ def test_a_truncated_model_is_an_error(ttc: Call, clean: Path, small_model_path:
     result = ttc("solve", PROBLEM, "-m", "half.gguf")
     assert (result.code, result.out) == (1, "")
     error, hint = result.err.splitlines()
-    assert error.startswith("error: llama.cpp cannot load half.gguf: ")
-    assert "truncated" in hint
+    assert error.startswith("error: half.gguf is no usable GGUF: ")
+    assert "behind its end" in error
+    assert "damaged" in hint
 
 
 def test_a_header_alone_is_an_error(ttc: Call, clean: Path, small_model_path: Path) -> None:
@@ -134,7 +135,7 @@ def test_a_header_alone_is_an_error(ttc: Call, clean: Path, small_model_path: Pa
         (clean / name).write_bytes(content)
         result = ttc("solve", PROBLEM, "-m", name)
         assert (result.code, result.out) == (1, "")
-        assert result.err.startswith(f"error: llama.cpp cannot load {name}")
+        assert result.err.startswith(f"error: {name} is no usable GGUF: ")
         assert len(result.err.splitlines()) == 2
 
 

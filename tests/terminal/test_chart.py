@@ -23,8 +23,8 @@ LINES = [
 ]
 
 
-def chart(lines: Sequence[SummaryLine], **options: Any) -> list[str]:
-    return accuracy_chart([make_summary(lines)], width=60, height=9, **options)
+def chart(lines: Sequence[SummaryLine], *, height: int = 9, **options: Any) -> list[str]:
+    return accuracy_chart([make_summary(lines)], width=60, height=height, **options)
 
 
 def test_a_chart_of_several_methods() -> None:

@@ -242,7 +242,7 @@ def test_a_summary_says_what_was_measured_with_what(path: Path) -> None:
     assert line["tokens"] == line["prompt_tokens"] + line["policy_tokens"] + line["verifier_tokens"]
     assert line["interval"][0] <= line["accuracy"] <= line["interval"][1]
     against = line["against_baseline"]
-    assert set(against) == {"difference", "interval", "wins", "losses", "p"}
+    assert set(against) == {"difference", "interval", "wins", "losses", "p", "p_all"}
 
 
 def test_a_problem_is_told_with_its_results(path: Path) -> None:
