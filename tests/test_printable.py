@@ -6,7 +6,7 @@ import subprocess
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ttcli.printable import json_line, many_lines, one_line, printable, shell_line
+from ttcli.printable import as_written, json_line, many_lines, one_line, printable, shell_line
 
 ANY = st.text(st.characters(exclude_categories=()))
 NASTY = "\x1b[2J\x07\x00\x7f\x9b31m\u202e\u200b\u2066\ufeff\U000e0041\ud800"
@@ -16,7 +16,8 @@ NASTY = "\x1b[2J\x07\x00\x7f\x9b31m\u202e\u200b\u2066\ufeff\U000e0041\ud800"
 def test_what_is_printed_is_printable(text: str) -> None:
     assert printable(text).isprintable()
     assert one_line(text).isprintable()
-    assert all(line.isprintable() for line in many_lines(text).split("\n"))
+    for whole in (many_lines, as_written):
+        assert all(part.isprintable() for line in whole(text).split("\n") for part in line.split("\t"))
 
 
 @given(st.recursive(ANY, lambda inner: st.lists(inner) | st.dictionaries(ANY, inner)), st.booleans())
