@@ -18,6 +18,7 @@ from ttcli.engine.session import Session
 from ttcli.engine.template import ChatTemplate
 from ttcli.errors import ModelError
 
+HOT = SamplingParams(temperature=4.0, top_k=0, top_p=1.0)  # random weights repeat themselves at less
 USER = [{"role": "user", "content": "What is 7 + 5?"}]
 
 
@@ -27,7 +28,7 @@ def grow(model: Model) -> list[str]:
     try:
         scheduler = Scheduler(session)
         root = Branch(None, ChatTemplate(model).encode(USER * 4))
-        jobs = [Job(root, SamplingParams(), StopCriteria(12), generator(key)) for key in range(4)]
+        jobs = [Job(root, HOT, StopCriteria(12), generator(key)) for key in range(4)]
         for job in jobs:
             scheduler.submit(job)
         while not all(job.finished for job in jobs):

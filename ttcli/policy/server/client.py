@@ -29,6 +29,7 @@ from ttcli.policy.server.reading import (
     LONGEST_REPLY,
     TooLong,
     Unreadable,
+    closing,
     read_events,
     read_json,
     read_whole,
@@ -113,16 +114,16 @@ class ChatApi:
                     return
                 if kind not in _STREAMS:
                     raise Trouble(f"it answered with {self._presentable(kind)}, where events were to come")
-                events = aiter(read_events(_body(response)))
-                async for data in events:
-                    if data.strip() == "[DONE]":
-                        await _drain(events)
-                        yield AllTold()
-                        break
-                    if data.strip():
-                        empty = False
-                        for happening in _happenings(self._parsed(data, body, 200)):
-                            yield happening
+                async with closing(read_events(_body(response))) as events:
+                    async for data in events:
+                        if data.strip() == "[DONE]":
+                            await _drain(events)
+                            yield AllTold()
+                            break
+                        if data.strip():
+                            empty = False
+                            for happening in _happenings(self._parsed(data, body, 200)):
+                                yield happening
         except Trouble as trouble:
             if not isinstance(trouble.__cause__, (httpx2.ReadError, httpx2.RemoteProtocolError)):
                 raise

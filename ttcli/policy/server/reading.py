@@ -9,7 +9,11 @@ from __future__ import annotations
 import json
 import re
 import zlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import asynccontextmanager
+from typing import TypeVar
+
+T = TypeVar("T")
 
 LONGEST_ERROR = 2**16  # bytes of an error's body that are read
 LONGEST_REPLY = 2**26  # bytes of a reply that comes whole
@@ -36,20 +40,31 @@ async def unpacked(packed: AsyncIterator[bytes], encoding: str) -> AsyncIterator
         Unreadable: it is packed otherwise than by gzip or deflate.
     """
     kind = encoding.strip().lower()
-    if kind in ("", "identity"):
-        async for piece in packed:
-            yield piece
-        return
-    if kind not in _PACKED:
-        raise Unreadable(kind)
-    unpacker = zlib.decompressobj(_PACKED[kind])
+    async with closing(packed):
+        if kind in ("", "identity"):
+            async for piece in packed:
+                yield piece
+            return
+        if kind not in _PACKED:
+            raise Unreadable(kind)
+        unpacker = zlib.decompressobj(_PACKED[kind])
+        try:
+            async for piece in packed:
+                while piece:
+                    yield unpacker.decompress(piece, _PIECE)
+                    piece = unpacker.unconsumed_tail
+        except zlib.error as error:
+            raise Unreadable(kind) from error
+
+
+@asynccontextmanager
+async def closing(source: AsyncIterator[T]) -> AsyncIterator[AsyncIterator[T]]:
+    """A source that is closed by whoever reads it, and not by the garbage collector in the middle of a read."""
     try:
-        async for piece in packed:
-            while piece:
-                yield unpacker.decompress(piece, _PIECE)
-                piece = unpacker.unconsumed_tail
-    except zlib.error as error:
-        raise Unreadable(kind) from error
+        yield source
+    finally:
+        if isinstance(source, AsyncGenerator):
+            await source.aclose()
 
 
 async def read_whole(pieces: AsyncIterator[bytes], most: int, *, rest: bool = False) -> str:
@@ -59,12 +74,13 @@ async def read_whole(pieces: AsyncIterator[bytes], most: int, *, rest: bool = Fa
         TooLong: it has more than `most` bytes.
     """
     body = bytearray()
-    async for piece in pieces:
-        body += piece
-        if len(body) > most:
-            if not rest:
-                raise TooLong
-            break
+    async with closing(pieces):
+        async for piece in pieces:
+            body += piece
+            if len(body) > most:
+                if not rest:
+                    raise TooLong
+                break
     return bytes(body[:most]).decode(errors="replace")
 
 
@@ -76,21 +92,22 @@ async def read_events(pieces: AsyncIterator[bytes]) -> AsyncIterator[str]:
     """
     kept, held = list[bytes](), 0  # a line that has not ended, in pieces
     data, size = list[bytes](), 0
-    async for piece in pieces:
-        kept.append(piece)
-        held += len(piece)
-        if b"\n" in piece or b"\r" in piece:
-            *lines, last = _LINE.split(b"".join(kept))
-            kept, held = [last], len(last)
-            for line in lines:
-                if line.startswith(_DATA):
-                    data.append(_value(line))
-                    size += len(line)
-                elif not line and data:
-                    yield _text(data)
-                    data, size = [], 0
-        if size + held > LONGEST_EVENT:
-            raise TooLong
+    async with closing(pieces):
+        async for piece in pieces:
+            kept.append(piece)
+            held += len(piece)
+            if b"\n" in piece or b"\r" in piece:
+                *lines, last = _LINE.split(b"".join(kept))
+                kept, held = [last], len(last)
+                for line in lines:
+                    if line.startswith(_DATA):
+                        data.append(_value(line))
+                        size += len(line)
+                    elif not line and data:
+                        yield _text(data)
+                        data, size = [], 0
+            if size + held > LONGEST_EVENT:
+                raise TooLong
     if (line := b"".join(kept).rstrip(b"\r")).startswith(_DATA):
         data.append(_value(line))
     if data:
