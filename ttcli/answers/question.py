@@ -52,6 +52,7 @@ _WRITING = re.compile(
     + r"\b|(?:explain|describe|summari[sz]e|paraphrase|rewrite|rephrase|proofread|discuss|brainstorm)\b)",
     re.IGNORECASE,
 )
+_PROOF = re.compile(rf"\s*{_ASKED}(?:(?:dis)?prove\b|show that\b|give (?:me )?(?:a|the) proof\b)", re.IGNORECASE)
 _FORMULA = re.compile(r"\$|\\[A-Za-z]+")
 _DOZENS = re.compile(r"\bhow many dozens?\b|\bin dozens\b", re.IGNORECASE)
 _DOZEN = re.compile(r"\s*dozens?(?:\s+[a-z]+)?\s*$")
@@ -126,6 +127,8 @@ def _question(text: str) -> Question:
 def _kind(text: str, options: Mapping[str, str]) -> Kind:
     if options:
         return "choice"
+    if _PROOF.match(text):
+        return "prose"
     if not _FORMULA.search(text):
         if _PROGRAM.search(text):
             return "code"
