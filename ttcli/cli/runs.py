@@ -99,7 +99,7 @@ def show(run: Id = "last", store: options.StorePath = None, as_json: Json = Fals
 
     with options.open_store(store, readonly=True) as opened:
         found = opened.run(run)
-        summary, damage = summarise(opened, found), [each.row for each in opened.damaged(found)]
+        summary, damage = summarise(opened, found), opened.damaged(found)
     if as_json:
         say_json(summary_record(summary) | ({"damaged": damage} if damage else {}))
     else:
@@ -186,7 +186,7 @@ def compare(
         found = [opened.run(run) for run in runs]
         CHECKER.require()
         figures = [load_figures(opened, run) for run in found]
-        damage = [each.row for run in found for each in opened.damaged(run)]
+        damage = [row for run in found for row in opened.damaged(run)]
     for run, own in zip(found, figures, strict=True):
         check_graded(run, own)
     for run, own in zip(found[1:], figures[1:], strict=True):
@@ -217,7 +217,7 @@ def report(
     with options.open_store(store, readonly=True) as opened:
         found = opened.run(run)
         write_report(opened, found, output)
-        damage = [each.row for each in opened.damaged(found)]
+        damage = opened.damaged(found)
     say_path(output)
     options.refuse_damage(damage)
 

@@ -354,7 +354,7 @@ def test_a_row_that_is_not_what_was_written_is_named(path: Path, table: str, col
     flip(path, table, column, where.get(table, "position = 0"))
     with Store(path, readonly=True) as store:
         [damage] = store.damaged(run)
-        assert damage.row.startswith(named)
+        assert damage.startswith(named)
 
 
 def test_a_verdict_that_is_not_what_was_written_is_asked_for_again(path: Path) -> None:

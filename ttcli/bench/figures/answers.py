@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from ttcli.answers.final import kind_of
-from ttcli.bench.figures.history import history
+from ttcli.bench.figures.history import recorded
 from ttcli.bench.figures.problem import ProblemFigures
 from ttcli.bench.store.store import Run, Store
 from ttcli.solution import AnswerKind
@@ -28,16 +27,14 @@ class Answer(NamedTuple):
 
 def answers_of(store: Store, run: Run, figures: ProblemFigures) -> Iterator[Answer]:
     """The answers of all methods that are done with a problem, in their order."""
-    problem, kind = figures.row.problem, kind_of(run.config.recipe.get("answer", "auto"))
+    problem, kind = figures.row.problem, run.config.kind
     for task in run.config.tasks:
-        figure = figures.figure(task)
-        if figure is None:
+        if figures.figure(task) is None:
             continue
-        if task.key in figures.failed or not figure.spending.generations:
-            error = figures.failed.get(task.key) or next(iter(figures.failed.values()))
+        if (error := figures.failure(task)) is not None:
             yield Answer(problem.id, problem.text, task.key, None, kind, 0, 0, 0.0, error)
             continue
-        outcome = history(store, run, figures.position, task).outcome
+        outcome = recorded(store, run, figures, task).outcome
         leader = outcome.ballot.leader
         yield Answer(
             id=problem.id,

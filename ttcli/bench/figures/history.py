@@ -50,17 +50,19 @@ def find_position(store: Store, run: Run, wanted: int | None) -> int:
 
 
 def history(store: Store, run: Run, position: int, task: Task) -> Recorded:
-    """How a task went on the problem at a position of a run.
+    """How a task went on the problem at a position of a run; raises as `recorded` does."""
+    return recorded(store, run, load_figures(store, run, position=position)[0], task)
+
+
+def recorded(store: Store, run: Run, figures: ProblemFigures, task: Task) -> Recorded:
+    """How a task went on a problem of a run.
 
     Raises:
         UsageError: it failed, or is not done.
         StoreError: the store cannot be read, or does not hold what a ttc writes.
     """
-    figures = load_figures(store, run, position=position)[0]
-    figure = figures.figure(task)
-    config = run.config
-    if task.key in figures.failed or (figure is not None and not figure.spending.generations):
-        reason = figures.failed.get(task.key) or next(iter(figures.failed.values()))
+    figure, position, config = figures.figure(task), figures.position, run.config
+    if (reason := figures.failure(task)) is not None:
         raise UsageError(f"{task.key} failed on problem {position + 1}: {reason}", hint="ttc runs show")
     if figure is None:
         raise UsageError(f"{task.key} is not done on problem {position + 1}", hint="ttc runs list")
@@ -68,7 +70,7 @@ def history(store: Store, run: Run, position: int, task: Task) -> Recorded:
     if task.pooled:
         outcome = _vote(store, run, figures, task, figure)
         return Recorded(began, tuple(retell(outcome)), outcome)
-    results = (result for result in store.results(run) if (result.position, result.task) == (position, task.key))
+    results = (result for result in store.results(run, position=position) if result.task == task.key)
     try:
         outcome = read_outcome(json.loads(next(results).outcome or ""))
         events = _last_attempt([read_event(json.loads(event)) for event in store.events(run, position, task)])

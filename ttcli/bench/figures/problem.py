@@ -110,6 +110,13 @@ class ProblemFigures:
         settled = self.settled.get(task.key)
         return Figure(float(settled.right), settled.right, settled.spending) if settled else None
 
+    def failure(self, task: Task) -> str | None:
+        """Why a task failed here, or another that was to draw what this one votes over; None: it did not."""
+        figure = self.figure(task)
+        if task.key in self.failed or (task.pooled and figure and not figure.spending.generations):
+            return self.failed.get(task.key) or next(iter(self.failed.values()))
+        return None
+
     def spending(self, n: int, verifier: str = "") -> Spending:
         """What n samples cost, and their ratings where a verifier is named."""
         prompt = self.facts[0].prompt_tokens
@@ -173,7 +180,7 @@ def load_figures(store: Store, run: Run, *, position: int | None = None) -> list
     failed: dict[int, dict[str, str]] = {}
     rows = store.rows(run)
     subsets = subset_limit(len(rows))
-    for result in store.results(run):
+    for result in store.results(run, position=position):
         if result.error is not None:
             failed.setdefault(result.position, {})[result.task] = result.error
         elif result.outcome is not None:

@@ -49,8 +49,8 @@ def index_record(run: Run, figures: Sequence[ProblemFigures]) -> dict[str, Any]:
 def state(problem: ProblemFigures, task: Task) -> str:
     """A letter for what a task came to."""
     figure = problem.figure(task)
-    if task.key in problem.failed or (task.pooled and figure and not figure.spending.generations):
-        return "f"  # the latter where another task failed while it drew what this one votes over
+    if problem.failure(task) is not None:
+        return "f"
     return "-" if figure is None else "r" if figure.right else "w"
 
 
@@ -98,7 +98,7 @@ def _task(
 
     told: dict[str, Any] = {"key": task.key, "state": state(problem, task)}
     if told["state"] == "f":
-        return told | {"why": problem.failed.get(task.key) or next(iter(problem.failed.values()))}
+        return told | {"why": problem.failure(task)}
     if told["state"] == "-":
         return told
     figure = problem.figure(task)

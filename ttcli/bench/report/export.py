@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ttcli.answers import is_correct
+from ttcli.bench.figures.candidates import rated_samples
 from ttcli.bench.figures.problem import ProblemFigures, load_figures
 from ttcli.bench.store.store import Run, Store
 from ttcli.errors import UsageError
@@ -82,14 +83,8 @@ def _problem(figures: ProblemFigures) -> dict[str, Any]:
 def _samples(store: Store, run: Run, figures: ProblemFigures) -> Iterator[dict[str, Any]]:
     config = run.config
     reference = figures.row.problem.answer
-    keys = {name: verifier.key for name, verifier in config.verifiers.items()}
-    samples, ratings = store.samples(config).of(figures.row.problem.text, keys)
-    own = [each for each in samples if each.key[:2] == (config.temperature, config.seed)]
-    scores = {(rating.sample, rating.verifier): rating.scores for rating in ratings}
-    for sample in sorted(own, key=lambda each: each.key):
-        if sample.key.number >= config.depth:
-            break
-        opinions = {name: scores.get((sample.key, name)) for name in config.verifiers}
+    for sample, scores in rated_samples(store, config, figures.row.problem.text, config.depth):
+        opinions = {name: scores.get(name) for name in config.verifiers}
         yield {
             "type": "sample",
             "run": run.id,

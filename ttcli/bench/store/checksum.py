@@ -4,15 +4,8 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
-from typing import NamedTuple
 
 from ttcli.bench.store.database import Database
-
-
-class Damage(NamedTuple):
-    """A row that is not what was written."""
-
-    row: str  # what it is, in words
 
 
 def checksum(*values: object) -> str:
@@ -20,8 +13,8 @@ def checksum(*values: object) -> str:
     return hashlib.blake2b(repr(values).encode("utf-8", "backslashreplace"), digest_size=8).hexdigest()
 
 
-def damaged(database: Database, run: str, source_key: str) -> Iterator[Damage]:
-    """The rows that the figures of a run come from and that are not what was written; older rows are not known."""
+def damaged(database: Database, run: str, source_key: str) -> Iterator[str]:
+    """The rows, in words, behind the figures of a run that are not what was written; older ones: unknown."""
     if not has_column(database, "sample", "checksum"):
         return
     yield from _damaged_samples(database, run, source_key)
@@ -32,30 +25,31 @@ def damaged(database: Database, run: str, source_key: str) -> Iterator[Damage]:
     )
     for position, task, outcome, error, written in rows:
         if written != checksum(position, task, outcome, error):
-            yield Damage(f"the result of {task} on problem {position + 1}")
+            yield f"the result of {task} on problem {position + 1}"
 
 
-def _damaged_samples(database: Database, run: str, source_key: str) -> Iterator[Damage]:
-    where = (
-        "FROM item JOIN problem ON problem.id = item.problem JOIN sample ON sample.problem = problem.id "
-        "JOIN source ON source.id = sample.source AND source.key = ? {} WHERE item.run = ? AND {}.checksum IS NOT NULL"
+def _damaged_samples(database: Database, run: str, source_key: str) -> Iterator[str]:
+    """Samples, and what verifiers say of them."""
+    tables = (
+        ("sample", "", "sample.steps, sample.answer, ended, sample.tokens, prompt_tokens, sample.seconds", "sample"),
+        (
+            "rating",
+            "JOIN rating ON rating.sample = sample.id",
+            "verifier, score, rating.steps, rating.tokens, rating.seconds",
+            "the score of sample",
+        ),
     )
-    columns = (
-        "position, name, hash, temperature, seed, number, sample.steps, sample.answer, ended, sample.tokens, "
-        "prompt_tokens, sample.seconds, sample.checksum"
-    )
-    query = f"SELECT {columns} {where.format('', 'sample')} ORDER BY position, number"
-    for position, name, *values, written in database.read(query, (source_key, run)):
-        if written != checksum(source_key, *values):
-            yield Damage(f"sample {values[3] + 1} of {name} (problem {position + 1})")
-    columns = (
-        "position, name, hash, temperature, seed, number, verifier, score, rating.steps, rating.tokens, "
-        "rating.seconds, rating.checksum"
-    )
-    query = f"SELECT {columns} {where.format('JOIN rating ON rating.sample = sample.id', 'rating')} ORDER BY position"
-    for position, name, *values, written in database.read(query, (source_key, run)):
-        if written != checksum(source_key, *values):
-            yield Damage(f"the score of sample {values[3] + 1} of {name} (problem {position + 1})")
+    for table, join, columns, what in tables:
+        rows = database.read(
+            f"SELECT position, name, hash, temperature, seed, number, {columns}, {table}.checksum "
+            "FROM item JOIN problem ON problem.id = item.problem JOIN sample ON sample.problem = problem.id "
+            f"JOIN source ON source.id = sample.source AND source.key = ? {join} "
+            f"WHERE item.run = ? AND {table}.checksum IS NOT NULL ORDER BY position, number",
+            (source_key, run),
+        )
+        for position, name, *values, written in rows:
+            if written != checksum(source_key, *values):
+                yield f"{what} {values[3] + 1} of {name} (problem {position + 1})"
 
 
 def has_column(database: Database, table: str, column: str) -> bool:

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from filelock import FileLock, Timeout
 
-from ttcli.bench.store.checksum import Damage, checksum, damaged
+from ttcli.bench.store.checksum import checksum, damaged
 from ttcli.bench.store.config import RunConfig
 from ttcli.bench.store.database import ODD, Database
 from ttcli.bench.store.sample import Rating, Sample
@@ -238,18 +238,17 @@ class Store:
         found = self._database.read(f"SELECT {columns} FROM load WHERE run = ? ORDER BY rowid", (run.id,))
         return [LoadRow(*row) for row in found]
 
-    def damaged(self, run: Run) -> list[Damage]:
-        """What the figures of a run come from and is not what was written; nothing, as far as is known."""
-        other = run.config.run_id(self.rows(run)) != run.id
-        made = [Damage(f"the configuration of run {run.id}, or one of its problems")] if other else []
-        return [*made, *damaged(self._database, run.id, run.config.source_key)]
+    def damaged(self, run: Run) -> list[str]:
+        """The rows, in words, that figures of a run come from and that are not what was written, as far as is known."""
+        rows = [*damaged(self._database, run.id, run.config.source_key)]
+        made_so = run.config.run_id(self.rows(run)) == run.id
+        return rows if made_so else [f"the configuration of run {run.id}, or one of its problems", *rows]
 
-    def results(self, run: Run) -> list[Result]:
-        """What the tasks came to that are done or failed, by position."""
-        found = self._database.read(
-            "SELECT position, task, outcome, error FROM result WHERE run = ? ORDER BY position, task", (run.id,)
-        )
-        return [Result(*row) for row in found]
+    def results(self, run: Run, *, position: int | None = None) -> list[Result]:
+        """What the tasks came to that are done or failed, by position; of one problem where that is given."""
+        where = "run = ? AND (? IS NULL OR position = ?) ORDER BY position, task"
+        query = f"SELECT position, task, outcome, error FROM result WHERE {where}"
+        return [Result(*row) for row in self._database.read(query, (run.id, position, position))]
 
     def events(self, run: Run, position: int, task: Task) -> list[str]:
         """How a task went, as JSON, in order."""
