@@ -17,7 +17,7 @@ from ttcli.errors import PromptTooLong
 from ttcli.events import CandidateFinished, CostUpdated, Event, Outcome, VoteUpdated
 from ttcli.problem import Problem
 from ttcli.seams import ASK, BOX_TOKENS, BatchPolicy, Extend, Extension, Verifier
-from ttcli.search.sampling import Count, begin, scored
+from ttcli.search.sampling import Count, begin, scored_text
 from ttcli.solution import Candidate, Ended, Prefix, Step
 
 _ENOUGH = 0.5  # of those that ended: where so many have an answer, the others are left alone
@@ -50,10 +50,9 @@ def ask_again(
     candidates = list(outcome.candidates)
     for at, each in enumerate(candidates):
         if new := again.get(each.index):
-            prefix = Prefix(problem, 0, steps=(Step(new.text, new.tokens, new.logprob),), ended=new.ended)
             yield CandidateFinished(new)
             rated = replace(new, score=None, step_scores=())  # what was thought of it without an answer is no use now
-            candidates[at] = new if new.answer is None else (yield from scored(rated, prefix, verifier, meter))
+            candidates[at] = new if new.answer is None else (yield from scored_text(rated, problem, verifier, meter))
     if verifier is not None:
         verifier.release([Prefix(problem, 0)])
     pruned = {node.number for node in outcome.tree if node.pruned}

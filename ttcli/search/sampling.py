@@ -20,8 +20,9 @@ from ttcli.events import (
     RunFinished,
     VoteUpdated,
 )
+from ttcli.problem import Problem
 from ttcli.seams import Extend, Extension, Interrupted, Policy, Verifier
-from ttcli.solution import Candidate, Ended, Node, Prefix
+from ttcli.solution import Candidate, Ended, Node, Prefix, Step
 from ttcli.tally import Tally
 
 Count = Callable[[Sequence[Candidate]], Tally]
@@ -186,3 +187,11 @@ def scored(
     known = replace(drawn, score=opinion.score, step_scores=opinion.steps)
     yield CandidateScored(known)
     return known
+
+
+def scored_text(
+    drawn: Candidate, problem: Problem, verifier: Verifier | None, meter: Meter
+) -> Generator[Event, None, Candidate]:
+    """The same of a candidate of which the policy holds nothing any more; the problem is the caller's to release."""
+    prefix = Prefix(problem, 0, steps=(Step(drawn.text, drawn.tokens, drawn.logprob),), ended=drawn.ended)
+    return (yield from scored(drawn, prefix, verifier, meter))

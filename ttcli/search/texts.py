@@ -10,8 +10,8 @@ from ttcli.cost import Meter
 from ttcli.events import Event, Outcome
 from ttcli.problem import Problem
 from ttcli.seams import Verifier
-from ttcli.search.sampling import Count, scored
-from ttcli.solution import AnswerKind, Candidate, Ended, Prefix, Step
+from ttcli.search.sampling import Count, scored_text
+from ttcli.solution import AnswerKind, Candidate, Ended, Prefix
 
 
 def with_texts(
@@ -28,9 +28,7 @@ def with_texts(
     candidates = [_as_text(candidate) for candidate in outcome.candidates]
     for at, each in enumerate(candidates):
         if each.answer is not None and each.score is None:
-            step = Step(each.text, each.tokens, each.logprob)
-            prefix = Prefix(problem, 0, steps=(step,), ended=each.ended)
-            candidates[at] = yield from scored(each, prefix, verifier, meter)
+            candidates[at] = yield from scored_text(each, problem, verifier, meter)
     if verifier is not None:
         verifier.release([Prefix(problem, 0)])
     ballot = count(candidates)
