@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-import json
-from contextlib import suppress
 from pathlib import Path
 
 from ttcli.catalog.stored import LocalModel
-from ttcli.files.atomic import write_whole
 from ttcli.files.parts import parts
 from ttcli.files.paths import home
+from ttcli.files.remembered import recalled, remember
 
 
 def fingerprint(model: LocalModel) -> str:
@@ -26,29 +24,11 @@ def fingerprint(model: LocalModel) -> str:
 
 
 def _of_file(path: Path) -> str:
-    facts = path.stat()
+    facts, cache = path.stat(), home() / "fingerprints.json"
     key = f"{path.absolute()}, {facts.st_size} bytes, {facts.st_mtime_ns}"
-    known = _read()
+    known = {file: digest for file, digest in recalled(cache).items() if isinstance(digest, str)}
     if key not in known:
         with path.open("rb") as file:
             known[key] = hashlib.file_digest(file, "sha256").hexdigest()
-        _write(known)
+        remember(cache, known)
     return known[key]
-
-
-def _read() -> dict[str, str]:
-    """What was reckoned before; nothing where that cannot be read: it is reckoned again."""
-    try:
-        content = json.loads(_cache().read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return {key: value for key, value in content.items() if isinstance(value, str)} if isinstance(content, dict) else {}
-
-
-def _write(known: dict[str, str]) -> None:
-    with suppress(OSError):  # it only saves time
-        write_whole(_cache(), json.dumps(known, indent=2))
-
-
-def _cache() -> Path:
-    return home() / "fingerprints.json"

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
-from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
-from ttcli.files.atomic import write_whole
+from ttcli.files import remembered
 from ttcli.files.paths import home
 
 _VERSION = 1
@@ -21,13 +20,14 @@ def recall(key: str) -> Mapping[str, Any] | None:
 
 def remember(key: str, finding: Mapping[str, Any]) -> None:
     """Keep a finding, as JSON."""
-    with suppress(OSError):  # it only saves time
-        write_whole(home() / "memories.json", json.dumps({"version": _VERSION, "models": _read() | {key: finding}}))
+    remembered.remember(_file(), {"version": _VERSION, "models": _read() | {key: finding}})
 
 
 def _read() -> dict[str, Any]:
-    try:
-        content = json.loads((home() / "memories.json").read_text(encoding="utf-8"))
-        return dict(content["models"]) if content["version"] == _VERSION else {}
-    except (OSError, ValueError, KeyError, TypeError):
-        return {}
+    content = remembered.recalled(_file())
+    models = content.get("models") if content.get("version") == _VERSION else None
+    return models if isinstance(models, dict) else {}
+
+
+def _file() -> Path:
+    return home() / "memories.json"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -12,9 +11,10 @@ from ttcli.catalog.entry import DEFAULT_MODEL
 from ttcli.catalog.fingerprint import fingerprint
 from ttcli.catalog.progress import Progress
 from ttcli.catalog.pull import resolve
-from ttcli.errors import ConfigError, ModelError, TtcError, UsageError
+from ttcli.errors import ConfigError, ModelError, UsageError
 from ttcli.files.atomic import write_whole
 from ttcli.files.paths import profiles_dir
+from ttcli.files.remembered import recalled, remember
 from ttcli.runtime.loader import score_key
 from ttcli.runtime.runtime import SCRIPTED
 from ttcli.runtime.settings import Settings
@@ -99,13 +99,9 @@ def use(profile: Profile) -> None:
 def worth_a_hint(model: str) -> bool:
     """Whether a user without a profile for a model should hear of calibration: at once, and every so often."""
     path = profiles_dir() / "hints.json"
-    try:
-        counts = json.loads(path.read_text(encoding="utf-8"))
-        told = int(counts[model])
-    except (OSError, ValueError, KeyError, TypeError):
-        counts, told = {}, 0
-    with suppress(OSError, TtcError):  # a folder that cannot be written hears of it again
-        write_whole(path, json.dumps({**counts, model: told + 1}))
+    counts = recalled(path)
+    told = count if isinstance(count := counts.get(model), int) else 0
+    remember(path, {**counts, model: told + 1})
     return told % _OFTEN == 0
 
 

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import json
-from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ttcli.catalog.fingerprint import fingerprint
 from ttcli.catalog.stored import LocalModel
-from ttcli.files.atomic import write_whole
 from ttcli.files.gguf import check_model
 from ttcli.files.parts import parts
 from ttcli.files.paths import home
+from ttcli.files.remembered import recalled, remember
 
 if TYPE_CHECKING:
     from ttcli.engine.model import Model
@@ -46,16 +44,13 @@ def try_once(local: LocalModel) -> None:
 
     check_model(local.path)
     try_out(local.path, size=sum(part.stat().st_size for part in parts(local.path)))
-    with suppress(OSError):  # it only saves time
-        write_whole(_file(), json.dumps({"version": 1, "works": sorted({*known, weights})}, indent=2))
+    remember(_file(), {"version": 1, "works": sorted({*known, weights})})
 
 
 def _read() -> set[str]:
-    """What has worked; nothing where that cannot be read: it is tried again."""
-    try:
-        return {str(load) for load in json.loads(_file().read_text(encoding="utf-8"))["works"]}
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
-        return set()
+    """What has worked."""
+    works = recalled(_file()).get("works")
+    return set(map(str, works)) if isinstance(works, list) else set()
 
 
 def _file() -> Path:
