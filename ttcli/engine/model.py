@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import mmap
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
@@ -10,10 +11,10 @@ from typing import Any, Literal
 from ttcli.engine.library import forget_log, last_words, library
 from ttcli.engine.memory import Memory, kind_of, measured
 from ttcli.errors import ModelError
-from ttcli.files.gguf import check_gguf, check_model, read_header
+from ttcli.files.gguf import check_gguf, check_model
 from ttcli.files.parts import parts
 
-_OUTPUT = "output.weight"
+_OUTPUT_TENSOR = (13).to_bytes(8, "little") + b"output.weight"  # a GGUF tensor name is length-prefixed
 
 
 class Model:
@@ -125,7 +126,10 @@ class Model:
 
         A model with tied embeddings multiplies by the table at its output, so there it counts.
         """
-        tied = not any(tensor.name == _OUTPUT for part in parts(self.path) for tensor in read_header(part).tensors)
+        files = parts(self.path)
+        # names stand before the weights, behind a vocabulary that takes long to read
+        beside_weights = sum(file.stat().st_size for file in files) - int(self._lib.llama_model_size(self.handle))
+        tied = not any(_holds(file, _OUTPUT_TENSOR, beside_weights) for file in files)
         return self.parameters if tied else self.parameters - self.vocabulary * self.width
 
     @property
@@ -211,6 +215,12 @@ class Model:
 
     def _attributes(self, token: int) -> int:
         return int(self._lib.llama_vocab_get_attr(self._vocab, token))
+
+
+def _holds(path: Path, words: bytes, end: int) -> bool:
+    """Whether a file has these bytes among its first `end`."""
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as view:
+        return view.find(words, 0, end) >= 0
 
 
 def describe(model: Model) -> dict[str, str | int]:
