@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from pathlib import Path
 
 from ttcli.errors import TtcError
 
@@ -57,9 +56,9 @@ def _profiles() -> Iterable[str]:
 
 def _runs() -> Iterable[str]:
     from ttcli.bench.store.database import Database
-    from ttcli.files.paths import home
+    from ttcli.files.paths import store_file
 
-    database = Database(Path(home()) / "runs.sqlite3", readonly=True)
+    database = Database(store_file(), readonly=True)
     try:
         return ["last", *(run for (run,) in database.read("SELECT id FROM run ORDER BY rowid DESC"))]
     finally:

@@ -21,7 +21,7 @@ from ttcli.cli.config import KEYS, read_config, settings_of
 from ttcli.cli.configured import Configured
 from ttcli.cli.exit_codes import INTERRUPTED
 from ttcli.errors import TtcError
-from ttcli.terminal.messages import remark, say
+from ttcli.terminal.messages import complain, remark, say
 
 if TYPE_CHECKING:
     from typer._click import Command, Context, HelpFormatter
@@ -198,8 +198,6 @@ def _nowhere(mode: str) -> IO[Any]:
 
 
 def _complain(message: str, hint: str | None = None) -> None:
-    from ttcli.terminal.messages import complain  # only when needed: --help is to be quick
-
     with suppress(OSError):  # stderr is no better
         complain(message, hint)
 

@@ -87,9 +87,9 @@ StorePath = Annotated[
 
 def store_path(chosen: str | None) -> Path:
     """The file of runs: the one chosen, or that in ttc's data directory."""
-    from ttcli.files.paths import home
+    from ttcli.files.paths import store_file
 
-    return Path(chosen).expanduser() if chosen else home() / "runs.sqlite3"
+    return Path(chosen).expanduser() if chosen else store_file()
 
 
 def open_store(chosen: str | None, *, readonly: bool = False) -> Store:

@@ -63,8 +63,6 @@ def trust_here(
 
     Example: ttc config trust
     """
-    from ttcli.terminal.messages import remark
-
     path = directory_config()
     if remove:
         remark(f"{path.absolute()} is {'no longer' if distrust(path) else 'not'} trusted")

@@ -72,11 +72,11 @@ class Content:
         with _complaining(self.where, packed=self.packed):
             line = self.stream.readline(_LINE + 1)
         if len(line) > _LINE:
-            raise self._too_large(_LINE, "in one line ")
+            raise self._too_large(_LINE, " in one line")
         return line
 
     def _too_large(self, most: int, place: str = "") -> DatasetError:
-        return DatasetError(f"cannot read {self.where}: it holds more than {size(most)} {place}".rstrip(), hint=FORMAT)
+        return DatasetError(f"cannot read {self.where}: it holds more than {size(most)}{place}", hint=FORMAT)
 
 
 @contextmanager

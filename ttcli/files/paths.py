@@ -16,6 +16,11 @@ def home() -> Path:
     return platformdirs.user_data_path("ttc", appauthor=False)
 
 
+def store_file() -> Path:
+    """The file of runs, where no other is named; it may not exist yet."""
+    return home() / "runs.sqlite3"
+
+
 def models_dir() -> Path:
     """The directory of the fetched GGUF files; it may not exist yet."""
     return home() / "models"
