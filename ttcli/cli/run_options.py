@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import functools
 import inspect
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Annotated, Any, Literal, get_type_hints
 
 from ttcli.catalog.entry import DEFAULT_MODEL
+from ttcli.cli.found import tell_found
 from ttcli.cli.options import More, option
 from ttcli.engine.params import SamplingParams
 from ttcli.problem import AnswerForm
@@ -28,7 +30,7 @@ class _Option:
 
 
 _FIRST = {
-    "model": _Option(str | None, "A name, a GGUF file or hf:OWNER/REPO/FILE.gguf.", "-m", default=DEFAULT_MODEL),
+    "model": _Option(str | None, "A name, a GGUF file, hf:OWNER/REPO or ollama:NAME.", "-m", default=DEFAULT_MODEL),
     "policy": _Option(str | None, "Draw from an OpenAI-compatible server: http://HOST:PORT/v1."),
 }
 _LAST = {
@@ -91,7 +93,10 @@ def run_options(
         @functools.wraps(command)
         def call(_more: bool = False, **arguments: Any) -> int:
             given = {name: arguments.pop(name) for name in (*_FIRST, *_LAST) if name in arguments}
-            return command(settings=_settings(given), **arguments)
+            code = command(settings=_settings(given), **arguments)
+            if _chose_nothing(given) and not arguments.get("quiet") and sys.stderr.isatty():
+                tell_found(DEFAULT_MODEL)
+            return code
 
         del command.__annotations__["settings"]  # a name for type checkers alone, and no option
         hints = get_type_hints(command, include_extras=True)
@@ -118,6 +123,11 @@ def _parameter(name: str, shown: _Option) -> inspect.Parameter:
     return inspect.Parameter(
         name, inspect.Parameter.KEYWORD_ONLY, default=_DEFAULTS[name], annotation=Annotated[shown.kind, declared]
     )
+
+
+def _chose_nothing(given: Mapping[str, Any]) -> bool:
+    """Whether the default model is used because no other was named, where one could be."""
+    return {"model", "policy"} <= given.keys() and given["model"] is None and given["policy"] is None
 
 
 def _settings(given: dict[str, Any]) -> Settings:

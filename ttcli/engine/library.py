@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import collections
 import ctypes
+import functools
+import importlib.util
 import os
 import threading
 from pathlib import Path
@@ -64,6 +66,21 @@ def _load() -> Any:
     if amx.advertised() and not amx.works(shared):
         amx.drop(shared)
     return llama_cpp
+
+
+def knows(architecture: str) -> bool:
+    """Whether this llama.cpp has the word for an architecture, without loading it; True where that cannot be seen."""
+    return not (words := _words()) or architecture.encode() + b"\0" in words
+
+
+@functools.cache
+def _words() -> bytes:
+    """The shared library as it lies on the disk; nothing where it is not found."""
+    package = importlib.util.find_spec("llama_cpp")
+    if package is None or package.origin is None:
+        return b""
+    files = [file for file in (Path(package.origin).parent / "lib").glob("*llama.*") if file.is_file()]
+    return files[0].read_bytes() if files else b""
 
 
 def tensors() -> Any:

@@ -261,7 +261,7 @@ def _local(
     adapter = loader.resolve(settings.reviser) if settings.reviser is not None else None
     policy = LocalPolicy(
         model,
-        name=local.entry.name if local.entry else local.path.name,
+        name=local.label,
         prompt=prompt_of(local),
         sampling=settings.sampling,
         max_tokens=settings.max_tokens,
