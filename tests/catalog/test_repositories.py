@@ -146,7 +146,7 @@ def test_a_directory_means_the_model_in_it(tmp_path: Path, gguf: Path) -> None:
     (folder / "m-00002-of-00002.gguf").write_bytes(CONTENT)
     assert parse(str(folder)) == folder / "m-00001-of-00002.gguf"
     (folder / "n.gguf").write_bytes(CONTENT)
-    with pytest.raises(ModelError, match="has several models: m-00001-of-00002.gguf, n.gguf") as caught:
+    with pytest.raises(ModelError, match=r"has several models: m-00001-of-00002\.gguf, n\.gguf") as caught:
         parse(str(folder))
     assert caught.value.hint == f"--model {folder / 'm-00001-of-00002.gguf'}"
 

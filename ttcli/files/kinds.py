@@ -6,7 +6,7 @@ Keys and names are those of llama.cpp's converters (gguf-py/gguf/constants.py) a
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
@@ -29,6 +29,7 @@ _HEAD_LOST = re.compile(  # reward models whose heads llama.cpp's conversion lea
     r"|universalprm|eurus-rm|armorm|internlm2.*-reward|reward-model|(?:sequence|token)-?classification",
     re.IGNORECASE,
 )
+NAMES = ("general.name", "general.basename", "general.base_model.0.name")  # keys: what a file says it is called
 LOST_HEAD = (
     "llama.cpp's conversion drops the reward head of such a model, so what is left can write text and score nothing"
 )
@@ -106,9 +107,3 @@ def memory_kind(metadata: Mapping[str, Any]) -> str:
         return "recurrent"
     states = any(key.startswith(tuple(architecture + part for part in _STATES)) for key in metadata)
     return "hybrid" if states else "attention"
-
-
-def names_in(metadata: Mapping[str, Any]) -> Iterable[str]:
-    """What a file says that it, and what it was made of, is called."""
-    keys = ("general.name", "general.basename", "general.base_model.0.name")
-    return (str(metadata[key]) for key in keys if key in metadata)

@@ -18,7 +18,7 @@ from ttcli.engine.library import knows
 from ttcli.errors import TtcError
 from ttcli.files import remembered
 from ttcli.files.gguf import check_model
-from ttcli.files.kinds import LOST_HEAD, lost_head, memory_kind, names_in, no_writer
+from ttcli.files.kinds import LOST_HEAD, NAMES, lost_head, memory_kind, no_writer
 from ttcli.files.paths import home
 
 _VERSION = 1
@@ -110,7 +110,7 @@ def _read(model: FoundModel) -> Facts:
     family, template = str(told["general.architecture"]), told.get("tokenizer.chat_template")
     names = {tensor.name for header in headers for tensor in header.tensors}
     problem = no_writer(told.get, lambda: "output.weight" in names)
-    if problem is None and lost_head(*names_in(told), model.name, model.path.name):
+    if problem is None and lost_head(*map(told.get, NAMES), model.name, model.path.name):
         problem = f"is a reward model without its head: {LOST_HEAD}"
     if problem is None and not knows(family):
         problem = f"is of the architecture {family}, which this llama.cpp does not know"

@@ -13,6 +13,7 @@ from ttcli.catalog.progress import Progress
 from ttcli.catalog.pull import resolve
 from ttcli.catalog.stored import LocalModel, form_of, locate
 from ttcli.errors import ConfigError, ModelError, UsageError
+from ttcli.files.kinds import LOST_HEAD, NAMES, lost_head
 from ttcli.interrupt import Interrupt
 from ttcli.runtime.heads import find_head
 from ttcli.runtime.memories import learn_memory
@@ -50,9 +51,19 @@ class Loader:
         return resolve(name, offline=self._settings.offline, progress=self._progress)
 
     def load(self, local: LocalModel) -> Model:
-        """The weights of a model; see `learn_memory` for what is tried with them."""
+        """The weights of a model; see `learn_memory` for what is tried with them.
+
+        Raises:
+            ModelError: it cannot be used, or is what a conversion has left of a reward model.
+        """
         model = open_model(local, gpu_layers=self._settings.machine.gpu_layers)
         self._stack.callback(model.close)
+        told = (model.metadata(key) for key in NAMES)
+        if lost_head(local.name, local.path.name, *told) and form_of(local) is None:
+            raise ModelError(
+                f"{local.label} is a reward model without its head: {LOST_HEAD}",
+                hint="process reward models that say + or - work: ttc models list",
+            )
         learn_memory(model, local, self._progress, threads=self._settings.machine.threads)
         return model
 
@@ -100,6 +111,8 @@ class Loader:
 
         local = self.resolve(name)
         told = form_of(local)
+        if told is None and lost_head(local.name, local.path.name):
+            self.load(local)  # says why it cannot be used
         if told is None:
             raise ModelError(
                 f"{local.name} is not known to be a process reward model that says + or - behind each step",
