@@ -10,15 +10,11 @@ import numpy as np
 import pytest
 
 from ttcli.errors import ModelError
-from ttcli.files.gguf import Array, Header, Tensor, check_model
+from ttcli.files.gguf import Array, check_model
 from ttcli.files.kinds import lost_head, memory_kind, no_model, no_writer
 
 WORDS = {"general.architecture": "llama", "tokenizer.ggml.model": "gpt2"}
 TABLE = ("token_embd.weight", "blk.0.attn_q.weight")
-
-
-def header(metadata: dict[str, Any], *tensors: str) -> Header:
-    return Header(metadata, tuple(Tensor(name, (8, 8)) for name in tensors))
 
 
 @pytest.mark.parametrize(
@@ -36,7 +32,7 @@ def header(metadata: dict[str, Any], *tensors: str) -> Header:
     ],
 )
 def test_what_is_no_language_model_is_told(metadata: dict[str, Any], tensors: list[str], reason: str) -> None:
-    found = no_model(header(metadata, *tensors))
+    found = no_model(metadata, tensors)
     assert found is not None
     assert found.hint
     with pytest.raises(AssertionError, match=reason):
@@ -45,8 +41,8 @@ def test_what_is_no_language_model_is_told(metadata: dict[str, Any], tensors: li
 
 @pytest.mark.parametrize("architecture", ["llama", "qwen35", "bert", "t5"])
 def test_language_models_and_encoders_are_left_to_the_engine(architecture: str) -> None:
-    assert no_model(header({**WORDS, "general.architecture": architecture}, *TABLE)) is None
-    assert no_model(header({**WORDS, "split.count": 3})) is None  # tensors are in later files
+    assert no_model({**WORDS, "general.architecture": architecture}, TABLE) is None
+    assert no_model({**WORDS, "split.count": 3}, ()) is None  # tensors are in later files
 
 
 def test_an_adapter_as_a_model_is_one_error_with_the_option_it_belongs_to(tmp_path: Path) -> None:

@@ -106,7 +106,7 @@ def check_model(path: Path) -> list[Header]:
         told = headers[-1].metadata
         if (told.get("split.no", 0), told.get("split.count", 1) or 1) != (number, len(files)):
             _reject(part, f"it is not part {number + 1} of {len(files)} of a model")
-    if unfit := no_model(headers[0]):
+    if unfit := no_model(headers[0].metadata, {tensor.name for tensor in headers[0].tensors}):
         raise ModelError(f"{path} {unfit.reason}", hint=unfit.hint)
     _Check(path, headers[0].metadata).all()
     return headers

@@ -6,11 +6,8 @@ Keys and names are those of llama.cpp's converters (gguf-py/gguf/constants.py) a
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple
-
-if TYPE_CHECKING:
-    from ttcli.files.gguf import Header
+from collections.abc import Callable, Collection, Mapping
+from typing import Any, NamedTuple
 
 _ENCODERS = {
     *("bert", "modern-bert", "neo-bert", "nomic-bert", "nomic-bert-moe", "jina-bert-v2", "jina-bert-v3", "eurobert"),
@@ -43,11 +40,9 @@ class Unfit(NamedTuple):
     hint: str
 
 
-def no_model(header: Header) -> Unfit | None:
-    """Why a file is no language model; None: by its header it is one, or encodes text."""
-    told = header.metadata
+def no_model(told: Mapping[str, Any], names: Collection[str]) -> Unfit | None:
+    """Why a file is no language model; None: by its metadata and tensors it is one, or encodes text."""
     architecture, kind = str(told.get("general.architecture", "")), str(told.get("general.type", "model"))
-    names = {tensor.name for tensor in header.tensors}
     if kind == "adapter" or "adapter.type" in told:
         return Unfit("is a LoRA adapter, and no model", "name the model it was made for; --reviser takes an adapter")
     if kind == "mmproj" or architecture == "clip":
