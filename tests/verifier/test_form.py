@@ -100,8 +100,8 @@ def test_what_a_user_typed_never_becomes_a_control_token(small_model: Model) -> 
 
 TINY = Callable[[str], Model]
 STEPS = ("Tom has 2 apples.\n\n", "2 + 3 = 5.\n\n", "So there are \\boxed{5}.")
-VERSA = {"tag": " \n\n\n\n", "after_problem": " \n\n", "between": "", "good": "+", "bad": "-"}
-PSA = {"tag": " \n\n\n\n\n", "between": " ", "good": "+", "bad": "-"}
+VERSA: dict[str, Any] = {"tag": " \n\n\n\n", "after_problem": " \n\n", "between": "", "good": "+", "bad": "-"}
+PSA: dict[str, Any] = {"tag": " \n\n\n\n\n", "between": " ", "good": "+", "bad": "-"}
 
 
 @pytest.mark.parametrize(
@@ -116,7 +116,7 @@ PSA = {"tag": " \n\n\n\n\n", "between": " ", "good": "+", "bad": "-"}
     ],
     ids=["VersaPRM", "Math-psa", "instruction"],
 )
-def test_a_tag_goes_with_any_words_around_it(tiny_model: TINY, words: dict[str, str], whole: str) -> None:
+def test_a_tag_goes_with_any_words_around_it(tiny_model: TINY, words: dict[str, Any], whole: str) -> None:
     model = tiny_model("llama")
     form = StepTag(model, **words)
     ids = form.head("Q?\n")
