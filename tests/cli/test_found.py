@@ -16,7 +16,7 @@ from tiny_models import write_tiny
 
 from cli.calls import Call, Result
 from ttcli.catalog.found import FoundModel
-from ttcli.cli import run_options
+from ttcli.cli import complete, run_options
 from ttcli.runtime import found
 from ttcli.runtime.found import Described, Facts
 
@@ -249,3 +249,10 @@ def test_a_larger_model_is_told_where_none_was_named(
     hint = "hint: ollama:qwen3:4b (2.5 GB) lies on this machine and fits: --model ollama:qwen3:4b\n"
     assert capsys.readouterr().err == (hint if told else "")
     assert larger == (["qwen2.5-coder-0.5b"] if told else [])
+
+
+def test_names_of_found_models_are_completed(clean: Path, tiny_path: TinyPath) -> None:
+    add_to_ollama(clean / "ollama", f"{OLLAMA}/tiny/1m", tiny_path("llama"))
+    add_to_hub(clean / "hub", "o/r", "m-Q8_0.gguf", tiny_path("lfm2"))
+    assert complete.models("ollama:t") == ["ollama:tiny:1m"]
+    assert complete.models("hf:") == ["hf:o/r"]

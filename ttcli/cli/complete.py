@@ -29,9 +29,10 @@ def _methods() -> Iterable[str]:
 
 def _models() -> Iterable[str]:
     from ttcli.catalog.entry import catalog
-    from ttcli.catalog.stored import installed
+    from ttcli.catalog.found import found_models
+    from ttcli.catalog.places import Places
 
-    return dict.fromkeys([*catalog(), *(model.name for model in installed())])
+    return dict.fromkeys([*catalog(), *(model.name for model in found_models(Places()) if model.path)])
 
 
 def _heads() -> Iterable[str]:
