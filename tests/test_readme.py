@@ -42,7 +42,7 @@ def test_every_verifier_named_is_one() -> None:
 
 def test_every_option_named_exists() -> None:
     known = help_of("solve", "--help-more") + help_of("bench", "--help-more")
-    known += "".join(help_of("models", name, "--help") for name in ("pull", "rm", "tune"))
+    known += "".join(help_of("models", name, "--help") for name in ("list", "pull", "rm", "tune"))
     known += "".join(help_of(name, "--help") for name in ("show", "verify", "grade", "calibrate", "flops"))
     known += help_of("train", "verifier", "--help") + help_of("runs", "list", "--help")
     commands = "\n".join(
