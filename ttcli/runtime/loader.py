@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import asdict
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from ttcli.catalog.entry import catalog
 from ttcli.catalog.fingerprint import fingerprint
 from ttcli.catalog.forms import CritiqueForm, PrmForm
 from ttcli.catalog.progress import Progress
 from ttcli.catalog.pull import resolve
-from ttcli.catalog.stored import LocalModel, form_of, locate
+from ttcli.catalog.stored import LocalModel, form_of
 from ttcli.errors import ConfigError, ModelError, UsageError
 from ttcli.files.kinds import LOST_HEAD, NAMES, lost_head
 from ttcli.interrupt import Interrupt
+from ttcli.runtime.forms import critic_of, form_key, prm_form
 from ttcli.runtime.heads import find_head
 from ttcli.runtime.memories import learn_memory
 from ttcli.runtime.settings import Settings
@@ -29,7 +28,6 @@ from ttcli.verifier.spec import VerifierSpec
 if TYPE_CHECKING:
     from ttcli.engine.model import Model
     from ttcli.policy.prompt import Prompt
-    from ttcli.verifier.form import Form
 
 Loaded: TypeAlias = "tuple[LocalModel, Model]"
 
@@ -108,7 +106,7 @@ class Loader:
             raise UsageError("a server does not judge its own solutions", hint="--verifier judge:MODEL")
         form = form_of(own[0]) if spec.model is not None else None
         if isinstance(form, CritiqueForm):
-            return _critic(own[1], form, threads=self._settings.machine.threads, interrupted=self._interrupt)
+            return critic_of(own[1], form, threads=self._settings.machine.threads, interrupted=self._interrupt)
         return Judge(own[1], threads=self._settings.machine.threads, interrupted=self._interrupt)
 
     def _prm(self, name: str, own: Loaded | None) -> Verifier:
@@ -130,7 +128,7 @@ class Loader:
                 '[verifier] kind = "prm", form = "step-turn", good = "+", bad = "-"',
             )
         _, model = self._shared(local, own)
-        return Prm(model, _form(model, told), threads=self._settings.machine.threads, interrupted=self._interrupt)
+        return Prm(model, prm_form(model, told), threads=self._settings.machine.threads, interrupted=self._interrupt)
 
     def _shared(self, local: LocalModel, own: Loaded | None) -> Loaded:
         """A model with its weights: those of the policy where they are the same."""
@@ -182,11 +180,11 @@ def facts(local: LocalModel) -> dict[str, str | int]:
     model = open_model(local)
     try:
         reason = model.cannot_branch()
-        judge = _possible(lambda: _critic(model, critic), f"yes: {critic.form}") if critic else None
+        judge = _possible(lambda: critic_of(model, critic), f"yes: {critic.form}") if critic else None
         return {
             **describe(model),
             "judge": judge or _possible(lambda: Judge(model), "yes"),
-            "prm": _possible(lambda: _form(model, prm), f"yes: {prm.form}") if prm else undescribed,
+            "prm": _possible(lambda: prm_form(model, prm), f"yes: {prm.form}") if prm else undescribed,
             "head": f"no: {reason}" if reason else f"yes, once trained: layers 0 to {model.layers - 2} can be read",
         }
     finally:
@@ -199,47 +197,6 @@ def _possible(make: Callable[[], object], success: str) -> str:
     except ModelError as error:
         return f"no: {error}"
     return success
-
-
-def _critic(model: Model, told: CritiqueForm, **options: Any) -> Verifier:
-    """A generative verifier, its words checked against its vocabulary."""
-    from ttcli.engine.params import SamplingParams
-    from ttcli.verifier.critique import Critic
-    from ttcli.verifier.critique_prompt import Words
-
-    words = Words(
-        ask=told.ask,
-        ask_next=told.ask_next if told.form == "critique-steps" else None,
-        begin=told.begin,
-        stops=told.stops,
-        verdict=told.verdict,
-        close=told.close,
-        system=told.system,
-        good=told.good,
-        bad=told.bad,
-    )
-    sampling = SamplingParams(
-        temperature=told.temperature, top_k=20
-    )  # as GenPRM's authors draw; ThinkPRM's say nothing
-    return Critic(model, words, sampling, chains=told.chains, tokens=told.tokens, **options)
-
-
-def _form(model: Model, told: PrmForm) -> Form:
-    """The form of a process reward model, checked against its vocabulary."""
-    from ttcli.verifier.form import StepTag, StepTurn
-
-    if told.tag is None:
-        return StepTurn(model, good=told.good, bad=told.bad)
-    return StepTag(
-        model,
-        good=told.good,
-        bad=told.bad,
-        tag=told.tag,
-        before_problem=told.before_problem,
-        after_problem=told.after_problem,
-        between=told.between,
-        chat=told.chat,
-    )
 
 
 def check(specs: Sequence[VerifierSpec], settings: Settings) -> None:
@@ -270,7 +227,7 @@ def score_key(spec: VerifierSpec, settings: Settings, weights: Callable[[str | N
         case "scripted":
             key = f"{spec.kind}:{weights(spec.model)}"
         case "judge" | "prm":
-            key = f"{spec.kind}:{weights(spec.model)}{_form_key(spec)}"
+            key = f"{spec.kind}:{weights(spec.model)}{form_key(spec)}"
         case "command":
             from ttcli.verifier.command import fingerprint as of_command
 
@@ -279,19 +236,6 @@ def score_key(spec: VerifierSpec, settings: Settings, weights: Callable[[str | N
         case _:
             key = str(spec)
     return key if settings.aggregate is None else f"{key} {settings.aggregate}"
-
-
-def _form_key(spec: VerifierSpec) -> str:
-    """What scores depend on besides the weights: the form that a model is read in."""
-    local = locate(spec.model) if spec.model is not None else None
-    form = form_of(local) if local else None
-    if isinstance(form, CritiqueForm):
-        return f" {json.dumps(asdict(form))}"
-    if spec.kind == "judge":
-        return ""
-    told = (form.form, form.tag, form.good, form.bad) if form else ()
-    default = form and PrmForm(form.form, form.good, form.bad, form.tag)
-    return f" {json.dumps(told)}" + (f" {json.dumps(asdict(form))}" if form and form != default else "")
 
 
 def prompt_of(local: LocalModel) -> Prompt:
