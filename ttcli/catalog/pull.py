@@ -82,7 +82,7 @@ def pull(
     """
     if _entry_is_here(entry, verify):
         return path_of(entry)
-    source = entry.sources[0]
+    source = next(iter(entry.sources), None)
     if isinstance(source, WeightsSource):
         kind = "judge" if isinstance(entry.verifier, CritiqueForm) else "prm"
         raise DownloadError(
