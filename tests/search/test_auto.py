@@ -176,7 +176,7 @@ def test_chains_keep_their_shape_on_what_is_left(way: str, budget: int, chains: 
     assert {each.attempt for each in revised} == set(range(attempts))
 
 
-REVISED = [  # a first try is right in one of three; what is wrong is mended at the second revision, and then stays right
+REVISED = [  # a first try is right in one of three; the second revision mends what is wrong, and it stays right
     ScriptLine("It is \\boxed{5}.", score=0.5),
     ScriptLine("I say \\boxed{5}.", score=0.5),
     ScriptLine("Two and two: \\boxed{4}.", score=0.5),

@@ -8,8 +8,8 @@ k of them, X + k Y = M (X + n Y) (Snell et al. 2024, s. 7):
 
 A verifier as large as the model makes it Y = 4 N D_inf, which is how the paper's later version reckons: 1.5 for 3.
 
-Bins are cut by the second half of the small model's samples, and what they hold is measured on the first: one that is in
-the easiest bin by luck has no luck in what is measured.
+Bins are cut by the second half of the small model's samples, and what they hold is measured on the first: a problem
+that is in the easiest bin by luck has no luck in what is measured.
 """
 
 from __future__ import annotations
