@@ -119,7 +119,7 @@ def one(name: str, seed: int, size: int) -> dict[str, float]:
     chance = unseen(found.probes, found.pass_rate, seed=seed)
     bins: Bins = quantile_bins(chance)
     numbers = bins.of(chance)
-    right = np.stack([each for each in found.right.values()], axis=1)[:, :, np.newaxis]
+    right = np.stack(list(found.right.values()), axis=1)[:, :, np.newaxis]
     unknown = np.full(right.shape, np.nan)
     ways = tuple(found.right)
     outcomes = Outcomes(ways, (float(SAMPLES),), right, unknown, unknown, unknown, VOTE)
