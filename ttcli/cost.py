@@ -142,6 +142,11 @@ class Meter:
         return min(self._max_tokens, _HEADROOM * self._longest) if known else None
 
     @property
+    def limit(self) -> int:
+        """Tokens that a candidate may take."""
+        return self._max_tokens
+
+    @property
     def left(self) -> float:
         """Tokens that may still be spent; of a budget in time, as many as it takes at the speed so far."""
         budget = self.budget

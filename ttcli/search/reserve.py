@@ -3,7 +3,8 @@
 A round of a search is paid for many beams, and none of them is worth anything before its end. So a search with such a
 budget begins with one whole solution, as a vote does: that is an answer in any case, and tells how long solutions are.
 As many beams begin as what is left can bring to their end; a round is begun, and its texts go on growing, only while
-enough is left to finish the best prefixes there are.
+enough is left to finish the best prefixes there are. None of that is needed where the budget pays for all beams even if
+each of them runs into the token limit.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from ttcli.solution import Prefix
 
 FIRST = 4  # whole solutions at most that a search begins with: as many as it takes to have an answer
 _SLACK = {Unit.TOKENS: 1.0, Unit.SECONDS: 1.5}  # few texts at once grow faster each, and slower in all, than many
+_REDRAWN = 2  # times that a step may be drawn: repeats are drawn again, once
 _GROWTH = 1.25  # a round may take so much more than the last one
 
 
@@ -36,6 +38,14 @@ class Reserve:
         """A solution is complete: how long it is, and what it costs to score one."""
         self._meter.finished(prefix.tokens)
         self._price = max(self._price, self._verifier.price([prefix]))
+
+    def wanted(self, root: Prefix, beams: int) -> bool:
+        """Whether a search of so many beams is to have a plan; if not, it goes on as if nothing were counted."""
+        worst = self._meter.limit + (root.prompt_tokens + self._meter.limit if self._verifier.price([root]) else 0)
+        self.active = self.active and not (
+            self._meter.budget.unit is Unit.TOKENS and self._meter.left >= _REDRAWN * beams * worst
+        )
+        return self.active
 
     def room(self, generations: int = 1) -> int:
         """Further beams that can be brought to their end, of so many generations each."""

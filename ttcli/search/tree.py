@@ -85,7 +85,7 @@ class Tree:
         solutions are, whole ones come first, the first samples of a vote, until one has an answer.
         """
         reserve = self._reserve
-        if not reserve.active:
+        if not reserve.wanted(self.root.prefix, beams * self._generations):
             return beams
         if self._meter.length is None:
             for _ in range(FIRST):
