@@ -104,7 +104,8 @@ def _record(made: Calibrated) -> dict[str, Any]:
         "problems": made.problems,
         "left_out": made.left_out,
         "edges": list(profile.bins.edges),
-        "choices": [asdict(choice) for choice in profile.choices],
+        "choices": [{**asdict(choice), "shown": choice.shown} for choice in profile.choices],
+        "headroom": [{**asdict(each), "verdict": each.verdict} for each in profile.headroom],
         "calibration": {
             **made.trust._asdict(),
             "reliability": [each._asdict() for each in made.trust.reliability],

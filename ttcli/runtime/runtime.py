@@ -121,8 +121,9 @@ class Runtime:
     ) -> Generator[Event, None, Outcome]:
         """The outcome with what candidates without an answer come to, where that is wanted."""
         settings = self.settings
-        # without scores they are votes by majority, and without chains by the sum of scores
-        count = COUNTS["best"] if settings.method.vote == "best" else scored_by(vote.hierarchical)
+        # without scores they are votes by majority
+        by_sum = vote.hierarchical if settings.method.by_chains else vote.weighted
+        count = COUNTS["best"] if settings.method.vote == "best" else scored_by(by_sum)
         if settings.ask_again:
             outcome = yield from ask_again(
                 outcome, problem, self.policy, verifier, meter, count=count, seed=settings.seed

@@ -25,6 +25,7 @@ def beam(
     The best N of all that finished vote, each with its score.
     """
     with Tree(problem, policy, verifier, meter, seed=seed, finals=beams) as tree:
+        beams = yield from tree.fit(beams, expand)
         kept: list[Beam] = []
         growing = [tree.root] * beams
         while tree.goes_on(growing):

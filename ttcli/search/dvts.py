@@ -21,6 +21,7 @@ def dvts(
     keeps its own. The best N of all solutions that finished vote, each with its score.
     """
     with Tree(problem, policy, verifier, meter, seed=seed, finals=beams) as tree:
+        beams = yield from tree.fit(beams, expand)
         growing = [tree.root] * beams
         while tree.goes_on(growing):
             steps = yield from tree.grow(growing)

@@ -21,7 +21,7 @@ def rebase(
     B shrinks by every solution that finishes; these vote, each with its score.
     """
     with Tree(problem, policy, verifier, meter, seed=seed, finals=beams) as tree:
-        budget = beams
+        budget = yield from tree.fit(beams)
         growing = [tree.root] * budget
         while tree.goes_on(growing):
             steps = yield from tree.grow(growing)

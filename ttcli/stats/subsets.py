@@ -49,6 +49,13 @@ class GradedSamples:
     def __len__(self) -> int:
         return len(self.classes)
 
+    def part(self, which: slice, scores: NDArray[np.float64] | None = None) -> GradedSamples:
+        """Some of them, at least 1; with these scores, of the shape (N,), where there are any."""
+        told = self.scores if scores is None else scores
+        own = self.classes[which]
+        classes = np.where(own < 0, -1, np.searchsorted(np.unique(own[own >= 0]), own))
+        return GradedSamples(classes, self.correct[which], None if told is None else told[which])
+
 
 def random_pick(samples: GradedSamples) -> float:
     """The probability that one sample is correct, in [0, 1]."""

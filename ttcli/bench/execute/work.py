@@ -136,7 +136,8 @@ class Engine:
         method = parse_method(task.method)
         # known solutions come all at once and whole: where tokens or seconds are the budget, others would fit into it,
         # and what grows step by step is no sample, even if it reads like one
-        known = pool if task.budget.unit is Unit.GENERATIONS and not method.stepwise else Pool()
+        whole = not method.stepwise or method.then is not None  # or at least its probes are
+        known = pool if task.budget.unit is Unit.GENERATIONS and whole else Pool()
         policy = PooledPolicy(runtime.policy, known, self._flight, temperature=self._temperature)
         verifier = PooledVerifier(runtime.verifiers[task.verifier], known, task.verifier) if task.verifier else None
         meter = Meter(task.budget, max_tokens=self._max_tokens, interrupted=lambda: runtime.interrupt.requested)
