@@ -13,6 +13,7 @@ from ttcli.files.paths import heads_dir
 
 if TYPE_CHECKING:
     from ttcli.verifier.head import Head
+    from ttcli.verifier.stack import Stack
 
 SUFFIX = ".safetensors"
 _CHANCE = 0.5  # the AUC of who tosses a coin
@@ -24,7 +25,7 @@ class LocalHead(NamedTuple):
 
     name: str  # as the user calls it
     path: Path
-    head: Head
+    head: Head | Stack
 
     @property
     def shipped(self) -> bool:
@@ -125,6 +126,6 @@ def _named(name: str) -> LocalHead:
 
 
 def _read(name: str, path: Path) -> LocalHead:
-    from ttcli.verifier.head import read_head  # numpy: not before it is needed
+    from ttcli.verifier.head_file import read_head  # numpy: not before it is needed
 
     return LocalHead(name, path, read_head(path))

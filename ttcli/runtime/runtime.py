@@ -291,4 +291,4 @@ def _read_by_heads(specs: Sequence[VerifierSpec], local: LocalModel, notice: Cal
     asked = [spec for spec in specs if spec.kind == "head"]
     weights = fingerprint(local) if asked else None
     heads = [find_head(spec.model, weights, notice).head for spec in asked]
-    return sorted({head.layer for head in heads if head.weights == weights})
+    return sorted({layer for head in heads if head.weights == weights for layer in head.observed})

@@ -16,7 +16,8 @@ from ttcli.train.evaluation import Evaluation, Measured, Votes
 from ttcli.train.fit import FOLDS, Trial
 from ttcli.train.labels import Labelled
 from ttcli.train.spec import TrainSpec
-from ttcli.verifier.head import Head, write_head
+from ttcli.verifier.head import Head
+from ttcli.verifier.head_file import write_head
 
 
 @dataclass(frozen=True, slots=True, eq=False)
