@@ -6,16 +6,13 @@ from typing import NamedTuple
 
 from ttcli.errors import UsageError
 
-KNOWN = (
-    "confidence, confidence:weakest, arithmetic, head, head:NAME, prm:MODEL, judge, judge:MODEL, likelihood:MODEL, "
-    "command:CMD"
-)
+KNOWN = "confidence, confidence:weakest, arithmetic, head, head:NAME, prm:MODEL, judge, judge:MODEL, command:CMD"
 
 
 class VerifierSpec(NamedTuple):
     """A verifier by kind, and what it is to be made of."""
 
-    kind: str  # confidence, weakest, arithmetic, prm, head, judge, likelihood, command or scripted
+    kind: str  # confidence, weakest, arithmetic, prm, head, judge, command or scripted
     model: str | None = None  # what it is made of: a model, the name of a head, a command; None: the policy's own model
 
     @classmethod
@@ -30,7 +27,7 @@ class VerifierSpec(NamedTuple):
                 return cls(kind)
             case ("confidence", ":", "weakest"):
                 return cls("weakest")
-            case ("prm" | "head" | "judge" | "likelihood" | "command" as kind, ":", model) if model.strip():
+            case ("prm" | "head" | "judge" | "command" as kind, ":", model) if model.strip():
                 return cls(kind, model)
         raise UsageError(f"there is no verifier {text!r}", hint=f"one of {KNOWN}")
 
