@@ -9,7 +9,7 @@ from ttcli.catalog.entry import catalog
 from ttcli.errors import ModelError, UsageError
 from ttcli.runtime import heads as module
 from ttcli.runtime.heads import find_head, head_files, heads_for, remove_head
-from ttcli.verifier.head import write_head
+from ttcli.verifier.head_file import write_head
 
 THIS, THAT = "a" * 64, "b" * 64
 
