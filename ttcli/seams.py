@@ -24,7 +24,7 @@ class Extend:
     prefix: Prefix
     seed: tuple[int, ...]  # keys the candidate's own random generator
     until: Literal["step", "answer", "box"] = "answer"  # box: the one that it begins in is closed, or BOX_TOKENS
-    steps: int = 1  # with until="step": how many
+    steps: int = 1  # with until="step": how many that hold what the policy calls content
     temperature: float | None = None  # None: the policy's own; 0: greedy
     keep: bool = False  # where it comes to its end: have a revision go on from what was computed, until released
 
@@ -139,6 +139,17 @@ class StepScores(NamedTuple):
     score: float  # of the whole, in [0, 1]
     steps: tuple[float, ...]  # one per step so far, in [0, 1]; () where the verifier only judges the whole
     tokens: int  # evaluated by the verifier's own model for it
+    value: float | None = None  # of what is there so far, in [0, 1]; None: what the last step was scored
+
+    @property
+    def current(self) -> float:
+        """What a search selects by, in [0, 1]: the value of the current step (Snell et al. 2024, s. 5.2).
+
+        `score` is of a solution: what makes one of its steps' scores has no say in which prefix goes on.
+        """
+        if self.value is not None:
+            return self.value
+        return self.steps[-1] if self.steps else self.score
 
 
 class Verifier(Protocol):

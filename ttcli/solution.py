@@ -102,6 +102,8 @@ class Candidate:
     attempt: int | None = None  # its place in the chain, from 0; None: as above
     kind: AnswerKind = AnswerKind.SHORT  # of its answer
     asked_again: bool = False  # it ended without an answer, and was made to go on until it named one
+    lineage: int | None = None  # of a search tree: the first step that it comes down from; None: as with `node`
+    places: int | None = None  # it has in the last population, and so votes; None: it was in none
 
     @property
     def confidence(self) -> float | None:

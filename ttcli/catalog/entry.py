@@ -13,6 +13,7 @@ from ttcli.errors import ModelError
 from ttcli.files.toml import Table, read_table
 
 DEFAULT_MODEL = "qwen2.5-coder-0.5b"
+_CONTENTS = ("any", "number", "equation")
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +24,7 @@ class Template:
     system: str | None = None  # None: no system message of ours
     step_separator: str = "\n\n"
     revise: str | None = None  # what is said to a solution, to have another one; None: the usual words
+    step_content: str = "number"  # that a step of a search must hold: any, number or equation
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,9 +214,11 @@ def _template(table: Table) -> Template:
         system=table.text_or("system", default.system),
         step_separator=table.text_or("step_separator", default.step_separator),
         revise=table.text_or("revise", default.revise),
+        step_content=table.text_or("step_content", default.step_content),
     )
     table.check("rule", template.rule == "gguf", "must be 'gguf'")
     table.check("step_separator", template.step_separator != "", "must not be empty")
+    table.check("step_content", template.step_content in _CONTENTS, f"must be one of {', '.join(_CONTENTS)}")
     table.check("revise", template.revise is None or template.revise.strip() != "", "must not be empty")
     table.close()
     return template

@@ -214,6 +214,7 @@ def _info_facts(model: str, entry: Entry | None, local: LocalModel | None) -> di
         facts["template"] = entry.template.rule
         facts["system"] = entry.template.system
         facts["step_separator"] = entry.template.step_separator
+        facts["step_content"] = entry.template.step_content
         facts["sources"] = [source.label for source in entry.sources]
     elif local is not None:
         facts["bytes"] = local.path.stat().st_size

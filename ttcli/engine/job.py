@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,6 +20,7 @@ class StopCriteria:
     max_tokens: int  # sampled tokens, at least 1
     separator: str | None = None  # closes a step; None: the text is one step
     steps: int | None = None  # stop after so many steps; None: go on to the end
+    count: Callable[[Sequence[str]], int] = len  # how many steps these come to, in the order of their texts
     closes: bool = False  # a step ends where more braces have been closed than opened, too
 
 
@@ -87,7 +89,12 @@ class Job:
     @property
     def finished(self) -> bool:
         """Whether it has reached what it was asked for, or its end."""
-        return self.ended is not Ended.OPEN or (self.until.steps is not None and len(self.steps) >= self.until.steps)
+        wanted = self.until.steps
+        return self.ended is not Ended.OPEN or (
+            wanted is not None
+            and len(self.steps) >= wanted
+            and self.until.count([step.text for step in self.steps]) >= wanted
+        )
 
     @property
     def _closes(self) -> bool:

@@ -114,6 +114,9 @@ def candidate_record(candidate: Candidate) -> dict[str, Any]:
         del told["kind"]
     if not candidate.asked_again:
         del told["asked_again"]
+    for name in ("lineage", "places"):
+        if told[name] is None:
+            del told[name]
     return told
 
 

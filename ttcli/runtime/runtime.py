@@ -8,9 +8,8 @@ from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 
-from ttcli.answers import vote
 from ttcli.answers.final import settled
-from ttcli.catalog.entry import DEFAULT_MODEL
+from ttcli.catalog.entry import DEFAULT_MODEL, Template
 from ttcli.catalog.fingerprint import fingerprint
 from ttcli.catalog.progress import Progress
 from ttcli.catalog.pull import resolve
@@ -29,7 +28,7 @@ from ttcli.runtime.loader import Loader, check, prompt_of, score_key
 from ttcli.runtime.settings import Settings
 from ttcli.seams import BatchPolicy, Verifier
 from ttcli.search.again import ask_again
-from ttcli.search.best_of_n import COUNTS, scored_by
+from ttcli.search.finals import count_of
 from ttcli.search.method import NO_DEMAND, Adviser, Demand
 from ttcli.search.texts import with_texts
 from ttcli.verifier.aggregate import Aggregated
@@ -121,8 +120,7 @@ class Runtime:
     ) -> Generator[Event, None, Outcome]:
         """The outcome with what candidates without an answer come to, where that is wanted."""
         settings = self.settings
-        # without scores they are votes by majority, and without chains by the sum of scores
-        count = COUNTS["best"] if settings.method.vote == "best" else scored_by(vote.hierarchical)
+        count = count_of(settings.method)
         if settings.ask_again:
             outcome = yield from ask_again(
                 outcome, problem, self.policy, verifier, meter, count=count, seed=settings.seed
@@ -187,7 +185,7 @@ def _served(
     policy = ServerPolicy(
         server,
         model=settings.model,
-        prompt=Prompt(),
+        prompt=Prompt(step_content=Template().step_content),
         sampling=settings.sampling,
         max_tokens=settings.max_tokens,
         width=settings.machine.width or WIDTH,

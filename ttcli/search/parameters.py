@@ -12,8 +12,12 @@ from ttcli.cost import Budget, Unit
 from ttcli.errors import UsageError
 
 Proposer = Literal["best-of-n", "beam"]
+TreeVote = Literal["weighted", "lineage", "best", "places"]  # places: of a population, and nothing to choose
 
 BEAMS = 16  # where neither the budget nor `n` says how many
+FLOOR = 0.02  # a solution that states a false equation is right in 1 of 64 cases, and mostly scored below this
+_FEW = 16  # beams up to which each prefix that is kept gets FEW_STEPS: fewer, and the last vote is over copies of two
+_FEW_STEPS, _MANY_STEPS = 2, 4
 _MOST = 1024  # beams: all are drawn side by side
 
 
@@ -50,9 +54,12 @@ class TreeParameters:
     """How a search down a tree is set; None, but for n: it has no such parameter."""
 
     k: int | None = None  # steps to look ahead, at least 1
-    m: int | Literal["sqrt"] | None = None  # steps from each prefix that is kept, at least 1; sqrt: of the beams
+    # steps from each prefix that is kept, at least 1; sqrt: of the beams; usual: by their number, see `usual_steps`
+    m: int | Literal["sqrt", "usual"] | None = None
     t: float | None = None  # temperature at which scores become shares, above 0
     n: int | None = None  # beams, at least 1; None: as many as the budget says
+    floor: float = FLOOR  # a prefix scored below it is given up, from 0 to 1
+    vote: TreeVote = "weighted"  # over the solutions that finished
 
     def turned(self, name: str, settings: str) -> TreeParameters:
         """These with what a user wrote after the name of the method, `k=3,m=4`.
@@ -69,16 +76,18 @@ class TreeParameters:
         changed = {key: value for key, value in asdict(self).items() if value not in (None, before[key])}
         return ",".join(f"{key}={str(value).removesuffix('.0')}" for key, value in changed.items())
 
-    def sizes(self, name: str, budget: Budget) -> Mapping[str, int | float]:
-        """The arguments of the method: `beams`, and `expand`, `ahead` and `temperature` where it has them.
+    def sizes(self, name: str, budget: Budget) -> Mapping[str, int | float | str]:
+        """The arguments of the method: `beams`, `floor`, and `expand`, `ahead`, `temperature`, `rule` if it has them.
 
         Raises:
             UsageError: the budget is too small, cannot be divided as asked, or is at odds with `n`.
         """
         beams = self._beams(name, budget)
-        sizes: dict[str, int | float] = {"beams": beams}
+        sizes: dict[str, int | float | str] = {"beams": beams, "floor": self.floor}
         if self.m is not None:
-            sizes["expand"] = nearest_root(beams) if self.m == "sqrt" else self.m
+            sizes["expand"] = nearest_root(beams) if self.m == "sqrt" else self._steps(beams)
+        if self.vote != "places":
+            sizes["rule"] = self.vote
         if self.k is not None:
             sizes["ahead"] = self.k
         if self.t is not None:
@@ -96,13 +105,17 @@ class TreeParameters:
 
     @property
     def _keys(self) -> list[str]:
-        return [key for key, value in asdict(self).items() if value is not None or key == "n"]
+        return [key for key, value in asdict(self).items() if (value is not None and value != "places") or key == "n"]
+
+    def _steps(self, beams: int) -> int:
+        """From each prefix that is kept, before they are matched with the beams."""
+        return self.m if isinstance(self.m, int) else usual_steps(beams) if self.m == "usual" else 1
 
     def _beams(self, name: str, budget: Budget) -> int:
         each = 1 + (self.k or 0)  # generations that a beam counts for
         counted = budget.unit is Unit.GENERATIONS
         beams = int(budget.amount) // each if counted else self.n or BEAMS
-        m = self.m if isinstance(self.m, int) else 1
+        m = self._steps(beams)
         if not 1 <= beams <= _MOST or beams % m:
             fitting = min(m * max(1, round(beams / m)), _MOST // m * m)
             takes = f"beams in multiples of {m}" if m > 1 else "at least 1 beam"
@@ -110,7 +123,7 @@ class TreeParameters:
                 takes = f"at most {_MOST} beams"
             share = f", at {each} generations a beam" if each > 1 else ""
             given = f"; a budget of {budget} makes {beams}{share}" if counted else f", not n={beams}"
-            wanted = f"{name}:{replace(self, n=fitting).text(TreeParameters())}"
+            wanted = f"{name}:{replace(self, n=fitting).text(TreeParameters(m='usual', vote=self.vote))}"
             raise UsageError(
                 f"{name} takes {takes}{given}", hint=f"--budget {fitting * each}" if counted else f"--method {wanted}"
             )
@@ -120,6 +133,11 @@ class TreeParameters:
                 hint=f"leave n out, or --budget {(self.n or 1) * each}",
             )
         return beams
+
+
+def usual_steps(beams: int) -> int:
+    """M where nothing else is said: 2 up to 16 beams, then 4, or 2 where 4 do not divide them; measured, see docs."""
+    return _MANY_STEPS if beams > _FEW and beams % _MANY_STEPS == 0 else _FEW_STEPS
 
 
 def nearest_root(number: int) -> int:
@@ -147,11 +165,22 @@ def _positive(text: str) -> float | None:
     return number if 0 < number < math.inf else None
 
 
+def _share(text: str) -> float | None:
+    number = 0.0 if text in {"0", "0.0"} else _positive(text)
+    return number if number is not None and number <= 1 else None
+
+
+def _tree_vote(text: str) -> str | None:
+    return text if text in ("weighted", "lineage", "best") else None
+
+
 _SETTINGS: Mapping[str, Setting] = {
     "k": Setting(whole, f"from 1 to {_MOST}", "1"),
     "m": Setting(_whole_or_root, f"from 1 to {_MOST}, or sqrt", "4"),
     "t": Setting(_positive, "above 0", "0.2"),
     "n": Setting(whole, f"from 1 to {_MOST}", f"{BEAMS}"),
+    "floor": Setting(_share, "from 0 to 1", "0.02"),
+    "vote": Setting(_tree_vote, "weighted, lineage or best", "weighted"),
 }
 
 

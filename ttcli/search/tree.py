@@ -17,6 +17,7 @@ from ttcli.events import CostUpdated, Event, StepFinished, StepScored, StepsSele
 from ttcli.problem import Problem
 from ttcli.seams import Extend, Extension, Interrupted, Policy, StepScores, Verifier
 from ttcli.search.finals import Finals
+from ttcli.search.parameters import TreeVote
 from ttcli.search.prefixes import Beam
 from ttcli.search.sampling import begin, conclude
 from ttcli.solution import Ended, Node, Prefix
@@ -29,6 +30,7 @@ class Tree:
 
     Args:
         finals: finished solutions that vote at most, the best by score.
+        rule: how they vote.
         generations: that a beam counts for.
     """
 
@@ -41,13 +43,16 @@ class Tree:
         *,
         seed: int,
         finals: int,
+        rule: TreeVote = "weighted",
         generations: int = 1,
     ) -> None:
         self._policy = policy
         self._verifier = verifier
         self._meter = meter
         self._seed = seed
-        self._finals = Finals(finals)
+        self._finals = Finals(finals, rule)
+        self._distinct = rule == "best"  # where nobody counts, a copy is of no use
+        self._redrawn = 0  # steps drawn again that no later round has paid for yet
         self._generations = generations
         self._nodes: dict[int, Node] = {}
         self._undecided: dict[int, Beam] = {}  # by node: neither grown from, nor given up, nor a candidate yet
@@ -73,20 +78,21 @@ class Tree:
 
     # -- a round
 
-    def grow(
-        self, parents: Sequence[Beam], *, distinct: bool = True, beside: Sequence[Beam] = ()
-    ) -> Generator[Event, None, list[Beam]]:
+    def grow(self, parents: Sequence[Beam], *, beside: Sequence[Beam] = ()) -> Generator[Event, None, list[Beam]]:
         """Draw a step from each of these, as often as it is named; the steps in that order.
 
-        `distinct`: one that reads like an earlier step from the same prefix, or like one of those `beside`, is given up
-        and drawn again, once.
+        Copies count in a vote, and drawing them again would flatten it. Where there is none, a step that reads like an
+        earlier one from the same prefix, or like one of those `beside`, is given up and drawn again, once; the next
+        rounds draw as many fewer.
         """
+        parents = self._paying(parents)
         for parent in parents:
             self._undecided.pop(parent.node, None)
         steps = yield from self._draw(parents, generations=0 if self._round else self._generations)
-        repeats = self._repeats([*beside, *steps]) if distinct and not self._halted else []
+        repeats = self._repeats([*beside, *steps]) if self._distinct and not self._halted else []
         if not repeats:
             return steps
+        self._redrawn += len(repeats)
         self._give_up(repeats)
         by_node = {parent.node: parent for parent in parents}
         again = yield from self._draw([by_node[self._nodes[repeat.node].parent] for repeat in repeats])
@@ -111,15 +117,10 @@ class Tree:
         given = {node: opinion for node, opinion in opinions.items() if opinion is not None}
         tokens = sum(opinion.tokens for opinion in given.values())
         self._meter.add(Cost(verifier_tokens=tokens, flops=2.0 * self._verifier.parameters * tokens))
-        scored = [
-            self._note(replace(beam, score=given[beam.node].score, step_scores=given[beam.node].steps))
-            if beam.node in given
-            else beam
-            for beam in beams
-        ]
+        scored = [self._note(_rated(beam, given[beam.node])) if beam.node in given else beam for beam in beams]
         self._free(beam for beam in asked if not beam.open)  # nothing comes after them
         self._halted |= bool(asked) and not given
-        yield from (StepScored(node, opinion.score) for node, opinion in given.items())
+        yield from (StepScored(node, opinion.current) for node, opinion in given.items())
         if asked:
             yield CostUpdated(self._meter.total())
         return scored
@@ -149,10 +150,15 @@ class Tree:
 
     # -- the end
 
-    def conclude(self) -> Iterator[Event]:
-        """Vote over what has finished; where none of it has an answer, let the best unfinished solution vote too."""
+    def conclude(self, population: Sequence[Beam] | None = None) -> Iterator[Event]:
+        """Vote over what has finished; where none of it has an answer, let the best unfinished solution vote too.
+
+        `population`: those that have places at the end, each as often as it has one; None: places mean nothing.
+        """
         finals = self._finals
         yield from finals.take(self._finished())
+        if population is not None:
+            finals.settle(population)
         if not finals.answered and (best := self._best_unfinished()):
             yield from finals.take([best])
         for node in finals.beaten:
@@ -233,10 +239,19 @@ class Tree:
         self._nodes[number] = Node(
             number, parent.node, new.text, extension.tokens, new.logprob, prefix.ended, rollout=rollout
         )
-        beam = self._undecided[number] = Beam.at(number, prefix)
+        beam = self._undecided[number] = Beam.at(number, prefix, parent.lineage or number)
         if beam.open:
             self._held[number] = beam
         return beam
+
+    def _paying(self, parents: Sequence[Beam]) -> Sequence[Beam]:
+        """These without the last of those that are named several times, one for each step that was drawn again."""
+        paid = [*parents]
+        while self._redrawn and len({parent.node for parent in paid}) < len(paid):
+            at = max(at for at, parent in enumerate(paid) if sum(each.node == parent.node for each in paid) > 1)
+            del paid[at]
+            self._redrawn -= 1
+        return paid
 
     def _repeats(self, steps: Sequence[Beam]) -> list[Beam]:
         """The steps that read like an earlier one from the same prefix."""
@@ -287,3 +302,8 @@ class Tree:
         # a verifier may know a prefix by its text, and under the root it would forget everything
         needed = {beam.prefix.text for beam in self._held.values()}
         self._verifier.release([each.prefix for each in freed if each.node and each.prefix.text not in needed])
+
+
+def _rated(beam: Beam, opinion: StepScores) -> Beam:
+    """A beam with what is thought of its current step, and of the whole."""
+    return replace(beam, score=opinion.current, whole=opinion.score, step_scores=opinion.steps)

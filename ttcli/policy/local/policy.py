@@ -17,6 +17,7 @@ from ttcli.engine.scheduler import Scheduler
 from ttcli.engine.session import Aborted
 from ttcli.engine.template import ChatTemplate
 from ttcli.errors import PromptTooLong
+from ttcli.policy.content import steps_counted
 from ttcli.policy.local.call import Call, Text
 from ttcli.policy.local.context import Context
 from ttcli.policy.prompt import Prompt
@@ -246,7 +247,8 @@ class LocalPolicy:
             until = StopCriteria(BOX_TOKENS, steps=1, closes=True)
         else:
             steps = request.steps if request.until == "step" else None
-            until = StopCriteria(left, separator=self._prompt.step_separator, steps=steps)
+            counted = steps_counted(prefix.problem, self._prompt.step_content)
+            until = StopCriteria(left, separator=self._prompt.step_separator, steps=steps, count=counted)
         job = Job(branch, sampling, until, generator(*request.seed), keep=request.keep)
         context.scheduler.submit(job)
         fresh = 0 if prefix.id in self._claimed else branch.pending

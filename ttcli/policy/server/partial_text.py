@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 from typing import NamedTuple
@@ -43,9 +43,13 @@ class PartialText:
     Args:
         separator: closes a step that has words in it.
         steps: wanted; None: all.
+        count: how many of those wanted its steps come to, by their texts.
     """
 
-    def __init__(self, separator: str, steps: int | None) -> None:
+    def __init__(
+        self, separator: str, steps: int | None, count: Callable[[Sequence[str]], int] = len
+    ) -> None:
+        self._count = count
         self._separator = separator
         self._steps = steps
         self._parts: list[_TextPart] = []
@@ -61,7 +65,12 @@ class PartialText:
     @property
     def full(self) -> bool:
         """Whether it has all the steps it is to have."""
-        return self._steps is not None and len(self._parts) >= self._steps
+        wanted = self._steps
+        return (
+            wanted is not None
+            and len(self._parts) >= wanted
+            and self._count([part.text for part in self._parts]) >= wanted
+        )
 
     @property
     def blank(self) -> bool:

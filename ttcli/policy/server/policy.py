@@ -17,6 +17,7 @@ from itertools import groupby
 
 from ttcli.engine.params import SamplingParams
 from ttcli.errors import UsageError
+from ttcli.policy.content import steps_counted
 from ttcli.policy.prompt import Prompt
 from ttcli.policy.server.address import Address
 from ttcli.policy.server.background import Background
@@ -203,7 +204,11 @@ class ServerPolicy:
             request = next(call.source, None)
             if request is None:
                 break
-            draft = PartialText(self._prompt.step_separator, request.steps if request.until == "step" else None)
+            draft = PartialText(
+                self._prompt.step_separator,
+                request.steps if request.until == "step" else None,
+                steps_counted(request.prefix.problem, self._prompt.step_content),
+            )
             text = ServerText(call, next(call.numbers), request, draft)
             call.texts[text.number] = text
             pulled.append(text)
