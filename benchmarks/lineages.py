@@ -122,7 +122,9 @@ class World:
             answer, noise = _read(step.text)
             false |= " false" in step.text
             z = noise + (self._apart if answer == 0 else -self._apart)
-            values.append(0.01 if false else 1 / (1 + math.exp(-(2 * self._apart * z - 1))))  # the odds, at a rate of 27 %
+            values.append(
+                0.01 if false else 1 / (1 + math.exp(-(2 * self._apart * z - 1)))
+            )  # the odds, at a rate of 27 %
         return tuple(values)
 
     def close(self) -> None:

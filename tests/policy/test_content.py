@@ -55,8 +55,11 @@ def test_so_many_steps_without_anything_count_as_one() -> None:
 
 @pytest.mark.parametrize(
     ("problem", "content"),
-    [(Problem("Why is the sky blue?"), "number"), (Problem("Prove that 2 is even", form="text"), "number")]
-    + [(NUMBERS, "any")],
+    [
+        (Problem("Why is the sky blue?"), "number"),
+        (Problem("Prove that 2 is even", form="text"), "number"),
+        (NUMBERS, "any"),
+    ],
 )
 def test_where_no_number_need_come_every_step_counts(problem: Problem, content: str) -> None:
     assert steps_counted(problem, content)(["one\n\n", "two\n\n"]) == 2  # type: ignore[arg-type]

@@ -12,10 +12,10 @@ from ttcli.cost import Budget
 from ttcli.events import StepsSelected
 from ttcli.policy.script import Script, ScriptLine
 from ttcli.policy.scripted import ScriptedVerifier
+from ttcli.seams import StepScores
 from ttcli.search.finals import count_of
 from ttcli.search.methods import METHODS, parse_method
 from ttcli.search.prefixes import Beam, best, contenders
-from ttcli.seams import StepScores
 from ttcli.solution import Candidate, Ended, Prefix, Step
 from ttcli.verifier.aggregate import Aggregated
 from ttcli.verifier.confidence import Confidence
@@ -156,5 +156,3 @@ def test_no_other_method_has_places() -> None:
     for method in METHODS:
         outcome = Run([TRUE, LATE], method, Budget(16)).outcome()
         assert (method == "particles") == any(one.places is not None for one in outcome.candidates)
-
-

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import functools
+import math
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -92,6 +93,32 @@ class PrmForm:
 
 
 @dataclass(frozen=True, slots=True)
+class RepairFigure:
+    """What mending false equations while a text is drawn did to a model's solutions, where that was measured."""
+
+    solutions: int  # that state a false equation
+    before: int  # of them right as the model wrote them
+    after: int  # right when they were mended and gone on with
+    measured: str  # the command that tells
+    seed: int
+
+    @property
+    def helps(self) -> bool:
+        """Whether more are right after it, by more than two standard errors of the difference of the two counts.
+
+        As if the two were independent, which is the more careful: of the same solutions they go together.
+        """
+        return self.after - self.before > 2 * math.sqrt(self.before + self.after)
+
+    @property
+    def told(self) -> str:
+        """In words."""
+        return (
+            f"of {self.solutions} solutions with a false equation {self.before} were right before, {self.after} after"
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class Entry:
     """A model of the catalog."""
 
@@ -106,6 +133,7 @@ class Entry:
     template: Template
     sources: tuple[Source, ...]  # in the order they are tried; one of the hub alone where the hash is not known
     verifier: PrmForm | None = None  # None: it is no process reward model
+    repair: RepairFigure | None = None  # None: it has not been measured
 
 
 def catalog() -> dict[str, Entry]:
@@ -159,6 +187,7 @@ def read_entry(path: Path) -> Entry:
         template=_template(table.table("template")),
         sources=tuple(_source(each) for each in table.tables("source")),
         verifier=_prm_form(table.table("verifier")) if table.has("verifier") else None,
+        repair=_repair(table.table("repair")) if table.has("repair") else None,
     )
     table.check("name", entry.name == path.stem, f"must be {path.stem!r}, as the file is called")
     table.check("file", re.fullmatch(r"[\w.-]+\.gguf", entry.file) is not None, "must be a plain name ending in .gguf")
@@ -205,6 +234,20 @@ def _prm_form(table: Table) -> PrmForm:
     table.check("bad", "" not in (good, bad) and good != bad, "and good must be two different words")
     table.close()
     return form
+
+
+def _repair(table: Table) -> RepairFigure:
+    figure = RepairFigure(
+        solutions=table.positive("solutions"),
+        before=table.integer("before"),
+        after=table.integer("after"),
+        measured=table.text("measured"),
+        seed=table.integer("seed"),
+    )
+    for name, count in (("before", figure.before), ("after", figure.after)):
+        table.check(name, 0 <= count <= figure.solutions, "must be from 0 to the number of solutions")
+    table.close()
+    return figure
 
 
 def _template(table: Table) -> Template:

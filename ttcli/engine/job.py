@@ -21,6 +21,7 @@ class StopCriteria:
     separator: str | None = None  # closes a step; None: the text is one step
     steps: int | None = None  # stop after so many steps; None: go on to the end
     count: Callable[[Sequence[str]], int] = len  # how many steps these come to, in the order of their texts
+    watch: Callable[[str, bool], bool] | None = None  # see Extend
     closes: bool = False  # a step ends where more braces have been closed than opened, too
 
 
@@ -29,6 +30,7 @@ class Job:
 
     __slots__ = (
         "_decoder",
+        "_grown_text",
         "_logprob",
         "_states",
         "_step_tokens",
@@ -41,6 +43,7 @@ class Job:
         "rng",
         "sampling",
         "steps",
+        "stopped",
         "until",
     )
 
@@ -52,6 +55,7 @@ class Job:
         rng: np.random.Generator,
         *,
         keep: bool = False,
+        begun: Step | None = None,
     ) -> None:
         self.keep = keep  # its cells, when it has come to its end
         self.parent = parent
@@ -63,9 +67,11 @@ class Job:
         self.ended = Ended.OPEN
         self.grown = 0  # sampled tokens
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
-        self._text = ""  # of the step in the making
-        self._step_tokens = 0
-        self._logprob = 0.0
+        self.stopped = False  # by whoever watches it
+        self._grown_text = ""  # kept where somebody watches it
+        self._text = begun.text if begun else ""  # of the step in the making
+        self._step_tokens = begun.tokens if begun else 0
+        self._logprob = (begun.logprob or 0.0) if begun else 0.0
         self._states: States = {}  # that the last token was drawn from
 
     def take(self, token: int, piece: bytes | None, logprob: float, states: States) -> str:
@@ -78,6 +84,12 @@ class Job:
         self._states = states
         text = self._decoder.decode(piece or b"", final=piece is None)
         self._text += text
+        if until.watch is not None:
+            self._grown_text += text
+            if until.watch(self._grown_text, piece is None):
+                self.stopped = True
+                self._close_step(Ended.OPEN)
+                return text
         if piece is None:
             self._close_step(Ended.STOP)
         elif (until.separator and until.separator in self._text.lstrip()) or self._closes:
@@ -90,10 +102,14 @@ class Job:
     def finished(self) -> bool:
         """Whether it has reached what it was asked for, or its end."""
         wanted = self.until.steps
-        return self.ended is not Ended.OPEN or (
-            wanted is not None
-            and len(self.steps) >= wanted
-            and self.until.count([step.text for step in self.steps]) >= wanted
+        return (
+            self.stopped
+            or self.ended is not Ended.OPEN
+            or (
+                wanted is not None
+                and len(self.steps) >= wanted
+                and self.until.count([step.text for step in self.steps]) >= wanted
+            )
         )
 
     @property

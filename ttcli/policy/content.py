@@ -1,7 +1,7 @@
 """When a step states something, so that a search has grounds to prefer it to another.
 
-Solutions begin with "Let's break this down step by step." and the like: nine in ten first steps hold no number. A search
-that selects among such steps goes by noise, so they are taken together with what follows until there is content.
+Solutions begin with "Let's break this down step by step." and the like: nine in ten first steps hold no number. A
+search that selects among such steps goes by noise, so they are taken together with what follows until there is content.
 """
 
 from __future__ import annotations

@@ -27,6 +27,7 @@ from ttcli.events import (
     StepScored,
     StepsSelected,
     StepStarted,
+    TextMended,
     VoteUpdated,
 )
 from ttcli.problem import Problem
@@ -40,6 +41,7 @@ _EVENTS = {
     for kind in (
         CandidateStarted,
         StepStarted,
+        TextMended,
         StepFinished,
         StepScored,
         StepsSelected,

@@ -9,7 +9,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from ttcli.answers.final import settled
-from ttcli.catalog.entry import DEFAULT_MODEL, Template
+from ttcli.catalog.entry import DEFAULT_MODEL, Entry, Template
 from ttcli.catalog.fingerprint import fingerprint
 from ttcli.catalog.progress import Progress
 from ttcli.catalog.pull import resolve
@@ -25,6 +25,7 @@ from ttcli.policy.server.address import Address
 from ttcli.problem import Problem
 from ttcli.runtime.heads import find_head
 from ttcli.runtime.loader import Loader, check, prompt_of, score_key
+from ttcli.runtime.repair import mending
 from ttcli.runtime.settings import Settings
 from ttcli.seams import BatchPolicy, Verifier
 from ttcli.search.again import ask_again
@@ -50,9 +51,10 @@ class Runtime:
         weights: Callable[[str | None], str],
         layers: Sequence[int] = (),
         reviser: str | None = None,
+        entry: Entry | None = None,
     ) -> None:
         self.settings = settings
-        self.policy = policy
+        self.policy, self.repair = mending(policy, settings, entry)
         how = settings.aggregate
         # by what the user called them
         self.verifiers = {name: Aggregated(each, how) if how else each for name, each in verifiers.items()}
@@ -108,6 +110,7 @@ class Runtime:
             verifier.name if verifier else None,
             settings.budget,
             settings.seed,
+            self.repair,
         )
         for event in events:
             if isinstance(event, RunFinished):
@@ -281,6 +284,7 @@ def _local(
         lambda other: fingerprint(resolve(name if other is None else other, offline=True, progress=progress)),
         layers,
         fingerprint(adapter) if adapter else None,
+        local.entry,
     )
 
 

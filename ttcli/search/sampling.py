@@ -18,10 +18,11 @@ from ttcli.events import (
     Event,
     Outcome,
     RunFinished,
+    TextMended,
     VoteUpdated,
 )
 from ttcli.problem import Problem
-from ttcli.seams import Extend, Extension, Interrupted, Policy, Verifier
+from ttcli.seams import Extend, Extension, Interrupted, Mended, Policy, Verifier
 from ttcli.solution import Candidate, Ended, Node, Prefix, Step
 from ttcli.tally import Tally
 
@@ -128,6 +129,10 @@ def grow(  # over 60 lines: one loop over what happens, in the order in which it
                 ended(start, happening.prefix)
                 new = candidate(start.index, happening.prefix)
                 finished.append((replace(new, chain=start.chain, attempt=start.attempt), happening.prefix))
+            elif isinstance(happening, Mended):
+                under_way[start.index] += happening.tokens
+                grown += happening.tokens
+                events.append(TextMended(start.index, None, happening.repair))
             else:
                 under_way[start.index] += 1
                 grown += 1
@@ -164,7 +169,8 @@ def conclude(
 def candidate(index: int, prefix: Prefix) -> Candidate:
     """A solution as it takes part in the vote."""
     answer, kind = answer_of(prefix), kind_of(prefix.problem.form)
-    return Candidate(index, prefix.text, answer, prefix.ended, prefix.tokens, prefix.logprob, kind=kind)
+    told = (index, prefix.text, answer, prefix.ended, prefix.tokens, prefix.logprob)
+    return Candidate(*told, kind=kind, repairs=prefix.repairs)
 
 
 def scored(

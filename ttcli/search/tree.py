@@ -13,9 +13,9 @@ from types import TracebackType
 
 from ttcli.cost import Cost, Meter
 from ttcli.errors import PromptTooLong
-from ttcli.events import CostUpdated, Event, StepFinished, StepScored, StepsSelected, StepStarted, StepToken
+from ttcli.events import CostUpdated, Event, StepFinished, StepScored, StepsSelected, StepStarted, StepToken, TextMended
 from ttcli.problem import Problem
-from ttcli.seams import Extend, Extension, Interrupted, Policy, StepScores, Verifier
+from ttcli.seams import Extend, Extension, Interrupted, Mended, Policy, StepScores, Verifier
 from ttcli.search.finals import Finals
 from ttcli.search.parameters import TreeVote
 from ttcli.search.prefixes import Beam
@@ -221,6 +221,10 @@ class Tree:
                     shared += happening.shared
                     drawn[at] = self._plant(first + at, parents[at], happening, rollout=rollout)
                     events.append(StepFinished(self._nodes[first + at]))
+                elif isinstance(happening, Mended):
+                    grown += happening.tokens
+                    seen[at] += happening.tokens
+                    events.append(TextMended(None, first + at, happening.repair))
                 else:
                     grown += 1
                     seen[at] += 1
@@ -236,9 +240,9 @@ class Tree:
     def _plant(self, number: int, parent: Beam, extension: Extension, *, rollout: bool) -> Beam:
         prefix = extension.prefix
         new = replace(prefix, steps=prefix.steps[len(parent.prefix.steps) :])
-        self._nodes[number] = Node(
-            number, parent.node, new.text, extension.tokens, new.logprob, prefix.ended, rollout=rollout
-        )
+        told = (number, parent.node, new.text, extension.tokens, new.logprob, prefix.ended)
+        repairs = prefix.repairs[len(parent.prefix.repairs) :]
+        self._nodes[number] = Node(*told, rollout=rollout, repairs=repairs)
         beam = self._undecided[number] = Beam.at(number, prefix, parent.lineage or number)
         if beam.open:
             self._held[number] = beam
