@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Literal, NamedTuple, Protocol, TypeVar
 
 from ttcli.problem import Problem
-from ttcli.solution import Prefix, Repair
+from ttcli.solution import Prefix, Repair, Step
 
 Shown_contra = TypeVar("Shown_contra", contravariant=True)
 
@@ -106,6 +106,10 @@ class Policy(Protocol):
         self, requests: Iterable[Extend | None], *, stop: Callable[[int], bool] = lambda _tokens: False
     ) -> Iterator[list[Growth | Mended | Extension]]:
         """Continue prefixes, many at a time; finished ones are yielded as they finish."""
+        ...
+
+    def resume(self, root: Prefix, steps: Sequence[Step]) -> Prefix:
+        """What was written before, on a root: to be extended as if it had just been drawn. It is decoded again."""
         ...
 
     def release(self, prefixes: Iterable[Prefix]) -> None:

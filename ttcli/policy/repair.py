@@ -11,12 +11,11 @@ import itertools
 import re
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import closing
 from dataclasses import dataclass, replace
 
 from ttcli.problem import Problem
 from ttcli.seams import BatchPolicy, Extend, Extension, Flaw, Growth, Load, Mended, Repairer, Rewritten
-from ttcli.solution import Ended, Prefix, Repair
+from ttcli.solution import Ended, Prefix, Repair, Step
 
 MOST = 4  # repairs of a solution
 _FEW = 8  # tokens that a number takes at most, as a rule
@@ -64,6 +63,10 @@ class RepairingPolicy:
         """The policy's root."""
         return self._policy.start(problem, attempts=attempts)
 
+    def resume(self, root: Prefix, steps: Sequence[Step]) -> Prefix:
+        """The policy's."""
+        return self._policy.resume(root, steps)
+
     def ask(self, root: Prefix, solution: str) -> Prefix:
         """The policy's."""
         return self._policy.ask(root, solution)
@@ -97,12 +100,17 @@ class RepairingPolicy:
     ) -> Iterator[list[Growth | Mended | Extension]]:
         """Continue prefixes, and mend what they come to; see the protocol."""
         work = _Work(self._policy, self._repairer, self._most, requests, stop)
+        drawing = self._policy.extend(work.requests(), stop=stop)
         try:
-            with closing(self._policy.extend(work.requests(), stop=stop)) as drawing:
-                for happenings in drawing:
-                    yield [told for happening in happenings for told in work.follow(happening)]
+            for happenings in drawing:
+                yield [told for happening in happenings for told in work.follow(happening)]
         finally:
+            getattr(drawing, "close", _nothing)()  # before what was written for it is given up
             self._policy.release(work.rewritten())
+
+
+def _nothing() -> None:
+    """For an iterator that has nothing to close."""
 
 
 class _Watcher:

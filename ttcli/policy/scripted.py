@@ -73,6 +73,10 @@ class ScriptedPolicy:
         known = 0 if not shown else prompt - 1 if shown in self._kept.values() else words
         return self._handle(Prefix(problem, 0, prompt_tokens=prompt, attempts=shown, known_tokens=known))
 
+    def resume(self, root: Prefix, steps: Sequence[Step]) -> Prefix:
+        """What was written before, on a root."""
+        return self._handle(replace(root, steps=tuple(steps)))
+
     def ask(self, root: Prefix, solution: str) -> Prefix:
         """A finished solution, to be extended until it has named its answer."""
         return self._handle(replace(root, steps=(Step(solution + ASK, len(words_of(solution + ASK)), 0.0),)))

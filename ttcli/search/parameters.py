@@ -12,6 +12,7 @@ from ttcli.cost import Budget, Unit
 from ttcli.errors import UsageError
 
 Proposer = Literal["best-of-n", "beam"]
+Beginning = Literal["nothing", "step"]  # of a revision: anew, or before the most doubtful step of the last attempt
 TreeVote = Literal["weighted", "lineage", "best", "places"]  # places: of a population, and nothing to choose
 
 BEAMS = 16  # where neither the budget nor `n` says how many
@@ -189,6 +190,7 @@ class ChainParameters:
     """How chains of revisions are set: N generations are sqrt(N / R) chains of sqrt(N R) attempts each."""
 
     ratio: Fraction | None = None  # R, length to number of chains; None: nearest to 1, and rather longer chains
+    begins: Beginning = "nothing"
     n: int | None = None  # N, at least 1; None: as many as the budget says
 
     def turned(self, name: str, settings: str) -> ChainParameters:
@@ -197,15 +199,17 @@ class ChainParameters:
         Raises:
             UsageError: a setting that the method does not have or that is given twice, a value that cannot be.
         """
-        return replace(self, **read_settings(name, settings, _CHAINS))
+        found = read_settings(name, settings, _CHAINS)
+        return replace(self, **{"begins" if key == "from" else key: value for key, value in found.items()})
 
     def text(self, usual: ChainParameters) -> str:
         """The settings that differ from the usual ones, as `turned` reads them; "" where none does."""
         told = [] if self.ratio == usual.ratio else [f"ratio={self.ratio}"]
+        told += [] if self.begins == usual.begins else [f"from={self.begins}"]
         return ",".join([*told, *_told_n(self.n)])
 
-    def sizes(self, name: str, budget: Budget) -> Mapping[str, int]:
-        """The arguments of the method: `chains` and their `length`.
+    def sizes(self, name: str, budget: Budget) -> Mapping[str, int | str]:
+        """The arguments of the method: `chains` and their `length`, and how they begin where that is not from nothing.
 
         Raises:
             UsageError: the ratio does not divide the budget, or `n` is at odds with that.
@@ -219,11 +223,12 @@ class ChainParameters:
                 f"{n} generations make no whole chains at a ratio of {ratio}", hint=f"ratios that fit {n}: {listed}"
             )
         length = math.isqrt(int(n * ratio))
-        return {"chains": n // length, "length": length}
+        sizes: dict[str, int | str] = {"chains": n // length, "length": length}
+        return sizes if self.begins == "nothing" else {**sizes, "begins": self.begins}
 
     def beside(self, name: str, budget: Budget) -> int:
         """Chains; raises as `sizes` does."""
-        return self.sizes(name, budget)["chains"]
+        return int(self.sizes(name, budget)["chains"])
 
     @property
     def stepwise(self) -> bool:
@@ -301,10 +306,18 @@ def _ratio(text: str) -> Fraction | None:
     return number if number > 0 else None
 
 
+def _beginning(text: str) -> str | None:
+    return text if text in ("nothing", "step") else None
+
+
 def _proposer(text: str) -> str | None:
     return text if text in ("best-of-n", "beam") else None
 
 
 _N = Setting(whole, "a whole number from 1 on", f"{BEAMS}")
-_CHAINS = {"ratio": Setting(_ratio, "above 0, such as 1/4, 1 or 4", "1/4"), "n": _N}
+_CHAINS = {
+    "ratio": Setting(_ratio, "above 0, such as 1/4, 1 or 4", "1/4"),
+    "n": _N,
+    "from": Setting(_beginning, "nothing or step", "step"),
+}
 _HALVES = {"by": Setting(_proposer, "best-of-n or beam", "beam"), "n": _N}

@@ -94,11 +94,12 @@ def grow(  # over 60 lines: one loop over what happens, in the order in which it
     temperature: float | None = None,
     verifier: Verifier | None = None,
     ended: Callable[[CandidateStart, Prefix], None] = lambda _start, _prefix: None,
+    told: Callable[[Candidate], None] = lambda _candidate: None,
 ) -> Generator[Event, None, list[Candidate]]:
     """Draw the candidates of these starts, of which None means "none now"; return them by index.
 
     `under_way` is kept up to date for whoever decides on the next start: tokens of those that grow, by index. `ended`
-    is told of each before the next start is asked for.
+    is told of each before the next start is asked for, and so is `told`, with its score.
     """
     begun: list[CandidateStart] = []  # by number of their requests
     opened: list[int] = []
@@ -144,6 +145,7 @@ def grow(  # over 60 lines: one loop over what happens, in the order in which it
                 meter.finished(one.tokens)
             yield CandidateFinished(one)
             drawn.append((yield from scored(one, prefix, verifier, meter)))
+            told(drawn[-1])
             yield VoteUpdated(count([*before, *drawn]))
         yield CostUpdated(meter.total())
     return sorted(drawn, key=lambda one: one.index)

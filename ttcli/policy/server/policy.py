@@ -139,6 +139,10 @@ class ServerPolicy:
         """
         return Prefix(problem, self._mailbox.new_id(), attempts=tuple(attempts))
 
+    def resume(self, root: Prefix, steps: Sequence[Step]) -> Prefix:
+        """What was written before, on a root; the server is not told before it goes on."""
+        return replace(root, id=self._mailbox.new_id(), steps=tuple(steps))
+
     def ask(self, root: Prefix, solution: str) -> Prefix:
         """A finished solution, to be extended until it has named its answer; see the protocol.
 
