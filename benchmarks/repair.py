@@ -1,11 +1,12 @@
 """What repair makes of solutions that state a false equation: cut at its result, the right value written, gone on with.
 
-    python benchmarks/repair.py [--limit 8]      draws what the file of results does not have yet, a few minutes; resumable
+    python benchmarks/repair.py [--limit 8]      draws what the file of results does not have yet, minutes; resumable
     python benchmarks/repair.py --quick --json   the same figures from the results that are published, in seconds
 
 The solutions are 865 of Qwen2.5-Coder-0.5B-Instruct (Q4_K_M, temperature 0.8) for problems of GSM8K train, in
-`../shared/data`: the reader says which state a false equation, and of the second file (432 solutions of 54 problems, with
-which nothing was tuned) these are gone on with as `--repair arithmetic` does, up to four times, at temperature 0.8.
+`../shared/data`: the reader says which state a false equation, and of the second file (432 solutions of 54 problems,
+with which nothing was tuned) these are gone on with as `--repair arithmetic` does, up to four times, at temperature
+0.8.
 
     before, after     right of those with a false equation, as the model wrote them and mended; sign test over both
     tokens            of the model for each, thrown away or not
@@ -45,9 +46,8 @@ READER = Arithmetic()
 
 def lines(path: Path) -> list[dict[str, Any]]:
     """The rows of a file of JSON lines, gzipped or not."""
-    opened = gzip.open(path, "rt", encoding="utf-8") if path.suffix == ".gz" else path.open(encoding="utf-8")
-    with opened as file:
-        return [json.loads(line) for line in file]
+    content = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+    return [json.loads(line) for line in content.decode("utf-8").split("\n") if line]
 
 
 def right(text: str, gold: str) -> bool:
@@ -62,7 +62,9 @@ def prepared(row: dict[str, Any], problem: Problem) -> tuple[str, Repair] | None
     flaw = READER.flaw(problem, text, 0)
     if flaw is None:
         return None
-    return text[: flaw.start] + flaw.right, Repair(flaw.start, text[flaw.start : flaw.end], flaw.right, text[flaw.end :])
+    return text[: flaw.start] + flaw.right, Repair(
+        flaw.start, text[flaw.start : flaw.end], flaw.right, text[flaw.end :]
+    )
 
 
 def draw(rows: Sequence[tuple[dict[str, Any], Problem]], seed: int) -> Iterator[dict[str, Any]]:
@@ -127,7 +129,9 @@ def touched(rows: Sequence[dict[str, Any]]) -> list[int]:
 def summary(results: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """The figures; `touched` only where the solutions are here."""
     before, after = (sum(each[name] for each in results) for name in ("before", "after"))
-    won, lost = (sum(each[a] and not each[b] for each in results) for a, b in (("after", "before"), ("before", "after")))
+    won, lost = (
+        sum(each[a] and not each[b] for each in results) for a, b in (("after", "before"), ("before", "after"))
+    )
     told: dict[str, Any] = {
         "model": MODEL,
         "solutions": len(results),

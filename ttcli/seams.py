@@ -104,7 +104,7 @@ class Policy(Protocol):
 
     def extend(
         self, requests: Iterable[Extend | None], *, stop: Callable[[int], bool] = lambda _tokens: False
-    ) -> Iterator[list[Growth | Mended | Extension]]:
+    ) -> Iterator[Sequence[Growth | Mended | Extension]]:
         """Continue prefixes, many at a time; finished ones are yielded as they finish."""
         ...
 

@@ -66,7 +66,8 @@ def test_a_search_selects_by_the_current_step_whatever_a_solution_is_scored_by()
     outcome = outcome_of(events)
     nodes = {node.number: node for node in outcome.tree}
     first, second, *_ = of(StepsSelected, events)
-    assert [nodes[n].score for n in first.kept] == sorted((nodes[n].score for n in first.kept), reverse=True)
+    kept = [nodes[n].score or 0.0 for n in first.kept]
+    assert kept == sorted(kept, reverse=True)
     ranked = [(nodes[nodes[n].parent].text, nodes[n].score) for n in second.kept]
     assert {*ranked} == {("so\n\n", 0.9), ("or\n\n", 0.2)}
     assert ranked == sorted(ranked, key=lambda each: -(each[1] or 0))

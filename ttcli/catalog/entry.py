@@ -8,13 +8,14 @@ import math
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 from ttcli.errors import ModelError
 from ttcli.files.toml import Table, read_table
 
 DEFAULT_MODEL = "qwen2.5-coder-0.5b"
-_CONTENTS = ("any", "number", "equation")
+Content = Literal["any", "number", "equation"]  # of a step that states something
+CONTENTS: tuple[Content, ...] = get_args(Content)
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +26,7 @@ class Template:
     system: str | None = None  # None: no system message of ours
     step_separator: str = "\n\n"
     revise: str | None = None  # what is said to a solution, to have another one; None: the usual words
-    step_content: str = "number"  # that a step of a search must hold: any, number or equation
+    step_content: Content = "number"  # that a step of a search must hold: any, number or equation
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,16 +253,17 @@ def _repair(table: Table) -> RepairFigure:
 
 def _template(table: Table) -> Template:
     default = Template()
+    content = table.text_or("step_content", default.step_content)
     template = Template(
         rule=table.text("rule"),
         system=table.text_or("system", default.system),
         step_separator=table.text_or("step_separator", default.step_separator),
         revise=table.text_or("revise", default.revise),
-        step_content=table.text_or("step_content", default.step_content),
+        step_content=next((each for each in CONTENTS if each == content), default.step_content),
     )
     table.check("rule", template.rule == "gguf", "must be 'gguf'")
     table.check("step_separator", template.step_separator != "", "must not be empty")
-    table.check("step_content", template.step_content in _CONTENTS, f"must be one of {', '.join(_CONTENTS)}")
+    table.check("step_content", content in CONTENTS, f"must be one of {', '.join(CONTENTS)}")
     table.check("revise", template.revise is None or template.revise.strip() != "", "must not be empty")
     table.close()
     return template

@@ -9,12 +9,10 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Literal, get_args
 
+from ttcli.catalog.entry import Content
 from ttcli.problem import Problem
 
-Content = Literal["any", "number", "equation"]
-CONTENTS: tuple[Content, ...] = get_args(Content)
 MOST = 4  # steps that are taken together at most: a solution may have none of what is looked for
 
 # what numbers a step or an item, and states nothing: "### Step 2:", "**1.** ", "3) "

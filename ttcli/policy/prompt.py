@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from ttcli.policy.content import Content
+from ttcli.catalog.entry import Content
 from ttcli.problem import AnswerForm, Problem
 
 INSTRUCTION = "Please reason step by step, and put your final answer within \\boxed{}."

@@ -44,6 +44,10 @@ class RepairingPolicy:
         """The policy's."""
         return self._policy.width
 
+    @width.setter
+    def width(self, width: int) -> None:
+        self._policy.width = width
+
     @property
     def recipe(self) -> Mapping[str, object]:
         """The policy's, and what mends: such solutions are distributed otherwise."""
@@ -97,7 +101,7 @@ class RepairingPolicy:
 
     def extend(
         self, requests: Iterable[Extend | None], *, stop: Callable[[int], bool] = lambda _tokens: False
-    ) -> Iterator[list[Growth | Mended | Extension]]:
+    ) -> Iterator[Sequence[Growth | Mended | Extension]]:
         """Continue prefixes, and mend what they come to; see the protocol."""
         work = _Work(self._policy, self._repairer, self._most, requests, stop)
         drawing = self._policy.extend(work.requests(), stop=stop)

@@ -137,9 +137,7 @@ def draw_chains(
 class _ChainWork:
     """Which attempt is begun next, and what the policy keeps for which chain."""
 
-    def __init__(
-        self, chains: Sequence[Chain], root: Prefix, policy: Policy, meter: Meter, begins: Beginning
-    ) -> None:
+    def __init__(self, chains: Sequence[Chain], root: Prefix, policy: Policy, meter: Meter, begins: Beginning) -> None:
         self._begins = begins
         self.under_way: dict[int, int] = {}  # index -> tokens
         self._chains = chains

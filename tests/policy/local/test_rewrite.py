@@ -57,7 +57,7 @@ class AtTen:
     def recipe(self) -> Mapping[str, object]:
         return {"by": "ten"}
 
-    def flaw(self, problem: Problem, text: str, begin: int) -> Flaw | None:  # noqa: ARG002
+    def flaw(self, problem: Problem, text: str, begin: int) -> Flaw | None:
         return Flaw(6, 8, "12") if len(text) >= 10 and begin <= 6 and text[6:8] != "12" else None
 
 
