@@ -33,7 +33,7 @@ def policy_of(*lines: ScriptLine, most: int = MOST, width: int = 4) -> tuple[Rep
     return RepairingPolicy(inner, Arithmetic(), most=most), inner
 
 
-def drawn(policy: RepairingPolicy, count: int = 1, **settings: object) -> list[list[Growth | Mended | Extension]]:
+def drawn(policy: RepairingPolicy, count: int = 1, **settings: object) -> list[Sequence[Growth | Mended | Extension]]:
     root = policy.start(PROBLEM)
     requests = [Extend(root, (0, number), **settings) for number in range(count)]  # type: ignore[arg-type]
     happenings = [*policy.extend(requests)]

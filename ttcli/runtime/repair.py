@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from ttcli.catalog.entry import Entry
+from ttcli.interrupt import Interrupt
 from ttcli.policy.repair import RepairingPolicy
 from ttcli.runtime.settings import Settings
 from ttcli.seams import BatchPolicy
@@ -18,7 +19,7 @@ class Mending(NamedTuple):
     told: str | None  # what mends, and why where nobody asked for it; None: nothing does
 
 
-def mending(policy: BatchPolicy, settings: Settings, entry: Entry | None) -> Mending:
+def mending(policy: BatchPolicy, settings: Settings, entry: Entry | None, interrupt: Interrupt) -> Mending:
     """The policy with the repair that the settings ask for; `auto`: where it is known to help the model.
 
     Raises:
@@ -30,6 +31,10 @@ def mending(policy: BatchPolicy, settings: Settings, entry: Entry | None) -> Men
         return Mending(policy, None)
     from ttcli.verifier.repairers import Arithmetic, RepairCommand
 
-    repairer = RepairCommand(spec.command, timeout=settings.command_timeout) if spec.kind == "command" else Arithmetic()
+    repairer = (
+        RepairCommand(spec.command, timeout=settings.command_timeout, interrupted=interrupt)
+        if spec.kind == "command"
+        else Arithmetic()
+    )
     why = f" ({figure.told})" if spec.kind == "auto" and figure else ""
     return Mending(RepairingPolicy(policy, repairer), f"{repairer.name}{why}")

@@ -54,7 +54,7 @@ class Runtime:
         entry: Entry | None = None,
     ) -> None:
         self.settings = settings
-        self.policy, self.repair = mending(policy, settings, entry)
+        self.policy, self.repair = mending(policy, settings, entry, interrupt)
         how = settings.aggregate
         # by what the user called them
         self.verifiers = {name: Aggregated(each, how) if how else each for name, each in verifiers.items()}

@@ -208,7 +208,7 @@ class ChainParameters:
         told += [] if self.begins == usual.begins else [f"from={self.begins}"]
         return ",".join([*told, *_told_n(self.n)])
 
-    def sizes(self, name: str, budget: Budget) -> Mapping[str, int | str]:
+    def sizes(self, name: str, budget: Budget) -> Mapping[str, Any]:
         """The arguments of the method: `chains` and their `length`, and how they begin where that is not from nothing.
 
         Raises:
@@ -223,7 +223,7 @@ class ChainParameters:
                 f"{n} generations make no whole chains at a ratio of {ratio}", hint=f"ratios that fit {n}: {listed}"
             )
         length = math.isqrt(int(n * ratio))
-        sizes: dict[str, int | str] = {"chains": n // length, "length": length}
+        sizes = {"chains": n // length, "length": length}
         return sizes if self.begins == "nothing" else {**sizes, "begins": self.begins}
 
     def beside(self, name: str, budget: Budget) -> int:

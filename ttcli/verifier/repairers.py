@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import subprocess
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 
 from ttcli.errors import VerifierError
 from ttcli.problem import Problem
 from ttcli.seams import Flaw
 from ttcli.verifier.arithmetic import equations
 from ttcli.verifier.command import fingerprint, parse
+from ttcli.watchdog import WATCHDOG
 
 _AROUND = 2000  # characters of a text in which the first equation behind an offset may begin
 _FENCE = "```"
+_TICK = 0.1  # seconds between two looks at the clock and the interrupt
 _FORM = '{"start": 40, "end": 42, "right": "60"}, or nothing'
 
 
@@ -44,16 +50,18 @@ class RepairCommand:
     Args:
         command: as one types it, without a shell around it.
         timeout: seconds that it may take for one look at a text.
+        interrupted: asked ten times a second; it ends the program, which then has found nothing.
 
     Raises:
         UsageError: there is no such program, or this takes a shell.
     """
 
-    def __init__(self, command: str, *, timeout: float) -> None:
+    def __init__(self, command: str, *, timeout: float, interrupted: Callable[[], bool] = lambda: False) -> None:
         self.name = f"command:{command}"
         self._command = command
         self._arguments = parse(command)
         self._timeout = timeout
+        self._interrupted = interrupted
 
     @property
     def recipe(self) -> Mapping[str, object]:
@@ -69,19 +77,20 @@ class RepairCommand:
         told = json.dumps({"problem": problem.text, "text": text, "begin": begin})
         hint = f"a repair prints {_FORM}, and exits 0"
         try:
-            ended = subprocess.run(
-                self._arguments, input=told.encode(), capture_output=True, timeout=self._timeout, check=False
+            process = subprocess.Popen(
+                self._arguments,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                env=os.environ | WATCHDOG.environment,
+                start_new_session=True,
             )
-        except subprocess.TimeoutExpired as error:
-            raise VerifierError(
-                f"{self.name} did not end within {self._timeout:g} seconds", hint="--command-timeout 60"
-            ) from error
         except OSError as error:
             raise VerifierError(f"{self.name} cannot be started: {error.strerror}", hint=hint) from error
-        if ended.returncode:
-            raise VerifierError(f"{self.name} ended with status {ended.returncode}", hint=hint)
-        printed = ended.stdout.strip()
-        if not printed:
+        printed = self._answer(process, told.encode()).strip()
+        if process.returncode and not self._interrupted():
+            raise VerifierError(f"{self.name} ended with status {process.returncode}", hint=hint)
+        if not printed or self._interrupted():
             return None
         try:
             content = json.loads(printed)
@@ -92,3 +101,28 @@ class RepairCommand:
         if not whole or not begin <= flaw.start < flaw.end <= len(text) or not flaw.right:
             raise VerifierError(f"{self.name} found a flaw that is not in the text: {printed!r:.60}", hint=hint)
         return None if text[flaw.start : flaw.end] == flaw.right else flaw
+
+    def _answer(self, process: subprocess.Popen[bytes], told: bytes) -> bytes:
+        """What the program prints; nobody of its process group is left behind.
+
+        Raises:
+            VerifierError: it took too long.
+        """
+        WATCHDOG.watch(process.pid)
+        deadline = time.monotonic() + self._timeout
+        given: bytes | None = told
+        try:
+            while not self._interrupted():
+                try:
+                    return process.communicate(given, timeout=_TICK)[0]
+                except subprocess.TimeoutExpired:
+                    given = None
+                if time.monotonic() >= deadline:
+                    hint = "--command-timeout 60"
+                    raise VerifierError(f"{self.name} did not end within {self._timeout:g} seconds", hint=hint)
+            return b""
+        finally:
+            with suppress(ProcessLookupError, PermissionError):  # nobody is left, as one system or the other says it
+                os.killpg(process.pid, signal.SIGKILL)
+            process.communicate()
+            WATCHDOG.forget(process.pid)

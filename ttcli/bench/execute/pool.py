@@ -75,7 +75,7 @@ class PooledPolicy:
 
     def extend(
         self, requests: Iterable[Extend | None], *, stop: Callable[[int], bool] = lambda _tokens: False
-    ) -> Iterator[list[Growth | Mended | Extension]]:
+    ) -> Iterator[Sequence[Growth | Mended | Extension]]:
         """Continue prefixes; see the protocol."""
         source, numbers = iter(requests), itertools.count()
         known: list[Extension] = []  # from the pool, not yielded yet
