@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Literal, NamedTuple, Protocol, TypeVar
 
 from ttcli.problem import Problem
-from ttcli.solution import Prefix
+from ttcli.solution import Prefix, Repair, Step
 
 Shown_contra = TypeVar("Shown_contra", contravariant=True)
 
@@ -24,8 +24,10 @@ class Extend:
     prefix: Prefix
     seed: tuple[int, ...]  # keys the candidate's own random generator
     until: Literal["step", "answer", "box"] = "answer"  # box: the one that it begins in is closed, or BOX_TOKENS
-    steps: int = 1  # with until="step": how many
+    steps: int = 1  # with until="step": how many that hold what the policy calls content
     temperature: float | None = None  # None: the policy's own; 0: greedy
+    # asked after each token, with the text that has grown and whether its turn has ended; True: it stops, partial
+    watch: Callable[[str, bool], bool] | None = None
     keep: bool = False  # where it comes to its end: have a revision go on from what was computed, until released
 
 
@@ -34,6 +36,29 @@ class Growth(NamedTuple):
 
     request: int  # position among the requests of this call, which a None is not
     text: str  # that became readable with it
+
+
+class Mended(NamedTuple):
+    """A continuation was cut back to what was wrong in it, and goes on from what is right."""
+
+    request: int  # position among the requests of this call
+    repair: Repair
+    tokens: int  # that went through the model for it, besides those sampled
+
+
+class Rewritten(NamedTuple):
+    """A prefix that another text has been put into."""
+
+    prefix: Prefix
+    tokens: int  # that have to be decoded for it
+
+
+class Flaw(NamedTuple):
+    """What is wrong in a text, and what it should read."""
+
+    start: int  # offsets in the text
+    end: int
+    right: str
 
 
 class Extension(NamedTuple):
@@ -79,8 +104,12 @@ class Policy(Protocol):
 
     def extend(
         self, requests: Iterable[Extend | None], *, stop: Callable[[int], bool] = lambda _tokens: False
-    ) -> Iterator[list[Growth | Extension]]:
+    ) -> Iterator[Sequence[Growth | Mended | Extension]]:
         """Continue prefixes, many at a time; finished ones are yielded as they finish."""
+        ...
+
+    def resume(self, root: Prefix, steps: Sequence[Step]) -> Prefix:
+        """What was written before, on a root: to be extended as if it had just been drawn. It is decoded again."""
         ...
 
     def release(self, prefixes: Iterable[Prefix]) -> None:
@@ -120,6 +149,19 @@ class BatchPolicy(Policy, Protocol):
         """
         ...
 
+    def rewrites(self, problem: Problem) -> bool:
+        """Whether it can go on from a text that has been changed."""
+        ...
+
+    def rewrite(self, prefix: Prefix, keep: int, text: str) -> Rewritten | None:
+        """A prefix that was stopped, cut back to so many characters, with this text after them, to be extended.
+
+        The one given is used up. What is kept is not decoded again where the model's memory can be cut back; where it
+        cannot, it is from where the prefix was last extended. The new tokens count as drawn with the mean
+        log-probability of their step. None: this text cannot be put there, and the prefix is as it was.
+        """
+        ...
+
     def holds(self, problems: int) -> bool:
         """Whether so many could be worked on in turn with nothing to be computed again."""
         ...
@@ -139,6 +181,17 @@ class StepScores(NamedTuple):
     score: float  # of the whole, in [0, 1]
     steps: tuple[float, ...]  # one per step so far, in [0, 1]; () where the verifier only judges the whole
     tokens: int  # evaluated by the verifier's own model for it
+    value: float | None = None  # of what is there so far, in [0, 1]; None: what the last step was scored
+
+    @property
+    def current(self) -> float:
+        """What a search selects by, in [0, 1]: the value of the current step (Snell et al. 2024, s. 5.2).
+
+        `score` is of a solution: what makes one of its steps' scores has no say in which prefix goes on.
+        """
+        if self.value is not None:
+            return self.value
+        return self.steps[-1] if self.steps else self.score
 
 
 class Verifier(Protocol):
@@ -167,6 +220,21 @@ class Verifier(Protocol):
 
     def close(self) -> None:
         """Free everything."""
+        ...
+
+
+class Repairer(Protocol):
+    """Finds what is wrong in a solution for sure, and knows what it should read."""
+
+    name: str  # as the user calls it
+
+    @property
+    def recipe(self) -> Mapping[str, object]:
+        """What decides what it finds, as JSON."""
+        ...
+
+    def flaw(self, problem: Problem, text: str, begin: int) -> Flaw | None:
+        """The first wrong value of a text, up to whose end it has been written, that ends behind this offset."""
         ...
 
 

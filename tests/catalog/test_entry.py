@@ -287,6 +287,7 @@ def test_an_entry_reads_all_three_kinds_of_source(tmp_path: Path) -> None:
         ('rule = "gguf"', 'rule = "gguf"\nx = 1', "template.x is not a known key"),
         ('rule = "gguf"', 'rule = "gguf"\nstep_separator = ""', "template.step_separator must not be empty"),
         ('rule = "gguf"', 'rule = "gguf"\nrevise = " "', "template.revise must not be empty"),
+        ('rule = "gguf"', 'rule = "gguf"\nstep_content = "x"', "template.step_content must be one of any, number, eq"),
         ('kind = "hub"', 'kind = "ftp"', r"source\[1\].kind must be"),
         ('revision = "abc"', "", r"source\[1\].revision is missing"),
         ("count = 2", "count = 2.0", r"source\[2\].count must be a whole number"),

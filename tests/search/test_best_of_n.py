@@ -39,7 +39,7 @@ class Fails:
         self.calls += 1
         if self.calls >= self._at:
             raise self._error
-        return [StepScores(score, steps, 10) for score, steps, _ in self._verifier.score(prefixes)]
+        return [opinion._replace(tokens=10) for opinion in self._verifier.score(prefixes)]
 
     def release(self, prefixes: Iterable[Prefix]) -> None:
         self.released.extend(prefixes)

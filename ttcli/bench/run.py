@@ -156,6 +156,7 @@ def engine_key(spec: BenchSpec) -> str:
             "machine": asdict(settings.machine),
             "max_tokens": settings.max_tokens,
             "aggregate": settings.aggregate,
+            "repair": settings.repair,
             "verifiers": [str(verifier) for verifier in spec.verifiers],
             "ttc": __version__,
         }

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import difflib
 import functools
+import math
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal, get_args
 
 from ttcli.catalog.forms import VerifierForm, verifier_form
 from ttcli.errors import ModelError
 from ttcli.files.toml import Table, read_table
 
 DEFAULT_MODEL = "qwen2.5-coder-0.5b"
+Content = Literal["any", "number", "equation"]  # of a step that states something
+CONTENTS: tuple[Content, ...] = get_args(Content)
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +27,7 @@ class Template:
     system: str | None = None  # None: no system message of ours
     step_separator: str = "\n\n"
     revise: str | None = None  # what is said to a solution, to have another one; None: the usual words
+    step_content: Content = "number"  # that a step of a search must hold: any, number or equation
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +97,32 @@ Source = HubSource | WheelsSource | FileSource | WeightsSource
 
 
 @dataclass(frozen=True, slots=True)
+class RepairFigure:
+    """What mending false equations while a text is drawn did to a model's solutions, where that was measured."""
+
+    solutions: int  # that state a false equation
+    before: int  # of them right as the model wrote them
+    after: int  # right when they were mended and gone on with
+    measured: str  # the command that tells
+    seed: int
+
+    @property
+    def helps(self) -> bool:
+        """Whether more are right after it, by more than two standard errors of the difference of the two counts.
+
+        As if the two were independent, which is the more careful: of the same solutions they go together.
+        """
+        return self.after - self.before > 2 * math.sqrt(self.before + self.after)
+
+    @property
+    def told(self) -> str:
+        """In words."""
+        return (
+            f"of {self.solutions} solutions with a false equation {self.before} were right before, {self.after} after"
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class Entry:
     """A model of the catalog."""
 
@@ -107,6 +138,7 @@ class Entry:
     sources: tuple[Source, ...]  # in the order they are tried; one of the hub alone where the hash is not known
     verifier: VerifierForm | None = None  # None: it is no process reward model, and no generative verifier
     known_as: tuple[str, ...] = ()  # in the names of whatever files it, or its siblings, are read from
+    repair: RepairFigure | None = None  # None: it has not been measured
 
 
 def catalog() -> dict[str, Entry]:
@@ -161,6 +193,7 @@ def read_entry(path: Path) -> Entry:
         sources=tuple(_source(each) for each in table.tables("source")),
         verifier=verifier_form(table.table("verifier")) if table.has("verifier") else None,
         known_as=table.texts("known_as") if table.has("known_as") else (),
+        repair=_repair(table.table("repair")) if table.has("repair") else None,
     )
     table.check("name", entry.name == path.stem, f"must be {path.stem!r}, as the file is called")
     table.check("file", re.fullmatch(r"[\w.-]+\.gguf", entry.file) is not None, "must be a plain name ending in .gguf")
@@ -175,16 +208,33 @@ def read_entry(path: Path) -> Entry:
     return entry
 
 
+def _repair(table: Table) -> RepairFigure:
+    figure = RepairFigure(
+        solutions=table.positive("solutions"),
+        before=table.integer("before"),
+        after=table.integer("after"),
+        measured=table.text("measured"),
+        seed=table.integer("seed"),
+    )
+    for name, count in (("before", figure.before), ("after", figure.after)):
+        table.check(name, 0 <= count <= figure.solutions, "must be from 0 to the number of solutions")
+    table.close()
+    return figure
+
+
 def _template(table: Table) -> Template:
     default = Template()
+    content = table.text_or("step_content", default.step_content)
     template = Template(
         rule=table.text("rule"),
         system=table.text_or("system", default.system),
         step_separator=table.text_or("step_separator", default.step_separator),
         revise=table.text_or("revise", default.revise),
+        step_content=next((each for each in CONTENTS if each == content), default.step_content),
     )
     table.check("rule", template.rule == "gguf", "must be 'gguf'")
     table.check("step_separator", template.step_separator != "", "must not be empty")
+    table.check("step_content", content in CONTENTS, f"must be one of {', '.join(CONTENTS)}")
     table.check("revise", template.revise is None or template.revise.strip() != "", "must not be empty")
     table.close()
     return template

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from ttcli.runtime.settings import Settings
 
 
-@run_options(leave_out=("model", "policy", "reviser", "aggregate", "answer", "extract"))
+@run_options(leave_out=("model", "policy", "reviser", "aggregate", "answer", "extract", "repair"))
 def flops(  # over 60 lines: most of them declare an option each
     *,
     data: options.DataFile,

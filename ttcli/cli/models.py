@@ -224,6 +224,7 @@ def _info_facts(model: str, entry: Entry | None, local: LocalModel | None) -> di
         facts["system"] = entry.template.system
         facts["step_separator"] = entry.template.step_separator
         facts["verifier"] = entry.verifier.form if entry.verifier else None
+        facts["step_content"] = entry.template.step_content
         facts["sources"] = [source.label for source in entry.sources]
     elif local is not None:
         facts["bytes"] = local.path.stat().st_size

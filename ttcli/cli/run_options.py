@@ -55,6 +55,7 @@ _LAST = {
         "Score of a solution from its steps'; left out: the verifier's own way.",
         more=True,
     ),
+    "repair": _Option(str, "False equations, while a text is drawn: auto, off, arithmetic or command:CMD.", more=True),
     "extract": _Option(
         Literal["code"] | None, "What of a solution --verifier command:CMD is given: its block of code.", more=True
     ),
@@ -67,7 +68,10 @@ _DEFAULTS = {field.name: field.default for part in (Settings, *_PARTS.values()) 
 
 
 def run_options(
-    leave_out: tuple[str, ...] = (), more: tuple[str, ...] = (), says: Mapping[str, str] | None = None
+    leave_out: tuple[str, ...] = (),
+    more: tuple[str, ...] = (),
+    says: Mapping[str, str] | None = None,
+    defaults: Mapping[str, str] | None = None,
 ) -> Callable[[Callable[..., int]], Callable[..., int]]:
     """Give a command the options that shape a run: it takes `settings`, and Typer sees an option for each of them.
 
@@ -78,13 +82,18 @@ def run_options(
         leave_out: options, by the names of their fields, that mean nothing to the command.
         more: those that only --help-more is to show, besides the ones that it always does.
         says: what --help says of an option, where the command has a better word for it.
+        defaults: of options that have another one here.
     """
     texts = says or {}
     left_out = {*leave_out, *(("insecure",) if "policy" in leave_out else ())}  # of a server alone
 
     def declared(options: Mapping[str, _Option]) -> list[inspect.Parameter]:
         return [
-            _parameter(name, replace(shown, more=shown.more or name in more, says=texts.get(name, shown.says)))
+            _parameter(
+                name,
+                replace(shown, more=shown.more or name in more, says=texts.get(name, shown.says)),
+                (defaults or {}).get(name, _DEFAULTS[name]),
+            )
             for name, shown in options.items()
             if name not in left_out
         ]
@@ -115,13 +124,13 @@ def run_options(
     return decorate
 
 
-def _parameter(name: str, shown: _Option) -> inspect.Parameter:
+def _parameter(name: str, shown: _Option, default: Any) -> inspect.Parameter:
     """An option as a parameter of a command."""
     names = [f"--{name.replace('_', '-')}", *([shown.short] if shown.short else [])]
     variable = name.upper() if shown.variable else None
     declared = option(*names, env=variable, says=shown.says, more=shown.more, default=shown.default)
     return inspect.Parameter(
-        name, inspect.Parameter.KEYWORD_ONLY, default=_DEFAULTS[name], annotation=Annotated[shown.kind, declared]
+        name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=Annotated[shown.kind, declared]
     )
 
 

@@ -35,7 +35,7 @@ class _Wishes(NamedTuple):
     output: Output
 
 
-@run_options(more=("offline",), says={"seed": "Same seed, same width: same texts."})
+@run_options(more=("offline",), says={"seed": "Same seed, same width: same texts."}, defaults={"repair": "auto"})
 def solve(  # over 60 lines: most of them declare an option each
     *,
     problem: Annotated[

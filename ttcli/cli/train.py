@@ -35,7 +35,7 @@ train_app = typer.Typer(no_args_is_help=True, help="Train a verifier for a model
 
 @train_app.command()
 @run_options(
-    leave_out=("reviser", "aggregate", "command_timeout", "answer", "extract"),
+    leave_out=("reviser", "aggregate", "command_timeout", "answer", "extract", "repair"),
     more=("policy", "temperature", "max_tokens", "offline"),
     says={
         "policy": "Refused: a server shows no hidden states.",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,6 +20,8 @@ class StopCriteria:
     max_tokens: int  # sampled tokens, at least 1
     separator: str | None = None  # closes a step; None: the text is one step
     steps: int | None = None  # stop after so many steps; None: go on to the end
+    count: Callable[[Sequence[str]], int] = len  # how many steps these come to, in the order of their texts
+    watch: Callable[[str, bool], bool] | None = None  # see Extend
     closes: bool = False  # a step ends where more braces have been closed than opened, too
 
 
@@ -27,6 +30,7 @@ class Job:
 
     __slots__ = (
         "_decoder",
+        "_grown_text",
         "_logprob",
         "_states",
         "_step_tokens",
@@ -39,6 +43,7 @@ class Job:
         "rng",
         "sampling",
         "steps",
+        "stopped",
         "until",
     )
 
@@ -50,6 +55,7 @@ class Job:
         rng: np.random.Generator,
         *,
         keep: bool = False,
+        begun: Step | None = None,
     ) -> None:
         self.keep = keep  # its cells, when it has come to its end
         self.parent = parent
@@ -61,9 +67,11 @@ class Job:
         self.ended = Ended.OPEN
         self.grown = 0  # sampled tokens
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
-        self._text = ""  # of the step in the making
-        self._step_tokens = 0
-        self._logprob = 0.0
+        self.stopped = False  # by whoever watches it
+        self._grown_text = ""  # kept where somebody watches it
+        self._text = begun.text if begun else ""  # of the step in the making
+        self._step_tokens = begun.tokens if begun else 0
+        self._logprob = (begun.logprob or 0.0) if begun else 0.0
         self._states: States = {}  # that the last token was drawn from
 
     def take(self, token: int, piece: bytes | None, logprob: float, states: States) -> str:
@@ -76,6 +84,12 @@ class Job:
         self._states = states
         text = self._decoder.decode(piece or b"", final=piece is None)
         self._text += text
+        if until.watch is not None:
+            self._grown_text += text
+            if until.watch(self._grown_text, piece is None):
+                self.stopped = True
+                self._close_step(Ended.OPEN)
+                return text
         if piece is None:
             self._close_step(Ended.STOP)
         elif (until.separator and until.separator in self._text.lstrip()) or self._closes:
@@ -87,7 +101,16 @@ class Job:
     @property
     def finished(self) -> bool:
         """Whether it has reached what it was asked for, or its end."""
-        return self.ended is not Ended.OPEN or (self.until.steps is not None and len(self.steps) >= self.until.steps)
+        wanted = self.until.steps
+        return (
+            self.stopped
+            or self.ended is not Ended.OPEN
+            or (
+                wanted is not None
+                and len(self.steps) >= wanted
+                and self.until.count([step.text for step in self.steps]) >= wanted
+            )
+        )
 
     @property
     def _closes(self) -> bool:

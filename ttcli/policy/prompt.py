@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from ttcli.catalog.entry import Content
 from ttcli.problem import AnswerForm, Problem
 
 INSTRUCTION = "Please reason step by step, and put your final answer within \\boxed{}."
@@ -30,10 +31,11 @@ class Prompt:
     instruction: str = INSTRUCTION
     step_separator: str = "\n\n"
     revise: str = REVISE  # what is said to a solution, to have another one
+    step_content: Content = "any"  # that a step of a search must hold; without it the next one belongs to it
 
     @property
     def recipe(self) -> Mapping[str, object]:
-        """What of it has a part in a solution that is no revision."""
+        """What of it has a part in a solution that is drawn in one go, and no revision."""
         return {"system": self.system, "instruction": self.instruction, "step_separator": self.step_separator}
 
     def again(self, problem: Problem, solution: str) -> list[dict[str, str]]:

@@ -7,9 +7,10 @@ import random
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
+from ttcli.policy.rewriting import rewritten_steps
 from ttcli.policy.script import Script, ScriptLine, steps_of, words_of
 from ttcli.problem import Problem
-from ttcli.seams import ASK, Extend, Extension, Growth, Load, StepScores
+from ttcli.seams import ASK, Extend, Extension, Growth, Load, Rewritten, StepScores
 from ttcli.solution import Ended, Prefix, Step
 
 
@@ -72,9 +73,27 @@ class ScriptedPolicy:
         known = 0 if not shown else prompt - 1 if shown in self._kept.values() else words
         return self._handle(Prefix(problem, 0, prompt_tokens=prompt, attempts=shown, known_tokens=known))
 
+    def resume(self, root: Prefix, steps: Sequence[Step]) -> Prefix:
+        """What was written before, on a root."""
+        return self._handle(replace(root, steps=tuple(steps)))
+
     def ask(self, root: Prefix, solution: str) -> Prefix:
         """A finished solution, to be extended until it has named its answer."""
         return self._handle(replace(root, steps=(Step(solution + ASK, len(words_of(solution + ASK)), 0.0),)))
+
+    def rewrites(self, problem: Problem) -> bool:  # noqa: ARG002 - as the protocol calls it
+        """As far as the script has solutions that begin so."""
+        return True
+
+    def rewrite(self, prefix: Prefix, keep: int, text: str) -> Rewritten | None:
+        """A prefix with another end, a token for each of its words; None: no solution in the script begins so."""
+        written = prefix.text[:keep] + text
+        if not any(line.text.startswith(written) for line in self._script.drawn(prefix.problem, prefix.attempts)):
+            return None
+        tokens = sum(step.tokens for step in steps_of(written, 0.0))
+        self.live.discard(prefix.id)
+        steps = rewritten_steps(prefix, keep, text, tokens)
+        return Rewritten(self._handle(replace(prefix, steps=steps, partial=True)), 1)
 
     def extend(
         self, requests: Iterable[Extend | None], *, stop: Callable[[int], bool] = lambda _tokens: False
@@ -99,7 +118,9 @@ class ScriptedPolicy:
             happened: list[Growth | Extension] = []
             for number, text in list(growing.items()):
                 happened.append(Growth(number, text.grow()))
-                if text.done:
+                if text.stops:
+                    happened.append(self._finish(number, growing.pop(number), cut=True))
+                elif text.done:
                     happened.append(self._finish(number, growing.pop(number)))
             yield happened
 
@@ -123,17 +144,18 @@ class ScriptedPolicy:
             raise ValueError(f"prefix {prefix.id} has been released or has ended")
         if request.until == "box":
             line = next(each for each in self._script.of(prefix.problem) if prefix.text.startswith(each.text))
-            return _ScriptedText(prefix, line, steps_of(line.again, line.logprob), keep=False)
+            return _ScriptedText(prefix, line, steps_of(line.again, line.logprob), request)
         known = self._script.drawn(prefix.problem, prefix.attempts)
         lines = [line for line in known if line.text.startswith(prefix.text)]
         line = lines[0] if request.temperature == 0 else random.Random(repr(request.seed)).choice(lines)
-        steps = steps_of(line.text, line.logprob)[len(prefix.steps) :] or [Step("", 1, line.logprob)]
+        complete = len(prefix.steps) - prefix.partial
+        steps = steps_of(line.text, line.logprob)[complete:] or [Step("", 1, line.logprob)]
         wanted = steps[: request.steps] if request.until == "step" else steps
-        return _ScriptedText(prefix, line, wanted, keep=request.keep)
+        return _ScriptedText(prefix, line, wanted, request)
 
     def _finish(self, number: int, text: _ScriptedText, *, cut: bool = False) -> Extension:
         prefix = text.so_far() if cut else text.whole()
-        if prefix.ended is Ended.OPEN or (text.keep and not cut):
+        if prefix.ended is Ended.OPEN or (text.request.keep and not cut):
             prefix = self._handle(prefix)
             if prefix.ended is not Ended.OPEN:
                 self._kept[prefix.id] = (*prefix.attempts, prefix.text)
@@ -144,13 +166,17 @@ class ScriptedPolicy:
 class _ScriptedText:
     """A continuation in the making."""
 
-    def __init__(self, prefix: Prefix, line: ScriptLine, steps: Sequence[Step], *, keep: bool) -> None:
+    def __init__(self, prefix: Prefix, line: ScriptLine, steps: Sequence[Step], request: Extend) -> None:
         self.prefix = prefix
-        self.keep = keep
+        self.request = request
+        self.stops = False  # whoever watches it says so
         self.taken = 0  # words
         self._line = line
         self.steps_of = steps
-        self.words_of = [word for step in steps for word in words_of(step.text)]
+        self._before = prefix.steps[:-1] if prefix.partial else prefix.steps
+        self._begun = prefix.steps[-1].text if prefix.partial else ""
+        rest = [steps[0].text.removeprefix(self._begun), *(step.text for step in steps[1:])]
+        self.words_of = [word for text in rest for word in words_of(text)]
 
     @property
     def done(self) -> bool:
@@ -158,18 +184,21 @@ class _ScriptedText:
 
     def grow(self) -> str:
         self.taken += 1
+        watch, grown = self.request.watch, "".join(self.words_of[: self.taken])
+        self.stops = watch is not None and watch(grown, self.done and self.whole().ended is Ended.STOP)
         return self.words_of[self.taken - 1]
 
     def whole(self) -> Prefix:
-        steps = (*self.prefix.steps, *self.steps_of)
+        steps = (*self._before, *self.steps_of)
         finished = "".join(step.text for step in steps) == self._line.text
         ended = (Ended.LENGTH if self._line.length else Ended.STOP) if finished else Ended.OPEN
-        return replace(self.prefix, id=0, steps=steps, ended=ended)
+        return replace(self.prefix, id=0, steps=steps, ended=ended, partial=False)
 
     def so_far(self) -> Prefix:
-        text = "".join(self.words_of[: self.taken])
-        steps = (*self.prefix.steps, *steps_of(text, self._line.logprob))
-        return replace(self.prefix, id=0, steps=steps, ended=Ended.CUT)
+        text = self._begun + "".join(self.words_of[: self.taken])
+        steps = (*self._before, *steps_of(text, self._line.logprob))
+        ended = Ended.OPEN if self.stops else Ended.CUT
+        return replace(self.prefix, id=0, steps=steps, ended=ended, partial=self.stops)
 
 
 class ScriptedVerifier:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, TypeAlias
 
-from ttcli.catalog.entry import catalog
+from ttcli.catalog.entry import Template, catalog
 from ttcli.catalog.fingerprint import fingerprint
 from ttcli.catalog.forms import CritiqueForm, PrmForm
 from ttcli.catalog.progress import Progress
@@ -248,7 +248,10 @@ def prompt_of(local: LocalModel) -> Prompt:
     """How a model is asked."""
     from ttcli.policy.prompt import REVISE, Prompt
 
-    words = local.entry.template if local.entry else None
-    if words is None:
-        return Prompt()
-    return Prompt(system=words.system, step_separator=words.step_separator, revise=words.revise or REVISE)
+    words = local.entry.template if local.entry else Template()
+    return Prompt(
+        system=words.system,
+        step_separator=words.step_separator,
+        revise=words.revise or REVISE,
+        step_content=words.step_content,
+    )

@@ -8,9 +8,8 @@ from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 
-from ttcli.answers import vote
 from ttcli.answers.final import settled
-from ttcli.catalog.entry import DEFAULT_MODEL
+from ttcli.catalog.entry import DEFAULT_MODEL, Entry, Template
 from ttcli.catalog.fingerprint import fingerprint
 from ttcli.catalog.progress import Progress
 from ttcli.catalog.pull import resolve
@@ -26,10 +25,11 @@ from ttcli.policy.server.address import Address
 from ttcli.problem import Problem
 from ttcli.runtime.heads import doubts, find_head
 from ttcli.runtime.loader import Loader, check, prompt_of, score_key
+from ttcli.runtime.repair import mending
 from ttcli.runtime.settings import Settings
 from ttcli.seams import BatchPolicy, Verifier
 from ttcli.search.again import ask_again
-from ttcli.search.best_of_n import COUNTS, scored_by
+from ttcli.search.finals import count_of
 from ttcli.search.method import NO_DEMAND, Adviser, Demand
 from ttcli.search.texts import with_texts
 from ttcli.verifier.aggregate import Aggregated
@@ -51,9 +51,10 @@ class Runtime:
         weights: Callable[[str | None], str],
         layers: Sequence[int] = (),
         reviser: str | None = None,
+        entry: Entry | None = None,
     ) -> None:
         self.settings = settings
-        self.policy = policy
+        self.policy, self.repair = mending(policy, settings, entry, interrupt)
         how = settings.aggregate
         # by what the user called them
         self.verifiers = {name: Aggregated(each, how) if how else each for name, each in verifiers.items()}
@@ -109,6 +110,7 @@ class Runtime:
             verifier.name if verifier else None,
             settings.budget,
             settings.seed,
+            self.repair,
         )
         for event in events:
             if isinstance(event, RunFinished):
@@ -121,9 +123,7 @@ class Runtime:
     ) -> Generator[Event, None, Outcome]:
         """The outcome with what candidates without an answer come to, where that is wanted."""
         settings = self.settings
-        # without scores they are votes by majority
-        by_sum = vote.hierarchical if settings.method.by_chains else vote.weighted
-        count = COUNTS["best"] if settings.method.vote == "best" else scored_by(by_sum)
+        count = count_of(settings.method)
         if settings.ask_again:
             outcome = yield from ask_again(
                 outcome, problem, self.policy, verifier, meter, count=count, seed=settings.seed
@@ -190,7 +190,7 @@ def _served(
     policy = ServerPolicy(
         server,
         model=settings.model,
-        prompt=Prompt(),
+        prompt=Prompt(step_content=Template().step_content),
         sampling=settings.sampling,
         max_tokens=settings.max_tokens,
         width=settings.machine.width or WIDTH,
@@ -288,6 +288,7 @@ def _local(
         lambda other: fingerprint(resolve(name if other is None else other, offline=True, progress=progress)),
         layers,
         fingerprint(adapter) if adapter else None,
+        local.entry,
     )
 
 

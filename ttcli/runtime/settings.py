@@ -13,6 +13,7 @@ from ttcli.engine.params import SamplingParams
 from ttcli.errors import UsageError
 from ttcli.policy.server.address import Address
 from ttcli.problem import AnswerForm
+from ttcli.verifier.repair_spec import RepairSpec
 from ttcli.verifier.spec import VerifierSpec
 
 if TYPE_CHECKING:
@@ -66,6 +67,7 @@ class Settings:
     profile: Profile | None = None  # that auto goes by; None: there is none
     answer: AnswerForm = "auto"  # that is wanted
     ask_again: bool = False  # those that end without an answer, where most do, for it
+    repair: str = "off"  # what mends texts while they are drawn: auto, off, arithmetic or command:CMD
     extract: Literal["code"] | None = None  # what of a solution a verifying command is given; None: all of it
 
     def __post_init__(self) -> None:
@@ -78,6 +80,7 @@ class Settings:
             raise UsageError(f"--max-tokens must be at least 1, not {self.max_tokens}", hint="--max-tokens 1024")
         if self.model is None and self.policy is None:
             raise UsageError("there is no model", hint=f"--model {DEFAULT_MODEL}")
+        RepairSpec.parse(self.repair)
         server = self.server
         if self.offline and server is not None and not server.loopback:
             raise UsageError(f"--offline, but {server.name} is another machine", hint="leave out --offline")

@@ -34,19 +34,22 @@ METHODS = {
         Method("best-of-n-plain", "the answer of the best-scored candidate", verified=best_of_n_plain, vote="best"),
         Method("greedy", "one solution at temperature 0", plain=greedy, generations=1),
         Method(
-            "beam", "the best n/m prefixes go on, with m next steps each", verified=beam, parameters=TreeParameters(m=4)
+            "beam",
+            "the best n/m prefixes go on, with m next steps each",
+            verified=beam,
+            parameters=TreeParameters(m="usual"),
         ),
         Method(
             "lookahead",
             "beam, where a step is scored k greedy steps further on",
             verified=lookahead,
-            parameters=TreeParameters(k=1, m=4),
+            parameters=TreeParameters(k=1, m="usual"),
         ),
         Method(
             "dvts",
             "n/m separate subtrees, each going on from its best step",
             verified=dvts,
-            parameters=TreeParameters(m=4),
+            parameters=TreeParameters(m=2),
         ),
         Method(
             "rebase",
@@ -58,7 +61,7 @@ METHODS = {
             "particles",
             "prefixes are resampled by score after every step",
             verified=particles,
-            parameters=TreeParameters(t=1.0),
+            parameters=TreeParameters(t=1.0, vote="places"),
         ),
         Method(
             "revise",

@@ -18,10 +18,11 @@ from ttcli.events import (
     Event,
     Outcome,
     RunFinished,
+    TextMended,
     VoteUpdated,
 )
 from ttcli.problem import Problem
-from ttcli.seams import Extend, Extension, Interrupted, Policy, Verifier
+from ttcli.seams import Extend, Extension, Interrupted, Mended, Policy, Verifier
 from ttcli.solution import Candidate, Ended, Node, Prefix, Step
 from ttcli.tally import Tally
 
@@ -93,11 +94,12 @@ def grow(  # over 60 lines: one loop over what happens, in the order in which it
     temperature: float | None = None,
     verifier: Verifier | None = None,
     ended: Callable[[CandidateStart, Prefix], None] = lambda _start, _prefix: None,
+    told: Callable[[Candidate], None] = lambda _candidate: None,
 ) -> Generator[Event, None, list[Candidate]]:
     """Draw the candidates of these starts, of which None means "none now"; return them by index.
 
     `under_way` is kept up to date for whoever decides on the next start: tokens of those that grow, by index. `ended`
-    is told of each before the next start is asked for.
+    is told of each before the next start is asked for, and so is `told`, with its score.
     """
     begun: list[CandidateStart] = []  # by number of their requests
     opened: list[int] = []
@@ -128,6 +130,10 @@ def grow(  # over 60 lines: one loop over what happens, in the order in which it
                 ended(start, happening.prefix)
                 new = candidate(start.index, happening.prefix)
                 finished.append((replace(new, chain=start.chain, attempt=start.attempt), happening.prefix))
+            elif isinstance(happening, Mended):
+                under_way[start.index] += happening.tokens
+                grown += happening.tokens
+                events.append(TextMended(start.index, None, happening.repair))
             else:
                 under_way[start.index] += 1
                 grown += 1
@@ -139,6 +145,7 @@ def grow(  # over 60 lines: one loop over what happens, in the order in which it
                 meter.finished(one.tokens)
             yield CandidateFinished(one)
             drawn.append((yield from scored(one, prefix, verifier, meter)))
+            told(drawn[-1])
             yield VoteUpdated(count([*before, *drawn]))
         yield CostUpdated(meter.total())
     return sorted(drawn, key=lambda one: one.index)
@@ -164,7 +171,8 @@ def conclude(
 def candidate(index: int, prefix: Prefix) -> Candidate:
     """A solution as it takes part in the vote."""
     answer, kind = answer_of(prefix), kind_of(prefix.problem.form)
-    return Candidate(index, prefix.text, answer, prefix.ended, prefix.tokens, prefix.logprob, kind=kind)
+    told = (index, prefix.text, answer, prefix.ended, prefix.tokens, prefix.logprob)
+    return Candidate(*told, kind=kind, repairs=prefix.repairs)
 
 
 def scored(

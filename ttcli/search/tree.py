@@ -16,10 +16,11 @@ from typing import Literal
 
 from ttcli.cost import Cost, Meter
 from ttcli.errors import PromptTooLong
-from ttcli.events import CostUpdated, Event, StepFinished, StepScored, StepsSelected, StepStarted, StepToken
+from ttcli.events import CostUpdated, Event, StepFinished, StepScored, StepsSelected, StepStarted, StepToken, TextMended
 from ttcli.problem import Problem
-from ttcli.seams import Extend, Extension, Interrupted, Policy, StepScores, Verifier
+from ttcli.seams import Extend, Extension, Interrupted, Mended, Policy, StepScores, Verifier
 from ttcli.search.finals import Finals
+from ttcli.search.parameters import TreeVote
 from ttcli.search.prefixes import Beam
 from ttcli.search.reserve import FIRST, Reserve
 from ttcli.search.sampling import begin, conclude
@@ -34,6 +35,7 @@ class Tree:
 
     Args:
         finals: finished solutions that vote at most, the best by score.
+        rule: how they vote.
         generations: that a beam counts for.
     """
 
@@ -46,15 +48,19 @@ class Tree:
         *,
         seed: int,
         finals: int,
+        rule: TreeVote = "weighted",
         generations: int = 1,
     ) -> None:
         self._policy = policy
         self._verifier = verifier
         self._meter = meter
         self._seed = seed
-        self._finals = Finals(finals)
+        self._finals = Finals(finals, rule)
+        self._distinct = rule == "best"  # where nobody counts, a copy is of no use
+        self._redrawn = 0  # steps drawn again that no later round has paid for yet
         self._places = finals
         self._reserve = Reserve(meter, verifier)
+        self._whole_ones: list[Beam] = []  # solutions drawn, or brought to their end, to have an answer in time
         self._generations = generations
         self._nodes: dict[int, Node] = {}
         self._undecided: dict[int, Beam] = {}  # by node: neither grown from, nor given up, nor a candidate yet
@@ -99,23 +105,24 @@ class Tree:
 
     # -- a round
 
-    def grow(
-        self, parents: Sequence[Beam], *, distinct: bool = True, beside: Sequence[Beam] = ()
-    ) -> Generator[Event, None, list[Beam]]:
+    def grow(self, parents: Sequence[Beam], *, beside: Sequence[Beam] = ()) -> Generator[Event, None, list[Beam]]:
         """Draw a step from each of these, as often as it is named; the steps in that order.
 
-        `distinct`: one that reads like an earlier step from the same prefix, or like one of those `beside`, is given up
-        and drawn again, once.
+        Copies count in a vote, and drawing them again would flatten it. Where there is none, a step that reads like an
+        earlier one from the same prefix, or like one of those `beside`, is given up and drawn again, once; the next
+        rounds draw as many fewer.
         """
+        parents = self._paying(parents)
         for parent in parents:
             self._undecided.pop(parent.node, None)
         self._reserve.begin(
             [beam.prefix.tokens for beam in self._ranked(parents)] if self._round else [0] * len(parents)
         )
         steps = yield from self._draw(parents, generations=0 if self._round else self._generations)
-        repeats = self._repeats([*beside, *steps]) if distinct and not self._halted else []
+        repeats = self._repeats([*beside, *steps]) if self._distinct and not self._halted else []
         if not repeats:
             return steps
+        self._redrawn += len(repeats)
         self._give_up(repeats)
         by_node = {parent.node: parent for parent in parents}
         again = yield from self._draw([by_node[self._nodes[repeat.node].parent] for repeat in repeats])
@@ -140,15 +147,10 @@ class Tree:
         given = {node: opinion for node, opinion in opinions.items() if opinion is not None}
         tokens = sum(opinion.tokens for opinion in given.values())
         self._meter.add(Cost(verifier_tokens=tokens, flops=2.0 * self._verifier.parameters * tokens))
-        scored = [
-            self._note(replace(beam, score=given[beam.node].score, step_scores=given[beam.node].steps))
-            if beam.node in given
-            else beam
-            for beam in beams
-        ]
+        scored = [self._note(_rated(beam, given[beam.node])) if beam.node in given else beam for beam in beams]
         self._free(beam for beam in asked if not beam.open)  # nothing comes after them
         self._halted |= bool(asked) and not given
-        yield from (StepScored(node, opinion.score) for node, opinion in given.items())
+        yield from (StepScored(node, opinion.current) for node, opinion in given.items())
         if asked:
             yield CostUpdated(self._meter.total())
         return scored
@@ -219,6 +221,7 @@ class Tree:
         if self._verifier.price([beam.prefix for beam in answered]) <= self._meter.left:
             yield from self.score(answered)
         yield from self._finals.take(self._finished())
+        self._whole_ones += ended
         for beam in ended:
             self._undecided.pop(beam.node, None)
 
@@ -233,10 +236,16 @@ class Tree:
 
         return sorted({beam.node: beam for beam in beams}.values(), key=rank)
 
-    def conclude(self) -> Iterator[Event]:
-        """Vote over what has finished; where none of it has an answer, let the best unfinished solution vote too."""
+    def conclude(self, population: Sequence[Beam] | None = None) -> Iterator[Event]:
+        """Vote over what has finished; where none of it has an answer, let the best unfinished solution vote too.
+
+        `population`: those that have places at the end, each as often as it has one; what was drawn whole, or brought
+        to its end, has one besides. None: places mean nothing.
+        """
         finals = self._finals
         yield from finals.take(self._finished())
+        if population is not None:
+            finals.settle([*population, *self._whole_ones])
         if not finals.answered and (best := self._best_unfinished()):
             yield from finals.take([best])
         for node in finals.beaten:
@@ -309,6 +318,10 @@ class Tree:
                     shared += happening.shared
                     drawn[at] = self._plant(first + at, parents[at], happening, rollout=rollout)
                     events.append(StepFinished(self._nodes[first + at]))
+                elif isinstance(happening, Mended):
+                    grown += happening.tokens
+                    seen[at] += happening.tokens
+                    events.append(TextMended(None, first + at, happening.repair))
                 else:
                     grown += 1
                     seen[at] += 1
@@ -324,13 +337,22 @@ class Tree:
     def _plant(self, number: int, parent: Beam, extension: Extension, *, rollout: bool) -> Beam:
         prefix = extension.prefix
         new = replace(prefix, steps=prefix.steps[len(parent.prefix.steps) :])
-        self._nodes[number] = Node(
-            number, parent.node, new.text, extension.tokens, new.logprob, prefix.ended, rollout=rollout
-        )
-        beam = self._undecided[number] = Beam.at(number, prefix)
+        told = (number, parent.node, new.text, extension.tokens, new.logprob, prefix.ended)
+        repairs = prefix.repairs[len(parent.prefix.repairs) :]
+        self._nodes[number] = Node(*told, rollout=rollout, repairs=repairs)
+        beam = self._undecided[number] = Beam.at(number, prefix, parent.lineage or number)
         if beam.open:
             self._held[number] = beam
         return beam
+
+    def _paying(self, parents: Sequence[Beam]) -> Sequence[Beam]:
+        """These without the last of those that are named several times, one for each step that was drawn again."""
+        paid = [*parents]
+        while self._redrawn and len({parent.node for parent in paid}) < len(paid):
+            at = max(at for at, parent in enumerate(paid) if sum(each.node == parent.node for each in paid) > 1)
+            del paid[at]
+            self._redrawn -= 1
+        return paid
 
     def _repeats(self, steps: Sequence[Beam]) -> list[Beam]:
         """The steps that read like an earlier one from the same prefix."""
@@ -381,3 +403,8 @@ class Tree:
         # a verifier may know a prefix by its text, and under the root it would forget everything
         needed = {beam.prefix.text for beam in self._held.values()}
         self._verifier.release([each.prefix for each in freed if each.node and each.prefix.text not in needed])
+
+
+def _rated(beam: Beam, opinion: StepScores) -> Beam:
+    """A beam with what is thought of its current step, and of the whole."""
+    return replace(beam, score=opinion.current, whole=opinion.score, step_scores=opinion.steps)

@@ -13,6 +13,7 @@ from ttcli.engine.model import Model
 from ttcli.engine.scheduler import JobUpdate, Scheduler
 from ttcli.engine.session import SPARE_SEQUENCES, Session
 from ttcli.errors import ModelError, PromptTooLong
+from ttcli.policy.local.rewrite import Change
 from ttcli.seams import Load
 
 _CELLS_PER_TEXT = 384  # in one buffer for all: more is seldom needed, and preemption copes when it is
@@ -133,6 +134,25 @@ class Context:
         for number in [number for number, branch in self.finished.items() if branch is found]:
             self.branches[number] = self.finished.pop(number)  # what stands on it needs it as it is
         return Branch(found, ids[length:]), length
+
+    def rewrite(self, branch: Branch, change: Change) -> tuple[Branch, int]:
+        """A branch with another end, and how many tokens of it have to be decoded.
+
+        One that nothing stands on is cut back, where the model's memory can be; else it is written anew on what it
+        stands on, and freed.
+        """
+        size = len(branch.tokens) - change.dropped
+        if self.model.memory.trim and branch.standing <= 1:
+            if size <= branch.cached:
+                self.scheduler.session.shorten(branch, size)
+            else:
+                del branch.tokens[size:]
+                branch.forget()
+            branch.tokens += change.tokens
+            return branch, branch.pending
+        new = Branch(branch.above, [*branch.tokens[:size], *change.tokens])
+        self.scheduler.release(branch)
+        return new, new.pending
 
     def release(self, number: int) -> None:
         """Give up the branch of this number, if there is one."""

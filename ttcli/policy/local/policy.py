@@ -17,11 +17,14 @@ from ttcli.engine.scheduler import Scheduler
 from ttcli.engine.session import Aborted
 from ttcli.engine.template import ChatTemplate
 from ttcli.errors import PromptTooLong
+from ttcli.policy.content import steps_counted
 from ttcli.policy.local.call import Call, Text
 from ttcli.policy.local.context import Context
+from ttcli.policy.local.rewrite import change_of
 from ttcli.policy.prompt import Prompt
+from ttcli.policy.rewriting import rewritten_steps
 from ttcli.problem import Problem
-from ttcli.seams import ASK, BOX_TOKENS, Extend, Extension, Growth, Load
+from ttcli.seams import ASK, BOX_TOKENS, Extend, Extension, Growth, Load, Rewritten
 from ttcli.solution import Ended, Prefix, Step
 
 _NOTHING = Problem("")
@@ -174,6 +177,22 @@ class LocalPolicy:
         branch = Branch(context.branches[root.id], tokens)
         return self._handle(replace(root, steps=(Step(solution + ASK, len(tokens), None),)), branch)
 
+    def rewrites(self, problem: Problem) -> bool:  # noqa: ARG002 - as the protocol calls it
+        """Always."""
+        return True
+
+    def rewrite(self, prefix: Prefix, keep: int, text: str) -> Rewritten | None:
+        """A prefix that was stopped, with another end; see the protocol."""
+        context = self._context(prefix)
+        branch = context.branches[prefix.id]
+        change = change_of(self.model, branch, prefix.text, keep, text)
+        if change is None:
+            return None
+        new, decoded = context.rewrite(branch, change)
+        steps = rewritten_steps(prefix, keep, text, prefix.tokens - change.dropped + len(change.tokens))
+        context.branches[prefix.id] = new
+        return Rewritten(replace(prefix, steps=steps, partial=True), decoded)
+
     def extend(
         self, requests: Iterable[Extend | None], *, stop: Callable[[int], bool] = lambda _tokens: False
     ) -> Iterator[list[Growth | Extension]]:
@@ -246,8 +265,11 @@ class LocalPolicy:
             until = StopCriteria(BOX_TOKENS, steps=1, closes=True)
         else:
             steps = request.steps if request.until == "step" else None
-            until = StopCriteria(left, separator=self._prompt.step_separator, steps=steps)
-        job = Job(branch, sampling, until, generator(*request.seed), keep=request.keep)
+            counted = steps_counted(prefix.problem, self._prompt.step_content)
+            separator = self._prompt.step_separator
+            until = StopCriteria(left, separator=separator, steps=steps, count=counted, watch=request.watch)
+        begun = prefix.steps[-1] if prefix.partial else None
+        job = Job(branch, sampling, until, generator(*request.seed), keep=request.keep, begun=begun)
         context.scheduler.submit(job)
         fresh = 0 if prefix.id in self._claimed else branch.pending
         self._claimed.add(prefix.id)
@@ -294,7 +316,8 @@ class LocalPolicy:
         return self._extension(job, text)
 
     def _extension(self, job: Job, text: Text) -> Extension:
-        grown = replace(text.prefix, id=0, steps=(*text.prefix.steps, *job.steps), ended=job.ended)
+        before = text.prefix.steps[:-1] if text.prefix.partial else text.prefix.steps
+        grown = replace(text.prefix, id=0, steps=(*before, *job.steps), ended=job.ended, partial=job.stopped)
         if job.ended is Ended.OPEN or (job.keep and job.ended is not Ended.CUT):
             grown = self._handle(grown, job.branch)
         return Extension(text.number, grown, job.grown, text.shared, text.seconds)

@@ -135,7 +135,7 @@ class Completions:
         if piece.finish in _BROKEN:
             raise Trouble(f"it ended a text by {piece.finish}")
         self._dialect.explains |= piece.finish is not None
-        if text.draft.full:
+        if self._stopped(text, ended=False) or text.draft.full:
             self._conclude(text, Ended.OPEN, None)
         elif text.draft.over:
             self._conclude(text, Ended.LENGTH, None)
@@ -174,13 +174,24 @@ class Completions:
                 if text.draft.full or self._left(text) <= 0:
                     self._conclude(text, Ended.OPEN, usage)
             else:
-                self._conclude(text, _ENDS.get(piece.finish or "", Ended.STOP), usage)
+                ended = _ENDS.get(piece.finish or "", Ended.STOP)
+                if ended is Ended.STOP and self._stopped(text, ended=True):
+                    ended = Ended.OPEN
+                self._conclude(text, ended, usage)
 
     def _conclude(self, text: ServerText, ended: Ended, usage: Usage | None) -> None:
         with self._mailbox.lock:
             if ended is Ended.OPEN and self._left(text) <= 0:
                 ended = Ended.LENGTH
             self._mailbox.conclude(text, ended, usage)
+
+    def _stopped(self, text: ServerText, *, ended: bool) -> bool:
+        """Ask whoever watches a text."""
+        watch = text.request.watch
+        if watch is not None and not text.done:
+            with self._mailbox.lock:
+                text.stopped = watch(text.draft.text, ended)
+        return text.stopped
 
     def _left(self, text: ServerText) -> int:
         """Tokens that a text may still take."""

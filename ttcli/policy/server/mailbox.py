@@ -50,6 +50,7 @@ class ServerText:
     finish: Delta | None = None  # the piece that ended it in the request under way
     stops: bool = True  # whether its requests may end at a stop string
     requests: int = 0  # that went well
+    stopped: bool = False  # by whoever watches it
     began: float | None = None  # seconds given out before it; None: it waits for its turn
 
 
@@ -171,11 +172,16 @@ class Mailbox:
             draft.end()
         seconds = self._leave(text)
         text.done = True
+        steps = draft.steps()
+        if prefix.partial:
+            steps = (prefix.steps[-1].joined(steps[0]), *steps[1:]) if steps else prefix.steps[-1:]
+        before = prefix.steps[:-1] if prefix.partial else prefix.steps
         grown = replace(
             prefix,
             id=self.new_id() if ended is Ended.OPEN else 0,
             prompt_tokens=usage.prompt if usage and not prefix.steps and not draft.kept else prefix.prompt_tokens,
-            steps=(*prefix.steps, *draft.steps()),
+            steps=(*before, *steps),
             ended=ended,
+            partial=text.stopped,
         )
         return Extension(text.number, grown, draft.sampled, usage.cached if usage else 0, seconds)
