@@ -35,6 +35,7 @@ class CandidateToken:
 
     candidate: int
     text: str  # that became readable with it
+    thought: bool = False  # whether it is part of a thought
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +53,7 @@ class StepToken:
 
     node: int
     text: str  # that became readable with it
+    thought: bool = False  # whether it is part of a thought
 
 
 @dataclass(frozen=True, slots=True)

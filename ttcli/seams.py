@@ -23,7 +23,9 @@ class Extend:
 
     prefix: Prefix
     seed: tuple[int, ...]  # keys the candidate's own random generator
-    until: Literal["step", "answer", "box"] = "answer"  # box: the one that it begins in is closed, or BOX_TOKENS
+    # box: the one that it begins in is closed, or BOX_TOKENS; thought: its thought is closed; paragraph: one of its
+    # thought is over, or the thought is closed; what does not think goes on to its answer
+    until: Literal["step", "answer", "box", "thought", "paragraph"] = "answer"
     steps: int = 1  # with until="step": how many
     temperature: float | None = None  # None: the policy's own; 0: greedy
     keep: bool = False  # where it comes to its end: have a revision go on from what was computed, until released
@@ -34,6 +36,7 @@ class Growth(NamedTuple):
 
     request: int  # position among the requests of this call, which a None is not
     text: str  # that became readable with it
+    thought: bool = False  # whether it is part of a thought
 
 
 class Extension(NamedTuple):
@@ -93,6 +96,7 @@ class BatchPolicy(Policy, Protocol):
 
     name: str
     width: int  # texts that grow at once at most
+    thought_tokens: int  # of the thought before a solution at most; 0: it does not think
 
     @property
     def recipe(self) -> Mapping[str, object]:
@@ -109,14 +113,22 @@ class BatchPolicy(Policy, Protocol):
         """How full its batches were; None where it cannot tell."""
         ...
 
-    def ask(self, root: Prefix, solution: str) -> Prefix:
+    def ask(self, root: Prefix, solution: str, thought: str | None = None) -> Prefix:
         """A finished solution on the root of its problem, to be extended until it has named its answer.
 
-        Its text ends in `ASK`, or is empty where that is asked for in a turn of its own. The solution is decoded again;
+        `thought`: what was thought before it. Its text ends in `ASK`, or is empty where that is asked for in a turn of its own. The solution is decoded again;
         a little of its end is left out where it does not fit.
 
         Raises:
             PromptTooLong: most of it does not fit.
+        """
+        ...
+
+    def speak(self, prefix: Prefix, words: str) -> Prefix:
+        """A fork of a prefix in the middle of its thought: the thought is closed there, and these words are said.
+
+        Raises:
+            UsageError: thoughts of this policy cannot be gone on with.
         """
         ...
 

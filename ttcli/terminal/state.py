@@ -23,7 +23,7 @@ from ttcli.events import (
     StepToken,
     VoteUpdated,
 )
-from ttcli.record.tree import TAIL, SearchTree
+from ttcli.record.tree import SearchTree, grown_tail
 from ttcli.solution import Candidate
 from ttcli.tally import Tally
 
@@ -58,10 +58,10 @@ class RunState:
                 self.chose = event
             case CandidateStarted(candidate=index):
                 self.growing[index] = Growing()
-            case CandidateToken(candidate=index, text=text):
+            case CandidateToken(candidate=index, text=text, thought=thought):
                 growing = self.growing[index]
                 growing.tokens += 1
-                growing.tail = (growing.tail + text)[-TAIL:]
+                growing.tail = grown_tail(growing.tail, text, thought=thought)
             case StepStarted() | StepToken() | StepFinished() | StepScored() | StepsSelected():
                 self.tree.take(event)
             case CandidateFinished(candidate=candidate) | CandidateScored(candidate=candidate):
