@@ -22,7 +22,7 @@ from ttcli.events import (
 )
 from ttcli.problem import Problem
 from ttcli.seams import Extend, Extension, Interrupted, Policy, Verifier
-from ttcli.solution import Candidate, Ended, Node, Prefix, Step
+from ttcli.solution import AnswerKind, Candidate, Ended, Node, Prefix, Step
 from ttcli.tally import Tally
 from ttcli.thought import clean
 
@@ -164,7 +164,12 @@ def conclude(
 
 def candidate(index: int, prefix: Prefix) -> Candidate:
     """A solution as it takes part in the vote."""
-    answer, kind, thought = answer_of(prefix), kind_of(prefix.problem.form), prefix.thought
+    return answering(index, prefix, answer_of(prefix), kind_of(prefix.problem.form))
+
+
+def answering(index: int, prefix: Prefix, answer: str | None, kind: AnswerKind) -> Candidate:
+    """The same, where its answer is known."""
+    thought = prefix.thought
     return Candidate(
         index,
         prefix.text,
