@@ -86,6 +86,14 @@ class Policy(Protocol):
         """Continue prefixes, many at a time; finished ones are yielded as they finish."""
         ...
 
+    def speak(self, prefix: Prefix, words: str) -> Prefix:
+        """A fork of a prefix in the middle of its thought: the thought is closed there, and these words are said.
+
+        Raises:
+            UsageError: thoughts of this policy cannot be gone on with.
+        """
+        ...
+
     def release(self, prefixes: Iterable[Prefix]) -> None:
         """Free what is kept for these prefixes; they are not extended again."""
         ...
@@ -121,14 +129,6 @@ class BatchPolicy(Policy, Protocol):
 
         Raises:
             PromptTooLong: most of it does not fit.
-        """
-        ...
-
-    def speak(self, prefix: Prefix, words: str) -> Prefix:
-        """A fork of a prefix in the middle of its thought: the thought is closed there, and these words are said.
-
-        Raises:
-            UsageError: thoughts of this policy cannot be gone on with.
         """
         ...
 

@@ -172,7 +172,7 @@ def read_entry(path: Path) -> Entry:
 
 
 def read_form(path: Path) -> PrmForm | None:
-    """The form of a process reward model from a TOML with nothing but the table [verifier]; raises ConfigError.
+    """The form of a process reward model from a TOML with the table [verifier], and [thinking]; raises ConfigError.
 
     None: it has no such table, and is somebody else's.
     """
@@ -180,6 +180,8 @@ def read_form(path: Path) -> PrmForm | None:
     if not table.has("verifier"):
         return None
     form = _prm_form(table.table("verifier"))
+    if table.has("thinking"):
+        table.table("thinking")  # `thinking` reads it
     table.close()
     return form
 

@@ -15,6 +15,7 @@ from ttcli.thought import Phase, Tags, Thought, ThoughtReader, Told
 
 _MIDDLE = 4  # tokens that a thought may take beyond its budget's end, if a character is in its middle there: kept free
 _PARAGRAPH = "\n\n"
+_ANOTHER = 16  # tokens that are left of a budget where a thought is gone on with by the paragraph
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +166,7 @@ class Job:
         think = self.until.think
         if think is None or not self.thinking or self._forced or self.ended is not Ended.OPEN:
             return False
-        left = think.tokens - self._thought.tokens - len(think.forced)
+        left = think.tokens - self._thought.tokens - len(think.forced) - self._ahead
         return left <= 0 or (left <= _MIDDLE and not self._decoder.getstate()[0])
 
     @property
@@ -174,7 +175,12 @@ class Job:
         think = self.until.think
         if think is None or self._forced or self._closed:
             return 1
-        return 1 + (len(think.forced) if self._thought.tokens + len(think.forced) + _MIDDLE + 1 >= think.tokens else 0)
+        near = self._thought.tokens + len(think.forced) + self._ahead + _MIDDLE + 1 >= think.tokens
+        return 1 + (len(think.forced) if near else 0)
+
+    @property
+    def _ahead(self) -> int:
+        return _ANOTHER if self.until.pause == "paragraph" else 0
 
     @property
     def thought(self) -> Thought | None:

@@ -107,8 +107,11 @@ def plan(model: Model, thinking: Thinking, params: ThinkParams) -> ThinkPlan:
         ModelError: it has no chat template, or one that fails.
     """
     tags, name = thinking.tags, model.path.name
-    if params.think == "on" and tags is None:
-        raise UsageError(f"{name} is not known to think, so --think on means nothing", hint=f"ttc models info {name}")
+    for option, asked in (("--think on", params.think == "on"), ("--think-budget", params.think_budget is not None)):
+        if asked and tags is None:
+            toml = model.path.with_suffix(".toml").name
+            hint = f"leave it out; if it does think, tell its tags in {toml} beside it (docs/thinking.md)"
+            raise UsageError(f"{name} is not known to think, so {option} means nothing", hint=hint)
     if params.reasoning_effort and not thinking.effort:
         hint = f"--template-arg KEY=VALUE if it is called otherwise; ttc models info {name}"
         raise UsageError(f"the chat template of {name} has no {EFFORT}", hint=hint)

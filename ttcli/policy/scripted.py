@@ -222,6 +222,8 @@ def _paragraphs(thought: str) -> list[str]:
 def _begins(line: ScriptLine, prefix: Prefix) -> bool:
     """Whether a solution begins as a prefix does."""
     thought = prefix.thought
+    if thought is None and not prefix.steps:
+        return True
     if thought is not None and thought.forced:  # its text is what follows, whatever was asked in between
         return (line.thought or "").startswith(thought.text)
     return line.spoken.startswith(prefix.text) and (thought is None or (line.thought or "").startswith(thought.text))
@@ -257,7 +259,8 @@ class ScriptedVerifier:
     def _score(self, prefix: Prefix) -> StepScores:
         self.live.add((prefix.problem.text, prefix.text))
         text = prefix.text.partition(ASK)[0]
-        line = next(line for line in self._script.of(prefix.problem) if line.spoken.startswith(text))
+        told = replace(prefix, steps=(Step(text, 0, None),))
+        line = next(line for line in self._script.of(prefix.problem) if _begins(line, told))
         steps = line.scores_after(len(prefix.steps))
         return StepScores(steps[-1] if steps else line.score, steps, 0)
 

@@ -12,6 +12,7 @@ from ttcli.catalog.fingerprint import fingerprint
 from ttcli.catalog.progress import Progress
 from ttcli.catalog.pull import resolve
 from ttcli.catalog.stored import LocalModel, form_of, locate
+from ttcli.catalog.thinking import told_tags
 from ttcli.errors import ConfigError, ModelError, UsageError
 from ttcli.interrupt import Interrupt
 from ttcli.runtime.heads import find_head
@@ -25,6 +26,7 @@ from ttcli.verifier.spec import VerifierSpec
 
 if TYPE_CHECKING:
     from ttcli.engine.model import Model
+    from ttcli.engine.thinking import Thinking
     from ttcli.policy.prompt import Prompt
     from ttcli.verifier.form import Form
 
@@ -81,6 +83,10 @@ class Loader:
                 )
             case "scripted":
                 raise UsageError("the scripted verifier goes with a scripted model", hint="--verifier confidence")
+            case "tail" | "lowest":
+                from ttcli.verifier.certainty import WindowCertainty
+
+                return WindowCertainty(spec.kind, int(spec.model) if spec.model else None)
             case _:
                 return Confidence(weakest=spec.kind == "weakest")
         self._stack.callback(verifier.close)
@@ -115,7 +121,8 @@ class Loader:
 
     def _head(self, spec: VerifierSpec, own: Loaded | None) -> Verifier:
         """A head, on the policy's own model or on another one of the catalog."""
-        from ttcli.engine.template import ChatTemplate
+        from ttcli.engine.params import ThinkParams
+        from ttcli.engine.thinking import plan
         from ttcli.verifier.head_verifier import HeadVerifier
 
         weights = fingerprint(own[0]) if own else None
@@ -132,12 +139,13 @@ class Loader:
             other = self.resolve(names[0])
             own = (other, self.load(other))
         local, model = own
-        template, prompt = ChatTemplate(model), prompt_of(local)
+        asked = plan(model, thinking_of(model, local), self._settings.thinking if carried else ThinkParams(think="off"))
+        prompt = prompt_of(local)
         return HeadVerifier(
             found.head,
             f"head:{found.name}",
             model,
-            lambda problem: template.encode(prompt.messages(problem)),
+            lambda problem: asked.encode(prompt.messages(problem)),
             carried=carried,
             threads=self._settings.machine.threads,
             interrupted=self._interrupt,
@@ -159,12 +167,20 @@ def facts(local: LocalModel) -> dict[str, str | int]:
         reason = model.cannot_branch()
         return {
             **describe(model),
+            **({} if reason else {"thinking": _thinking(model, local)}),
             "judge": _possible(lambda: Judge(model), "yes"),
             "prm": _possible(lambda: _form(model, told), f"yes: {told.form}") if told else undescribed,
             "head": f"no: {reason}" if reason else f"yes, once trained: layers 0 to {model.layers - 2} can be read",
         }
     finally:
         model.close()
+
+
+def _thinking(model: Model, local: LocalModel) -> str:
+    try:
+        return thinking_of(model, local).summary
+    except ConfigError as error:
+        return f"not known: {error}"
 
 
 def _possible(make: Callable[[], object], success: str) -> str:
@@ -182,6 +198,17 @@ def _form(model: Model, told: PrmForm) -> Form:
     if told.tag is not None:
         return StepTag(model, good=told.good, bad=told.bad, tag=told.tag)
     return StepTurn(model, good=told.good, bad=told.bad)
+
+
+def thinking_of(model: Model, local: LocalModel) -> Thinking:
+    """How a model thinks: as FILE.toml beside FILE.gguf tells, or else as its template and vocabulary do.
+
+    Raises:
+        ConfigError: the TOML beside it cannot be read.
+    """
+    from ttcli.engine.thinking import recognise
+
+    return recognise(model, tags=told_tags(local))
 
 
 def check(specs: Sequence[VerifierSpec], settings: Settings) -> None:

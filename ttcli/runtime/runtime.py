@@ -25,7 +25,7 @@ from ttcli.policy.scripted import ScriptedPolicy, ScriptedVerifier
 from ttcli.policy.server.address import Address
 from ttcli.problem import Problem
 from ttcli.runtime.heads import find_head
-from ttcli.runtime.loader import Loader, check, prompt_of, score_key
+from ttcli.runtime.loader import Loader, check, prompt_of, score_key, thinking_of
 from ttcli.runtime.settings import Settings
 from ttcli.seams import BatchPolicy, Verifier
 from ttcli.search.again import ask_again
@@ -74,6 +74,11 @@ class Runtime:
         return {"reviser": self._reviser, **self.policy.revisions}
 
     @property
+    def max_tokens(self) -> int:
+        """Of one solution, its thought included."""
+        return self.settings.max_tokens + self.policy.thought_tokens
+
+    @property
     def adviser(self) -> Adviser | None:
         """What auto asks; None where there is no profile."""
         if self.settings.profile is None:
@@ -99,7 +104,7 @@ class Runtime:
         verifier = self.verifiers[str(settings.verifier)] if settings.verifier else None
         if settings.budget.unit is Unit.SECONDS:
             self.interrupt.after(settings.budget.amount)
-        meter = Meter(settings.budget, max_tokens=settings.max_tokens, interrupted=lambda: self.interrupt.requested)
+        meter = Meter(settings.budget, max_tokens=self.max_tokens, interrupted=lambda: self.interrupt.requested)
         asked = settled(replace(problem, form=settings.answer))
         events = settings.method.run(asked, self.policy, verifier, meter, seed=settings.seed, adviser=self.adviser)
         yield RunStarted(
@@ -218,11 +223,9 @@ def _scripted(
         raise UsageError("a script cannot judge", hint="--verifier scripted")
     if any(spec.kind == "head" for spec in specs):
         raise UsageError("a script has no hidden states", hint="--verifier scripted")
-    known: dict[str, Verifier] = {
-        "scripted": ScriptedVerifier(script),
-        "confidence": Confidence(),
-        "weakest": Confidence(weakest=True),
-    }
+    if not settings.thinking.usual:
+        raise UsageError("a script thinks as it is written", hint="leave out --think and what belongs to it")
+    known: dict[str, Verifier] = {"scripted": ScriptedVerifier(script)}
     verifiers = {str(spec): known[spec.kind] if spec.kind in known else loader.make(spec) for spec in specs}
     return Runtime(
         settings,
@@ -266,6 +269,9 @@ def _local(
         sampling=settings.sampling,
         max_tokens=settings.max_tokens,
         width=width,
+        think=settings.thinking,
+        thinking=thinking_of(model, local),
+        traced=any(spec.traces for spec in specs),
         beams=demand.beams,
         attempts=demand.attempts,
         reviser=Adapter(model, adapter.path) if adapter else None,

@@ -12,6 +12,8 @@ from ttcli.events import Event, MethodChosen
 from ttcli.problem import Problem
 from ttcli.seams import Policy, Verifier
 from ttcli.search.parameters import ChainParameters, HalfParameters, TreeParameters
+from ttcli.search.probe import ProbeParameters
+from ttcli.search.short import ShortParameters
 from ttcli.solution import Candidate
 
 Plain = Callable[..., Iterator[Event]]  # (problem, policy, meter, *, seed, **sizes)
@@ -45,7 +47,7 @@ class Method:
     advised: Advised | None = None  # an adviser says how, and with which verifier
     vote: VoteRule | None = None  # of a method that votes over the first n of independent samples, whatever n is
     generations: int | None = None  # that it draws, whatever the budget; None: as many as that allows
-    parameters: TreeParameters | ChainParameters | HalfParameters | None = (
+    parameters: TreeParameters | ChainParameters | HalfParameters | ShortParameters | ProbeParameters | None = (
         None  # how it is set; None: there is nothing to set
     )
     attempts: int = 0  # earlier solutions that its prompts show at most

@@ -108,6 +108,10 @@ class PooledPolicy:
         finally:
             self._flight.under_way -= len(asked) - arrived
 
+    def speak(self, prefix: Prefix, words: str) -> Prefix:
+        """The policy's."""
+        return self._policy.speak(prefix, words)
+
     def release(self, prefixes: Iterable[Prefix]) -> None:
         """Tell the policy."""
         self._policy.release(prefixes)
