@@ -124,8 +124,8 @@ class BatchPolicy(Policy, Protocol):
     def ask(self, root: Prefix, solution: str, thought: str | None = None) -> Prefix:
         """A finished solution on the root of its problem, to be extended until it has named its answer.
 
-        `thought`: what was thought before it. Its text ends in `ASK`, or is empty where that is asked for in a turn of its own. The solution is decoded again;
-        a little of its end is left out where it does not fit.
+        `thought`: what was thought before it. Its text ends in `ASK`, or is empty where that is asked for in a turn of
+        its own. The solution is decoded again; a little of its end is left out where it does not fit.
 
         Raises:
             PromptTooLong: most of it does not fit.

@@ -59,7 +59,9 @@ KNOWN_TAGS = (
     Tags("<reasoning>", "</reasoning>"),
 )
 USUAL_TAGS = Tags("<think>", "</think>")
-_CHANNELS = re.compile(r"(?:<\|end\|>)?(?:<\|start\|>assistant)?<\|channel\|>\w+[^<]*<\|message\|>|<\|end\|>.*\Z", re.DOTALL)
+_CHANNELS = re.compile(
+    r"(?:<\|end\|>)?(?:<\|start\|>assistant)?<\|channel\|>\w+[^<]*<\|message\|>|<\|end\|>.*\Z", re.DOTALL
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +126,8 @@ class ThoughtReader:
             tag = self._next_tag(rest)
             if tag is None:
                 self.held = "" if final else self._beginning(rest)
+                if final and self.phase == "unsaid":
+                    self.phase = "speaking"
                 told = self._add(told, rest[: len(rest) - len(self.held)])
                 break
             begin, end, opens = tag

@@ -147,7 +147,8 @@ class Job:
     def force(self) -> list[str]:
         """End the thought: append the tokens that do; what each makes readable."""
         think, reader = self.until.think, self._reader
-        assert think is not None and reader is not None  # only what thinks runs out of thoughts
+        assert think is not None  # only what thinks runs out of thoughts
+        assert reader is not None
         self.branch.tokens.extend(think.forced)
         self.grown += len(think.forced)
         self._thought.text += self._decoder.decode(b"", final=True) + reader.close() + think.words

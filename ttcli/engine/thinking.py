@@ -75,10 +75,11 @@ class ThinkPlan:
         if self.tags is None or self.prompted == "closed" or (thought is None and self.prompted == "none"):
             return []
         opening = "" if self.prompted == "open" else self.tags.opening
-        return tokenize(model, [Span(opening, True), Span(thought or "", False), Span(f"{self.tags.closing}\n\n", True)])
+        closing = Span(f"{self.tags.closing}\n\n", True)
+        return tokenize(model, [Span(opening, True), Span(thought or "", False), closing])
 
 
-def recognise(model: Model, *, tags: Tags | None | Literal["none"] = None) -> Thinking:
+def recognise(model: Model, *, tags: Tags | Literal["none"] | None = None) -> Thinking:
     """How a model thinks; `tags`: what somebody has told of it, "none": that it does not."""
     source = model.chat_template
     if source is None or tags == "none":
@@ -233,5 +234,3 @@ def _prompted(tail: str, tags: Tags) -> Prompted:
     if end.endswith(tags.opening.rstrip()):
         return "open"
     return "closed" if end.endswith(tags.end.rstrip()) else "none"
-
-

@@ -116,7 +116,8 @@ class Script:
 
 def _line(content: dict[str, Any]) -> ScriptLine:
     """A line as JSON has it, where a tuple is a list."""
-    return ScriptLine(**{key: tuple(value) if isinstance(value, list) else value for key, value in content.items()})
+    told: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in content.items()}
+    return ScriptLine(**told)
 
 
 def steps_of(text: str, logprob: float) -> list[Step]:

@@ -81,7 +81,8 @@ class ScriptedPolicy:
     def speak(self, prefix: Prefix, words: str) -> Prefix:
         """A fork of a prefix whose thought is closed, and these words said."""
         thought = prefix.thought
-        assert thought is not None and not thought.closed  # else there is nothing to close
+        assert thought is not None  # else there is nothing to close
+        assert not thought.closed
         steps = (Step(words, len(words_of(words)), None),) if words else ()
         return self._handle(replace(prefix, thought=thought.joined(Thought("", 1, 0.0, forced=1)), steps=steps))
 
@@ -190,9 +191,11 @@ class _ScriptedText:
 
     def whole(self) -> Prefix:
         grown = self._grown(self.steps_of, len(self._thought))
-        finished = grown.text == self._line.spoken and (grown.thought is None or grown.thought.closed or not self._line.closes)
+        thought = grown.thought
+        all_thought = thought is None or thought.closed or not self._line.closes
+        finished = grown.text == self._line.spoken and all_thought
         ended = (Ended.LENGTH if self._line.length else Ended.STOP) if finished else Ended.OPEN
-        if grown.thought is not None and grown.thought.closed and not grown.steps:
+        if thought is not None and thought.closed and not grown.steps:
             ended = Ended.OPEN  # it has not spoken yet
         return replace(grown, ended=ended)
 

@@ -33,7 +33,6 @@ from ttcli.search.best_of_n import COUNTS, scored_by
 from ttcli.search.method import NO_DEMAND, Adviser, Demand
 from ttcli.search.texts import with_texts
 from ttcli.verifier.aggregate import Aggregated
-from ttcli.verifier.confidence import Confidence
 from ttcli.verifier.spec import VerifierSpec
 
 SCRIPTED = "scripted:"  # --model scripted:FILE runs a script instead of a model
@@ -195,6 +194,8 @@ def _served(
         prompt=Prompt(),
         sampling=settings.sampling,
         max_tokens=settings.max_tokens,
+        thinking=settings.thinking,
+        traced=any(spec.traces for spec in specs),
         width=settings.machine.width or WIDTH,
         insecure=settings.insecure,
         notice=progress.note,

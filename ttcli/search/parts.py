@@ -16,7 +16,7 @@ from ttcli.solution import Candidate, Ended, Prefix
 class Part(NamedTuple):
     """A continuation that belongs to a candidate."""
 
-    index: int  # of the candidate
+    candidate: int  # its index
     request: Extend
     aside: bool = False  # it is none of the candidate's own text, and is not shown
 
@@ -56,7 +56,7 @@ class Parts:
         heard: Callable[[Part, Extension], None],
         enough: Callable[[], bool] = lambda: False,
     ) -> Generator[Event, None, None]:
-        """Draw parts side by side; `heard` is told of each that is over, and `enough` asked whether to call off the rest.
+        """Draw parts side by side; `heard` is told of each that is over, `enough` asked whether that is all.
 
         None among the parts means "none now".
         """
@@ -86,11 +86,11 @@ class Parts:
                     self.held.append(happening.prefix)
                     heard(part, happening)
                 elif not part.aside:
-                    events.append(CandidateToken(part.index, happening.text, happening.thought))
+                    events.append(CandidateToken(part.candidate, happening.text, happening.thought))
                 seen[happening.request] += more
                 grown += more
-                if part.index in self.under_way:
-                    self.under_way[part.index] += more
+                if part.candidate in self.under_way:
+                    self.under_way[part.candidate] += more
             self._meter.add(Cost(policy_tokens=grown, flops=2.0 * self._policy.parameters * grown))
             yield from events
             yield CostUpdated(self._meter.total())

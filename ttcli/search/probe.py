@@ -15,7 +15,6 @@ from dataclasses import dataclass, field, replace
 from ttcli.answers import equivalent, vote
 from ttcli.answers.extract import extract_answer
 from ttcli.cost import Budget, Cost, Meter, Unit
-from ttcli.errors import UsageError
 from ttcli.events import Event
 from ttcli.problem import Problem
 from ttcli.seams import ASK, Extend, Extension, Policy
@@ -47,9 +46,7 @@ class ProbeParameters:
 
     def text(self, usual: ProbeParameters) -> str:
         """The settings that differ from the usual ones, as `turned` reads them; "" where none does."""
-        told = [
-            f"{key}={getattr(self, key):g}" for key in _SETTINGS if getattr(self, key) != getattr(usual, key)
-        ]
+        told = [f"{key}={getattr(self, key):g}" for key in _SETTINGS if getattr(self, key) != getattr(usual, key)]
         return ",".join(told)
 
     def sizes(self, name: str, budget: Budget) -> Mapping[str, int | float]:  # noqa: ARG002 - any budget is fine
@@ -148,24 +145,25 @@ class _ProbeWork:
     def heard(self, part: Part, extension: Extension) -> None:
         """A part is over: what comes next of its candidate."""
         self._open -= 1
-        state, prefix = self._known[part.index], extension.prefix
+        state, prefix = self._known[part.candidate], extension.prefix
         if part.request.prefix.id != self._root.id:
             self.parts.let_go([part.request.prefix])
         if part.aside:
-            self._judge(part.index, state, part.request.prefix, prefix)
+            self._judge(part.candidate, state, part.request.prefix, prefix)
             return
         state.prefix = prefix
         thought = prefix.thought
         if prefix.ended is not Ended.OPEN:
             return
         if thought is None or thought.closed:
-            self._queue.append(Part(part.index, Extend(prefix, self.parts.key(part.index))))
+            self._queue.append(Part(part.candidate, Extend(prefix, self.parts.key(part.candidate))))
         elif thought.tokens - state.asked_at >= self._rule.every:
             state.asked_at = thought.tokens
             fork = self._fork(prefix, ASK.lstrip())
-            self._queue.append(Part(part.index, Extend(fork, self.parts.key(part.index), until="box", temperature=0.0), True))
+            trial = Extend(fork, self.parts.key(part.candidate), until="box", temperature=0.0)
+            self._queue.append(Part(part.candidate, trial, aside=True))
         else:
-            self._queue.append(self._paragraph(part.index, prefix))
+            self._queue.append(self._paragraph(part.candidate, prefix))
 
     def finish(self) -> Generator[Event, None, list[Candidate]]:
         """The candidates, in order; one that was called off in the middle counts as cut."""

@@ -122,7 +122,7 @@ def _think(
 
     def heard(part: Part, extension: Extension) -> None:
         if len(ended) < first or extension.prefix.ended is Ended.CUT:
-            ended[part.index] = extension.prefix
+            ended[part.candidate] = extension.prefix
 
     yield from parts.draw(wanted(), heard, enough=lambda: len(ended) >= first)
     for index in [index for index in parts.under_way if index not in ended]:
@@ -136,10 +136,9 @@ def _speak(
 ) -> Generator[Event, None, list[Candidate]]:
     """What comes of the thoughts; a text that had none has come to its end with the others."""
     whole_ones = {index: prefix for index, prefix in ended.items() if prefix.ended is not Ended.OPEN}
-    wanted = (
-        Part(index, Extend(prefix, parts.key(index))) for index, prefix in sorted(ended.items()) if index not in whole_ones
-    )
-    yield from parts.draw(wanted, lambda part, extension: whole_ones.update({part.index: extension.prefix}))
+    open_ones = [(index, prefix) for index, prefix in sorted(ended.items()) if index not in whole_ones]
+    wanted = (Part(index, Extend(prefix, parts.key(index))) for index, prefix in open_ones)
+    yield from parts.draw(wanted, lambda part, extension: whole_ones.update({part.candidate: extension.prefix}))
     candidates: list[Candidate] = []
     for index, prefix in sorted({**ended, **whole_ones}.items()):
         prefix = prefix if prefix.ended is not Ended.OPEN else replace(prefix, ended=Ended.CUT)

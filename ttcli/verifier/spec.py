@@ -6,7 +6,10 @@ from typing import NamedTuple
 
 from ttcli.errors import UsageError
 
-KNOWN = "confidence, confidence:weakest, confidence:tail, confidence:lowest, prm:MODEL, head, head:NAME, judge, judge:MODEL, command:CMD"
+KNOWN = (
+    "confidence, confidence:weakest, confidence:tail, confidence:lowest, prm:MODEL, head, head:NAME, judge, "
+    "judge:MODEL, command:CMD"
+)
 
 
 class VerifierSpec(NamedTuple):

@@ -99,11 +99,11 @@ def _accuracy(summary: Summary) -> str:
     rows = [
         [
             *(line.name, str(line.budget), f"{line.problems:,}", percent(line.accuracy), bounds(line.interval)),
-            *_difference(line),
+            *(percent(line.cut) if line.cut else "", *_difference(line)),
         ]
         for line in summary.lines
     ]
-    heads = ["Method", "Budget", "n", "Accuracy", "95 % interval", "Difference", "95 % interval", "p"]
+    heads = ["Method", "Budget", "n", "Accuracy", "95 % interval", "Cut", "Difference", "95 % interval", "p"]
     caption = (
         f"Accuracy, and the difference to {summary.run.config.baseline} at the same budget in points. Accuracy, "
         "difference and p (a sign-flip test) are those of all draws of so many samples."

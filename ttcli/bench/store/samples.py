@@ -71,8 +71,9 @@ class Samples:
             try:
                 thought = thoughts.get(row, NO_THOUGHT)
                 written = thought.onto(_steps(steps, states.get(row)))
-                key = SampleKey(temperature, seed, number)
-                samples[row] = Sample(key, written, Ended(ended), *rest, thought.thought)
+                key, (answer, prompt_tokens, seconds) = SampleKey(temperature, seed, number), rest
+                whole = (Ended(ended), answer, prompt_tokens, seconds, thought.thought)
+                samples[row] = Sample(key, written, *whole)
             except ODD as error:
                 self._database.pass_over(f"sample {row}", error)
         names = {key: name for name, key in keys.items()}

@@ -190,7 +190,8 @@ class LocalPolicy:
     def speak(self, prefix: Prefix, words: str) -> Prefix:
         """A fork of a prefix whose thought is closed, and these words said; see the protocol."""
         thought, closing = prefix.thought, self._thoughts.closing()
-        assert thought is not None and not thought.closed  # else there is nothing to close
+        assert thought is not None  # else there is nothing to close
+        assert not thought.closed
         said = self.model.tokenize(words, special=False)
         context = self._context(prefix)
         branch = Branch(context.branches[prefix.id], [*closing, *said])

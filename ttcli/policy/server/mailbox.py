@@ -14,6 +14,7 @@ from ttcli.policy.server.chunk import Delta, Usage
 from ttcli.policy.server.partial_text import PartialText
 from ttcli.seams import Extend, Extension, Growth
 from ttcli.solution import Ended
+from ttcli.thought import whole
 
 _BUSY = 0.002  # seconds to wait for news of one call while others have theirs unread
 
@@ -50,6 +51,7 @@ class ServerText:
     finish: Delta | None = None  # the piece that ended it in the request under way
     stops: bool = True  # whether its requests may end at a stop string
     requests: int = 0  # that went well
+    budget: int = 0  # tokens for a thought in the request under way, beside those of the text
     began: float | None = None  # seconds given out before it; None: it waits for its turn
 
 
@@ -98,7 +100,7 @@ class Mailbox:
         with self.lock:
             if not (text.done or text.call.over):
                 for token in text.draft.take(piece):
-                    self._post(text.call, Growth(text.number, token))
+                    self._post(text.call, Growth(text.number, token, text.draft.thinking))
 
     def conclude(self, text: ServerText, ended: Ended, usage: Usage | None = None) -> None:
         """A text is complete, or as complete as it will be."""
@@ -175,6 +177,7 @@ class Mailbox:
             prefix,
             id=self.new_id() if ended is Ended.OPEN else 0,
             prompt_tokens=usage.prompt if usage and not prefix.steps and not draft.kept else prefix.prompt_tokens,
+            thought=whole((prefix.thought, draft.thought)),
             steps=(*prefix.steps, *draft.steps()),
             ended=ended,
         )

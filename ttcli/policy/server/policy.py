@@ -15,11 +15,12 @@ from dataclasses import asdict
 from functools import partial
 from itertools import groupby
 
-from ttcli.engine.params import SamplingParams
+from ttcli.engine.params import SamplingParams, ThinkParams
 from ttcli.errors import UsageError
 from ttcli.policy.prompt import Prompt
 from ttcli.policy.server.address import Address
 from ttcli.policy.server.background import Background
+from ttcli.policy.server.chunk import LIKELIEST
 from ttcli.policy.server.client import ChatApi
 from ttcli.policy.server.completions import Completions
 from ttcli.policy.server.dialect import Dialect
@@ -47,6 +48,8 @@ class ServerPolicy:
     Args:
         model: a name that the server knows; None: the only one that it has, for which it is asked here.
         max_tokens: of one solution.
+        thinking: passed on to the server; a thought has its budget besides, once one has come.
+        traced: whether steps are to carry how sure the model was of each token.
         width: texts that grow at once at most.
         insecure: whether the key may go unencrypted to another machine.
         notice: told on `close`, once each, what the server does not understand.
@@ -67,6 +70,8 @@ class ServerPolicy:
         prompt: Prompt,
         sampling: SamplingParams,
         max_tokens: int,
+        thinking: ThinkParams | None = None,
+        traced: bool = False,
         width: int = WIDTH,
         insecure: bool = False,
         patience: Patience | None = None,
@@ -78,6 +83,9 @@ class ServerPolicy:
         self._prompt = prompt
         self._sampling = sampling
         self._max_tokens = max_tokens
+        self._thinking = thinking or ThinkParams()
+        self._traced = traced
+        self.thought_tokens = self._thinking.think_budget or 0
         self._notice = notice
         self._interrupted = interrupted
         self._calls: list[ServerCall] = []
@@ -99,6 +107,8 @@ class ServerPolicy:
             prompt=prompt,
             sampling=sampling,
             max_tokens=max_tokens,
+            thinking=self._thinking,
+            likeliest=LIKELIEST if traced else 1,
         )
 
     @property
@@ -110,6 +120,8 @@ class ServerPolicy:
             "prompt": dict(self._prompt.recipe),
             "sampler": asdict(self._sampling),
             "max_tokens": self._max_tokens,
+            **({} if self._thinking.usual else {"thinking": asdict(self._thinking)}),
+            **({"certainty": LIKELIEST} if self._traced else {}),
         }
 
     @property
@@ -137,7 +149,18 @@ class ServerPolicy:
         """
         return Prefix(problem, self._mailbox.new_id(), attempts=tuple(attempts))
 
-    def ask(self, root: Prefix, solution: str) -> Prefix:
+    def speak(self, prefix: Prefix, words: str) -> Prefix:  # noqa: ARG002 - as the protocol calls it
+        """Not here.
+
+        Raises:
+            UsageError: always.
+        """
+        raise UsageError(
+            f"{self._address.name} cannot go on in the middle of a thought, so probe cannot run on it",
+            hint="--method short, or a model that runs here",
+        )
+
+    def ask(self, root: Prefix, solution: str, thought: str | None = None) -> Prefix:  # noqa: ARG002 - not to be sent
         """A finished solution, to be extended until it has named its answer; see the protocol.
 
         Where the server cannot go on with a partial answer, it is asked for in a turn of its own.
@@ -203,7 +226,8 @@ class ServerPolicy:
             request = next(call.source, None)
             if request is None:
                 break
-            draft = PartialText(self._prompt.step_separator, request.steps if request.until == "step" else None)
+            steps = request.steps if request.until == "step" else None
+            draft = PartialText(self._prompt.step_separator, steps, begins=not request.prefix.steps)
             text = ServerText(call, next(call.numbers), request, draft)
             call.texts[text.number] = text
             pulled.append(text)
