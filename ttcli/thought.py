@@ -105,7 +105,8 @@ class Told(NamedTuple):
 class ThoughtReader:
     """Tells a thought from the text behind the last one that was closed, as both come piece by piece.
 
-    What may be the beginning of a tag is held back until that is clear.
+    What may be the beginning of a tag is held back until that is clear. A thought that is begun in the middle of the
+    text is part of the text, until it is closed: then all before was a thought.
 
     Args:
         phase: thinking where the opening tag stands in the prompt; unsaid where the model may write it first of all.
@@ -153,15 +154,15 @@ class ThoughtReader:
         """Where the next tag begins and ends, and whether it opens a thought."""
         end = text.find(self._tags.end)
         found = [(end, end + len(self._tags.end), False)] if end >= 0 else []
-        if self.phase != "thinking":
+        if self.phase == "unsaid":
             begin = text.find(self._tags.opening)
-            if begin >= 0 and (self.phase == "speaking" or not text[:begin].strip()):
+            if begin >= 0 and not text[:begin].strip():
                 found.append((begin, begin + len(self._tags.opening), True))
         return min(found, default=None)
 
     def _beginning(self, text: str) -> str:
         """The end of a text that may be the beginning of a tag; while nothing is said, white space before it too."""
-        tags = [self._tags.end] if self.phase == "thinking" else [self._tags.end, self._tags.opening]
+        tags = [self._tags.end, self._tags.opening] if self.phase == "unsaid" else [self._tags.end]
         longest = max(map(len, tags)) - 1
         for size in range(min(longest, len(text)), 0, -1):
             if any(tag.startswith(text[-size:]) for tag in tags):

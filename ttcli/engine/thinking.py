@@ -176,7 +176,7 @@ def usual_budget(most: int, context: int, max_tokens: int, forced: Sequence[int]
 def _written(tags: Tags, prompted: Prompted, params: ThinkParams, *, switched: bool) -> str:
     """What is written behind a prompt whose template does not do by itself what was wished."""
     if params.think == "on" and prompted != "open" and not (switched and prompted == "none"):
-        return tags.opening if tags.opening.endswith("\n") else f"{tags.opening}\n"
+        return tags.opening if tags.mark or tags.opening.endswith("\n") else f"{tags.opening}\n"
     if params.think == "off" and prompted == "open":
         return tags.end if tags.mark else f"{tags.closing}\n\n"
     if params.think == "off" and prompted == "none" and not switched:
