@@ -140,7 +140,8 @@ class ScriptedPolicy:
         if request.until == "paragraph" and len(thought) > 1:
             return _ScriptedText(prefix, line, (), keep=request.keep, thought=thought[:1])
         steps = steps_of(line.spoken, line.logprob)[len(prefix.steps) :] or [Step("", 1, line.logprob)]
-        if (line.thought is not None and not line.closes) or (thought and request.until in ("thought", "paragraph")):
+        forced = prefix.thought is not None and prefix.thought.forced
+        if (line.thought is not None and not (line.closes or forced)) or (thought and request.until in ("thought", "paragraph")):
             steps = []
         wanted = steps[: request.steps] if request.until == "step" else steps
         return _ScriptedText(prefix, line, wanted, keep=request.keep, thought=thought)
@@ -192,7 +193,7 @@ class _ScriptedText:
     def whole(self) -> Prefix:
         grown = self._grown(self.steps_of, len(self._thought))
         thought = grown.thought
-        all_thought = thought is None or thought.closed or not self._line.closes
+        all_thought = thought is None or thought.closed or thought.text == self._line.thought
         finished = grown.text == self._line.spoken and all_thought
         ended = (Ended.LENGTH if self._line.length else Ended.STOP) if finished else Ended.OPEN
         if thought is not None and thought.closed and not grown.steps:
@@ -229,7 +230,10 @@ def _begins(line: ScriptLine, prefix: Prefix) -> bool:
         return True
     if thought is not None and thought.forced:  # its text is what follows, whatever was asked in between
         return (line.thought or "").startswith(thought.text)
-    return line.spoken.startswith(prefix.text) and (thought is None or (line.thought or "").startswith(thought.text))
+    if thought is not None and not (line.thought or "").startswith(thought.text):
+        return False
+    whole = thought is None or not thought.closed or line.thought == thought.text
+    return whole and line.spoken.startswith(prefix.text)
 
 
 def _thought_left(line: ScriptLine, prefix: Prefix) -> list[str]:
