@@ -151,7 +151,7 @@ class ScriptedPolicy:
         lines = self._script.of(prefix.problem)
         if prefix.thought is not None and prefix.thought.forced:
             line = next(each for each in lines if (each.thought or "").startswith(prefix.thought.text))
-            said = line.trials[min(len(_paragraphs(prefix.thought.text)), len(line.trials)) - 1]
+            said = line.trials[min(len(_paragraphs(prefix.thought.text)), len(line.trials)) - 1] if line.trials else ""
         else:
             line = next(each for each in lines if prefix.text.startswith(each.spoken))
             said = line.again

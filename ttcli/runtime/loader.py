@@ -261,3 +261,11 @@ def prompt_of(local: LocalModel) -> Prompt:
     if words is None:
         return Prompt()
     return Prompt(system=words.system, step_separator=words.step_separator, revise=words.revise or REVISE)
+
+
+def read_by_heads(specs: Sequence[VerifierSpec], local: LocalModel, notice: Callable[[str], None]) -> list[int]:
+    """The layers of a model that the heads among some verifiers read."""
+    asked = [spec for spec in specs if spec.kind == "head"]
+    weights = fingerprint(local) if asked else None
+    heads = [find_head(spec.model, weights, notice).head for spec in asked]
+    return sorted({head.layer for head in heads if head.weights == weights})

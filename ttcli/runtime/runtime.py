@@ -24,8 +24,7 @@ from ttcli.policy.script import Script
 from ttcli.policy.scripted import ScriptedPolicy, ScriptedVerifier
 from ttcli.policy.server.address import Address
 from ttcli.problem import Problem
-from ttcli.runtime.heads import find_head
-from ttcli.runtime.loader import Loader, check, prompt_of, score_key, thinking_of
+from ttcli.runtime.loader import Loader, check, prompt_of, read_by_heads, score_key, thinking_of
 from ttcli.runtime.settings import Settings
 from ttcli.seams import BatchPolicy, Verifier
 from ttcli.search.again import ask_again
@@ -261,7 +260,7 @@ def _local(
     if at_once is not None:
         width = min(width, at_once)
     width = settings.machine.width or width
-    layers = _read_by_heads(specs, local, progress.note)
+    layers = read_by_heads(specs, local, progress.note)
     adapter = loader.resolve(settings.reviser) if settings.reviser is not None else None
     policy = LocalPolicy(
         model,
@@ -291,11 +290,3 @@ def _local(
         layers,
         fingerprint(adapter) if adapter else None,
     )
-
-
-def _read_by_heads(specs: Sequence[VerifierSpec], local: LocalModel, notice: Callable[[str], None]) -> list[int]:
-    """The layers of a model that the heads among some verifiers read."""
-    asked = [spec for spec in specs if spec.kind == "head"]
-    weights = fingerprint(local) if asked else None
-    heads = [find_head(spec.model, weights, notice).head for spec in asked]
-    return sorted({head.layer for head in heads if head.weights == weights})

@@ -110,8 +110,9 @@ def _short(
 def _think(
     root: Prefix, parts: Parts, meter: Meter, thoughts: int, first: int
 ) -> Generator[Event, None, dict[int, Prefix]]:
-    """The prefixes of the first thoughts to end, by index; where the budget ends before, what there is of all."""
+    """The prefixes of the first thoughts to end, by index; where fewer do, what there is of the others too."""
     ended: dict[int, Prefix] = {}
+    broken: dict[int, Prefix] = {}  # off, by a limit or the budget
 
     def wanted() -> Iterator[Part | None]:
         for index in range(thoughts):
@@ -121,10 +122,14 @@ def _think(
             yield Part(index, Extend(root, parts.key(index), until="thought"))
 
     def heard(part: Part, extension: Extension) -> None:
-        if len(ended) < first or extension.prefix.ended is Ended.CUT:
+        thought = extension.prefix.thought
+        if extension.prefix.ended is Ended.CUT or (thought is not None and not thought.closed):
+            broken[part.candidate] = extension.prefix
+        elif len(ended) < first:
             ended[part.candidate] = extension.prefix
 
     yield from parts.draw(wanted(), heard, enough=lambda: len(ended) >= first)
+    ended |= broken if len(ended) < first else {}
     for index in [index for index in parts.under_way if index not in ended]:
         called_off = candidate(index, replace(root, ended=Ended.CUT))
         yield CandidateFinished(replace(called_off, tokens=parts.under_way.pop(index)))

@@ -15,6 +15,7 @@ from ttcli.terminal import words
 
 _AGREE = 0.5  # of the candidates; fewer are weak support
 _STAYS = 0.8  # chance that the leader stays ahead; less is weak
+_IN_THOUGHT = "cut in the middle of a thought"
 _MANY_CUT = 0.1  # of the candidates; more are worth a warning
 
 
@@ -81,6 +82,7 @@ def silence(outcome: Outcome, form: AnswerForm, max_tokens: int) -> Silence | No
     hints = {
         f"cut at {limit}": f"--max-tokens {2 * max_tokens}",
         f"still thinking at {limit}": f"--max-tokens {4 * max_tokens}",
+        _IN_THOUGHT: f"--think-budget {2 * max((each.thought_tokens for each in silent), default=1)}",
         "cut short": "a larger --budget",
         "ended without one": {"code": "--answer text", "text": "another --model"}.get(
             form, "--answer text takes the text itself, or another --model"
@@ -94,6 +96,8 @@ def silence(outcome: Outcome, form: AnswerForm, max_tokens: int) -> Silence | No
 def _reason(candidate: Candidate, limit: str) -> str:
     thinking = candidate.thought_open or thinks_on(candidate.text)
     if candidate.ended is Ended.LENGTH:
+        if candidate.thought_open:
+            return _IN_THOUGHT
         return f"still thinking at {limit}" if thinking else f"cut at {limit}"
     if candidate.ended is Ended.CUT:
         return "cut short"

@@ -1,5 +1,7 @@
 """Solutions from a GGUF model in this process: one prompt, many continuations in one batch."""
 
+# over 300 lines: all of a protocol, on one context or two
+
 from __future__ import annotations
 
 import time
