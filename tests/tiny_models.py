@@ -61,7 +61,8 @@ def write_tiny(
         writer.add_causal_attention(False)
     tensors = _Tensors(writer, np.random.default_rng(seed))
     # gemma multiplies them by the root of their width
-    tensors.random("token_embd.weight", len(_tokens()) + len(words), _WIDTH, scale=0.125 if architecture == "gemma3" else 1.0)
+    scale = 0.125 if architecture == "gemma3" else 1.0
+    tensors.random("token_embd.weight", len(_tokens()) + len(words), _WIDTH, scale=scale)
     tensors.filled("token_embd_norm.weight" if architecture == "lfm2" else "output_norm.weight", 1.0, _WIDTH)
     _WRITERS[architecture](writer, tensors)
     writer.write_header_to_file()

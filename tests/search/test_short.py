@@ -29,7 +29,9 @@ def test_the_first_thoughts_to_end_are_voted_upon_and_the_others_called_off() ->
     assert outcome.cost.generations == 8
     spent = outcome.cost.policy_tokens
     assert spent < 2 * len(SHORT.text.split()) + 8 * 10  # of the long ones no more than of those that ended
-    assert len(of(CandidateStarted, events)) == len({each.candidate.index for each in of(CandidateFinished, events)}) == 8
+    assert (
+        len(of(CandidateStarted, events)) == len({each.candidate.index for each in of(CandidateFinished, events)}) == 8
+    )
 
 
 def test_all_that_was_drawn_is_charged() -> None:

@@ -16,9 +16,8 @@ VALUES = st.lists(st.floats(0, 30), min_size=1, max_size=60)
 
 def trace(thought: list[float], text: list[float]) -> Prefix:
     steps = (Step("x", len(text), -1.0, certainty=tuple(text)),)
-    return Prefix(
-        Problem("?"), 1, steps=steps, ended=Ended.STOP, thought=Thought("t", len(thought), 0.0, certainty=tuple(thought))
-    )
+    told = Thought("t", len(thought), 0.0, certainty=tuple(thought))
+    return Prefix(Problem("?"), 1, steps=steps, ended=Ended.STOP, thought=told)
 
 
 @given(VALUES, st.integers(1, 60))
@@ -49,7 +48,7 @@ def test_without_a_window_it_is_an_eighth_of_the_trace() -> None:
 @given(VALUES)
 def test_scores_are_scores(values: list[float]) -> None:
     for kind in ("tail", "lowest"):
-        (opinion,) = WindowCertainty(kind).score([trace(values, values)])  # type: ignore[arg-type]
+        (opinion,) = WindowCertainty(kind).score([trace(values, values)])
         assert 0 <= opinion.score <= 1
 
 

@@ -141,7 +141,8 @@ class ScriptedPolicy:
             return _ScriptedText(prefix, line, (), keep=request.keep, thought=thought[:1])
         steps = steps_of(line.spoken, line.logprob)[len(prefix.steps) :] or [Step("", 1, line.logprob)]
         forced = prefix.thought is not None and prefix.thought.forced
-        if (line.thought is not None and not (line.closes or forced)) or (thought and request.until in ("thought", "paragraph")):
+        never_speaks = line.thought is not None and not (line.closes or forced)
+        if never_speaks or (thought and request.until in ("thought", "paragraph")):
             steps = []
         wanted = steps[: request.steps] if request.until == "step" else steps
         return _ScriptedText(prefix, line, wanted, keep=request.keep, thought=thought)
