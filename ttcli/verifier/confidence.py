@@ -11,7 +11,7 @@ from ttcli.solution import Prefix
 
 
 class Confidence:
-    """exp of the mean token log-probability: of the solution, or of its weakest step."""
+    """exp of the mean token log-probability: of the solution without its thought, or of its weakest step."""
 
     parameters = 0
     partial = True
@@ -41,7 +41,8 @@ class Confidence:
             )
         if self._weakest:
             return StepScores(min(steps, default=1.0), steps, 0)
-        return StepScores(math.exp(prefix.logprob / prefix.tokens) if prefix.tokens else 1.0, steps, 0)
+        spoken = prefix.spoken_tokens
+        return StepScores(math.exp(prefix.logprob / spoken) if spoken else 1.0, steps, 0)
 
     def release(self, prefixes: Iterable[Prefix]) -> None:
         """Nothing is kept."""
