@@ -16,7 +16,7 @@ ROOT = Path(ttcli.__file__).parent
 
 # lowest first: a room may import from the lines above its own, and itself; rooms of one line do not know each other
 ORDER: list[set[str]] = [
-    {"errors", "problem", "interrupt", "tally", "watchdog", "printable"},
+    {"errors", "problem", "interrupt", "tally", "watchdog", "printable", "thought"},
     {"solution", "cost"},
     {"events", "seams"},
     {"files", "stats"},

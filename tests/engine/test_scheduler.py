@@ -53,7 +53,7 @@ def drain(scheduler: Scheduler, jobs: Sequence[Job]) -> list[str]:
 
 def run_out(scheduler: Scheduler, jobs: Iterable[Job], texts: dict[Job, str]) -> None:
     for _ in range(STEPS_MOST):
-        for grown, text in scheduler.step():
+        for grown, text, _ in scheduler.step():
             texts[grown] += text
         if all(each.finished for each in jobs):
             return
@@ -369,7 +369,7 @@ def test_an_aborted_step_can_be_taken_again_with_the_same_result(
                 with pytest.raises(Aborted):
                     scheduler.step()
                 halting[0] = False
-            for grown, text in scheduler.step():
+            for grown, text, _ in scheduler.step():
                 seen[grown] += text
             if all(each.finished for each in jobs):
                 break

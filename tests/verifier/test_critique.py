@@ -17,7 +17,7 @@ from ttcli.engine.session import Session
 from ttcli.engine.template import ChatTemplate, Span, tokenize
 from ttcli.errors import ModelError, PromptTooLong
 from ttcli.problem import Problem
-from ttcli.seams import Interrupted
+from ttcli.seams import Interrupted, StepScores
 from ttcli.solution import Prefix, Step
 from ttcli.verifier import critique as module
 from ttcli.verifier.critique import Critic
@@ -170,7 +170,7 @@ def test_a_critique_ends_where_the_form_says(make: MakeCritic) -> None:
 
 
 def test_a_prefix_without_steps_has_nothing_against_it(make: MakeCritic) -> None:
-    assert make(STEPWISE).score([Prefix(PROBLEM, 0)]) == [(1.0, (), 0)]
+    assert make(STEPWISE).score([Prefix(PROBLEM, 0)]) == [StepScores(1.0, (), 0)]
 
 
 def test_an_interrupt_keeps_the_verdicts_that_were_reached(make: MakeCritic, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -47,7 +47,7 @@ VerifierForm = PrmForm | CritiqueForm
 
 
 def read_form(path: Path) -> VerifierForm | None:
-    """The form of a verifier from a TOML with nothing but the table [verifier]; raises ConfigError.
+    """The form of a verifier from a TOML with the table [verifier], and [thinking]; raises ConfigError.
 
     None: it has no such table, and is somebody else's.
     """
@@ -55,6 +55,8 @@ def read_form(path: Path) -> VerifierForm | None:
     if not table.has("verifier"):
         return None
     form = verifier_form(table.table("verifier"))
+    if table.has("thinking"):
+        table.table("thinking")  # `thinking` reads it
     table.close()
     return form
 

@@ -157,6 +157,7 @@ def _answer(store: Store, spec: BenchSpec, wishes: _BenchOutput) -> int:
 
 def _tell(summary: Summary, store: Store, wishes: _BenchOutput) -> None:
     """The tables, or the summary as JSON, on stdout; the pictures in their files."""
+    from ttcli.bench.figures.cut import cut_warning
     from ttcli.bench.figures.records import summary_record
     from ttcli.terminal.runs import summary_lines
 
@@ -164,6 +165,8 @@ def _tell(summary: Summary, store: Store, wishes: _BenchOutput) -> None:
         say_json(summary_record(summary))
     else:
         say(*summary_lines(summary))
+    if not wishes.quiet and (warning := cut_warning(summary.run.config, summary.truncated)):
+        remark(warning)
     if wishes.plot:
         from ttcli.bench.report.plots import accuracy_plot
 

@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal, get_type_hints
 from ttcli.catalog.entry import DEFAULT_MODEL
 from ttcli.cli.found import tell_found
 from ttcli.cli.options import More, option
-from ttcli.engine.params import SamplingParams
+from ttcli.engine.params import Effort, SamplingParams, Think, ThinkParams
 from ttcli.problem import AnswerForm
 from ttcli.runtime.settings import Machine, Settings
 
@@ -37,7 +37,14 @@ _LAST = {
     "insecure": _Option(bool, "Let TTC_API_KEY go unencrypted to another machine.", more=True),
     "answer": _Option(AnswerForm, "What counts as one; auto: as the question says."),
     "temperature": _Option(float, "0: always the likeliest token.", "-t"),
-    "max_tokens": _Option(int, "Of one solution."),
+    "max_tokens": _Option(int, "Of one solution, its thought not counted."),
+    "think": _Option(Think, "Before the answer; auto: as the model does.", more=True),
+    "think_budget": _Option(int | None, "Tokens of a thought; 4096 or what fits.", more=True),
+    "think_message": _Option(str, "What ends a thought whose budget is spent.", more=True, default=False),
+    "reasoning_effort": _Option(Effort | None, "Of a model that has the switch.", more=True),
+    "template_arg": _Option(
+        list[str] | None, "KEY=VALUE for the chat template; may be repeated.", more=True, variable=False
+    ),
     "seed": _Option(int, "Same seed, same store: the same samples."),
     "offline": _Option(bool, "Never fetch a model."),
     "top_k": _Option(int, "Draw from the k likeliest tokens; 0: off.", more=True),
@@ -61,9 +68,10 @@ _LAST = {
     ),
     "command_timeout": _Option(float, "Seconds for one solution, of --verifier command:CMD.", more=True),
 }
-_PARTS = {"sampling": SamplingParams, "machine": Machine}  # of `Settings`
+_PARTS = {"sampling": SamplingParams, "machine": Machine, "thinking": ThinkParams}  # of `Settings`
 _DEFAULTS = {field.name: field.default for part in (Settings, *_PARTS.values()) for field in fields(part)} | {
-    "model": None  # the default model, or the only one that a server has
+    "model": None,  # the default model, or the only one that a server has
+    "template_arg": None,
 }
 
 

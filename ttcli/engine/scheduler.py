@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable
-from typing import NamedTuple
 
 from ttcli.engine.branch import Branch, Piece, States
-from ttcli.engine.job import Job
+from ttcli.engine.certainty import certainty
+from ttcli.engine.job import Job, JobUpdate
 from ttcli.engine.sampling import Logits, Sampler
 from ttcli.engine.session import Session
 from ttcli.errors import BackendError, PromptTooLong
@@ -18,13 +18,6 @@ from ttcli.solution import Ended
 
 _FIRST_GUESS = 256  # tokens a text is expected to take before any has ended
 _LITTLE_MORE = 32  # tokens a text that outgrew the expectation is expected to take still
-
-
-class JobUpdate(NamedTuple):
-    """A token that a job took."""
-
-    job: Job
-    text: str  # that became readable with it; "" inside a multi-byte character
 
 
 class Scheduler:
@@ -61,10 +54,10 @@ class Scheduler:
         Raises:
             PromptTooLong: it could not fit even if it were alone.
         """
-        need = job.parent.length + job.until.max_tokens
+        need = job.parent.length + job.until.most
         if need > self.session.longest:
             raise PromptTooLong(
-                f"{job.parent.length} tokens of prompt and {job.until.max_tokens} of answer "
+                f"{job.parent.length} tokens of prompt and {job.until.most} of answer "
                 f"exceed the {self.session.longest} cells of the context",
                 hint="lower --max-tokens",
             )
@@ -158,7 +151,7 @@ class Scheduler:
     def _outlook(self, job: Job, more: float) -> float:
         """Cells that a job will take if it grows by so many tokens more, or to its limit."""
         known = job.branch.pending if job.branch.resident else self.session.missing(job.branch)
-        return known + min(more, job.until.max_tokens - job.grown)
+        return known + min(more, job.until.most - job.grown)
 
     def _unclaimed(self, keep: Branch | None = None) -> int:
         """Cells that are not promised, and free or could be."""
@@ -285,7 +278,9 @@ class Scheduler:
     def _advance(self, job: Job, row: Logits, states: States) -> None:
         model = self.session.model
         token, logprob = self._sampler.draw(row, job.sampling, job.rng)
-        text = job.take(token, None if model.ends_generation(token) else model.piece(token), logprob, states)
+        sure = certainty(row, float(row[token]) - logprob) if job.traced else None
+        text = job.take(token, None if model.ends_generation(token) else model.piece(token), logprob, states, sure)
+        forced = job.force() if job.due else []
         if job.finished:
             self._running.remove(job)
             self._expected += (job.grown - self._expected) / 8
@@ -294,7 +289,8 @@ class Scheduler:
                 self._touch(job.branch)
             else:
                 self.session.detach(job.branch)
-        self._grown.append(JobUpdate(job, text))
+        self._grown.append(JobUpdate(job, text, not job.aloud))
+        self._grown.extend(JobUpdate(job, words, thought=True) for words in forced)
 
     def _touch(self, branch: Branch) -> None:
         branch.used = self._clock

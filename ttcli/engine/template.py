@@ -7,7 +7,7 @@ import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from types import FrameType
+from types import FrameType, MappingProxyType
 from typing import Any, Literal, NamedTuple, NoReturn
 
 import jinja2
@@ -42,12 +42,26 @@ class Span(NamedTuple):
 class ChatTemplate:
     """The chat template of a model.
 
+    Args:
+        source: instead of the model's own.
+        arguments: variables that it is rendered with, besides the usual ones.
+        ending: what is written behind all that it makes, control tokens meant.
+
     Raises:
         ModelError: the model has no template, or one that does not compile.
     """
 
-    def __init__(self, model: Model, source: str | None = None) -> None:
+    def __init__(
+        self,
+        model: Model,
+        source: str | None = None,
+        *,
+        arguments: Mapping[str, object] = MappingProxyType({}),
+        ending: str = "",
+    ) -> None:
         self._model = model
+        self.arguments = dict(arguments)
+        self.ending = ending
         source = source if source is not None else model.chat_template
         if source is None:
             raise ModelError(
@@ -85,6 +99,7 @@ class ChatTemplate:
                 bos_token=self._special("bos"),
                 eos_token=self._special("eos"),
                 **_ABSENT,
+                **self.arguments,
             )
         except _TEMPLATE_FAILS as error:
             raise ModelError(f"the chat template of {self._model.path.name} fails: {error}") from error
@@ -100,11 +115,21 @@ class ChatTemplate:
             Span(messages[int(part)]["content"].strip(), trusted=False) if odd % 2 else Span(part, trusted=True)
             for odd, part in enumerate(parts)
         ]
+        spans.append(Span(self.ending, trusted=True))
         return [span for span in spans if span.text]
 
     def _special(self, name: Literal["bos", "eos"]) -> str:
         token = self._model.special_token(name)
         return self._model.piece(token).decode("utf-8", "replace") if token is not None else ""
+
+
+def variables(source: str) -> set[str]:
+    """The names that a template reads and that stand for something it may be given; none where it does not compile."""
+    try:
+        tree = _environment().parse(source)
+    except (jinja2.TemplateError, RecursionError, MemoryError, SyntaxError):
+        return set()
+    return {name.name for name in tree.find_all(jinja2.nodes.Name) if name.ctx == "load"}
 
 
 def rehearse(source: str) -> None:

@@ -101,6 +101,13 @@ class Table:
         """Whether there is such a key that has not been read."""
         return key in self._left
 
+    def flag(self, key: str) -> bool:
+        """True or false."""
+        value = self._take(key)
+        if not isinstance(value, bool):
+            raise self.error(key, f"must be true or false, not {value!r}")
+        return value
+
     def integer(self, key: str) -> int:
         """A whole number, of either sign."""
         value = self._take(key)

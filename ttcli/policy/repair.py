@@ -49,6 +49,11 @@ class RepairingPolicy:
         self._policy.width = width
 
     @property
+    def thought_tokens(self) -> int:
+        """The policy's."""
+        return self._policy.thought_tokens
+
+    @property
     def recipe(self) -> Mapping[str, object]:
         """The policy's, and what mends: such solutions are distributed otherwise."""
         return {**self._policy.recipe, "repair": {**self._repairer.recipe, "most": self._most}}
@@ -71,9 +76,13 @@ class RepairingPolicy:
         """The policy's."""
         return self._policy.resume(root, steps)
 
-    def ask(self, root: Prefix, solution: str) -> Prefix:
+    def speak(self, prefix: Prefix, words: str) -> Prefix:
         """The policy's."""
-        return self._policy.ask(root, solution)
+        return self._policy.speak(prefix, words)
+
+    def ask(self, root: Prefix, solution: str, thought: str | None = None) -> Prefix:
+        """The policy's."""
+        return self._policy.ask(root, solution, thought)
 
     def rewrites(self, problem: Problem) -> bool:
         """The policy's."""

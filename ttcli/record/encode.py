@@ -117,6 +117,9 @@ def candidate_record(candidate: Candidate) -> dict[str, Any]:
         del told["kind"]
     if not candidate.asked_again:
         del told["asked_again"]
+    del told["certainty"]  # what it is for is the score
+    if candidate.thought is None:
+        del told["thought"], told["thought_tokens"], told["thought_open"]
     for name in ("lineage", "places"):
         if told[name] is None:
             del told[name]

@@ -12,6 +12,7 @@ from ttcli.catalog.forms import CritiqueForm, PrmForm
 from ttcli.catalog.progress import Progress
 from ttcli.catalog.pull import resolve
 from ttcli.catalog.stored import LocalModel, form_of
+from ttcli.catalog.thinking import told_tags
 from ttcli.errors import ConfigError, ModelError, UsageError
 from ttcli.files.kinds import LOST_HEAD, NAMES, lost_head
 from ttcli.interrupt import Interrupt
@@ -27,6 +28,7 @@ from ttcli.verifier.spec import VerifierSpec
 
 if TYPE_CHECKING:
     from ttcli.engine.model import Model
+    from ttcli.engine.thinking import Thinking
     from ttcli.policy.prompt import Prompt
 
 Loaded: TypeAlias = "tuple[LocalModel, Model]"
@@ -92,6 +94,10 @@ class Loader:
                 )
             case "scripted":
                 raise UsageError("the scripted verifier goes with a scripted model", hint="--verifier confidence")
+            case "tail" | "lowest":
+                from ttcli.verifier.certainty import WindowCertainty
+
+                return WindowCertainty(spec.kind, int(spec.model) if spec.model else None)
             case "arithmetic":
                 from ttcli.verifier.arithmetic import Arithmetic
 
@@ -140,7 +146,8 @@ class Loader:
 
     def _head(self, spec: VerifierSpec, own: Loaded | None) -> Verifier:
         """A head, on the policy's own model or on another one of the catalog."""
-        from ttcli.engine.template import ChatTemplate
+        from ttcli.engine.params import ThinkParams
+        from ttcli.engine.thinking import plan
         from ttcli.verifier.head_verifier import HeadVerifier, VisibleVerifier
 
         weights = fingerprint(own[0]) if own else None
@@ -159,12 +166,13 @@ class Loader:
             other = self.resolve(names[0])
             own = (other, self.load(other))
         local, model = own
-        template, prompt = ChatTemplate(model), prompt_of(local)
+        asked = plan(model, thinking_of(model, local), self._settings.thinking if carried else ThinkParams(think="off"))
+        prompt = prompt_of(local)
         return HeadVerifier(
             found.head,
             f"head:{found.name}",
             model,
-            lambda problem: template.encode(prompt.messages(problem)),
+            lambda problem: asked.encode(prompt.messages(problem)),
             carried=carried,
             threads=self._settings.machine.threads,
             interrupted=self._interrupt,
@@ -189,6 +197,7 @@ def facts(local: LocalModel) -> dict[str, str | int]:
         judge = _possible(lambda: critic_of(model, critic), f"yes: {critic.form}") if critic else None
         return {
             **describe(model),
+            **({} if reason else {"thinking": _thinking(model, local)}),
             "judge": judge or _possible(lambda: Judge(model), "yes"),
             "prm": _possible(lambda: prm_form(model, prm), f"yes: {prm.form}") if prm else undescribed,
             "head": f"no: {reason}" if reason else f"yes, once trained: layers 0 to {model.layers - 2} can be read",
@@ -197,12 +206,30 @@ def facts(local: LocalModel) -> dict[str, str | int]:
         model.close()
 
 
+def _thinking(model: Model, local: LocalModel) -> str:
+    try:
+        return thinking_of(model, local).summary
+    except ConfigError as error:
+        return f"not known: {error}"
+
+
 def _possible(make: Callable[[], object], success: str) -> str:
     try:
         make()
     except ModelError as error:
         return f"no: {error}"
     return success
+
+
+def thinking_of(model: Model, local: LocalModel) -> Thinking:
+    """How a model thinks: as FILE.toml beside FILE.gguf tells, or else as its template and vocabulary do.
+
+    Raises:
+        ConfigError: the TOML beside it cannot be read.
+    """
+    from ttcli.engine.thinking import recognise
+
+    return recognise(model, tags=told_tags(local))
 
 
 def check(specs: Sequence[VerifierSpec], settings: Settings) -> None:
@@ -255,3 +282,11 @@ def prompt_of(local: LocalModel) -> Prompt:
         revise=words.revise or REVISE,
         step_content=words.step_content,
     )
+
+
+def read_by_heads(specs: Sequence[VerifierSpec], local: LocalModel, notice: Callable[[str], None]) -> list[int]:
+    """The layers of a model that the heads among some verifiers read."""
+    asked = [spec for spec in specs if spec.kind == "head"]
+    weights = fingerprint(local) if asked else None
+    heads = [find_head(spec.model, weights, notice).head for spec in asked]
+    return sorted({layer for head in heads if head.weights == weights for layer in head.observed})

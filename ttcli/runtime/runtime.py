@@ -14,7 +14,6 @@ from ttcli.catalog.fingerprint import fingerprint
 from ttcli.catalog.progress import Progress
 from ttcli.catalog.pull import resolve
 from ttcli.catalog.speeds import known_width
-from ttcli.catalog.stored import LocalModel
 from ttcli.cost import Meter, Unit
 from ttcli.errors import UsageError
 from ttcli.events import Event, Outcome, RunFinished, RunStarted
@@ -23,8 +22,8 @@ from ttcli.policy.script import Script
 from ttcli.policy.scripted import ScriptedPolicy, ScriptedVerifier
 from ttcli.policy.server.address import Address
 from ttcli.problem import Problem
-from ttcli.runtime.heads import doubts, find_head
-from ttcli.runtime.loader import Loader, check, prompt_of, score_key
+from ttcli.runtime.heads import doubts
+from ttcli.runtime.loader import Loader, check, prompt_of, read_by_heads, score_key, thinking_of
 from ttcli.runtime.repair import mending
 from ttcli.runtime.settings import Settings
 from ttcli.seams import BatchPolicy, Verifier
@@ -33,7 +32,6 @@ from ttcli.search.finals import count_of
 from ttcli.search.method import NO_DEMAND, Adviser, Demand
 from ttcli.search.texts import with_texts
 from ttcli.verifier.aggregate import Aggregated
-from ttcli.verifier.confidence import Confidence
 from ttcli.verifier.spec import VerifierSpec
 
 SCRIPTED = "scripted:"  # --model scripted:FILE runs a script instead of a model
@@ -75,6 +73,11 @@ class Runtime:
         return {"reviser": self._reviser, **self.policy.revisions}
 
     @property
+    def max_tokens(self) -> int:
+        """Of one solution, its thought included."""
+        return self.settings.max_tokens + self.policy.thought_tokens
+
+    @property
     def adviser(self) -> Adviser | None:
         """What auto asks; None where there is no profile."""
         if self.settings.profile is None:
@@ -100,7 +103,7 @@ class Runtime:
         verifier = self.verifiers[str(settings.verifier)] if settings.verifier else None
         if settings.budget.unit is Unit.SECONDS:
             self.interrupt.after(settings.budget.amount)
-        meter = Meter(settings.budget, max_tokens=settings.max_tokens, interrupted=lambda: self.interrupt.requested)
+        meter = Meter(settings.budget, max_tokens=self.max_tokens, interrupted=lambda: self.interrupt.requested)
         asked = settled(replace(problem, form=settings.answer))
         events = settings.method.run(asked, self.policy, verifier, meter, seed=settings.seed, adviser=self.adviser)
         yield RunStarted(
@@ -193,6 +196,8 @@ def _served(
         prompt=Prompt(step_content=Template().step_content),
         sampling=settings.sampling,
         max_tokens=settings.max_tokens,
+        thinking=settings.thinking,
+        traced=any(spec.traces for spec in specs),
         width=settings.machine.width or WIDTH,
         insecure=settings.insecure,
         notice=progress.note,
@@ -221,11 +226,9 @@ def _scripted(
         raise UsageError("a script cannot judge", hint="--verifier scripted")
     if any(spec.kind == "head" for spec in specs):
         raise UsageError("a script has no hidden states", hint="--verifier scripted")
-    known: dict[str, Verifier] = {
-        "scripted": ScriptedVerifier(script),
-        "confidence": Confidence(),
-        "weakest": Confidence(weakest=True),
-    }
+    if not settings.thinking.usual:
+        raise UsageError("a script thinks as it is written", hint="leave out --think and what belongs to it")
+    known: dict[str, Verifier] = {"scripted": ScriptedVerifier(script)}
     verifiers = {str(spec): known[spec.kind] if spec.kind in known else loader.make(spec) for spec in specs}
     return Runtime(
         settings,
@@ -260,7 +263,7 @@ def _local(
     if at_once is not None:
         width = min(width, at_once)
     width = settings.machine.width or width
-    layers = _read_by_heads(specs, local, progress.note)
+    layers = read_by_heads(specs, local, progress.note)
     if demand.beams:
         doubts(specs, local, progress.note)
     adapter = loader.resolve(settings.reviser) if settings.reviser is not None else None
@@ -271,6 +274,9 @@ def _local(
         sampling=settings.sampling,
         max_tokens=settings.max_tokens,
         width=width,
+        think=settings.thinking,
+        thinking=thinking_of(model, local),
+        traced=any(spec.traces for spec in specs),
         beams=demand.beams,
         attempts=demand.attempts,
         reviser=Adapter(model, adapter.path) if adapter else None,
@@ -290,11 +296,3 @@ def _local(
         fingerprint(adapter) if adapter else None,
         local.entry,
     )
-
-
-def _read_by_heads(specs: Sequence[VerifierSpec], local: LocalModel, notice: Callable[[str], None]) -> list[int]:
-    """The layers of a model that the heads among some verifiers read."""
-    asked = [spec for spec in specs if spec.kind == "head"]
-    weights = fingerprint(local) if asked else None
-    heads = [find_head(spec.model, weights, notice).head for spec in asked]
-    return sorted({layer for head in heads if head.weights == weights for layer in head.observed})

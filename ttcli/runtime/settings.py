@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 
 from ttcli.catalog.entry import DEFAULT_MODEL
 from ttcli.cost import Budget
-from ttcli.engine.params import SamplingParams
+from ttcli.engine.params import SamplingParams, ThinkParams
 from ttcli.errors import UsageError
 from ttcli.policy.server.address import Address
 from ttcli.problem import AnswerForm
@@ -57,7 +57,8 @@ class Settings:
     seed: int = 0  # 0 or more
     offline: bool = False
     sampling: SamplingParams = field(default_factory=SamplingParams)
-    max_tokens: int = 1024  # of one solution
+    max_tokens: int = 1024  # of one solution, without its thought
+    thinking: ThinkParams = field(default_factory=ThinkParams)
     machine: Machine = field(default_factory=Machine)
     reviser: str | None = None  # a LoRA adapter that draws the revisions; None: the model itself does
     policy: str | None = None  # the URL of an OpenAI-compatible server; None: the engine in this process

@@ -87,7 +87,9 @@ def _asked(
             return answers
         begin(root, policy, meter)
         meter.add(Cost(prompt_tokens=given, flops=2.0 * policy.parameters * given))
-        asked = [policy.ask(root, each.text + (_CLOSE if thinks_on(each.text) else "")) for each in silent]
+        asked = [
+            policy.ask(root, each.text + (_CLOSE if thinks_on(each.text) else ""), each.thought) for each in silent
+        ]
         held += asked
         requests = [
             Extend(prefix, (seed, problem.key, each.index), until="box", temperature=0.0)

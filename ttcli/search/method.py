@@ -13,6 +13,8 @@ from ttcli.events import Event, MethodChosen
 from ttcli.problem import Problem
 from ttcli.seams import Policy, Verifier
 from ttcli.search.parameters import ChainParameters, HalfParameters, TreeParameters, ratios
+from ttcli.search.probe import ProbeParameters
+from ttcli.search.short import ShortParameters
 from ttcli.solution import Candidate
 
 PROBES = 4  # samples that auto draws first; difficulty is told from them
@@ -48,7 +50,7 @@ class Method:
     advised: Advised | None = None  # an adviser says how, and with which verifier
     vote: VoteRule | None = None  # of a method that votes over the first n of independent samples, whatever n is
     generations: int | None = None  # that it draws, whatever the budget; None: as many as that allows
-    parameters: TreeParameters | ChainParameters | HalfParameters | None = (
+    parameters: TreeParameters | ChainParameters | HalfParameters | ShortParameters | ProbeParameters | None = (
         None  # how it is set; None: there is nothing to set
     )
     attempts: int = 0  # earlier solutions that its prompts show at most

@@ -14,15 +14,17 @@ from ttcli.seams import Policy
 from ttcli.search.adaptive import adaptive
 from ttcli.search.auto import auto, probed
 from ttcli.search.beam import beam
-from ttcli.search.best_of_n import best_of_n, best_of_n_plain, greedy, majority
+from ttcli.search.best_of_n import best_of_n, best_of_n_plain, greedy, majority, tie_break
 from ttcli.search.dvts import dvts
 from ttcli.search.lookahead import lookahead
 from ttcli.search.method import Method
 from ttcli.search.parameters import ChainParameters, HalfParameters, TreeParameters
 from ttcli.search.particles import particles
+from ttcli.search.probe import ProbeParameters, probe
 from ttcli.search.rebase import rebase
 from ttcli.search.revise import WINDOW, revise, revise_scored
 from ttcli.search.search_revise import search_revise
+from ttcli.search.short import ShortParameters, short, short_scored
 
 METHODS = {
     method.name: method
@@ -32,6 +34,7 @@ METHODS = {
         Method("majority", "the most frequent answer (self-consistency)", plain=majority, vote="majority"),
         Method("best-of-n", "the answer with the largest sum of verifier scores", verified=best_of_n, vote="weighted"),
         Method("best-of-n-plain", "the answer of the best-scored candidate", verified=best_of_n_plain, vote="best"),
+        Method("tie-break", "majority, where scores decide between equals", verified=tie_break),
         Method("greedy", "one solution at temperature 0", plain=greedy, generations=1),
         Method(
             "beam",
@@ -71,6 +74,14 @@ METHODS = {
             parameters=ChainParameters(),
             attempts=WINDOW,
         ),
+        Method(
+            "short",
+            "of n thoughts the first m to end are voted upon",
+            plain=short,
+            verified=short_scored,
+            parameters=ShortParameters(),
+        ),
+        Method("probe", "thoughts end when their trial answers stand", plain=probe, parameters=ProbeParameters()),
         Method(
             "search-revise",
             "half the budget proposes, half revises what the vote is against",

@@ -325,7 +325,7 @@ class Tree:
                 else:
                     grown += 1
                     seen[at] += 1
-                    events.append(StepToken(first + at, happening.text))
+                    events.append(StepToken(first + at, happening.text, happening.thought))
             flops = 2.0 * self._policy.parameters * grown
             self._meter.add(Cost(policy_tokens=grown, shared_tokens=shared, flops=flops))
             yield from events

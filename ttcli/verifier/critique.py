@@ -185,7 +185,7 @@ class Critic:
         grown = scheduler.step()
         if not grown and scheduler.session.decodes == before:
             raise BackendError(f"the cells of {self.name} do not suffice", hint="a shorter --max-tokens")
-        for job, text in grown:
+        for job, text, _ in grown:
             draft = writing[job]
             draft.text += text
             ends = [at for stop in self._prompt.stops(draft.key) if (at := draft.text.find(stop)) >= 0]

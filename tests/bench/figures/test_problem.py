@@ -12,7 +12,7 @@ import pytest
 from bench.builder import Made, make_rows, make_run, records
 from ttcli.answers import CHECKER, Checker, is_correct, layer, majority
 from ttcli.answers.vote import best, weighted
-from ttcli.bench.figures.problem import ProblemFigures, Spending, load_figures
+from ttcli.bench.figures.problem import Figure, ProblemFigures, Spending, load_figures
 from ttcli.bench.store.sample import Sample
 from ttcli.bench.store.store import Run, Store
 from ttcli.bench.store.task import Failed, News, Task
@@ -160,7 +160,7 @@ def test_a_failure_while_many_were_drawn_leaves_the_figures_of_fewer(path: Path)
     four = failed.figure(Task("majority", "", Budget(4)))
     assert four is not None
     assert four.spending.generations == 4
-    assert failed.figure(Task("majority", "", Budget(8))) == (0.0, False, Spending())
+    assert failed.figure(Task("majority", "", Budget(8))) == Figure(0.0, False, Spending())
 
 
 def test_a_verifier_that_failed_does_not_fail_a_majority(path: Path) -> None:
@@ -174,7 +174,7 @@ def test_a_verifier_that_failed_does_not_fail_a_majority(path: Path) -> None:
         (figures,) = load_figures(store, run)
     whole = [figures.figure(task) for task in (majority_task, first)]
     assert all(figure and figure.spending.generations == 8 for figure in whole)
-    assert figures.figure(second) == (0.0, False, Spending())
+    assert figures.figure(second) == Figure(0.0, False, Spending())
 
 
 def test_a_verifier_that_failed_does_not_fail_another_that_has_not_scored_yet(path: Path) -> None:
@@ -186,7 +186,7 @@ def test_a_verifier_that_failed_does_not_fail_another_that_has_not_scored_yet(pa
             db.execute("DELETE FROM rating")
         (figures,) = load_figures(store, run)
     assert figures.figure(first) is None
-    assert figures.figure(second) == (0.0, False, Spending())
+    assert figures.figure(second) == Figure(0.0, False, Spending())
 
 
 def test_a_method_that_is_no_vote_has_the_outcome_that_was_kept(path: Path) -> None:

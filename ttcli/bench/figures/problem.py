@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ttcli.answers import CHECKER, grade, layer, majority
+from ttcli.bench.figures.cut import cut_outcome, cut_vote
 from ttcli.bench.figures.revisions import Attempt, attempts_of
 from ttcli.bench.store.config import RunConfig
 from ttcli.bench.store.database import ODD
@@ -48,6 +49,7 @@ class Figure(NamedTuple):
     accuracy: float  # in [0, 1]: over all subsets where it is a vote, else 0 or 1
     right: bool  # in the run as it was
     spending: Spending
+    cut: float = 0.0  # in [0, 1]: no answer, because what it drew was cut; over all subsets where it is a vote
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +80,7 @@ class Settled:
     ungraded: bool = False  # whether its answer is right could not be found out
     attempts: tuple[Attempt, ...] = ()  # of its chains of revisions; (): it revises nothing
     chose: str | None = None  # the method that it chose; None: it is one that does not choose
+    cut: bool = False  # it has no answer, because what it drew was cut
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +111,7 @@ class ProblemFigures:
         if task.key in self.failed:
             return Figure(0.0, False, Spending())
         settled = self.settled.get(task.key)
-        return Figure(float(settled.right), settled.right, settled.spending) if settled else None
+        return Figure(float(settled.right), settled.right, settled.spending, float(settled.cut)) if settled else None
 
     def failure(self, task: Task) -> str | None:
         """Why a task failed here, or another that was to draw what this one votes over; None: it did not."""
@@ -151,7 +154,7 @@ class ProblemFigures:
             accuracy, right = random_pick(samples), bool(samples.correct[0])
         else:
             accuracy, right = subset_vote(samples, n, rule, seed=self.config.seed, subsets=self.subsets)
-        return Figure(accuracy, right, self.spending(n, task.verifier))
+        return Figure(accuracy, right, self.spending(n, task.verifier), cut_vote(self.facts, n))
 
     def _failed_vote(self, task: Task) -> bool:
         """Whether drawing, or scoring with the task's verifier, failed."""
@@ -273,4 +276,5 @@ def _settled(outcome: str, reference: str, kind: AnswerKind) -> Settled:
         verdict is None,
         attempts_of(content, reference, kind),
         chose["method"] if chose else None,
+        cut_outcome(content),
     )

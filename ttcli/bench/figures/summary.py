@@ -37,6 +37,7 @@ class SummaryLine:
     interval: Interval  # Wilson, 95 %
     spending: Spending  # per problem
     against: Comparison | None  # with the baseline at the same budget; None: it is the baseline, or that is missing
+    cut: float = 0.0  # part of the problems without an answer because what was drawn ran into the token limit
 
     @property
     def key(self) -> str:
@@ -187,6 +188,7 @@ def _line(figures: Sequence[ProblemFigures], task: Task, baseline: Task | None) 
         [each.accuracy for each in done],
         [each.spending for each in done],
         pair and pair.comparison,
+        math.fsum(each.cut for each in done),
     )
 
 
@@ -206,13 +208,18 @@ def _reading(
 
 
 def _made(
-    name: str, budget: Budget, accuracies: list[float], spending: list[Spending], against: Comparison | None
+    name: str,
+    budget: Budget,
+    accuracies: list[float],
+    spending: list[Spending],
+    against: Comparison | None,
+    cut: float = 0.0,
 ) -> SummaryLine:
     n = len(accuracies)
     total = math.fsum(accuracies)
     mean = Spending(*(math.fsum(column) / n for column in zip(*spending, strict=True))) if n else Spending()
     interval = wilson(min(total, n), n) if n else Interval(0.0, 1.0)
-    return SummaryLine(name, budget, n, total / n if n else 0.0, interval, mean, against)
+    return SummaryLine(name, budget, n, total / n if n else 0.0, interval, mean, against, cut / n if n else 0.0)
 
 
 def _groups(config: RunConfig, figures: Sequence[ProblemFigures]) -> list[Group]:

@@ -8,9 +8,9 @@ from ttcli.engine import machine
 from ttcli.engine.adapter import Adapter
 from ttcli.engine.beginning import beginning
 from ttcli.engine.branch import Branch
-from ttcli.engine.job import Job
+from ttcli.engine.job import Job, JobUpdate
 from ttcli.engine.model import Model
-from ttcli.engine.scheduler import JobUpdate, Scheduler
+from ttcli.engine.scheduler import Scheduler
 from ttcli.engine.session import SPARE_SEQUENCES, Session
 from ttcli.errors import ModelError, PromptTooLong
 from ttcli.policy.local.rewrite import Change
