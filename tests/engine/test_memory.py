@@ -15,8 +15,9 @@ from tiny_models import ARCHITECTURES, ATTENTION, HYBRID, RECURRENT
 from ttcli.engine.branch import Branch, Piece
 from ttcli.engine.job import Job, StopCriteria
 from ttcli.engine.model import Model
+from ttcli.engine.overview import Logits
 from ttcli.engine.params import SamplingParams
-from ttcli.engine.sampling import Logits, generator
+from ttcli.engine.sampling import generator
 from ttcli.engine.scheduler import Scheduler
 from ttcli.engine.session import Aborted, Session
 from ttcli.errors import BackendError

@@ -12,7 +12,7 @@ from engine.conftest import MakeSession
 from ttcli.engine import library as library_module
 from ttcli.engine.branch import Branch, Piece
 from ttcli.engine.model import Model
-from ttcli.engine.sampling import Logits
+from ttcli.engine.overview import Logits
 from ttcli.engine.session import Aborted, Session
 from ttcli.errors import BackendError, ModelError
 
