@@ -24,7 +24,7 @@ from ttcli.engine import machine
 from ttcli.engine.adapter import Adapter
 from ttcli.engine.batch import BatchArrays
 from ttcli.engine.branch import Branch, Piece, States
-from ttcli.engine.library import forget_log, last_words, library
+from ttcli.engine.library import forget_log, last_words, library, look_around
 from ttcli.engine.model import Model
 from ttcli.engine.observer import Observer
 from ttcli.errors import BackendError
@@ -332,6 +332,7 @@ class Session:
         self._arrays.fill(pieces)
         if self._observer:
             self._observer.expect(pieces, streams=self._adjacent, equal=self.memory.equal)
+        look_around(self.threads)
         forget_log()
         code = self._lib.llama_decode(self._context, self._arrays.batch)
         if self._ctrl_c:
