@@ -133,7 +133,7 @@ class Scheduler:
     def _admit(self) -> None:
         """Give free places to waiting jobs whose parent is filled; their first token comes from the parent's row."""
         delayed: list[Job] = []
-        fresh: list[Job] = []
+        fresh: list[tuple[Job, Logits, States]] = []  # room for the next one may cost a parent its row
         while self._waiting and len(self._running) + len(self._filling) < self.session.width:
             job = self._waiting.popleft()
             if job.parent.row is None and not job.parent.released:
@@ -145,14 +145,14 @@ class Scheduler:
                 self._touch(job.parent)
                 self._running.append(job)
                 if job.parent.row is not None and not job.grown:
-                    fresh.append(job)
+                    fresh.append((job, job.parent.row, job.parent.states))
             else:
                 delayed.append(job)
                 break
         self._waiting.extendleft(reversed(delayed))
         if fresh:
-            rows = np.stack([job.parent.row for job in fresh if job.parent.row is not None])
-            self._advance(fresh, rows, [job.parent.states for job in fresh])
+            jobs, rows, states = zip(*fresh, strict=True)
+            self._advance(jobs, np.stack(rows), states)
 
     def _fits(self, job: Job) -> bool:
         """Whether the running jobs and this one are expected to find cells to their end."""
