@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from ttcli.engine import session as session_module
 from ttcli.engine.model import Model
 from ttcli.engine.overview import Logits
 from ttcli.engine.params import SamplingParams
@@ -77,3 +78,9 @@ def make_dry_scheduler(make_session: MakeSession) -> MakeScheduler:
         return scheduler
 
     return make
+
+
+@pytest.fixture
+def always_asks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However short a decode, it can be halted in the middle."""
+    monkeypatch.setattr(session_module, "_SHORT", 0.0)
