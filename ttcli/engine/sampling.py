@@ -17,7 +17,7 @@ from ttcli.engine.params import SamplingParams
 
 Odds = NDArray[np.float64]
 
-_TOGETHER = 8  # rows at a time: what is read twice shall still lie in the cache
+_TOGETHER = 1_250_000  # logits at a time: what is read twice shall still lie in the cache
 _FIRST_LOOK = 1024  # candidates inspected before top-p or min-p alone falls back to sorting the whole vocabulary
 
 
@@ -55,8 +55,9 @@ class Sampler:
             ModelError: a row holds what is no number.
         """
         draws: list[Draw] = []
-        for begin in range(0, len(rows), _TOGETHER):
-            part = slice(begin, begin + _TOGETHER)
+        together = max(1, _TOGETHER // self._vocabulary)
+        for begin in range(0, len(rows), together):
+            part = slice(begin, begin + together)
             draws += self._draw(rows[part], samplings[part], rngs[part])
         return draws
 
