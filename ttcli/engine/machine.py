@@ -11,8 +11,8 @@ from pathlib import Path
 # kernel that does not skip other sequences' cells, so wider never pays there.
 CPU_WIDTH = 32
 GPU_WIDTH = 64
-# With less to read per token, what streams cost for each text is more than the attention that they save: 2.4 times for
-# a model of 0.4 M weights (CPU time per decode of 64 texts), nothing to tell at 135 M.
+# With less to read per token, a buffer for each text costs more than the attention that it saves: while 64 texts have
+# little but their prompt, a decode of a model of 0.4 M weights takes 2.4 times as long; later the two come even.
 _STREAMS_FROM = 20_000_000  # weights
 
 
