@@ -35,6 +35,7 @@ class RepairingPolicy:
     def __init__(self, policy: BatchPolicy, repairer: Repairer, *, most: int = MOST) -> None:
         self.name = policy.name
         self.parameters = policy.parameters
+        self.thought_tokens = policy.thought_tokens
         self._policy = policy
         self._repairer = repairer
         self._most = most
@@ -47,11 +48,6 @@ class RepairingPolicy:
     @width.setter
     def width(self, width: int) -> None:
         self._policy.width = width
-
-    @property
-    def thought_tokens(self) -> int:
-        """The policy's."""
-        return self._policy.thought_tokens
 
     @property
     def recipe(self) -> Mapping[str, object]:

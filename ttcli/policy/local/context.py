@@ -207,8 +207,7 @@ class Context:
         memory, affordable = self.model.memory, self._affordable(prompts)  # bytes
         stream = (need + _CELL_BLOCK) * memory.cell_bytes + memory.state_bytes
         texts = affordable // stream - _SPARE - self._held - 1  # that the session keeps
-        # a GPU's memory is not known here, and one buffer takes less of it
-        streams = self._cells is None and texts >= min(self.width, _ENOUGH) and not machine.has_gpu()
+        streams = self._cells is None and texts >= min(self.width, _ENOUGH) and machine.streams(self.model.parameters)
         if streams:
             self.width = min(self.width, texts)
         sequences = self.width + self._held + (_SPARE if streams else SPARE_SEQUENCES)
@@ -224,7 +223,6 @@ class Context:
             sequences=sequences,
             streams=streams,
             threads=self._threads,
-            flash_attention=not streams,
             adapter=self._adapter,
             observe=self._observe,
             halted=self._interrupted,
