@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ttcli.errors import UsageError
 
@@ -28,3 +28,8 @@ class SamplingParams:
         for fine, rule, value in checks:
             if not fine:
                 raise UsageError(f"{rule}, not {value}", hint="the defaults are 0.8, 40, 0.95 and 0")
+
+    def changed(self, *, temperature: float | None, top_p: float | None) -> SamplingParams:
+        """These, with what is given in the place of their own."""
+        given = {"temperature": temperature, "top_p": top_p}
+        return replace(self, **{name: value for name, value in given.items() if value is not None})

@@ -43,10 +43,12 @@ class Prompt:
 
     def messages(self, problem: Problem, attempts: Sequence[str] = ()) -> list[dict[str, str]]:
         """The chat that asks for a solution, or for another one after these attempts."""
-        system = [{"role": "system", "content": self.system}] if self.system is not None else []
-        instruction = _INSTRUCTIONS.get(problem.form, f"\n{self.instruction}")
-        revise = _REVISE_WHOLE if problem.form in _INSTRUCTIONS else self.revise
-        chat = [*system, {"role": "user", "content": problem.text + instruction}]
+        before = [{"role": turn.role, "content": turn.text} for turn in problem.before]
+        instructed = any(turn.role == "system" for turn in problem.before)
+        system = [{"role": "system", "content": self.system}] if self.system is not None and not instructed else []
+        instruction = "" if problem.bare else _INSTRUCTIONS.get(problem.form, f"\n{self.instruction}")
+        revise = _REVISE_WHOLE if problem.bare or problem.form in _INSTRUCTIONS else self.revise
+        chat = [*system, *before, {"role": "user", "content": problem.text + instruction}]
         for attempt in attempts:
             chat += [{"role": "assistant", "content": attempt}, {"role": "user", "content": revise}]
         return chat

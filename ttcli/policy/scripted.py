@@ -129,7 +129,7 @@ class ScriptedPolicy:
         line = lines[0] if request.temperature == 0 else random.Random(repr(request.seed)).choice(lines)
         steps = steps_of(line.text, line.logprob)[len(prefix.steps) :] or [Step("", 1, line.logprob)]
         wanted = steps[: request.steps] if request.until == "step" else steps
-        return _ScriptedText(prefix, line, wanted, keep=request.keep)
+        return _ScriptedText(prefix, line, wanted, keep=request.keep, most=request.max_tokens)
 
     def _finish(self, number: int, text: _ScriptedText, *, cut: bool = False) -> Extension:
         prefix = text.so_far() if cut else text.whole()
@@ -144,23 +144,28 @@ class ScriptedPolicy:
 class _ScriptedText:
     """A continuation in the making."""
 
-    def __init__(self, prefix: Prefix, line: ScriptLine, steps: Sequence[Step], *, keep: bool) -> None:
+    def __init__(
+        self, prefix: Prefix, line: ScriptLine, steps: Sequence[Step], *, keep: bool, most: int | None = None
+    ) -> None:
         self.prefix = prefix
         self.keep = keep
         self.taken = 0  # words
         self._line = line
         self.steps_of = steps
         self.words_of = [word for step in steps for word in words_of(step.text)]
+        self._most = len(self.words_of) if most is None else max(most - prefix.tokens, 1)
 
     @property
     def done(self) -> bool:
-        return self.taken == len(self.words_of)
+        return self.taken >= min(len(self.words_of), self._most)
 
     def grow(self) -> str:
         self.taken += 1
         return self.words_of[self.taken - 1]
 
     def whole(self) -> Prefix:
+        if self.taken < len(self.words_of):
+            return replace(self.so_far(), ended=Ended.LENGTH)
         steps = (*self.prefix.steps, *self.steps_of)
         finished = "".join(step.text for step in steps) == self._line.text
         ended = (Ended.LENGTH if self._line.length else Ended.STOP) if finished else Ended.OPEN

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 
-from ttcli.answers import vote
 from ttcli.answers.final import settled
 from ttcli.catalog.entry import DEFAULT_MODEL
 from ttcli.catalog.fingerprint import fingerprint
@@ -18,20 +17,18 @@ from ttcli.catalog.speeds import known_width
 from ttcli.catalog.stored import LocalModel
 from ttcli.cost import Meter, Unit
 from ttcli.errors import UsageError
-from ttcli.events import Event, Outcome, RunFinished, RunStarted
+from ttcli.events import Event, RunFinished, RunStarted
 from ttcli.interrupt import Interrupt
 from ttcli.policy.script import Script
 from ttcli.policy.scripted import ScriptedPolicy, ScriptedVerifier
 from ttcli.policy.server.address import Address
 from ttcli.problem import Problem
+from ttcli.runtime.answered import answered
 from ttcli.runtime.heads import find_head
 from ttcli.runtime.loader import Loader, check, prompt_of, score_key
 from ttcli.runtime.settings import Settings
-from ttcli.seams import BatchPolicy, Verifier
-from ttcli.search.again import ask_again
-from ttcli.search.best_of_n import COUNTS, scored_by
+from ttcli.seams import AskingPolicy, BatchPolicy, Verifier
 from ttcli.search.method import NO_DEMAND, Adviser, Demand
-from ttcli.search.texts import with_texts
 from ttcli.verifier.aggregate import Aggregated
 from ttcli.verifier.confidence import Confidence
 from ttcli.verifier.spec import VerifierSpec
@@ -96,40 +93,42 @@ class Runtime:
             UsageError: before the first event, where the method cannot work with the verifier.
         """
         settings = self.settings
-        verifier = self.verifiers[str(settings.verifier)] if settings.verifier else None
         if settings.budget.unit is Unit.SECONDS:
             self.interrupt.after(settings.budget.amount)
         meter = Meter(settings.budget, max_tokens=settings.max_tokens, interrupted=lambda: self.interrupt.requested)
+        yield from self.solve_with(settings, problem, self.policy, meter)
+
+    def solve_with(self, settings: Settings, problem: Problem, policy: AskingPolicy, meter: Meter) -> Iterator[Event]:
+        """The same with other settings, whose verifier is one of those loaded, and a policy in front of our own.
+
+        Raises:
+            UsageError: as `solve` does, and where there is no such verifier.
+        """
+        verifier = self._verifier(settings)
         asked = settled(replace(problem, form=settings.answer))
-        events = settings.method.run(asked, self.policy, verifier, meter, seed=settings.seed, adviser=self.adviser)
+        events = settings.method.run(asked, policy, verifier, meter, seed=settings.seed, adviser=self.adviser)
         yield RunStarted(
             problem,
             settings.method.name,
-            self.policy.name,
+            policy.name,
             verifier.name if verifier else None,
             settings.budget,
             settings.seed,
         )
         for event in events:
             if isinstance(event, RunFinished):
-                yield RunFinished((yield from self._answered(event.outcome, asked, verifier, meter)))
+                yield RunFinished((yield from answered(event.outcome, settings, asked, policy, verifier, meter)))
             else:
                 yield event
 
-    def _answered(
-        self, outcome: Outcome, problem: Problem, verifier: Verifier | None, meter: Meter
-    ) -> Generator[Event, None, Outcome]:
-        """The outcome with what candidates without an answer come to, where that is wanted."""
-        settings = self.settings
-        # without scores they are votes by majority, and without chains by the sum of scores
-        count = COUNTS["best"] if settings.method.vote == "best" else scored_by(vote.hierarchical)
-        if settings.ask_again:
-            outcome = yield from ask_again(
-                outcome, problem, self.policy, verifier, meter, count=count, seed=settings.seed
-            )
-        if settings.answer not in {"boxed", "choice"}:
-            outcome = yield from with_texts(outcome, problem, verifier, meter, count=count)
-        return outcome
+    def _verifier(self, settings: Settings) -> Verifier | None:
+        spec = settings.verifier
+        if spec is None:
+            return None
+        if str(spec) not in self.verifiers:
+            known = ", ".join(self.verifiers) or "none"
+            raise UsageError(f"the verifier {spec} has not been loaded, but {known}", hint=f"--verifier {spec}")
+        return self.verifiers[str(spec)]
 
 
 @contextmanager
@@ -272,6 +271,7 @@ def _local(
         observe=sorted({*observe(model.layers), *layers}),
         threads=threads,
         interrupted=interrupt,
+        paused=lambda: interrupt.paused,
     )
     stack.callback(policy.close)
     verifiers = {str(spec): loader.make(spec, (local, model)) for spec in specs}

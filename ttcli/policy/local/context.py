@@ -12,7 +12,7 @@ from ttcli.engine.job import Job
 from ttcli.engine.model import Model
 from ttcli.engine.scheduler import JobUpdate, Scheduler
 from ttcli.engine.session import SPARE_SEQUENCES, Session
-from ttcli.errors import ModelError, PromptTooLong
+from ttcli.errors import ContextInUse, ModelError
 from ttcli.seams import Load
 
 _CELLS_PER_TEXT = 384  # in one buffer for all: more is seldom needed, and preemption copes when it is
@@ -170,7 +170,7 @@ class Context:
             if need <= self._scheduler.session.longest:
                 return
             if self._in_use:
-                raise PromptTooLong(
+                raise ContextInUse(
                     f"the prompt takes {prompt} tokens and the answer up to {self._max_tokens}, "
                     f"but the context in use has {self._scheduler.session.longest} cells",
                     hint="give it a run of its own",

@@ -42,6 +42,7 @@ class LocalPolicy:
         reviser: draws the revisions, on the same weights, in a context of its own; None: the model itself draws them.
         observe: layers whose outputs the steps carry; see `Step.states`.
         interrupted: asked during every decode.
+        paused: likewise; what it calls off is done again.
 
     Raises:
         ModelError: the model has no chat template, cannot be branched, or has no such layers.
@@ -63,6 +64,7 @@ class LocalPolicy:
         observe: Sequence[int] = (),
         threads: int | None = None,
         interrupted: Callable[[], bool] | None = None,
+        paused: Callable[[], bool] = lambda: False,
     ) -> None:
         model.require_branching()
         self.model = model
@@ -74,6 +76,7 @@ class LocalPolicy:
         self._sampling = sampling
         self._max_tokens = max_tokens
         self._interrupted = interrupted or (lambda: False)
+        self._paused = paused
         turn = len(self.encode(_NOTHING, ("",))) - len(self.encode(_NOTHING)) if attempts else 0
         make = partial(
             Context,
@@ -86,7 +89,7 @@ class LocalPolicy:
             turn=turn,
             observe=tuple(observe),
             threads=threads,
-            interrupted=self._interrupted,
+            interrupted=lambda: self._interrupted() or paused(),
         )
         self._plain = make(attempts=0 if reviser else attempts, adapter=None)
         self._revising = make(attempts=attempts, adapter=reviser) if reviser else self._plain
@@ -238,10 +241,8 @@ class LocalPolicy:
         prefix = request.prefix
         context = self._context(prefix)
         branch = context.branches[prefix.id]
-        sampling = self._sampling
-        if request.temperature is not None:
-            sampling = replace(sampling, temperature=request.temperature)
-        left = self._max_tokens - (branch.length - prefix.prompt_tokens)
+        sampling = self._sampling.changed(temperature=request.temperature, top_p=request.top_p)
+        left = min(self._max_tokens, request.max_tokens or self._max_tokens) - (branch.length - prefix.prompt_tokens)
         if request.until == "box":
             until = StopCriteria(BOX_TOKENS, steps=1, closes=True)
         else:
@@ -274,15 +275,13 @@ class LocalPolicy:
             texts[job].seconds += self._unshared / len(grown)
         if grown:
             self._unshared = 0.0
-        return not halted
+        return not halted or self._paused()
 
     def _read(self, call: Call) -> list[Growth | Extension]:
         """What arrived for one call: tokens, and the extensions that are complete."""
-        events: list[Growth | Extension] = []
-        events.extend(Growth(call.texts[job].number, token) for job, token in call.inbox)
-        finished = [
-            job for job in dict.fromkeys(job for job, _ in call.inbox) if job.finished
-        ]  # a new text is in twice
+        events: list[Growth | Extension] = [Growth(call.texts[job].number, token) for job, token in call.inbox]
+        grown = dict.fromkeys(job for job, _ in call.inbox)  # a new text is in twice
+        finished = [job for job in grown if job.finished]
         events.extend(self._extension(job, call.texts.pop(job)) for job in finished)
         call.inbox.clear()
         return events

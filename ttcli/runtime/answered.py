@@ -1,0 +1,33 @@
+"""What the candidates of a run come to where most of them, or all, have no answer as they stand."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+
+from ttcli.answers import vote
+from ttcli.cost import Meter
+from ttcli.events import Event, Outcome
+from ttcli.problem import Problem
+from ttcli.runtime.settings import Settings
+from ttcli.seams import AskingPolicy, Verifier
+from ttcli.search.again import ask_again
+from ttcli.search.best_of_n import COUNTS, scored_by
+from ttcli.search.texts import with_texts
+
+
+def answered(
+    outcome: Outcome,
+    settings: Settings,
+    problem: Problem,
+    policy: AskingPolicy,
+    verifier: Verifier | None,
+    meter: Meter,
+) -> Generator[Event, None, Outcome]:
+    """The outcome with what candidates without an answer come to, where that is wanted."""
+    # without scores they are votes by majority, and without chains by the sum of scores
+    count = COUNTS["best"] if settings.method.vote == "best" else scored_by(vote.hierarchical)
+    if settings.ask_again:
+        outcome = yield from ask_again(outcome, problem, policy, verifier, meter, count=count, seed=settings.seed)
+    if settings.answer not in {"boxed", "choice"}:
+        outcome = yield from with_texts(outcome, problem, verifier, meter, count=count)
+    return outcome
