@@ -27,6 +27,7 @@ ORDER: list[set[str]] = [
     {"bench"},
     {"train"},
     {"terminal"},
+    {"serve"},
     {"cli"},
     {"__main__"},
 ]
@@ -50,6 +51,8 @@ OUTSIDE = {  # library -> the rooms that know it
     "mpmath": "answers",
     "safetensors": "verifier",
     "sklearn": "stats train",
+    "starlette": "serve",
+    "uvicorn": "serve",
 }
 
 _CODE = re.compile(r"`([^`]+)`")

@@ -36,6 +36,7 @@ class _Command(NamedTuple):
 
 COMMANDS = {
     "solve": _Command("ttcli.cli.solve:solve", "Solve one problem: many solutions, one answer"),
+    "serve": _Command("ttcli.cli.serve:serve", "Answer chat programs and scripts as OpenAI's API does"),
     "bench": _Command("ttcli.cli.bench:bench", "Run methods over a data set, and compare them"),
     "calibrate": _Command("ttcli.cli.calibrate:calibrate", "Find out which method suits which problems"),
     "flops": _Command("ttcli.cli.flops:flops", "Compare with a larger model at equal FLOPs"),

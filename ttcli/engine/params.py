@@ -31,5 +31,8 @@ class SamplingParams:
 
     def changed(self, *, temperature: float | None, top_p: float | None) -> SamplingParams:
         """These, with what is given in the place of their own."""
-        given = {"temperature": temperature, "top_p": top_p}
-        return replace(self, **{name: value for name, value in given.items() if value is not None})
+        return replace(
+            self,
+            temperature=self.temperature if temperature is None else temperature,
+            top_p=self.top_p if top_p is None else top_p,
+        )

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
+from typing import TypeAlias
 
 from ttcli.answers.final import settled
 from ttcli.catalog.entry import DEFAULT_MODEL
@@ -32,6 +33,8 @@ from ttcli.search.method import NO_DEMAND, Adviser, Demand
 from ttcli.verifier.aggregate import Aggregated
 from ttcli.verifier.confidence import Confidence
 from ttcli.verifier.spec import VerifierSpec
+
+Events: TypeAlias = Generator[Event, None, None]
 
 SCRIPTED = "scripted:"  # --model scripted:FILE runs a script instead of a model
 
@@ -98,7 +101,9 @@ class Runtime:
         meter = Meter(settings.budget, max_tokens=settings.max_tokens, interrupted=lambda: self.interrupt.requested)
         yield from self.solve_with(settings, problem, self.policy, meter)
 
-    def solve_with(self, settings: Settings, problem: Problem, policy: AskingPolicy, meter: Meter) -> Iterator[Event]:
+    def solve_with(
+        self, settings: Settings, problem: Problem, policy: AskingPolicy, meter: Meter
+    ) -> Generator[Event, None, None]:
         """The same with other settings, whose verifier is one of those loaded, and a policy in front of our own.
 
         Raises:
