@@ -75,7 +75,12 @@ def make_app(
     ]
     application = Starlette(
         routes=routes,
-        exception_handlers={Refusal: _refused, HTTPException: _unrouted, ClientDisconnect: _gone},
+        exception_handlers={
+            Refusal: _refused,
+            HTTPException: _unrouted,
+            ClientDisconnect: _gone,
+            Exception: _unexpected,
+        },
     )
     return _Guard(application, key, hosts)
 
@@ -177,6 +182,11 @@ async def _unrouted(request: Request, error: Exception) -> Response:
         return _response(Refusal(404, message))
     message = f"{request.method} does nothing at {path}" if error.status_code == 405 else str(error.detail)
     return _response(Refusal(error.status_code, message))
+
+
+async def _unexpected(_: Request, error: Exception) -> Response:
+    """A bug; Starlette passes it on to be logged."""
+    return _response(Refusal(500, f"unexpected {type(error).__name__}"))
 
 
 async def _gone(_: Request, _error: Exception) -> Response:

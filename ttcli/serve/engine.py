@@ -9,7 +9,7 @@ from contextlib import closing
 
 from ttcli.cost import Meter
 from ttcli.errors import ContextInUse, TtcError
-from ttcli.events import CostUpdated, Event
+from ttcli.events import CostUpdated, Event, RunFinished
 from ttcli.interrupt import Interrupt
 from ttcli.problem import Problem
 from ttcli.runtime.rotation import Rotation, Turns
@@ -18,6 +18,7 @@ from ttcli.serve.job import Job, JobPolicy
 from ttcli.serve.refusal import Refusal, refusal_of
 
 _SAMPLE_PROMPTS = 8  # chats at once that the first context has room for
+_ENDING = "the server is shutting down"
 
 
 class TurnInterrupt(Interrupt):
@@ -111,7 +112,7 @@ class ServingEngine:
         """
         with self._changed:
             if self._ended:
-                raise Refusal(503, "the server is shutting down", retry_after=10)
+                raise Refusal(503, _ENDING, retry_after=10)
             if len(self._waiting) >= self._queue:
                 message = f"{len(self._waiting)} requests wait already"
                 raise Refusal(429, message, code="queue_full", retry_after=self._patience())
@@ -197,6 +198,9 @@ class ServingEngine:
         events = self._runtime.solve_with(settings, job.problem, policy, meter)
         with closing(events):
             while (event := self._next(events, job)) is not None:
+                if isinstance(event, RunFinished) and not event.outcome.candidates:
+                    job.tell(Refusal(503, self._why_nothing(), retry_after=self._patience()))
+                    return
                 job.tell(event)
                 if isinstance(event, CostUpdated):
                     yield None
@@ -207,6 +211,9 @@ class ServingEngine:
             return next(events, None)
         finally:
             self._interrupt.turn = None
+
+    def _why_nothing(self) -> str:
+        return _ENDING if self._interrupt.requested else "its time was up before anything was drawn"
 
     def _patience(self) -> int:
         """Seconds after which another try may have more luck: a guess, by how many wait."""
@@ -220,4 +227,4 @@ class ServingEngine:
             self._active.clear()
             self._waiting.clear()
         for job in left:
-            job.tell(Refusal(503, "the server is shutting down", retry_after=10))
+            job.tell(Refusal(503, _ENDING, retry_after=10))

@@ -140,9 +140,7 @@ class Exchange:
         self._finished(told.outcome.cost)
 
     async def _stream(self, send: Send) -> None:
-        first: Told | None = None
-        with suppress(TimeoutError):
-            first = await asyncio.wait_for(self._inbox.get(), self._limits.grace)
+        first = await self._first()
         if isinstance(first, Refusal):
             await self._refuse(send, first)
             return
@@ -167,6 +165,15 @@ class Exchange:
                     for line in progress.lines(told):
                         await self._piece(send, 0, {"reasoning_content": f"{line}\n", "reasoning": f"{line}\n"})
         await self._write(send, DONE, more=False)
+
+    async def _first(self) -> Told | None:
+        """What happens first, but for the beginning; None: nothing yet."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self._limits.grace):
+                while isinstance(told := await self._inbox.get(), RunStarted):
+                    self._note(told)
+                return told
+        return None
 
     async def _happenings(self, send: Send, first: Told | None) -> AsyncIterator[Told]:
         """What the engine tells, to the last; in silence, signs of life."""

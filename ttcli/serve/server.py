@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import socket
 import threading
 from collections.abc import Callable, Generator, Iterator, Sequence
@@ -45,6 +46,25 @@ class Server(uvicorn.Server):
     def capture_signals(self) -> Generator[None, None, None]:
         """Not here."""
         yield
+
+
+class _Log(logging.Handler):
+    """What uvicorn has to say, as lines of the server's own log."""
+
+    def __init__(self, log: Callable[[str], None]) -> None:
+        super().__init__(logging.WARNING)
+        self._log = log
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """A line, with the last of a traceback."""
+        error = record.exc_info[1] if record.exc_info else None
+        self._log(f"{record.getMessage().splitlines()[0]}{f': {error!r}' if error else ''}")
+
+
+def _log_to(log: Callable[[str], None]) -> None:
+    logger = logging.getLogger("uvicorn.error")
+    logger.handlers[:] = [_Log(log)]
+    logger.propagate = False
 
 
 @contextmanager
@@ -96,6 +116,7 @@ def serve(
         limits=options.limits,
         log=log,
     )
+    _log_to(log)
     config = uvicorn.Config(
         app, log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=_FAREWELL, ws="none",
         server_header=False,
