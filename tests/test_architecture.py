@@ -24,7 +24,7 @@ ORDER: list[set[str]] = [
     {"search", "policy", "verifier", "data", "record"},
     {"allocate"},
     {"runtime"},
-    {"bench"},
+    {"api", "bench"},
     {"train"},
     {"terminal"},
     {"serve"},
@@ -117,7 +117,7 @@ def name(path: Path) -> str:
 def test_a_file_imports_only_from_below(path: Path) -> None:
     own = room(path)
     if own == "__init__":
-        assert not rooms_imported(path)
+        assert rooms_imported(path) <= {"api"}  # for type checkers: a program that runs imports it when it asks
         return
     below = set().union(*ORDER[: level(ORDER, own)])
     assert rooms_imported(path) - {own} <= below

@@ -19,7 +19,7 @@ from ttcli.terminal.messages import remark, say, say_json
 if TYPE_CHECKING:
     from ttcli.bench.figures.problem import ProblemFigures
     from ttcli.bench.figures.summary import Summary
-    from ttcli.bench.run import BenchSpec
+    from ttcli.bench.session import BenchSpec
     from ttcli.bench.store.store import Run, Store
     from ttcli.runtime.settings import Settings
 
@@ -75,7 +75,7 @@ def bench(  # over 60 lines: most of them declare an option each
     ttc bench questions.jsonl --no-grade > answers.jsonl
     """
     from ttcli.bench.plan import choose_baseline, make_tasks
-    from ttcli.bench.run import BenchSpec
+    from ttcli.bench.session import BenchSpec
     from ttcli.search.methods import parse_method
 
     if fail_under is not None and not 0 <= fail_under <= 1:

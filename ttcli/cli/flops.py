@@ -18,7 +18,7 @@ from ttcli.terminal.messages import remark, say, say_json
 
 if TYPE_CHECKING:
     from ttcli.bench.execute.worker import Description
-    from ttcli.bench.run import BenchSpec
+    from ttcli.bench.session import BenchSpec
     from ttcli.bench.store.store import Store
     from ttcli.runtime.settings import Settings
 
@@ -67,7 +67,7 @@ def flops(  # over 60 lines: most of them declare an option each
     """
     from ttcli.bench.figures.flops import check_tasks, matched, parse_ratios
     from ttcli.bench.plan import choose_baseline, make_tasks
-    from ttcli.bench.run import BenchSpec
+    from ttcli.bench.session import BenchSpec
     from ttcli.bench.store.task import Task
     from ttcli.cost import Budget
 
@@ -136,7 +136,7 @@ def _flops(
 
 
 def _identify(settings: Settings, *, quiet: bool) -> Description:
-    from ttcli.bench.run import identify
+    from ttcli.bench.session import identify
     from ttcli.interrupt import Interrupt
     from ttcli.terminal.download import download_progress
 

@@ -25,7 +25,7 @@ _MOST_WAITING = 10_000
 
 
 @run_options(more=("answer", "offline", "seed"), leave_out=("reviser",), says={"max_tokens": "Of one text, at most."})
-def serve(
+def serve(  # over 60 lines: most of them declare an option each
     *,
     settings: Settings,
     host: Annotated[str, option("--host", env=None, says="127.0.0.1: this machine alone.")] = "127.0.0.1",
