@@ -39,12 +39,13 @@ VOCABULARY = set().union(*ORDER[:3])
 LEVELS = 11  # of imports at most, over the rooms
 OUTSIDE = {  # library -> the rooms that know it
     "llama_cpp": "engine",
-    "jinja2": "engine",
+    "jinja2": "engine policy",
     "rich": "terminal",
     "typer": "cli",
     "huggingface_hub": "catalog",
     "matplotlib": "bench",
     "pyarrow": "data bench",
+    "datasets": "data",
     "ray": "bench",
     "sqlite3": "bench",
     "httpx2": "policy",

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, TypeAlias
 
-AnswerForm = Literal["auto", "boxed", "choice", "text", "code"]
+AnswerForm: TypeAlias = str  # one of those in `ttcli.answers.form`
 
 
 class Turn(NamedTuple):

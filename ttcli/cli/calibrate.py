@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from ttcli.runtime.settings import Settings
 
 
-@run_options(leave_out=("answer", "extract"))
+@run_options(leave_out=("answer", "extract", "prompt", "system"))
 def calibrate(
     *,
     data: options.DataFile,
@@ -61,7 +61,9 @@ def calibrate(
     from ttcli.bench.session import BenchSpec
 
     tasks = calibration_tasks(method or (), verifier, budget)
-    source, rows = choose_rows(data, skip_bad=skip_bad, limit=limit, sample=sample, seed=settings.seed)
+    source, rows = choose_rows(
+        data, skip_bad=skip_bad, limit=limit, sample=sample, seed=settings.seed, offline=settings.offline
+    )
     check_number(len(rows))
     name = _name(output, settings.model, source)
     spec = BenchSpec(settings, tasks, BASELINE, source, rows, ("ttc", *sys.argv[1:]), retry_failed, ray)

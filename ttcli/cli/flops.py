@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from ttcli.runtime.settings import Settings
 
 
-@run_options(leave_out=("model", "policy", "reviser", "aggregate", "answer", "extract"))
+@run_options(leave_out=("model", "policy", "reviser", "aggregate", "answer", "extract", "prompt", "system"))
 def flops(  # over 60 lines: most of them declare an option each
     *,
     data: options.DataFile,
@@ -81,7 +81,9 @@ def flops(  # over 60 lines: most of them declare an option each
     if plot is not None:
         options.check_picture(plot)
     settings = replace(settings, model=small)
-    name, rows = choose_rows(data, skip_bad=skip_bad, limit=limit, sample=sample, seed=settings.seed)
+    name, rows = choose_rows(
+        data, skip_bad=skip_bad, limit=limit, sample=sample, seed=settings.seed, offline=settings.offline
+    )
     command = ("ttc", *sys.argv[1:])
     spec = BenchSpec(settings, tasks, choose_baseline(tasks, None), name, rows, command, retry_failed)
     larger = replace(settings, model=large)

@@ -46,6 +46,7 @@ COMMANDS = {
     "compare": _Command("ttcli.cli.runs:compare", "Compare runs problem by problem"),
     "report": _Command("ttcli.cli.runs:report", "Write a run as one HTML page"),
     "runs": _Command("ttcli.cli.runs:runs_app", "List, show, export and delete runs"),
+    "prompts": _Command("ttcli.cli.prompts:prompts_app", "List and show the words around a problem"),
     "profile": _Command("ttcli.cli.profile:profile_app", "List, show and choose what calibrate found"),
     "train": _Command("ttcli.cli.train:train_app", "Train a verifier for a model"),
     "config": _Command("ttcli.cli.settings:config_app", "Show settings and which file makes them; trust a directory's"),

@@ -14,6 +14,8 @@ from ttcli.search.again import ask_again
 from ttcli.search.best_of_n import COUNTS, scored_by
 from ttcli.search.texts import with_texts
 
+_TEXTS = {"auto", "text", "code", "none"}  # forms of which a whole text may be one where there is no other
+
 
 def answered(
     outcome: Outcome,
@@ -28,6 +30,6 @@ def answered(
     count = COUNTS["best"] if settings.method.vote == "best" else scored_by(vote.hierarchical)
     if settings.ask_again:
         outcome = yield from ask_again(outcome, problem, policy, verifier, meter, count=count, seed=settings.seed)
-    if settings.answer not in {"boxed", "choice"}:
+    if settings.answer in _TEXTS:
         outcome = yield from with_texts(outcome, problem, verifier, meter, count=count)
     return outcome

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from typing import TYPE_CHECKING, TypeAlias
 
 from ttcli.catalog.entry import PrmForm, catalog
@@ -132,7 +133,7 @@ class Loader:
             other = self.resolve(names[0])
             own = (other, self.load(other))
         local, model = own
-        template, prompt = ChatTemplate(model), prompt_of(local)
+        template, prompt = ChatTemplate(model), prompt_of(local, self._settings)
         return HeadVerifier(
             found.head,
             f"head:{found.name}",
@@ -226,11 +227,14 @@ def score_key(spec: VerifierSpec, settings: Settings, weights: Callable[[str | N
     return key if settings.aggregate is None else f"{key} {settings.aggregate}"
 
 
-def prompt_of(local: LocalModel) -> Prompt:
-    """How a model is asked."""
+def prompt_of(local: LocalModel | None, settings: Settings) -> Prompt:
+    """How a model is asked; None: one that a server has."""
     from ttcli.policy.prompt import REVISE, Prompt
 
-    words = local.entry.template if local.entry else None
-    if words is None:
-        return Prompt()
-    return Prompt(system=words.system, step_separator=words.step_separator, revise=words.revise or REVISE)
+    words = local.entry.template if local and local.entry else None
+    usual = Prompt()
+    if words is not None:
+        usual = Prompt(system=words.system, step_separator=words.step_separator, revise=words.revise or REVISE)
+    if (chosen := settings.words) is not None:
+        usual = chosen.on(usual)
+    return usual if settings.system is None else replace(usual, system=settings.system)

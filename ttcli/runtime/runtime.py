@@ -185,13 +185,12 @@ def _served(
     stack: ExitStack,
 ) -> Runtime:
     # numpy and the HTTP client: not before they are needed
-    from ttcli.policy.prompt import Prompt
     from ttcli.policy.server.policy import WIDTH, ServerPolicy
 
     policy = ServerPolicy(
         server,
         model=settings.model,
-        prompt=Prompt(),
+        prompt=prompt_of(None, settings),
         sampling=settings.sampling,
         max_tokens=settings.max_tokens,
         width=settings.machine.width or WIDTH,
@@ -266,7 +265,7 @@ def _local(
     policy = LocalPolicy(
         model,
         name=local.entry.name if local.entry else local.path.name,
-        prompt=prompt_of(local),
+        prompt=prompt_of(local, settings),
         sampling=settings.sampling,
         max_tokens=settings.max_tokens,
         width=width,
