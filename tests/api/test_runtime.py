@@ -61,7 +61,7 @@ def test_what_is_not_there_is_an_attribute_error() -> None:
     with pytest.raises(AttributeError, match="nothing"):
         ttcli.nothing  # noqa: B018
     with pytest.raises(AttributeError, match="nothing"):
-        bench.nothing  # type: ignore[attr-defined]  # noqa: B018
+        bench.nothing  # noqa: B018
 
 
 def test_solving_gives_the_same_as_the_command(script: str) -> None:

@@ -24,7 +24,6 @@ def write_junit(store: Store, summary: Summary, path: Path, *, least: float | No
     """
     run = summary.run
     done = [each for each in load_figures(store, run) if all(each.figure(task) for task in run.config.tasks)]
-    data = run.config.data
     said = {(each.position, told.method): told.answer for each in done for told in answers_of(store, run, each)}
     suites = Xml.Element("testsuites", name=_clean(f"ttc bench {run.config.data}"))
     for task in run.config.tasks:
