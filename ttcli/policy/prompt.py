@@ -78,7 +78,7 @@ class Prompt:
         if problem.bare:
             return {"role": "user", "content": problem.text}
         if self.user is not None:
-            from ttcli.policy.prompt_file import around  # Jinja: not before it is needed
+            from ttcli.policy.wording import around  # Jinja: not before it is needed
 
             return {"role": "user", "content": around(self.user, problem)}
         if problem.form.startswith("regex:"):

@@ -22,17 +22,15 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-import jinja2
-import jinja2.sandbox
-
 from ttcli.answers.form import check_form
 from ttcli.errors import ConfigError
 from ttcli.files.bounded import PROBLEM, read_file
 from ttcli.files.toml import read_toml
 from ttcli.policy.prompt import Example, Prompt
+from ttcli.policy.wording import around
 from ttcli.problem import AnswerForm, Problem
 
-SHIPPED = Path(__file__).parent / "prompts"
+SHIPPED = Path(__file__).parents[1] / "prompts"
 _KEYS = {"about": str, "system": str, "user": str, "step_separator": str, "answer": str, "examples": list}
 _MARK = "\ue000problem\ue000"
 _HINT = "ttc prompts show math prints one that works"
@@ -130,23 +128,3 @@ def _example(table: object, path: Path) -> Example:
     if not isinstance(problem, str) or not isinstance(solution, str) or not problem.strip() or not solution.strip():
         raise ConfigError(f"{path}: an example has a problem and a solution, both texts", hint=_HINT)
     return Example(problem.strip(), solution.strip())
-
-
-def around(user: str, problem: Problem) -> str:
-    """The words of a template with a problem in its place.
-
-    Raises:
-        ConfigError: the template does not compile, or fails.
-    """
-    try:
-        return _compiled(user).render(problem=problem.text)
-    except (jinja2.TemplateError, ArithmeticError, LookupError, TypeError, ValueError, RecursionError) as error:
-        raise ConfigError(f"the template fails: {str(error).splitlines()[0] if str(error) else error!r}") from error
-
-
-@lru_cache(maxsize=64)
-def _compiled(user: str) -> jinja2.Template:
-    environment = jinja2.sandbox.ImmutableSandboxedEnvironment(
-        undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    return environment.from_string(user)
