@@ -94,10 +94,15 @@ def scripted(
 
 @contextmanager
 def service(
-    make: Callable[[TurnInterrupt], Runtime], *, key: str | None = None, queue: int = 64, limits: Limits | None = None
+    make: Callable[[TurnInterrupt], Runtime],
+    *,
+    interrupt: TurnInterrupt | None = None,
+    key: str | None = None,
+    queue: int = 64,
+    limits: Limits | None = None,
 ) -> Iterator[Service]:
     """A server that listens while the context lasts."""
-    interrupt = TurnInterrupt()
+    interrupt = interrupt or TurnInterrupt()
     runtime = make(interrupt)
     options = ServeOptions(port=0, key=key, queue=queue, words=1, limits=limits or Limits())
     with listening(options) as bound:
