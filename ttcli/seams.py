@@ -28,6 +28,8 @@ class Extend:
     until: Literal["step", "answer", "box", "thought", "paragraph"] = "answer"
     steps: int = 1  # with until="step": how many that hold what the policy calls content
     temperature: float | None = None  # None: the policy's own; 0: greedy
+    top_p: float | None = None  # in (0, 1]; None: the policy's own
+    max_tokens: int | None = None  # of the whole solution, at most the policy's own; None: that
     # asked after each token, with the text that has grown and whether its turn has ended; True: it stops, partial
     watch: Callable[[str, bool], bool] | None = None
     keep: bool = False  # where it comes to its end: have a revision go on from what was computed, until released
@@ -128,10 +130,26 @@ class Policy(Protocol):
         ...
 
 
-class BatchPolicy(Policy, Protocol):
-    """A policy as a runtime holds it: it says what it is, and works on many problems in turn."""
+class AskingPolicy(Policy, Protocol):
+    """One that can be asked for the answer of a finished solution."""
 
     name: str
+
+    def ask(self, root: Prefix, solution: str, thought: str | None = None) -> Prefix:
+        """A finished solution on the root of its problem, to be extended until it has named its answer.
+
+        `thought`: what was thought before it. Its text ends in `ASK`, or is empty where that is asked for in a turn of
+        its own. The solution is decoded again; a little of its end is left out where it does not fit.
+
+        Raises:
+            PromptTooLong: most of it does not fit.
+        """
+        ...
+
+
+class BatchPolicy(AskingPolicy, Protocol):
+    """A policy as a runtime holds it: it says what it is, and works on many problems in turn."""
+
     width: int  # texts that grow at once at most
     thought_tokens: int  # of the thought before a solution at most; 0: it does not think
 
@@ -148,17 +166,6 @@ class BatchPolicy(Policy, Protocol):
     @property
     def load(self) -> Load | None:
         """How full its batches were; None where it cannot tell."""
-        ...
-
-    def ask(self, root: Prefix, solution: str, thought: str | None = None) -> Prefix:
-        """A finished solution on the root of its problem, to be extended until it has named its answer.
-
-        `thought`: what was thought before it. Its text ends in `ASK`, or is empty where that is asked for in a turn of
-        its own. The solution is decoded again; a little of its end is left out where it does not fit.
-
-        Raises:
-            PromptTooLong: most of it does not fit.
-        """
         ...
 
     def rewrites(self, problem: Problem) -> bool:

@@ -31,6 +31,7 @@ class AnswerKind(StrEnum):
     SHORT = "short"  # as a value: a number, an option, a few words
     TEXT = "text"  # word by word
     CODE = "code"  # without regard to layout and comments
+    EACH = "each"  # with none: every text stands for itself
 
 
 @dataclass(frozen=True, slots=True)

@@ -141,7 +141,13 @@ class _Voter(NamedTuple):
 def _voters(candidates: Sequence[Candidate]) -> list[_Voter]:
     """The candidates that gave an answer, first drawn first."""
     drawn = sorted(candidates, key=lambda candidate: candidate.index)
-    return [_Voter(c, c.answer, answer_key(c.answer, c.kind)) for c in drawn if c.answer is not None]
+    return [_Voter(c, c.answer, _key(c, c.answer)) for c in drawn if c.answer is not None]
+
+
+def _key(candidate: Candidate, answer: str) -> Canonical:
+    if candidate.kind is AnswerKind.EACH:
+        return Canonical("prose", candidate.index)
+    return answer_key(answer, candidate.kind)
 
 
 def _classes(voters: Sequence[_Voter], same: Equivalence) -> list[list[_Voter]]:

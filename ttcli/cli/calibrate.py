@@ -18,12 +18,12 @@ from ttcli.terminal.messages import remark, say, say_json
 
 if TYPE_CHECKING:
     from ttcli.bench.calibrate import Calibrated
-    from ttcli.bench.run import BenchSpec
+    from ttcli.bench.session import BenchSpec
     from ttcli.bench.store.store import Store
     from ttcli.runtime.settings import Settings
 
 
-@run_options(leave_out=("answer", "extract"))
+@run_options(leave_out=("answer", "extract", "prompt", "system"))
 def calibrate(
     *,
     data: options.DataFile,
@@ -58,10 +58,12 @@ def calibrate(
     ttc calibrate dev.jsonl --method best-of-n --method beam --budget 8,16 -o mine
     """
     from ttcli.bench.calibrate import BASELINE, calibration_tasks, check_number
-    from ttcli.bench.run import BenchSpec
+    from ttcli.bench.session import BenchSpec
 
     tasks = calibration_tasks(method or (), verifier, budget)
-    source, rows = choose_rows(data, skip_bad=skip_bad, limit=limit, sample=sample, seed=settings.seed)
+    source, rows = choose_rows(
+        data, skip_bad=skip_bad, limit=limit, sample=sample, seed=settings.seed, offline=settings.offline
+    )
     check_number(len(rows))
     name = _name(output, settings.model, source)
     spec = BenchSpec(settings, tasks, BASELINE, source, rows, ("ttc", *sys.argv[1:]), retry_failed, ray)

@@ -13,7 +13,6 @@ from ttcli.catalog.entry import DEFAULT_MODEL
 from ttcli.cli.found import tell_found
 from ttcli.cli.options import More, option
 from ttcli.engine.params import Effort, SamplingParams, Think, ThinkParams
-from ttcli.problem import AnswerForm
 from ttcli.runtime.settings import Machine, Settings
 
 
@@ -35,7 +34,9 @@ _FIRST = {
 }
 _LAST = {
     "insecure": _Option(bool, "Let TTC_API_KEY go unencrypted to another machine.", more=True),
-    "answer": _Option(AnswerForm, "What counts as one; auto: as the question says."),
+    "answer": _Option(str, "auto, boxed, choice, last-line, text, code, none or regex:PATTERN: what counts as one."),
+    "prompt": _Option(str | None, "A shipped prompt (ttc prompts list), a TOML file or a template.", more=True),
+    "system": _Option(str | None, "What the model is told before the problem.", more=True),
     "temperature": _Option(float, "0: always the likeliest token.", "-t"),
     "max_tokens": _Option(int, "Of one solution, its thought not counted."),
     "think": _Option(Think, "Before the answer; auto: as the model does.", more=True),

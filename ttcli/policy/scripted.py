@@ -207,10 +207,13 @@ class _ScriptedText:
         rest = "".join(step.text for step in steps).removeprefix(self._begun)
         self._thought = [word for part in thought for word in words_of(part)]
         self.words_of = [*self._thought, *words_of(rest)]
+        most = request.max_tokens
+        left = len(self.words_of) if most is None else max(most - prefix.spoken_tokens, 1) + len(self._thought)
+        self._most = min(len(self.words_of), left)
 
     @property
     def done(self) -> bool:
-        return self.taken == len(self.words_of)
+        return self.taken >= self._most
 
     def grow(self) -> tuple[str, bool]:
         """The next word, and whether it is part of a thought."""
@@ -222,6 +225,8 @@ class _ScriptedText:
         return self.words_of[self.taken - 1], thinks
 
     def whole(self) -> Prefix:
+        if self.taken == self._most < len(self.words_of):
+            return replace(self.so_far(), ended=Ended.LENGTH, partial=False)
         grown = self._grown(self.steps_of, len(self._thought))
         thought = grown.thought
         all_thought = thought is None or thought.closed or thought.text == self._line.thought

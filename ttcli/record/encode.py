@@ -86,7 +86,7 @@ def answer_kind(problem: Problem, outcome: Outcome) -> str | None:
         return None
     winner = next(candidate for candidate in outcome.candidates if candidate.index == leader.members[0])
     if winner.kind is not AnswerKind.SHORT:
-        return winner.kind
+        return AnswerKind.CODE if winner.kind is AnswerKind.CODE else AnswerKind.TEXT
     question = Question.of(problem.text)
     if answer in question.options:
         return "choice"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from typing import TYPE_CHECKING, TypeAlias
 
 from ttcli.catalog.entry import Template, catalog
@@ -167,7 +168,7 @@ class Loader:
             own = (other, self.load(other))
         local, model = own
         asked = plan(model, thinking_of(model, local), self._settings.thinking if carried else ThinkParams(think="off"))
-        prompt = prompt_of(local)
+        prompt = prompt_of(local, self._settings)
         return HeadVerifier(
             found.head,
             f"head:{found.name}",
@@ -271,17 +272,20 @@ def score_key(spec: VerifierSpec, settings: Settings, weights: Callable[[str | N
     return key if settings.aggregate is None else f"{key} {settings.aggregate}"
 
 
-def prompt_of(local: LocalModel) -> Prompt:
-    """How a model is asked."""
+def prompt_of(local: LocalModel | None, settings: Settings) -> Prompt:
+    """How a model is asked; None: one that a server has."""
     from ttcli.policy.prompt import REVISE, Prompt
 
-    words = local.entry.template if local.entry else Template()
-    return Prompt(
+    words = local.entry.template if local and local.entry else Template()
+    usual = Prompt(
         system=words.system,
         step_separator=words.step_separator,
         revise=words.revise or REVISE,
         step_content=words.step_content,
     )
+    if (chosen := settings.words) is not None:
+        usual = chosen.on(usual)
+    return usual if settings.system is None else replace(usual, system=settings.system)
 
 
 def read_by_heads(specs: Sequence[VerifierSpec], local: LocalModel, notice: Callable[[str], None]) -> list[int]:

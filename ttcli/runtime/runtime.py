@@ -7,32 +7,33 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
+from typing import TypeAlias
 
 from ttcli.answers.final import settled
-from ttcli.catalog.entry import DEFAULT_MODEL, Entry, Template
+from ttcli.catalog.entry import DEFAULT_MODEL, Entry
 from ttcli.catalog.fingerprint import fingerprint
 from ttcli.catalog.progress import Progress
 from ttcli.catalog.pull import resolve
 from ttcli.catalog.speeds import known_width
 from ttcli.cost import Meter, Unit
 from ttcli.errors import UsageError
-from ttcli.events import Event, Outcome, RunFinished, RunStarted
+from ttcli.events import Event, RunFinished, RunStarted
 from ttcli.interrupt import Interrupt
 from ttcli.policy.script import Script
 from ttcli.policy.scripted import ScriptedPolicy, ScriptedVerifier
 from ttcli.policy.server.address import Address
 from ttcli.problem import Problem
+from ttcli.runtime.answered import answered
 from ttcli.runtime.heads import doubts
 from ttcli.runtime.loader import Loader, check, prompt_of, read_by_heads, score_key, thinking_of
 from ttcli.runtime.repair import mending
 from ttcli.runtime.settings import Settings
-from ttcli.seams import BatchPolicy, Verifier
-from ttcli.search.again import ask_again
-from ttcli.search.finals import count_of
+from ttcli.seams import AskingPolicy, BatchPolicy, Verifier
 from ttcli.search.method import NO_DEMAND, Adviser, Demand
-from ttcli.search.texts import with_texts
 from ttcli.verifier.aggregate import Aggregated
 from ttcli.verifier.spec import VerifierSpec
+
+Events: TypeAlias = Generator[Event, None, None]
 
 SCRIPTED = "scripted:"  # --model scripted:FILE runs a script instead of a model
 
@@ -100,16 +101,26 @@ class Runtime:
             UsageError: before the first event, where the method cannot work with the verifier.
         """
         settings = self.settings
-        verifier = self.verifiers[str(settings.verifier)] if settings.verifier else None
         if settings.budget.unit is Unit.SECONDS:
             self.interrupt.after(settings.budget.amount)
         meter = Meter(settings.budget, max_tokens=self.max_tokens, interrupted=lambda: self.interrupt.requested)
+        yield from self.solve_with(settings, problem, self.policy, meter)
+
+    def solve_with(
+        self, settings: Settings, problem: Problem, policy: AskingPolicy, meter: Meter
+    ) -> Generator[Event, None, None]:
+        """The same with other settings, whose verifier is one of those loaded, and a policy in front of our own.
+
+        Raises:
+            UsageError: as `solve` does, and where there is no such verifier.
+        """
+        verifier = self._verifier(settings)
         asked = settled(replace(problem, form=settings.answer))
-        events = settings.method.run(asked, self.policy, verifier, meter, seed=settings.seed, adviser=self.adviser)
+        events = settings.method.run(asked, policy, verifier, meter, seed=settings.seed, adviser=self.adviser)
         yield RunStarted(
             problem,
             settings.method.name,
-            self.policy.name,
+            policy.name,
             verifier.name if verifier else None,
             settings.budget,
             settings.seed,
@@ -117,23 +128,18 @@ class Runtime:
         )
         for event in events:
             if isinstance(event, RunFinished):
-                yield RunFinished((yield from self._answered(event.outcome, asked, verifier, meter)))
+                yield RunFinished((yield from answered(event.outcome, settings, asked, policy, verifier, meter)))
             else:
                 yield event
 
-    def _answered(
-        self, outcome: Outcome, problem: Problem, verifier: Verifier | None, meter: Meter
-    ) -> Generator[Event, None, Outcome]:
-        """The outcome with what candidates without an answer come to, where that is wanted."""
-        settings = self.settings
-        count = count_of(settings.method)
-        if settings.ask_again:
-            outcome = yield from ask_again(
-                outcome, problem, self.policy, verifier, meter, count=count, seed=settings.seed
-            )
-        if settings.answer not in {"boxed", "choice"}:
-            outcome = yield from with_texts(outcome, problem, verifier, meter, count=count)
-        return outcome
+    def _verifier(self, settings: Settings) -> Verifier | None:
+        spec = settings.verifier
+        if spec is None:
+            return None
+        if str(spec) not in self.verifiers:
+            known = ", ".join(self.verifiers) or "none"
+            raise UsageError(f"the verifier {spec} has not been loaded, but {known}", hint=f"--verifier {spec}")
+        return self.verifiers[str(spec)]
 
 
 @contextmanager
@@ -187,13 +193,12 @@ def _served(
     stack: ExitStack,
 ) -> Runtime:
     # numpy and the HTTP client: not before they are needed
-    from ttcli.policy.prompt import Prompt
     from ttcli.policy.server.policy import WIDTH, ServerPolicy
 
     policy = ServerPolicy(
         server,
         model=settings.model,
-        prompt=Prompt(step_content=Template().step_content),
+        prompt=prompt_of(None, settings),
         sampling=settings.sampling,
         max_tokens=settings.max_tokens,
         thinking=settings.thinking,
@@ -270,7 +275,7 @@ def _local(
     policy = LocalPolicy(
         model,
         name=local.label,
-        prompt=prompt_of(local),
+        prompt=prompt_of(local, settings),
         sampling=settings.sampling,
         max_tokens=settings.max_tokens,
         width=width,
@@ -283,6 +288,7 @@ def _local(
         observe=sorted({*observe(model.layers), *layers}),
         threads=threads,
         interrupted=interrupt,
+        paused=lambda: interrupt.paused,
     )
     stack.callback(policy.close)
     verifiers = {str(spec): loader.make(spec, (local, model)) for spec in specs}

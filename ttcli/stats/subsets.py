@@ -75,6 +75,17 @@ def coverage(samples: GradedSamples, n: int) -> float:
     return (all_subsets - math.comb(total - int(samples.correct.sum()), n)) / all_subsets
 
 
+def consistency(samples: GradedSamples, n: int) -> float:
+    """The probability that all of n samples are correct, C(c, n) / C(N, n): pass^n (Yao et al. 2024, arXiv 2406.12045).
+
+    Raises:
+        ValueError: n outside [1, N].
+    """
+    total = len(samples)
+    _check(n, total)
+    return math.comb(int(samples.correct.sum()), n) / math.comb(total, n)
+
+
 class SubsetVote(NamedTuple):
     """What the vote of n samples comes to."""
 

@@ -12,7 +12,7 @@ from ttcli.engine.job import Job, JobUpdate
 from ttcli.engine.model import Model
 from ttcli.engine.scheduler import Scheduler
 from ttcli.engine.session import SPARE_SEQUENCES, Session
-from ttcli.errors import ModelError, PromptTooLong
+from ttcli.errors import ContextInUse, ModelError
 from ttcli.policy.local.rewrite import Change
 from ttcli.seams import Load
 
@@ -190,7 +190,7 @@ class Context:
             if need <= self._scheduler.session.longest:
                 return
             if self._in_use:
-                raise PromptTooLong(
+                raise ContextInUse(
                     f"the prompt takes {prompt} tokens and the answer up to {self._max_tokens}, "
                     f"but the context in use has {self._scheduler.session.longest} cells",
                     hint="give it a run of its own",

@@ -53,6 +53,7 @@ class LocalPolicy:
         reviser: draws the revisions, on the same weights, in a context of its own; None: the model itself draws them.
         observe: layers whose outputs the steps carry; see `Step.states`.
         interrupted: asked during every decode.
+        paused: likewise; what it calls off is done again.
 
     Raises:
         ModelError: the model has no chat template, cannot be branched, or has no such layers.
@@ -78,6 +79,7 @@ class LocalPolicy:
         observe: Sequence[int] = (),
         threads: int | None = None,
         interrupted: Callable[[], bool] | None = None,
+        paused: Callable[[], bool] = lambda: False,
     ) -> None:
         model.require_branching()
         self.model = model
@@ -92,6 +94,7 @@ class LocalPolicy:
         self.thought_tokens = self._thoughts.tokens
         self._most = max_tokens + self.thought_tokens  # tokens of a solution, its thought included
         self._interrupted = interrupted or (lambda: False)
+        self._paused = paused
         turn = len(self.encode(_NOTHING, ("",))) - len(self.encode(_NOTHING)) if attempts else 0
         make = partial(
             Context,
@@ -104,7 +107,7 @@ class LocalPolicy:
             turn=turn,
             observe=tuple(observe),
             threads=threads,
-            interrupted=self._interrupted,
+            interrupted=lambda: self._interrupted() or paused(),
         )
         self._plain = make(attempts=0 if reviser else attempts, adapter=None)
         self._revising = make(attempts=attempts, adapter=reviser) if reviser else self._plain
@@ -284,11 +287,10 @@ class LocalPolicy:
         prefix = request.prefix
         context = self._context(prefix)
         branch = context.branches[prefix.id]
-        sampling = self._sampling
-        if request.temperature is not None:
-            sampling = replace(sampling, temperature=request.temperature)
+        sampling = self._sampling.changed(temperature=request.temperature, top_p=request.top_p)
         thought = prefix.thought
-        left = self._max_tokens - (branch.length - prefix.prompt_tokens - (thought.tokens if thought else 0))
+        spoken = branch.length - prefix.prompt_tokens - (thought.tokens if thought else 0)
+        left = min(self._max_tokens, request.max_tokens or self._max_tokens) - spoken
         if request.until == "box":
             until = StopCriteria(BOX_TOKENS, steps=1, closes=True)
         else:
@@ -330,7 +332,7 @@ class LocalPolicy:
             texts[update.job].seconds += self._unshared / len(grown)
         if grown:
             self._unshared = 0.0
-        return not halted
+        return not halted or self._paused()
 
     def _read(self, call: Call) -> list[Growth | Extension]:
         """What arrived for one call: tokens, and the extensions that are complete."""

@@ -6,7 +6,6 @@ import asyncio
 import hashlib
 from collections.abc import Sequence
 from contextlib import aclosing
-from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -206,7 +205,8 @@ class Completions:
         """Tokens that a text may still take."""
         thought = text.request.prefix.thought
         budget = max(text.budget, thought.tokens if thought else 0)
-        return self._max_tokens + budget - text.request.prefix.tokens - text.draft.tokens
+        most = min(self._max_tokens, text.request.max_tokens or self._max_tokens)
+        return most + budget - text.request.prefix.tokens - text.draft.tokens
 
     @property
     def _budget(self) -> int:
@@ -220,9 +220,7 @@ class Completions:
     def _body(self, texts: Sequence[ServerText]) -> dict[str, Any]:
         first = texts[0]
         request = first.request
-        sampling = self._sampling
-        if request.temperature is not None:
-            sampling = replace(sampling, temperature=request.temperature)
+        sampling = self._sampling.changed(temperature=request.temperature, top_p=request.top_p)
         body = self._dialect.body(
             self._model,
             self._messages(request.prefix, first.draft.kept),
