@@ -136,8 +136,13 @@ ALTER TABLE rating ADD COLUMN checksum TEXT;
 ALTER TABLE result ADD COLUMN checksum TEXT;
 """
 
+_FOURTH = """
+ALTER TABLE event ADD COLUMN checksum TEXT;  -- NULL: written before there were any
+ALTER TABLE load ADD COLUMN checksum TEXT;
+"""
+
 # the n-th leads from version n to n + 1; never changed once released, only added to
-MIGRATIONS = (_FIRST, _SECOND, _THIRD)
+MIGRATIONS = (_FIRST, _SECOND, _THIRD, _FOURTH)
 
 
 def migrate(connection: sqlite3.Connection, path: str) -> None:
