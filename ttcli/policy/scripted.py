@@ -12,6 +12,8 @@ from ttcli.problem import Problem
 from ttcli.seams import ASK, Extend, Extension, Growth, Load, StepScores
 from ttcli.solution import Ended, Prefix, Step
 
+WIDTH = 4  # texts at once, unless another number is asked for
+
 
 class ScriptedPolicy:
     """Draws whole solutions from the script by the request's seed, and gives them out a word at a time.
@@ -27,7 +29,7 @@ class ScriptedPolicy:
         self,
         script: Script,
         *,
-        width: int = 4,
+        width: int = WIDTH,
         interrupted: Callable[[], bool] = lambda: False,
         between: Callable[[], None] = lambda: None,
     ) -> None:

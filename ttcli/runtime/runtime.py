@@ -14,19 +14,20 @@ from ttcli.catalog.entry import DEFAULT_MODEL
 from ttcli.catalog.fingerprint import fingerprint
 from ttcli.catalog.progress import Progress
 from ttcli.catalog.pull import resolve
-from ttcli.catalog.speeds import known_width
 from ttcli.catalog.stored import LocalModel
 from ttcli.cost import Meter, Unit
 from ttcli.errors import UsageError
 from ttcli.events import Event, Outcome, RunFinished, RunStarted
 from ttcli.interrupt import Interrupt
 from ttcli.policy.script import Script
+from ttcli.policy.scripted import WIDTH as SCRIPTED_WIDTH
 from ttcli.policy.scripted import ScriptedPolicy, ScriptedVerifier
 from ttcli.policy.server.address import Address
 from ttcli.problem import Problem
 from ttcli.runtime.heads import find_head
 from ttcli.runtime.loader import Loader, check, prompt_of, score_key
 from ttcli.runtime.settings import Settings
+from ttcli.runtime.width import threads_of, width_of
 from ttcli.seams import BatchPolicy, Verifier
 from ttcli.search.again import ask_again
 from ttcli.search.best_of_n import COUNTS, scored_by
@@ -211,7 +212,7 @@ def _scripted(
     file: Path, settings: Settings, specs: Sequence[VerifierSpec], interrupt: Interrupt, loader: Loader
 ) -> Runtime:
     script = Script.read(file)
-    policy = ScriptedPolicy(script, width=settings.machine.width or 4, interrupted=interrupt)
+    policy = ScriptedPolicy(script, width=settings.machine.width or SCRIPTED_WIDTH, interrupted=interrupt)
     if settings.reviser is not None:
         raise UsageError("a script has no weights for --reviser to change", hint="leave it out")
     if any(spec.kind == "judge" for spec in specs):
@@ -245,18 +246,12 @@ def _local(
     stack: ExitStack,
 ) -> Runtime:
     # the engine brings numpy and llama.cpp: not before they are needed
-    from ttcli.engine import machine
     from ttcli.engine.adapter import Adapter
     from ttcli.policy.local.policy import LocalPolicy
 
     loader = Loader(settings, interrupt, progress, stack)
     local = loader.resolve(name)
     model = loader.load(local)
-    threads = settings.machine.threads or machine.threads()
-    width = known_width(local.path, threads) or machine.width()
-    if at_once is not None:
-        width = min(width, at_once)
-    width = settings.machine.width or width
     layers = _read_by_heads(specs, local, progress.note)
     adapter = loader.resolve(settings.reviser) if settings.reviser is not None else None
     policy = LocalPolicy(
@@ -265,12 +260,12 @@ def _local(
         prompt=prompt_of(local),
         sampling=settings.sampling,
         max_tokens=settings.max_tokens,
-        width=width,
+        width=width_of(settings, local.path, at_once=at_once),
         beams=demand.beams,
         attempts=demand.attempts,
         reviser=Adapter(model, adapter.path) if adapter else None,
         observe=sorted({*observe(model.layers), *layers}),
-        threads=threads,
+        threads=threads_of(settings),
         interrupted=interrupt,
     )
     stack.callback(policy.close)

@@ -354,8 +354,11 @@ def test_a_row_that_is_not_what_was_written_is_named(path: Path, table: str, col
     with Store(path, readonly=True) as store:
         assert store.damaged(run) == []
     where = {
-        **{"sample": "id = 1", "rating": "sample = 1", "result": "position = 0 AND outcome IS NOT NULL"},
-        **{"event": "position = 0 AND number = 0", "load": "rowid = 1"},
+        "sample": "id = 1",
+        "rating": "sample = 1",
+        "result": "position = 0 AND outcome IS NOT NULL",
+        "event": "position = 0 AND number = 0",
+        "load": "rowid = 1",
     }
     flip(path, table, column, where.get(table, "position = 0"))
     with Store(path, readonly=True) as store:

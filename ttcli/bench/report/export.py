@@ -82,7 +82,7 @@ def _problem(figures: ProblemFigures) -> dict[str, Any]:
 
 
 def _verdict(right: bool | None, reference: str | None) -> dict[str, bool | None]:
-    """Whether an answer is right; null where that could not be found out, which a key besides tells, or was not asked."""
+    """Whether an answer is right; null where that could not be found out, as a key besides tells, or not asked."""
     if reference is None:
         return {"correct": None}
     return {"correct": right} if right is not None else {"correct": None, "ungraded": True}
