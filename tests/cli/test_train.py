@@ -85,6 +85,17 @@ def test_a_data_set_that_cannot_be_used_is_refused(here: Call, clean: Path) -> N
     assert "it cannot be stdin" in complaint(here("train", "verifier", "-"))
 
 
+@pytest.mark.parametrize("command", ["train verifier", "calibrate"])
+def test_what_fits_models_is_missed_before_anything_is_drawn(
+    here: Call, data: str, script: str, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    monkeypatch.setattr("ttcli.stats.fitting.find_spec", lambda _name: None)
+    result = here(*command.split(), data, "-m", script, "--quiet")
+    assert "needs the package scikit-learn" in complaint(result)
+    assert "pip install 'ttcli[train]'" in result.err
+    assert not list(Path().glob("**/*.sqlite3"))
+
+
 def test_a_head_that_is_there_is_not_replaced_unasked(here: Call, data: str, clean: Path) -> None:
     place = clean / "home" / "heads" / "mine.safetensors"
     place.parent.mkdir(parents=True)

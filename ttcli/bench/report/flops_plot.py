@@ -42,10 +42,10 @@ def flops_figure(matches: Sequence[Match], reaches: Sequence[Reach], title: str)
     from matplotlib.lines import Line2D
 
     with drawing("flops"):
-        width = WIDTH * len(TRAINING)
+        width = WIDTH * len(TRAINING) + 2.6
         figure = Figure(figsize=(width, HEIGHT + 4 * LINE), layout="constrained")
         figure.suptitle(wrapped(title, width), x=0.01, horizontalalignment="left")
-        figure.supxlabel(wrapped(_CAPTION, width, lines=4), x=0.01, horizontalalignment="left", fontsize="small")
+        figure.supxlabel(wrapped(_CAPTION, 1.1 * width, lines=4), x=0.01, horizontalalignment="left", fontsize="small")
         names = [*dict.fromkeys(reach.difficulty for reach in reaches)]
         styles = {name: (PALETTE[at % len(PALETTE)], MARKERS[at % len(MARKERS)]) for at, name in enumerate(names)}
         styles |= {names[0]: (INK, MARKERS[0])} if names else {}
@@ -58,7 +58,7 @@ def flops_figure(matches: Sequence[Match], reaches: Sequence[Reach], title: str)
             Line2D([], [], color=colour, marker=mark, label=f"bin {name}") for name, (colour, mark) in styles.items()
         ]
         handles.append(Line2D([], [], color=INK, marker="*", linestyle="", markersize=9, label="larger model"))
-        figure.legend(handles=handles, loc="outside upper left", ncols=len(handles), borderaxespad=0.2)
+        figure.legend(handles=handles, loc="outside right center")
         return figure
 
 
