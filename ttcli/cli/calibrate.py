@@ -59,7 +59,10 @@ def calibrate(
     """
     from ttcli.bench.calibrate import BASELINE, calibration_tasks, check_number
     from ttcli.bench.session import BenchSpec
+    from ttcli.stats.fitting import require_fitting
 
+    if not dry_run:
+        require_fitting("a profile")
     tasks = calibration_tasks(method or (), verifier, budget)
     source, rows = choose_rows(
         data, skip_bad=skip_bad, limit=limit, sample=sample, seed=settings.seed, offline=settings.offline

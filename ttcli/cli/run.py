@@ -74,17 +74,20 @@ def tell_forecast(store: Store, spec: BenchSpec, *, as_json: bool) -> int:
     from ttcli.bench.session import foresee
     from ttcli.terminal.words import counted, duration
 
-    left, speed = foresee(store, spec)
+    left, pace = foresee(store, spec)
+    speed = pace.tokens_per_second if pace else None
     seconds = left.tokens / speed if speed else None
     if as_json:
         told = {"version": 1, "type": "forecast", **left._asdict(), "tokens": left.tokens, "tokens_per_second": speed}
-        say_json({**told, "seconds": seconds})
+        say_json({**told, "seconds": seconds, "width": pace.width if pace else None})
         return 0
     length = "measured" if left.measured else "a guess: none drawn yet"
     say(f"{counted(left.problems, 'problem')}, at most {counted(left.samples, 'sample')} to draw")
     say(f"{left.tokens:,.0f} tokens, {left.tokens_per_sample:,.0f} a sample ({length})")
-    if speed and seconds is not None:
-        say(f"{duration(seconds)} at {speed:,.0f} tokens/s, as in the last run with this model")
+    if pace and seconds is not None:
+        seen = "as ttc models tune found" if pace.tuned else "as in earlier runs with this model"
+        wide = f"with {counted(pace.width, 'text')} at once" if pace.width else "at whatever width"
+        say(f"{duration(seconds)} at {speed:,.0f} tokens/s, {seen} {wide}")
     else:
         say("how fast it goes here is not known before a first run with this model")
     return 0

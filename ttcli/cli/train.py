@@ -82,6 +82,7 @@ def verifier(  # over 60 lines: most of them declare an option each
     Then: ttc solve "..." --method best-of-n --verifier head:gsm8k
     """
     from ttcli.data.solutions import read_given
+    from ttcli.stats.fitting import require_fitting
     from ttcli.train.spec import Source, TrainSpec, split
 
     for name, number, least in (("--samples", samples, 2), ("--rollouts", rollouts, 0)):
@@ -89,6 +90,7 @@ def verifier(  # over 60 lines: most of them declare an option each
             raise UsageError(f"{name} must be at least {least}, not {number}", hint=f"{name} {max(least, 4)}")
     if data == "-":
         raise UsageError("the data set is to be named in the head's card, so it cannot be stdin", hint="name a file")
+    require_fitting("a head")
     target = _target(output, settings.model)
     _check(target, force=force)
     name, rows = choose_rows(

@@ -19,7 +19,7 @@ from ttcli.solution import Ended, Prefix, Repair, Step
 
 MOST = 4  # repairs of a solution
 _FEW = 8  # tokens that a number takes at most, as a rule
-_SHORT = ("auto", "boxed", "choice")  # forms of answers whose solutions are read; elsewhere a number is no result
+_WRITTEN = {"text", "code", "none"}  # forms of answers whose solutions are left alone: a number there is no result
 _STOP = re.compile(r"\n|[.!?;]\s")  # behind it, what was said before is not added to
 
 
@@ -220,7 +220,7 @@ class _Work:
             return None
         text = _Growing(next(self._numbers), request, request.seed, None)
         prefix = request.prefix
-        wanted = request.until != "box" and prefix.problem.form in _SHORT and len(prefix.repairs) < self._most
+        wanted = request.until != "box" and prefix.problem.form not in _WRITTEN and len(prefix.repairs) < self._most
         if wanted and self._policy.rewrites(prefix.problem):
             text.watcher = _Watcher(self._repairer, prefix)
             text.request = replace(request, watch=text.watcher)

@@ -14,6 +14,8 @@ from ttcli.seams import ASK, Extend, Extension, Growth, Load, Rewritten, StepSco
 from ttcli.solution import Ended, Prefix, Step
 from ttcli.thought import Thought
 
+WIDTH = 4  # texts at once, unless another number is asked for
+
 
 class ScriptedPolicy:
     """Draws whole solutions from the script by the request's seed, and gives them out a word at a time.
@@ -29,7 +31,7 @@ class ScriptedPolicy:
         self,
         script: Script,
         *,
-        width: int = 4,
+        width: int = WIDTH,
         interrupted: Callable[[], bool] = lambda: False,
         between: Callable[[], None] = lambda: None,
     ) -> None:

@@ -14,12 +14,12 @@ from ttcli.catalog.entry import DEFAULT_MODEL, Entry
 from ttcli.catalog.fingerprint import fingerprint
 from ttcli.catalog.progress import Progress
 from ttcli.catalog.pull import resolve
-from ttcli.catalog.speeds import known_width
 from ttcli.cost import Meter, Unit
 from ttcli.errors import UsageError
 from ttcli.events import Event, RunFinished, RunStarted
 from ttcli.interrupt import Interrupt
 from ttcli.policy.script import Script
+from ttcli.policy.scripted import WIDTH as SCRIPTED_WIDTH
 from ttcli.policy.scripted import ScriptedPolicy, ScriptedVerifier
 from ttcli.policy.server.address import Address
 from ttcli.problem import Problem
@@ -28,6 +28,7 @@ from ttcli.runtime.heads import doubts
 from ttcli.runtime.loader import Loader, check, prompt_of, read_by_heads, score_key, thinking_of
 from ttcli.runtime.repair import mending
 from ttcli.runtime.settings import Settings
+from ttcli.runtime.width import threads_of, width_of
 from ttcli.seams import AskingPolicy, BatchPolicy, Verifier
 from ttcli.search.method import NO_DEMAND, Adviser, Demand
 from ttcli.verifier.aggregate import Aggregated
@@ -224,7 +225,7 @@ def _scripted(
     file: Path, settings: Settings, specs: Sequence[VerifierSpec], interrupt: Interrupt, loader: Loader
 ) -> Runtime:
     script = Script.read(file)
-    policy = ScriptedPolicy(script, width=settings.machine.width or 4, interrupted=interrupt)
+    policy = ScriptedPolicy(script, width=settings.machine.width or SCRIPTED_WIDTH, interrupted=interrupt)
     if settings.reviser is not None:
         raise UsageError("a script has no weights for --reviser to change", hint="leave it out")
     if any(spec.kind == "judge" for spec in specs):
@@ -256,18 +257,12 @@ def _local(
     stack: ExitStack,
 ) -> Runtime:
     # the engine brings numpy and llama.cpp: not before they are needed
-    from ttcli.engine import machine
     from ttcli.engine.adapter import Adapter
     from ttcli.policy.local.policy import LocalPolicy
 
     loader = Loader(settings, interrupt, progress, stack)
     local = loader.resolve(name)
     model = loader.load(local)
-    threads = settings.machine.threads or machine.threads()
-    width = known_width(local.path, threads) or machine.width()
-    if at_once is not None:
-        width = min(width, at_once)
-    width = settings.machine.width or width
     layers = read_by_heads(specs, local, progress.note)
     if demand.beams:
         doubts(specs, local, progress.note)
@@ -278,7 +273,7 @@ def _local(
         prompt=prompt_of(local, settings),
         sampling=settings.sampling,
         max_tokens=settings.max_tokens,
-        width=width,
+        width=width_of(settings, local.path, at_once=at_once),
         think=settings.thinking,
         thinking=thinking_of(model, local),
         traced=any(spec.traces for spec in specs),
@@ -286,7 +281,7 @@ def _local(
         attempts=demand.attempts,
         reviser=Adapter(model, adapter.path) if adapter else None,
         observe=sorted({*observe(model.layers), *layers}),
-        threads=threads,
+        threads=threads_of(settings),
         interrupted=interrupt,
         paused=lambda: interrupt.paused,
     )
