@@ -267,6 +267,10 @@ def score_key(spec: VerifierSpec, settings: Settings, weights: Callable[[str | N
 
             key = f"command:{of_command(str(spec.model))}"
             key += f" {settings.extract}" if settings.extract else ""
+        case "arithmetic":
+            from ttcli.verifier.arithmetic import RULES
+
+            key = f"arithmetic:{RULES}"
         case _:
             key = str(spec)
     return key if settings.aggregate is None else f"{key} {settings.aggregate}"

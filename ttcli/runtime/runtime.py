@@ -230,7 +230,7 @@ def _scripted(
         raise UsageError("a script has no weights for --reviser to change", hint="leave it out")
     if any(spec.kind == "judge" for spec in specs):
         raise UsageError("a script cannot judge", hint="--verifier scripted")
-    if any(spec.kind == "head" for spec in specs):
+    if any(spec.kind == "head" and (spec.model is None or find_head(spec.model, None).head.observed) for spec in specs):
         raise UsageError("a script has no hidden states", hint="--verifier scripted")
     if not settings.thinking.usual:
         raise UsageError("a script thinks as it is written", hint="leave out --think and what belongs to it")
