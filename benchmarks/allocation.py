@@ -1,6 +1,6 @@
 """Whether the allocator of `ttcli.allocate` spends a budget as well as one who knows: a world where that can be told.
 
-    python benchmarks/allocation.py [--seeds 20] [--quick] [--rules] [--json]
+    python benchmarks/allocation.py [--seeds 20] [--quick] [--rules] [--rule shown] [--json]
 
 The world: five bins of 200 problems; a sample is right with chance 0.9, 0.6, 0.3, 0.1 or 0.01, and else gives one of 20
 wrong answers by Zipf's law; the verifier's scores of right and wrong samples of a problem overlap to an AUC of 0.8,
@@ -33,7 +33,7 @@ import json
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,7 +44,7 @@ from world import RATES, STRATEGIES, Oracle, World
 
 from ttcli.allocate.difficulty import PROBES, Bins, Difficulty, fit_difficulty, quantile_bins, unseen
 from ttcli.allocate.marginal import LADDER, Gains, Seen, SharedBudget, fit_gains, next_batch
-from ttcli.allocate.optimal import Choice, Outcomes, choose, chosen
+from ttcli.allocate.optimal import Choice, Outcomes, Rule, choose, chosen
 from ttcli.allocate.standing import stays
 from ttcli.search.stopping import CONFIDENCE
 from ttcli.stats.logistic import Array
@@ -73,6 +73,7 @@ class Allocator:
     bins: Bins
     choices: list[Choice]
     gains: Mapping[int, Gains]  # by calibrated budget
+    rule: ClassVar[Rule] = "likely"  # by which choices are made
 
     @classmethod
     def fit(
@@ -91,7 +92,7 @@ class Allocator:
         generations = np.broadcast_to(np.array(BUDGETS, np.float64), right.shape)
         unknown = np.full(right.shape, np.nan)
         outcomes = Outcomes(tuple(strategies), BUDGETS, right, generations, unknown, unknown, BASELINE)
-        choices = choose(outcomes, bins.of(chance), bins.count)
+        choices = choose(outcomes, bins.of(chance), bins.count, rule=cls.rule)
         gains = {}
         for budget in budgets:
             votes = world.votes_of(pick(choices, bins, chance, budget))
@@ -235,6 +236,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", type=int, help="20, or 200 with --rules")
     parser.add_argument("--quick", action="store_true", help="2 seeds, no AUC of 0.65, a coarser oracle, the headlines")
+    parser.add_argument("--rule", choices=["likely", "shown"], default="likely", help="when a way replaces the vote")
     parser.add_argument("--rules", action="store_true", help="the two rules of choice instead")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
@@ -244,6 +246,7 @@ def main() -> None:
         found = measure_rules(options.seeds or 200)
         print(json.dumps(found) if options.json else "\n".join(rule_lines(found, options.seeds or 200)))
         return
+    Allocator.rule = options.rule
     seeds = 2 if options.quick else options.seeds or 20
     began = time.perf_counter()
     worlds = {
