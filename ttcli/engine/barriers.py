@@ -100,6 +100,7 @@ class Barriers:
         self._clock = clock
         self._next = clock() + _INTERVAL
         self._crowd: Crowd | None = None
+        self._lock = threading.Lock()
 
     @property
     def asleep(self) -> bool:
@@ -110,16 +111,19 @@ class Barriers:
         """Look at the machine, now and then, before a decode on so many threads."""
         if self._parallel is None or threads == 1 or self._clock() < self._next:
             return
-        self._next = self._clock() + _INTERVAL
-        taken = self._neighbours.taken()
-        if taken is None:
-            return
-        missing = threads + taken - self._neighbours.cores
-        if self._crowd is None and missing > _CROWDED:
-            self._crowd = Crowd(self._parallel, max(2, self._processors - threads + 2))
-        elif self._crowd is not None and missing < _QUIET:
-            self._crowd.leave()
-            self._crowd = None
+        with self._lock:  # sessions may run in several threads
+            if self._clock() < self._next:
+                return
+            self._next = self._clock() + _INTERVAL
+            taken = self._neighbours.taken()
+            if taken is None:
+                return
+            missing = threads + taken - self._neighbours.cores
+            if self._crowd is None and missing > _CROWDED:
+                self._crowd = Crowd(self._parallel, max(2, self._processors - threads + 2))
+            elif self._crowd is not None and missing < _QUIET:
+                self._crowd.leave()
+                self._crowd = None
 
 
 def barriers(directory: Path, *, switchable: bool) -> Barriers:
