@@ -7,10 +7,10 @@ install:
 	.venv/bin/pip install -e '.[dev]'
 
 test:  ## everything, under 15 minutes
-	$(PYTHON) -m pytest
+	$(PYTHON) -m pytest -n logical --maxprocesses 8 --dist worksteal
 
 quick:  ## without models
-	$(PYTHON) -m pytest -m "not model"
+	$(PYTHON) -m pytest -n logical --maxprocesses 8 -m "not model"
 
 lint:
 	$(PYTHON) -m ruff check .

@@ -24,6 +24,10 @@ def pytest_configure() -> None:
     """Threads that wait for each other stay awake, and Ctrl-C interrupts wherever the suite was started."""
     # mostly on virtual machines, where waking up takes long (benchmarks/RESULTS.md, A neighbour)
     os.environ.setdefault("GOMP_SPINCOUNT", "200000")
+    worker = os.environ.get("PYTEST_XDIST_WORKER")
+    if worker and hasattr(os, "sched_setaffinity"):  # each worker its core: threads that spin keep nobody else's
+        cores = sorted(os.sched_getaffinity(0))
+        os.sched_setaffinity(0, {cores[int(worker.removeprefix("gw")) % len(cores)]})
     signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell that puts it in the background has it ignored
 
 
