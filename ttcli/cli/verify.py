@@ -32,7 +32,9 @@ def verify(
     solutions: Annotated[
         str | None, typer.Argument(metavar="FILE|-", help="JSONL with problem or question, and solution or text.")
     ] = None,
-    verifier: Annotated[str | None, option(env="VERIFIER", says="head, judge, prm:MODEL or command:CMD.")] = None,
+    verifier: Annotated[
+        str | None, option(env="VERIFIER", says="arithmetic, head, judge, prm:MODEL or command:CMD.")
+    ] = None,
     settings: Settings,
     as_json: Annotated[
         bool, option("--json", env=None, says="A JSON line per solution, as where stdout is no terminal.")

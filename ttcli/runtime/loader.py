@@ -81,6 +81,10 @@ class Loader:
                 )
             case "scripted":
                 raise UsageError("the scripted verifier goes with a scripted model", hint="--verifier confidence")
+            case "arithmetic":
+                from ttcli.verifier.arithmetic import Arithmetic
+
+                return Arithmetic()
             case _:
                 return Confidence(weakest=spec.kind == "weakest")
         self._stack.callback(verifier.close)
@@ -116,10 +120,12 @@ class Loader:
     def _head(self, spec: VerifierSpec, own: Loaded | None) -> Verifier:
         """A head, on the policy's own model or on another one of the catalog."""
         from ttcli.engine.template import ChatTemplate
-        from ttcli.verifier.head_verifier import HeadVerifier
+        from ttcli.verifier.head_verifier import HeadVerifier, VisibleVerifier
 
         weights = fingerprint(own[0]) if own else None
         found = find_head(spec.model, weights)
+        if not found.head.observed:
+            return VisibleVerifier(found.head, f"head:{found.name}")
         carried = found.head.weights == weights
         if own is None or not carried:
             names = [entry.name for entry in catalog().values() if entry.sha256 == found.head.weights]

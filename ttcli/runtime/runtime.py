@@ -23,7 +23,7 @@ from ttcli.policy.script import Script
 from ttcli.policy.scripted import ScriptedPolicy, ScriptedVerifier
 from ttcli.policy.server.address import Address
 from ttcli.problem import Problem
-from ttcli.runtime.heads import find_head
+from ttcli.runtime.heads import doubts, find_head
 from ttcli.runtime.loader import Loader, check, prompt_of, score_key
 from ttcli.runtime.repair import mending
 from ttcli.runtime.settings import Settings
@@ -164,6 +164,8 @@ def load_runtime(
     with ExitStack() as stack:
         server = settings.server
         name = DEFAULT_MODEL if settings.model is None else settings.model
+        if demand.beams and (server is not None or name.startswith(SCRIPTED)):
+            doubts(specs, None, progress.note)
         if server is not None:
             yield _served(server, settings, specs, interrupt, progress, stack)
         elif name.startswith(SCRIPTED):
@@ -217,7 +219,7 @@ def _scripted(
         raise UsageError("a script has no weights for --reviser to change", hint="leave it out")
     if any(spec.kind == "judge" for spec in specs):
         raise UsageError("a script cannot judge", hint="--verifier scripted")
-    if any(spec.kind == "head" for spec in specs):
+    if any(spec.kind == "head" and (spec.model is None or find_head(spec.model, None).head.observed) for spec in specs):
         raise UsageError("a script has no hidden states", hint="--verifier scripted")
     known: dict[str, Verifier] = {
         "scripted": ScriptedVerifier(script),
@@ -259,6 +261,8 @@ def _local(
         width = min(width, at_once)
     width = settings.machine.width or width
     layers = _read_by_heads(specs, local, progress.note)
+    if demand.beams:
+        doubts(specs, local, progress.note)
     adapter = loader.resolve(settings.reviser) if settings.reviser is not None else None
     policy = LocalPolicy(
         model,
@@ -293,4 +297,4 @@ def _read_by_heads(specs: Sequence[VerifierSpec], local: LocalModel, notice: Cal
     asked = [spec for spec in specs if spec.kind == "head"]
     weights = fingerprint(local) if asked else None
     heads = [find_head(spec.model, weights, notice).head for spec in asked]
-    return sorted({head.layer for head in heads if head.weights == weights})
+    return sorted({layer for head in heads if head.weights == weights for layer in head.observed})

@@ -7,7 +7,7 @@ from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from ttcli.answers.final import answer_of, kind_of
-from ttcli.cost import Cost, Meter
+from ttcli.cost import Cost, Meter, Unit
 from ttcli.errors import PromptTooLong
 from ttcli.events import (
     CandidateFinished,
@@ -59,6 +59,8 @@ def draw(
     finishes.
     """
     under_way: dict[int, int] = {}
+    if verifier is not None and not before and meter.budget.unit is Unit.TOKENS and _is_paid(verifier, root):
+        meter.expect_scoring()
 
     def starts() -> Iterator[CandidateStart | None]:
         first = len(before)
@@ -151,6 +153,15 @@ def grow(  # over 60 lines: one loop over what happens, in the order in which it
     return sorted(drawn, key=lambda one: one.index)
 
 
+def _is_paid(verifier: Verifier, root: Prefix) -> bool:
+    """Whether a verifier's own model reads what it scores, as far as can be told before there is anything to score."""
+    probe = replace(root, steps=(Step("1", 1, None),), ended=Ended.STOP)
+    try:
+        return verifier.price([probe]) > 0
+    finally:
+        verifier.release([probe])
+
+
 def begin(root: Prefix, policy: Policy, meter: Meter) -> None:
     """Count the prompt, which is decoded once however many candidates grow from it."""
     tokens = root.prompt_tokens
@@ -192,6 +203,7 @@ def scored(
     except (Interrupted, PromptTooLong):
         return drawn
     meter.add(Cost(verifier_tokens=opinion.tokens, flops=2.0 * verifier.parameters * opinion.tokens))
+    meter.scored(opinion.tokens)
     known = replace(drawn, score=opinion.score, step_scores=opinion.steps)
     yield CandidateScored(known)
     return known

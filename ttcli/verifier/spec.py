@@ -6,13 +6,13 @@ from typing import NamedTuple
 
 from ttcli.errors import UsageError
 
-KNOWN = "confidence, confidence:weakest, prm:MODEL, head, head:NAME, judge, judge:MODEL, command:CMD"
+KNOWN = "confidence, confidence:weakest, arithmetic, head, head:NAME, prm:MODEL, judge, judge:MODEL, command:CMD"
 
 
 class VerifierSpec(NamedTuple):
     """A verifier by kind, and what it is to be made of."""
 
-    kind: str  # confidence, weakest, prm, head, judge, command or scripted
+    kind: str  # confidence, weakest, arithmetic, prm, head, judge, command or scripted
     model: str | None = None  # what it is made of: a model, the name of a head, a command; None: the policy's own model
 
     @classmethod
@@ -23,7 +23,7 @@ class VerifierSpec(NamedTuple):
             UsageError: anything else.
         """
         match text.partition(":"):
-            case ("confidence" | "judge" | "head" | "scripted" as kind, "", ""):
+            case ("confidence" | "arithmetic" | "judge" | "head" | "scripted" as kind, "", ""):
                 return cls(kind)
             case ("confidence", ":", "weakest"):
                 return cls("weakest")
