@@ -16,7 +16,7 @@ from ttcli.policy.server.policy import ServerPolicy
 from ttcli.problem import Problem
 from ttcli.seams import Extend, Extension, Mended
 from ttcli.solution import Ended
-from ttcli.verifier.repairers import Arithmetic
+from ttcli.verifier.repairers import ArithmeticRepair
 
 PROBLEM = Problem("What is 12 x 5 ?")
 WRONG = "First 12 x 5 = 70. So\n\nit is \\boxed{70}."
@@ -38,7 +38,7 @@ def connected(server: FakeServer) -> ServerPolicy:
 
 
 def test_a_server_goes_on_from_the_number_that_was_put_right(server: FakeServer) -> None:
-    policy = RepairingPolicy(connected(server), Arithmetic())
+    policy = RepairingPolicy(connected(server), ArithmeticRepair())
     try:
         for until in ("answer", "step"):
             root = policy.start(PROBLEM)
@@ -52,7 +52,7 @@ def test_a_server_goes_on_from_the_number_that_was_put_right(server: FakeServer)
             for each in extensions:
                 assert RIGHT.startswith(each.prefix.text)
                 assert (each.prefix.ended is Ended.STOP) == (until == "answer")
-                assert [step.text for step in each.prefix.steps][0] == "First 12 x 5 = 60. So\n\n"
+                assert each.prefix.steps[0].text == "First 12 x 5 = 60. So\n\n"
                 assert each.prefix.tokens > 0
                 assert not each.prefix.partial
     finally:
@@ -61,7 +61,7 @@ def test_a_server_goes_on_from_the_number_that_was_put_right(server: FakeServer)
 
 def test_a_server_that_cannot_continue_an_answer_is_refused() -> None:
     with FakeServer([WRONG], continues=False) as fake:
-        policy = RepairingPolicy(connected(fake), Arithmetic())
+        policy = RepairingPolicy(connected(fake), ArithmeticRepair())
         try:
             with pytest.raises(BackendError, match="so nothing can be mended in one") as caught:
                 list(policy.extend([Extend(policy.start(PROBLEM), (0,))]))
