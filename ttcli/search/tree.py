@@ -5,6 +5,8 @@ one call, `select` says which go on and frees the others at once. Whatever ends 
 Ctrl-C, `conclude` votes over the solutions that have come to their end.
 """
 
+# over 300 lines: a round, its steps and what is kept of them are one account
+
 from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Iterator, Sequence

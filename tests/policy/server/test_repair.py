@@ -42,7 +42,7 @@ def test_a_server_goes_on_from_the_number_that_was_put_right(server: FakeServer)
     try:
         for until in ("answer", "step"):
             root = policy.start(PROBLEM)
-            requests = [Extend(root, (0, at), until=until) for at in range(8)]  # type: ignore[arg-type]
+            requests = [Extend(root, (0, at), until=until) for at in range(8)]
             seen = [each for batch in policy.extend(requests) for each in batch]
             mended = [each for each in seen if isinstance(each, Mended)]
             extensions = [each for each in seen if isinstance(each, Extension)]

@@ -1,5 +1,7 @@
 """Solutions from a GGUF model in this process: one prompt, many continuations in one batch."""
 
+# over 300 lines: every call of the protocol and what it leaves in the contexts are one account
+
 from __future__ import annotations
 
 import time
