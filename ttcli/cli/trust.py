@@ -108,6 +108,10 @@ def _verifier(value: Any) -> str | None:
     return None
 
 
+def _repair(value: Any) -> str | None:
+    return None if value in ("auto", "off", "arithmetic") else "runs a program"
+
+
 _RULES: Mapping[str, Callable[[Any], str | None]] = {
     "policy": _policy,
     "insecure": _insecure,
@@ -116,4 +120,5 @@ _RULES: Mapping[str, Callable[[Any], str | None]] = {
     "ray": _ray,
     "model": _model,
     "verifier": _verifier,
+    "repair": _repair,
 }
