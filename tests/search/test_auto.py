@@ -153,7 +153,8 @@ def test_a_search_has_what_the_probes_leave_and_both_vote() -> None:
 
 
 def test_what_a_search_cannot_divide_goes_into_samples() -> None:
-    outcome = check(Auto([FOUR, FIVE], way="beam:m=4", budget=Budget(11)).events())  # 7 are left, and beams come in fours
+    # 7 are left, and beams come in fours
+    outcome = check(Auto([FOUR, FIVE], way="beam:m=4", budget=Budget(11)).events())
     assert len([each for each in outcome.candidates if each.node is None]) == 7
     assert outcome.cost.generations == 11
 
