@@ -34,14 +34,14 @@ from ttcli.answers.final import answer_of
 from ttcli.problem import Problem
 from ttcli.seams import Extend, Extension
 from ttcli.solution import Ended, Prefix, Repair, Step
-from ttcli.verifier.repairers import Arithmetic
+from ttcli.verifier.repairers import ArithmeticRepair
 
 SHARED = Path(__file__).parents[2] / "shared" / "data"
 PROBLEMS = SHARED / "gsm8k_train.jsonl"
 FILES = {name: SHARED / f"{name}_qwen2.5-coder-0.5b_gsm8k_train.jsonl" for name in ("rollouts", "rollouts2")}
 RESULTS = Path(__file__).parent / "data" / "repair.jsonl.gz"
 MODEL, MAX_TOKENS, WIDTH = "qwen2.5-coder-0.5b", 400, 16
-READER = Arithmetic()
+READER = ArithmeticRepair()
 
 
 def lines(path: Path) -> list[dict[str, Any]]:

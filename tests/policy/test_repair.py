@@ -17,7 +17,7 @@ from ttcli.record.recording import read_event, read_record
 from ttcli.seams import Extend, Extension, Growth, Mended
 from ttcli.search.methods import METHODS, parse_method
 from ttcli.solution import Ended
-from ttcli.verifier.repairers import Arithmetic
+from ttcli.verifier.repairers import ArithmeticRepair
 
 PROBLEM = Problem("What is 12 x 5 + 10 ?")
 WRONG = ScriptLine("First 12 x 5 = 70.\n\nThen 70 + 10 = 80.\n\n\\boxed{80}", score=0.4)
@@ -30,7 +30,7 @@ def script(*lines: ScriptLine) -> Script:
 
 def policy_of(*lines: ScriptLine, most: int = MOST, width: int = 4) -> tuple[RepairingPolicy, ScriptedPolicy]:
     inner = ScriptedPolicy(script(*lines), width=width)
-    return RepairingPolicy(inner, Arithmetic(), most=most), inner
+    return RepairingPolicy(inner, ArithmeticRepair(), most=most), inner
 
 
 def drawn(policy: RepairingPolicy, count: int = 1, **settings: object) -> list[Sequence[Growth | Mended | Extension]]:

@@ -19,7 +19,7 @@ def sizes(text: str, budget: str) -> dict[str, Any]:
     method = parse_method(text)
     assert method.parameters is not None
     told = dict(method.parameters.sizes(text, Budget.parse(budget)))
-    assert told.pop("floor") == 0.02
+    assert told.pop("floor") == 0.05
     assert told.pop("rule", "places") == ("places" if text.startswith("particles") else "weighted")
     return told
 
@@ -29,7 +29,8 @@ def sizes(text: str, budget: str) -> dict[str, Any]:
     [
         ("beam", "beam"),
         ("beam:m=4", "beam:m=4"),
-        ("beam:vote=weighted,floor=0.02", "beam"),
+        ("beam:vote=weighted,floor=0.05", "beam"),
+        ("beam:floor=0.02", "beam:floor=0.02"),
         ("beam:vote=lineage,floor=.10", "beam:floor=0.1,vote=lineage"),
         ("rebase:floor=0", "rebase:floor=0"),
         ("beam:n=16", "beam"),

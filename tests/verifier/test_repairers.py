@@ -11,13 +11,13 @@ from ttcli.errors import UsageError, VerifierError
 from ttcli.problem import Problem
 from ttcli.seams import Flaw
 from ttcli.verifier.repair_spec import RepairSpec
-from ttcli.verifier.repairers import Arithmetic, RepairCommand
+from ttcli.verifier.repairers import ArithmeticRepair, RepairCommand
 
 PROBLEM = Problem("How many?")
 
 
 def mended(text: str, begin: int = 0) -> str | None:
-    flaw = Arithmetic().flaw(PROBLEM, text, begin)
+    flaw = ArithmeticRepair().flaw(PROBLEM, text, begin)
     return None if flaw is None else text[: flaw.start] + flaw.right + text[flaw.end :]
 
 

@@ -118,6 +118,10 @@ def _prompt(value: Any) -> str | None:
     return None if value in shipped() else "says what file is read"
 
 
+def _repair(value: Any) -> str | None:
+    return None if value in ("auto", "off", "arithmetic") else "runs a program"
+
+
 _RULES: Mapping[str, Callable[[Any], str | None]] = {
     "policy": _policy,
     "insecure": _insecure,
@@ -128,4 +132,5 @@ _RULES: Mapping[str, Callable[[Any], str | None]] = {
     "verifier": _verifier,
     "answer": _answer,
     "prompt": _prompt,
+    "repair": _repair,
 }

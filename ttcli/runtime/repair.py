@@ -29,12 +29,12 @@ def mending(policy: BatchPolicy, settings: Settings, entry: Entry | None, interr
     figure = entry.repair if entry else None
     if spec.kind == "off" or (spec.kind == "auto" and not (figure and figure.helps)):
         return Mending(policy, None)
-    from ttcli.verifier.repairers import Arithmetic, RepairCommand
+    from ttcli.verifier.repairers import ArithmeticRepair, RepairCommand
 
     repairer = (
         RepairCommand(spec.command, timeout=settings.command_timeout, interrupted=interrupt)
         if spec.kind == "command"
-        else Arithmetic()
+        else ArithmeticRepair()
     )
     why = f" ({figure.told})" if spec.kind == "auto" and figure else ""
     return Mending(RepairingPolicy(policy, repairer), f"{repairer.name}{why}")

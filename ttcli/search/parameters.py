@@ -1,5 +1,7 @@
 """What may be written after a method's name, `beam:m=4,n=32` or `revise:ratio=1/4`, and what a budget makes of it."""
 
+# over 300 lines: what may be written after each kind of method, and how it is read, belong together
+
 from __future__ import annotations
 
 import math
@@ -16,7 +18,7 @@ Beginning = Literal["nothing", "step"]  # of a revision: anew, or before the mos
 TreeVote = Literal["weighted", "lineage", "best", "places"]  # places: of a population, and nothing to choose
 
 BEAMS = 16  # where neither the budget nor `n` says how many
-FLOOR = 0.02  # a solution that states a false equation is right in 1 of 64 cases, and mostly scored below this
+FLOOR = 0.05  # a solution that states a false equation is right in 1 of 64 cases, and `arithmetic` scores it 0.04
 _FEW = 16  # beams up to which each prefix that is kept gets FEW_STEPS: fewer, and the last vote is over copies of two
 _FEW_STEPS, _MANY_STEPS = 2, 4
 _MOST = 1024  # beams: all are drawn side by side
@@ -180,7 +182,7 @@ _SETTINGS: Mapping[str, Setting] = {
     "m": Setting(_whole_or_root, f"from 1 to {_MOST}, or sqrt", "4"),
     "t": Setting(_positive, "above 0", "0.2"),
     "n": Setting(whole, f"from 1 to {_MOST}", f"{BEAMS}"),
-    "floor": Setting(_share, "from 0 to 1", "0.02"),
+    "floor": Setting(_share, "from 0 to 1", "0.05"),
     "vote": Setting(_tree_vote, "weighted, lineage or best", "weighted"),
 }
 

@@ -7,6 +7,8 @@ the budget, it draws a whole solution and says how many beams the rest is enough
 """
 # over 300 lines: the tree, its rounds and how they end share one state
 
+# over 300 lines: a round, its steps and what is kept of them are one account
+
 from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Iterator, Sequence

@@ -23,7 +23,7 @@ _TICK = 0.1  # seconds between two looks at the clock and the interrupt
 _FORM = '{"start": 40, "end": 42, "right": "60"}, or nothing'
 
 
-class Arithmetic:
+class ArithmeticRepair:
     """Mends the result of a computation that the text spells out, where the reader is sure that it is false."""
 
     name = "arithmetic"
