@@ -31,6 +31,7 @@ class AnswerKind(StrEnum):
     SHORT = "short"  # as a value: a number, an option, a few words
     TEXT = "text"  # word by word
     CODE = "code"  # without regard to layout and comments
+    EACH = "each"  # with none: every text stands for itself
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +62,16 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
+class Repair:
+    """A number that was wrong, and was put right while the text was drawn."""
+
+    at: int  # offset in the solution's text of what stands there now
+    wrote: str  # what the model wrote
+    mended: str  # what stands in its place
+    dropped: str  # what the model had written behind it, and wrote anew
+
+
+@dataclass(frozen=True, slots=True)
 class Prefix:
     """An immutable handle on a partial or finished solution; behind `id` its policy keeps what it needs to go on."""
 
@@ -71,6 +82,8 @@ class Prefix:
     ended: Ended = Ended.OPEN
     attempts: tuple[str, ...] = ()  # earlier solutions that the prompt shows, the oldest first; (): it is no revision
     known_tokens: int = 0  # of the prompt of a revision: decoded before, for what it goes on from
+    repairs: tuple[Repair, ...] = ()  # made so far, in order
+    partial: bool = False  # its last step has been stopped in the middle, and what comes next belongs to it
     thought: Thought | None = None  # before the first step; None: it had none
 
     @property
@@ -118,6 +131,9 @@ class Candidate:
     attempt: int | None = None  # its place in the chain, from 0; None: as above
     kind: AnswerKind = AnswerKind.SHORT  # of its answer
     asked_again: bool = False  # it ended without an answer, and was made to go on until it named one
+    lineage: int | None = None  # of a search tree: the first step that it comes down from; None: as with `node`
+    places: int | None = None  # it has in the last population, and so votes; None: it was in none
+    repairs: tuple[Repair, ...] = ()  # made while it was drawn
     thought: str | None = None  # what it thought before it spoke; None: nothing
     thought_tokens: int = 0  # of `tokens`
     thought_open: bool = False  # whether it was broken off, or ended, in the middle of its thought
@@ -149,3 +165,4 @@ class Node:
     score: float | None = None  # of the path down to here, in [0, 1]; None: not scored
     pruned: bool = False  # the search gave it up
     rollout: bool = False  # drawn greedily to look ahead
+    repairs: tuple[Repair, ...] = ()  # made while it was drawn; offsets in the text of the path down to here

@@ -14,8 +14,9 @@ from engine.conftest import WORD, MakeScheduler
 from ttcli.engine.branch import Branch, Piece
 from ttcli.engine.job import Job, StopCriteria, split_steps
 from ttcli.engine.model import Model
+from ttcli.engine.overview import Logits
 from ttcli.engine.params import SamplingParams
-from ttcli.engine.sampling import Logits, generator
+from ttcli.engine.sampling import generator
 from ttcli.engine.scheduler import Scheduler
 from ttcli.engine.session import Aborted
 from ttcli.engine.template import ChatTemplate

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ttcli.problem import Problem
+from ttcli.seams import StepScores
 from ttcli.solution import Prefix, Step
 from ttcli.thought import Thought
 from ttcli.verifier.confidence import Confidence
@@ -37,7 +38,7 @@ def test_the_weakest_step_speaks_for_the_whole_where_that_is_asked() -> None:
 
 @pytest.mark.parametrize("weakest", [False, True])
 def test_an_empty_solution_has_full_confidence(weakest: bool) -> None:
-    assert Confidence(weakest=weakest).score([prefix()]) == [(1.0, (), 0)]
+    assert Confidence(weakest=weakest).score([prefix()]) == [StepScores(1.0, (), 0, 1.0)]
 
 
 @given(STEPS)

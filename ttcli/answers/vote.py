@@ -55,14 +55,29 @@ def hierarchical(candidates: Sequence[Candidate], same: Equivalence = equivalent
     answer has no score.
     """
 
-    return _ballot(candidates, same, _won_by_chains)
+    return _ballot(candidates, same, lambda classes: _won(classes, lambda member: member.chain))
 
 
-def _won_by_chains(classes: Sequence[Sequence[Candidate]]) -> list[float]:
+def by_lineage(candidates: Sequence[Candidate], same: Equivalence = equivalent) -> Tally:
+    """The same with the lineages of a search tree for chains: what grew from one first step has one vote."""
+    return _ballot(candidates, same, lambda classes: _won(classes, lambda member: member.lineage))
+
+
+def by_places(candidates: Sequence[Candidate], same: Equivalence = equivalent) -> Tally:
+    """Rank answers by the places that their candidates have in a population; one that was in none has one."""
+
+    def places(member: Candidate) -> float:
+        return 1.0 if member.places is None else float(member.places)
+
+    return _ballot(candidates, same, lambda classes: [math.fsum(map(places, members)) for members in classes])
+
+
+def _won(classes: Sequence[Sequence[Candidate]], chain_of: Callable[[Candidate], int | None]) -> list[float]:
     chains: dict[tuple[str, int], dict[int, list[Candidate]]] = {}  # chain -> class -> members, first drawn first
     for number, members in enumerate(classes):
         for member in members:
-            key = ("alone", member.index) if member.chain is None else ("chain", member.chain)
+            chain = chain_of(member)
+            key = ("alone", member.index) if chain is None else ("chain", chain)
             chains.setdefault(key, {}).setdefault(number, []).append(member)
     won: list[list[float]] = [[] for _ in classes]
     for votes in chains.values():
@@ -126,7 +141,13 @@ class _Voter(NamedTuple):
 def _voters(candidates: Sequence[Candidate]) -> list[_Voter]:
     """The candidates that gave an answer, first drawn first."""
     drawn = sorted(candidates, key=lambda candidate: candidate.index)
-    return [_Voter(c, c.answer, answer_key(c.answer, c.kind)) for c in drawn if c.answer is not None]
+    return [_Voter(c, c.answer, _key(c, c.answer)) for c in drawn if c.answer is not None]
+
+
+def _key(candidate: Candidate, answer: str) -> Canonical:
+    if candidate.kind is AnswerKind.EACH:
+        return Canonical("prose", candidate.index)
+    return answer_key(answer, candidate.kind)
 
 
 def _classes(voters: Sequence[_Voter], same: Equivalence) -> list[list[_Voter]]:

@@ -36,7 +36,7 @@ class _Wishes(NamedTuple):
     output: Output
 
 
-@run_options(more=("offline",), says={"seed": "Same seed, same width: same texts."})
+@run_options(more=("offline",), says={"seed": "Same seed, same width: same texts."}, defaults={"repair": "auto"})
 def solve(  # over 60 lines: most of them declare an option each
     *,
     problem: Annotated[
@@ -47,7 +47,7 @@ def solve(  # over 60 lines: most of them declare an option each
         str | None, option(env="METHOD", says="auto, majority, best-of-n, or a search such as beam:m=4.")
     ] = None,
     verifier: Annotated[
-        str | None, option(env="VERIFIER", says="confidence, head, judge, prm:MODEL or command:CMD.")
+        str | None, option(env="VERIFIER", says="confidence, arithmetic, head, judge, prm:MODEL or command:CMD.")
     ] = None,
     budget: Annotated[
         str | None,
@@ -180,8 +180,8 @@ def _report(began: RunStarted, outcome: Outcome, settings: Settings, wishes: _Wi
     from ttcli.cost import Stopped
     from ttcli.printable import as_written
     from ttcli.record.encode import record
-    from ttcli.terminal.answer import cut_note, printed, shown_thought, weakness
-    from ttcli.terminal.words import spending, support, winner
+    from ttcli.terminal.answer import cut_note, printed, shown_thought, standing, weakness
+    from ttcli.terminal.words import support, winner
 
     first = winner(outcome)
     if wishes.show_thinking and (thought := shown_thought(outcome)) is not None:
@@ -198,12 +198,14 @@ def _report(began: RunStarted, outcome: Outcome, settings: Settings, wishes: _Wi
     if outcome.answer is None:
         _tell_silence(outcome, settings, interrupted=interrupted)
     elif not wishes.quiet:
-        if not (wishes.as_json or wishes.show == "lines") and sys.stderr.isatty():
-            remark(f"{support(outcome)}; {spending(outcome.cost)}")
         if 2 * outcome.ballot.abstained > len(outcome.candidates):
             _tell_silence(outcome, settings, interrupted=interrupted)
-        if doubt := weakness(began, outcome):
-            remark(doubt)
+        terminal, doubt = sys.stderr.isatty(), weakness(began, outcome)
+        lined = wishes.show == "lines" or (wishes.show == "auto" and not terminal)
+        if terminal and not lined and not wishes.as_json:
+            remark(standing(began, outcome))
+        elif doubt:  # the last of the lines tells how many agree
+            remark(doubt.removeprefix(f"{support(outcome)}: ") if lined else doubt)
         if told := cut_note(outcome, settings.max_tokens):
             remark(told)
     return 130 if interrupted else 0 if outcome.answer is not None else 1

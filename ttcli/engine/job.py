@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
@@ -36,6 +37,8 @@ class StopCriteria:
     max_tokens: int  # sampled tokens of the text, at least 1
     separator: str | None = None  # closes a step; None: the text is one step
     steps: int | None = None  # stop after so many steps; None: go on to the end
+    count: Callable[[Sequence[str]], int] = len  # how many steps these come to, in the order of their texts
+    watch: Callable[[str, bool], bool] | None = None  # see Extend
     closes: bool = False  # a step ends where more braces have been closed than opened, too
     think: ThinkLimit | None = None  # None: all of it is text
     pause: Literal["thought", "paragraph"] | None = None  # stop where the thought, or a paragraph of it, is over
@@ -68,9 +71,11 @@ class Job:
     """A text in the making on top of a branch."""
 
     __slots__ = (
+        "_begun",
         "_closed",
         "_decoder",
         "_forced",
+        "_grown_text",
         "_open",
         "_reader",
         "_states",
@@ -84,6 +89,7 @@ class Job:
         "rng",
         "sampling",
         "steps",
+        "stopped",
         "traced",
         "until",
     )
@@ -96,6 +102,7 @@ class Job:
         rng: np.random.Generator,
         *,
         keep: bool = False,
+        begun: Step | None = None,
         traced: bool = False,
     ) -> None:
         self.keep = keep  # its cells, when it has come to its end
@@ -110,11 +117,15 @@ class Job:
         self.grown = 0  # tokens, those that were forced included
         self.aloud = True  # whether the last token that was drawn is part of the text, and not of a thought
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
+        self.stopped = False  # by whoever watches it
+        self._grown_text = ""  # kept where somebody watches it
         self._reader = ThoughtReader(until.think.tags, until.think.phase) if until.think else None
         self._thought = _Part()
         self._closed = False  # its thought has come to its end
         self._forced = 0
-        self._open = _Part()  # the step in the making
+        self._begun = begun.tokens if begun else 0  # of the first step, which were there before
+        # the step in the making
+        self._open = _Part(begun.text, begun.tokens, begun.logprob or 0.0, [*begun.certainty]) if begun else _Part()
         self._states: States = {}  # that the last token was drawn from
 
     def take(
@@ -135,6 +146,12 @@ class Job:
             part.certainty.append(certainty)
         shown = self._read(told)
         self.aloud = part is self._open or bool(told.text)
+        if until.watch is not None and self.aloud:
+            self._grown_text += shown
+            if until.watch(self._grown_text, piece is None):
+                self.stopped = True
+                self._close_step(Ended.OPEN)
+                return shown
         if piece is None:
             self._close_step(Ended.STOP)
         elif (until.separator and until.separator in self._open.text.lstrip()) or self._closes:
@@ -194,11 +211,14 @@ class Job:
     @property
     def finished(self) -> bool:
         """Whether it has reached what it was asked for, or its end."""
-        return self._paused or self.ended is not Ended.OPEN or self._has_all_steps
+        return self.stopped or self._paused or self.ended is not Ended.OPEN or self._has_all_steps
 
     @property
     def _has_all_steps(self) -> bool:
-        return self.until.steps is not None and len(self.steps) >= self.until.steps
+        wanted = self.until.steps
+        if wanted is None or len(self.steps) < wanted:
+            return False
+        return self.until.count([step.text for step in self.steps]) >= wanted
 
     @property
     def _paused(self) -> bool:
@@ -212,8 +232,8 @@ class Job:
 
     @property
     def _spoken(self) -> int:
-        """Tokens of the text."""
-        return self._open.tokens + sum(step.tokens for step in self.steps)
+        """Tokens of the text that came with it."""
+        return self._open.tokens + sum(step.tokens for step in self.steps) - self._begun
 
     @property
     def _closes(self) -> bool:

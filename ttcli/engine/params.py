@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from ttcli.errors import UsageError
@@ -36,6 +36,14 @@ class SamplingParams:
         for fine, rule, value in checks:
             if not fine:
                 raise UsageError(f"{rule}, not {value}", hint="the defaults are 0.8, 40, 0.95 and 0")
+
+    def changed(self, *, temperature: float | None, top_p: float | None) -> SamplingParams:
+        """These, with what is given in the place of their own."""
+        return replace(
+            self,
+            temperature=self.temperature if temperature is None else temperature,
+            top_p=self.top_p if top_p is None else top_p,
+        )
 
 
 @dataclass(frozen=True, slots=True)

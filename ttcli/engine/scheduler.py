@@ -3,15 +3,20 @@
 `step()` reads as what it does: admit, make room, decode, draw. Everything in it is deterministic; no clock is read.
 """
 
+# over 300 lines: who has a place, who waits and who makes room are one account
+
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+
+import numpy as np
 
 from ttcli.engine.branch import Branch, Piece, States
 from ttcli.engine.certainty import certainty
 from ttcli.engine.job import Job, JobUpdate
-from ttcli.engine.sampling import Logits, Sampler
+from ttcli.engine.overview import Logits
+from ttcli.engine.sampling import Sampler
 from ttcli.engine.session import Session
 from ttcli.errors import BackendError, PromptTooLong
 from ttcli.solution import Ended
@@ -121,6 +126,7 @@ class Scheduler:
     def _admit(self) -> None:
         """Give free places to waiting jobs whose parent is filled; their first token comes from the parent's row."""
         delayed: list[Job] = []
+        fresh: list[tuple[Job, Logits, States]] = []  # room for the next one may cost a parent its row
         while self._waiting and len(self._running) + len(self._filling) < self.session.width:
             job = self._waiting.popleft()
             if job.parent.row is None and not job.parent.released:
@@ -132,11 +138,14 @@ class Scheduler:
                 self._touch(job.parent)
                 self._running.append(job)
                 if job.parent.row is not None and not job.grown:
-                    self._advance(job, job.parent.row, job.parent.states)
+                    fresh.append((job, job.parent.row, job.parent.states))
             else:
                 delayed.append(job)
                 break
         self._waiting.extendleft(reversed(delayed))
+        if fresh:
+            jobs, rows, states = zip(*fresh, strict=True)
+            self._advance(jobs, np.stack(rows), states)
 
     def _fits(self, job: Job) -> bool:
         """Whether the running jobs and this one are expected to find cells to their end."""
@@ -266,31 +275,37 @@ class Scheduler:
 
     def _draw(self, pieces: list[Piece], rows: Logits) -> None:
         jobs = {id(job.branch): job for job in self._running}
-        flagged = (piece.branch for piece in pieces if piece.wants_row)
-        for branch, row, states in zip(flagged, rows, self.session.states, strict=True):
-            job = jobs.get(id(branch))
-            if job is None:
-                branch.row, branch.states = row.copy(), states
+        growing: list[int] = []  # rows of jobs
+        flagged = [piece.branch for piece in pieces if piece.wants_row]
+        for number, branch in enumerate(flagged):
+            if id(branch) in jobs:
+                growing.append(number)
+            else:
+                branch.row, branch.states = rows[number].copy(), self.session.states[number]
                 self._filling.remove(branch)
-            else:
-                self._advance(job, row, states)
+        if growing:
+            drawn = rows if len(growing) == len(rows) else rows[growing]
+            states = [self.session.states[number] for number in growing]
+            self._advance([jobs[id(flagged[number])] for number in growing], drawn, states)
 
-    def _advance(self, job: Job, row: Logits, states: States) -> None:
+    def _advance(self, jobs: Sequence[Job], rows: Logits, states: Sequence[States]) -> None:
+        """Let each job take a token drawn from its row."""
         model = self.session.model
-        token, logprob = self._sampler.draw(row, job.sampling, job.rng)
-        sure = certainty(row, float(row[token]) - logprob) if job.traced else None
-        text = job.take(token, None if model.ends_generation(token) else model.piece(token), logprob, states, sure)
-        forced = job.force() if job.due else []
-        if job.finished:
-            self._running.remove(job)
-            self._expected += (job.grown - self._expected) / 8
-            if job.ended is Ended.OPEN or job.keep:
-                self._idle.add(job.branch)
-                self._touch(job.branch)
-            else:
-                self.session.detach(job.branch)
-        self._grown.append(JobUpdate(job, text, not job.aloud))
-        self._grown.extend(JobUpdate(job, words, thought=True) for words in forced)
+        draws = self._sampler.draw(rows, [job.sampling for job in jobs], [job.rng for job in jobs])
+        for job, row, (token, logprob), state in zip(jobs, rows, draws, states, strict=True):
+            sure = certainty(row, float(row[token]) - logprob) if job.traced else None
+            text = job.take(token, None if model.ends_generation(token) else model.piece(token), logprob, state, sure)
+            forced = job.force() if job.due else []
+            if job.finished:
+                self._running.remove(job)
+                self._expected += (job.grown - self._expected) / 8
+                if job.ended is Ended.OPEN or job.keep:
+                    self._idle.add(job.branch)
+                    self._touch(job.branch)
+                else:
+                    self.session.detach(job.branch)
+            self._grown.append(JobUpdate(job, text, not job.aloud))
+            self._grown.extend(JobUpdate(job, words, thought=True) for words in forced)
 
     def _touch(self, branch: Branch) -> None:
         branch.used = self._clock

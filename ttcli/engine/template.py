@@ -28,6 +28,7 @@ _TEMPLATE_FAILS = (
 )
 _LINES = 200_000  # of a template that may be run for one chat: loops in loops come to any number
 _LONGEST = 1 << 20  # characters of a rendered chat, or of a text that a template makes on the way
+_ABSENT = {"tools": None, "documents": None}  # known to templates as what a chat may have, and this one has not
 _FENCE = "\ue000"  # private-use characters around a message's number: no template has reason to hold them
 
 
@@ -97,6 +98,7 @@ class ChatTemplate:
                 add_generation_prompt=True,
                 bos_token=self._special("bos"),
                 eos_token=self._special("eos"),
+                **_ABSENT,
                 **self.arguments,
             )
         except _TEMPLATE_FAILS as error:
@@ -148,7 +150,9 @@ def rehearse(source: str) -> None:
         messages = [{"role": role, "content": f"{_FENCE}{number}{_FENCE}"} for number, role in enumerate(form)]
         try:
             template = _environment().from_string(source)
-            _rendered(template, messages=messages, add_generation_prompt=True, bos_token="<s>", eos_token="</s>")
+            _rendered(
+                template, messages=messages, add_generation_prompt=True, bos_token="<s>", eos_token="</s>", **_ABSENT
+            )
         except MemoryError as error:
             raise ModelError("its chat template takes too much memory") from error
         except (*_TEMPLATE_FAILS, SyntaxError):
@@ -258,5 +262,12 @@ def _reject(message: str) -> NoReturn:
     raise jinja2.TemplateError(message)
 
 
-def _to_json(value: Any, indent: int | None = None) -> str:
-    return json.dumps(value, ensure_ascii=False, indent=indent)
+def _to_json(
+    value: Any,
+    ensure_ascii: bool = False,
+    indent: int | None = None,
+    separators: tuple[str, str] | None = None,
+    sort_keys: bool = False,
+) -> str:
+    """As transformers has it, which templates are written for."""
+    return json.dumps(value, ensure_ascii=ensure_ascii, indent=indent, separators=separators, sort_keys=sort_keys)

@@ -7,11 +7,14 @@ import random
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
+from ttcli.policy.rewriting import rewritten_steps
 from ttcli.policy.script import SEPARATOR, Script, ScriptLine, steps_of, words_of
 from ttcli.problem import Problem
-from ttcli.seams import ASK, Extend, Extension, Growth, Load, StepScores
+from ttcli.seams import ASK, Extend, Extension, Growth, Load, Rewritten, StepScores
 from ttcli.solution import Ended, Prefix, Step
 from ttcli.thought import Thought
+
+WIDTH = 4  # texts at once, unless another number is asked for
 
 
 class ScriptedPolicy:
@@ -28,7 +31,7 @@ class ScriptedPolicy:
         self,
         script: Script,
         *,
-        width: int = 4,
+        width: int = WIDTH,
         interrupted: Callable[[], bool] = lambda: False,
         between: Callable[[], None] = lambda: None,
     ) -> None:
@@ -74,6 +77,10 @@ class ScriptedPolicy:
         known = 0 if not shown else prompt - 1 if shown in self._kept.values() else words
         return self._handle(Prefix(problem, 0, prompt_tokens=prompt, attempts=shown, known_tokens=known))
 
+    def resume(self, root: Prefix, steps: Sequence[Step]) -> Prefix:
+        """What was written before, on a root."""
+        return self._handle(replace(root, steps=tuple(steps)))
+
     def ask(self, root: Prefix, solution: str, thought: str | None = None) -> Prefix:  # noqa: ARG002 - of no account
         """A finished solution, to be extended until it has named its answer."""
         return self._handle(replace(root, steps=(Step(solution + ASK, len(words_of(solution + ASK)), 0.0),)))
@@ -85,6 +92,20 @@ class ScriptedPolicy:
         assert not thought.closed
         steps = (Step(words, len(words_of(words)), None),) if words else ()
         return self._handle(replace(prefix, thought=thought.joined(Thought("", 1, 0.0, forced=1)), steps=steps))
+
+    def rewrites(self, problem: Problem) -> bool:  # noqa: ARG002 - as the protocol calls it
+        """As far as the script has solutions that begin so."""
+        return True
+
+    def rewrite(self, prefix: Prefix, keep: int, text: str) -> Rewritten | None:
+        """A prefix with another end, a token for each of its words; None: no solution in the script begins so."""
+        written = prefix.text[:keep] + text
+        if not any(line.spoken.startswith(written) for line in self._script.drawn(prefix.problem, prefix.attempts)):
+            return None
+        tokens = sum(step.tokens for step in steps_of(written, 0.0))
+        self.live.discard(prefix.id)
+        steps = rewritten_steps(prefix, keep, text, tokens)
+        return Rewritten(self._handle(replace(prefix, steps=steps, partial=True)), 1)
 
     def extend(
         self, requests: Iterable[Extend | None], *, stop: Callable[[int], bool] = lambda _tokens: False
@@ -109,7 +130,9 @@ class ScriptedPolicy:
             happened: list[Growth | Extension] = []
             for number, text in list(growing.items()):
                 happened.append(Growth(number, *text.grow()))
-                if text.done:
+                if text.stops:
+                    happened.append(self._finish(number, growing.pop(number), cut=True))
+                elif text.done:
                     happened.append(self._finish(number, growing.pop(number)))
             yield happened
 
@@ -132,23 +155,25 @@ class ScriptedPolicy:
         if prefix.id not in self.live:
             raise ValueError(f"prefix {prefix.id} has been released or has ended")
         if request.until == "box":
-            return self._answering(prefix)
+            return self._answering(request)
         known = self._script.drawn(prefix.problem, prefix.attempts)
         lines = [line for line in known if _begins(line, prefix)]
         line = lines[0] if request.temperature == 0 else random.Random(repr(request.seed)).choice(lines)
         thought = _thought_left(line, prefix)
         if request.until == "paragraph" and len(thought) > 1:
-            return _ScriptedText(prefix, line, (), keep=request.keep, thought=thought[:1])
-        steps = steps_of(line.spoken, line.logprob)[len(prefix.steps) :] or [Step("", 1, line.logprob)]
+            return _ScriptedText(request, line, (), thought[:1])
+        complete = len(prefix.steps) - prefix.partial
+        steps = steps_of(line.spoken, line.logprob)[complete:] or [Step("", 1, line.logprob)]
         forced = prefix.thought is not None and prefix.thought.forced
         never_speaks = line.thought is not None and not (line.closes or forced)
         if never_speaks or (thought and request.until in ("thought", "paragraph")):
             steps = []
         wanted = steps[: request.steps] if request.until == "step" else steps
-        return _ScriptedText(prefix, line, wanted, keep=request.keep, thought=thought)
+        return _ScriptedText(request, line, wanted, thought)
 
-    def _answering(self, prefix: Prefix) -> _ScriptedText:
+    def _answering(self, request: Extend) -> _ScriptedText:
         """What names an answer: a trial in the middle of a thought, or the end of a solution."""
+        prefix = request.prefix
         lines = self._script.of(prefix.problem)
         if prefix.thought is not None and prefix.thought.forced:
             line = next(each for each in lines if (each.thought or "").startswith(prefix.thought.text))
@@ -156,11 +181,11 @@ class ScriptedPolicy:
         else:
             line = next(each for each in lines if prefix.text.startswith(each.spoken))
             said = line.again
-        return _ScriptedText(prefix, line, steps_of(said, line.logprob), keep=False)
+        return _ScriptedText(request, line, steps_of(said, line.logprob))
 
     def _finish(self, number: int, text: _ScriptedText, *, cut: bool = False) -> Extension:
         prefix = text.so_far() if cut else text.whole()
-        if prefix.ended is Ended.OPEN or (text.keep and not cut):
+        if prefix.ended is Ended.OPEN or (text.request.keep and not cut):
             prefix = self._handle(prefix)
             if prefix.ended is not Ended.OPEN:
                 self._kept[prefix.id] = (*prefix.attempts, prefix.text)
@@ -171,27 +196,39 @@ class ScriptedPolicy:
 class _ScriptedText:
     """A continuation in the making."""
 
-    def __init__(
-        self, prefix: Prefix, line: ScriptLine, steps: Sequence[Step], *, keep: bool, thought: Sequence[str] = ()
-    ) -> None:
+    def __init__(self, request: Extend, line: ScriptLine, steps: Sequence[Step], thought: Sequence[str] = ()) -> None:
+        prefix = request.prefix
         self.prefix = prefix
-        self.keep = keep
+        self.request = request
+        self.stops = False  # whoever watches it says so
         self.taken = 0  # words
         self._line = line
         self.steps_of = steps
+        self._before = prefix.steps[:-1] if prefix.partial else prefix.steps
+        self._begun = prefix.steps[-1].text if prefix.partial else ""
+        rest = "".join(step.text for step in steps).removeprefix(self._begun)
         self._thought = [word for part in thought for word in words_of(part)]
-        self.words_of = [*self._thought, *(word for step in steps for word in words_of(step.text))]
+        self.words_of = [*self._thought, *words_of(rest)]
+        most = request.max_tokens
+        left = len(self.words_of) if most is None else max(most - prefix.spoken_tokens, 1) + len(self._thought)
+        self._most = min(len(self.words_of), left)
 
     @property
     def done(self) -> bool:
-        return self.taken == len(self.words_of)
+        return self.taken >= self._most
 
     def grow(self) -> tuple[str, bool]:
         """The next word, and whether it is part of a thought."""
         self.taken += 1
-        return self.words_of[self.taken - 1], self.taken <= len(self._thought)
+        thinks = self.taken <= len(self._thought)
+        if self.request.watch is not None and not thinks:
+            spoken = "".join(self.words_of[len(self._thought) : self.taken])
+            self.stops = self.request.watch(spoken, self.done and self.whole().ended is Ended.STOP)
+        return self.words_of[self.taken - 1], thinks
 
     def whole(self) -> Prefix:
+        if self.taken == self._most < len(self.words_of):
+            return replace(self.so_far(), ended=Ended.LENGTH, partial=False)
         grown = self._grown(self.steps_of, len(self._thought))
         thought = grown.thought
         all_thought = thought is None or thought.closed or thought.text == self._line.thought
@@ -199,12 +236,14 @@ class _ScriptedText:
         ended = (Ended.LENGTH if self._line.length else Ended.STOP) if finished else Ended.OPEN
         if thought is not None and thought.closed and not grown.steps:
             ended = Ended.OPEN  # it has not spoken yet
-        return replace(grown, ended=ended)
+        return replace(grown, ended=ended, partial=False)
 
     def so_far(self) -> Prefix:
-        text = "".join(self.words_of[len(self._thought) : self.taken])
-        steps = steps_of(text, self._line.logprob) if self.taken > len(self._thought) else []
-        return replace(self._grown(steps, min(self.taken, len(self._thought))), ended=Ended.CUT)
+        text = self._begun + "".join(self.words_of[len(self._thought) : self.taken])
+        steps = steps_of(text, self._line.logprob) if text else []
+        ended = Ended.OPEN if self.stops else Ended.CUT
+        grown = self._grown(steps, min(self.taken, len(self._thought)))
+        return replace(grown, ended=ended, partial=self.stops)
 
     def _grown(self, steps: Sequence[Step], words: int) -> Prefix:
         """The prefix with these steps more, and so many words of its thought."""
@@ -215,7 +254,7 @@ class _ScriptedText:
             logprob = (before.logprob or 0.0 if before else 0.0) + self._line.logprob * words
             closed = self._line.closes and text == self._line.thought
             thought = Thought(text, (before.tokens if before else 0) + words, logprob, closed)
-        return replace(self.prefix, id=0, thought=thought, steps=(*self.prefix.steps, *steps))
+        return replace(self.prefix, id=0, thought=thought, steps=(*self._before, *steps))
 
 
 def _paragraphs(thought: str) -> list[str]:

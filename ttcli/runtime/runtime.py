@@ -7,31 +7,34 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
+from typing import TypeAlias
 
-from ttcli.answers import vote
 from ttcli.answers.final import settled
-from ttcli.catalog.entry import DEFAULT_MODEL
+from ttcli.catalog.entry import DEFAULT_MODEL, Entry
 from ttcli.catalog.fingerprint import fingerprint
 from ttcli.catalog.progress import Progress
 from ttcli.catalog.pull import resolve
-from ttcli.catalog.speeds import known_width
 from ttcli.cost import Meter, Unit
 from ttcli.errors import UsageError
-from ttcli.events import Event, Outcome, RunFinished, RunStarted
+from ttcli.events import Event, RunFinished, RunStarted
 from ttcli.interrupt import Interrupt
 from ttcli.policy.script import Script
+from ttcli.policy.scripted import WIDTH as SCRIPTED_WIDTH
 from ttcli.policy.scripted import ScriptedPolicy, ScriptedVerifier
 from ttcli.policy.server.address import Address
 from ttcli.problem import Problem
+from ttcli.runtime.answered import answered
+from ttcli.runtime.heads import doubts, find_head
 from ttcli.runtime.loader import Loader, check, prompt_of, read_by_heads, score_key, thinking_of
+from ttcli.runtime.repair import mending
 from ttcli.runtime.settings import Settings
-from ttcli.seams import BatchPolicy, Verifier
-from ttcli.search.again import ask_again
-from ttcli.search.best_of_n import COUNTS, scored_by
+from ttcli.runtime.width import threads_of, width_of
+from ttcli.seams import AskingPolicy, BatchPolicy, Verifier
 from ttcli.search.method import NO_DEMAND, Adviser, Demand
-from ttcli.search.texts import with_texts
 from ttcli.verifier.aggregate import Aggregated
 from ttcli.verifier.spec import VerifierSpec
+
+Events: TypeAlias = Generator[Event, None, None]
 
 SCRIPTED = "scripted:"  # --model scripted:FILE runs a script instead of a model
 
@@ -48,9 +51,10 @@ class Runtime:
         weights: Callable[[str | None], str],
         layers: Sequence[int] = (),
         reviser: str | None = None,
+        entry: Entry | None = None,
     ) -> None:
         self.settings = settings
-        self.policy = policy
+        self.policy, self.repair = mending(policy, settings, entry, interrupt)
         how = settings.aggregate
         # by what the user called them
         self.verifiers = {name: Aggregated(each, how) if how else each for name, each in verifiers.items()}
@@ -98,40 +102,45 @@ class Runtime:
             UsageError: before the first event, where the method cannot work with the verifier.
         """
         settings = self.settings
-        verifier = self.verifiers[str(settings.verifier)] if settings.verifier else None
         if settings.budget.unit is Unit.SECONDS:
             self.interrupt.after(settings.budget.amount)
         meter = Meter(settings.budget, max_tokens=self.max_tokens, interrupted=lambda: self.interrupt.requested)
+        yield from self.solve_with(settings, problem, self.policy, meter)
+
+    def solve_with(
+        self, settings: Settings, problem: Problem, policy: AskingPolicy, meter: Meter
+    ) -> Generator[Event, None, None]:
+        """The same with other settings, whose verifier is one of those loaded, and a policy in front of our own.
+
+        Raises:
+            UsageError: as `solve` does, and where there is no such verifier.
+        """
+        verifier = self._verifier(settings)
         asked = settled(replace(problem, form=settings.answer))
-        events = settings.method.run(asked, self.policy, verifier, meter, seed=settings.seed, adviser=self.adviser)
+        events = settings.method.run(asked, policy, verifier, meter, seed=settings.seed, adviser=self.adviser)
         yield RunStarted(
             problem,
             settings.method.name,
-            self.policy.name,
+            policy.name,
             verifier.name if verifier else None,
             settings.budget,
             settings.seed,
+            self.repair,
         )
         for event in events:
             if isinstance(event, RunFinished):
-                yield RunFinished((yield from self._answered(event.outcome, asked, verifier, meter)))
+                yield RunFinished((yield from answered(event.outcome, settings, asked, policy, verifier, meter)))
             else:
                 yield event
 
-    def _answered(
-        self, outcome: Outcome, problem: Problem, verifier: Verifier | None, meter: Meter
-    ) -> Generator[Event, None, Outcome]:
-        """The outcome with what candidates without an answer come to, where that is wanted."""
-        settings = self.settings
-        # without scores they are votes by majority, and without chains by the sum of scores
-        count = COUNTS["best"] if settings.method.vote == "best" else scored_by(vote.hierarchical)
-        if settings.ask_again:
-            outcome = yield from ask_again(
-                outcome, problem, self.policy, verifier, meter, count=count, seed=settings.seed
-            )
-        if settings.answer not in {"boxed", "choice"}:
-            outcome = yield from with_texts(outcome, problem, verifier, meter, count=count)
-        return outcome
+    def _verifier(self, settings: Settings) -> Verifier | None:
+        spec = settings.verifier
+        if spec is None:
+            return None
+        if str(spec) not in self.verifiers:
+            known = ", ".join(self.verifiers) or "none"
+            raise UsageError(f"the verifier {spec} has not been loaded, but {known}", hint=f"--verifier {spec}")
+        return self.verifiers[str(spec)]
 
 
 @contextmanager
@@ -165,6 +174,8 @@ def load_runtime(
     with ExitStack() as stack:
         server = settings.server
         name = DEFAULT_MODEL if settings.model is None else settings.model
+        if demand.beams and (server is not None or name.startswith(SCRIPTED)):
+            doubts(specs, None, progress.note)
         if server is not None:
             yield _served(server, settings, specs, interrupt, progress, stack)
         elif name.startswith(SCRIPTED):
@@ -183,13 +194,12 @@ def _served(
     stack: ExitStack,
 ) -> Runtime:
     # numpy and the HTTP client: not before they are needed
-    from ttcli.policy.prompt import Prompt
     from ttcli.policy.server.policy import WIDTH, ServerPolicy
 
     policy = ServerPolicy(
         server,
         model=settings.model,
-        prompt=Prompt(),
+        prompt=prompt_of(None, settings),
         sampling=settings.sampling,
         max_tokens=settings.max_tokens,
         thinking=settings.thinking,
@@ -215,12 +225,12 @@ def _scripted(
     file: Path, settings: Settings, specs: Sequence[VerifierSpec], interrupt: Interrupt, loader: Loader
 ) -> Runtime:
     script = Script.read(file)
-    policy = ScriptedPolicy(script, width=settings.machine.width or 4, interrupted=interrupt)
+    policy = ScriptedPolicy(script, width=settings.machine.width or SCRIPTED_WIDTH, interrupted=interrupt)
     if settings.reviser is not None:
         raise UsageError("a script has no weights for --reviser to change", hint="leave it out")
     if any(spec.kind == "judge" for spec in specs):
         raise UsageError("a script cannot judge", hint="--verifier scripted")
-    if any(spec.kind == "head" for spec in specs):
+    if any(spec.kind == "head" and (spec.model is None or find_head(spec.model, None).head.observed) for spec in specs):
         raise UsageError("a script has no hidden states", hint="--verifier scripted")
     if not settings.thinking.usual:
         raise UsageError("a script thinks as it is written", hint="leave out --think and what belongs to it")
@@ -247,27 +257,23 @@ def _local(
     stack: ExitStack,
 ) -> Runtime:
     # the engine brings numpy and llama.cpp: not before they are needed
-    from ttcli.engine import machine
     from ttcli.engine.adapter import Adapter
     from ttcli.policy.local.policy import LocalPolicy
 
     loader = Loader(settings, interrupt, progress, stack)
     local = loader.resolve(name)
     model = loader.load(local)
-    threads = settings.machine.threads or machine.threads()
-    width = known_width(local.path, threads) or machine.width()
-    if at_once is not None:
-        width = min(width, at_once)
-    width = settings.machine.width or width
     layers = read_by_heads(specs, local, progress.note)
+    if demand.beams:
+        doubts(specs, local, progress.note)
     adapter = loader.resolve(settings.reviser) if settings.reviser is not None else None
     policy = LocalPolicy(
         model,
-        name=local.entry.name if local.entry else local.path.name,
-        prompt=prompt_of(local),
+        name=local.label,
+        prompt=prompt_of(local, settings),
         sampling=settings.sampling,
         max_tokens=settings.max_tokens,
-        width=width,
+        width=width_of(settings, local.path, at_once=at_once),
         think=settings.thinking,
         thinking=thinking_of(model, local),
         traced=any(spec.traces for spec in specs),
@@ -275,8 +281,9 @@ def _local(
         attempts=demand.attempts,
         reviser=Adapter(model, adapter.path) if adapter else None,
         observe=sorted({*observe(model.layers), *layers}),
-        threads=threads,
+        threads=threads_of(settings),
         interrupted=interrupt,
+        paused=lambda: interrupt.paused,
     )
     stack.callback(policy.close)
     verifiers = {str(spec): loader.make(spec, (local, model)) for spec in specs}
@@ -288,4 +295,5 @@ def _local(
         lambda other: fingerprint(resolve(name if other is None else other, offline=True, progress=progress)),
         layers,
         fingerprint(adapter) if adapter else None,
+        local.entry,
     )

@@ -6,9 +6,17 @@ from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from ttcli.cost import Cost, Meter
-from ttcli.events import CandidateFinished, CandidateStarted, CandidateToken, CostUpdated, Event, VoteUpdated
+from ttcli.events import (
+    CandidateFinished,
+    CandidateStarted,
+    CandidateToken,
+    CostUpdated,
+    Event,
+    TextMended,
+    VoteUpdated,
+)
 from ttcli.problem import Problem
-from ttcli.seams import Extend, Extension, Policy, Verifier
+from ttcli.seams import Extend, Extension, Mended, Policy, Verifier
 from ttcli.search.sampling import Count, candidate, scored
 from ttcli.solution import Candidate, Ended, Prefix
 
@@ -85,6 +93,9 @@ class Parts:
                     self._meter.add(Cost(shared_tokens=happening.shared))
                     self.held.append(happening.prefix)
                     heard(part, happening)
+                elif isinstance(happening, Mended):
+                    more = happening.tokens
+                    events.append(TextMended(part.candidate, None, happening.repair))
                 elif not part.aside:
                     events.append(CandidateToken(part.candidate, happening.text, happening.thought))
                 seen[happening.request] += more

@@ -33,6 +33,11 @@ def printed(outcome: Outcome) -> str:
     return one_line(answer) if first is None or first.kind is AnswerKind.SHORT else as_written(answer)
 
 
+def standing(began: RunStarted, outcome: Outcome) -> str:
+    """What stands behind an answer, whether that is weak, and what it cost, on one line."""
+    return f"{weakness(began, outcome) or words.support(outcome)}; {words.spending(outcome.cost)}"
+
+
 def weakness(began: RunStarted, outcome: Outcome) -> str | None:
     """A line on an answer that may well be another one; None where it stands."""
     leader, first = outcome.ballot.leader, words.winner(outcome)

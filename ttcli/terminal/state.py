@@ -21,9 +21,10 @@ from ttcli.events import (
     StepsSelected,
     StepStarted,
     StepToken,
+    TextMended,
     VoteUpdated,
 )
-from ttcli.record.tree import SearchTree, grown_tail
+from ttcli.record.tree import SearchTree, grown_tail, mended
 from ttcli.solution import Candidate
 from ttcli.tally import Tally
 
@@ -62,7 +63,9 @@ class RunState:
                 growing = self.growing[index]
                 growing.tokens += 1
                 growing.tail = grown_tail(growing.tail, text, thought=thought)
-            case StepStarted() | StepToken() | StepFinished() | StepScored() | StepsSelected():
+            case TextMended(candidate=int() as index, repair=repair):
+                self.growing[index].tail = mended(self.growing[index].tail, repair)
+            case StepStarted() | StepToken() | TextMended() | StepFinished() | StepScored() | StepsSelected():
                 self.tree.take(event)
             case CandidateFinished(candidate=candidate) | CandidateScored(candidate=candidate):
                 self.growing.pop(candidate.index, None)

@@ -8,7 +8,7 @@ from itertools import groupby
 
 from ttcli.bench.figures.compare import Pairing
 from ttcli.bench.figures.numbers import bounds, p_value, percent, points, points_between, short, to_tell, verdict
-from ttcli.bench.figures.summary import Summary, SummaryLine
+from ttcli.bench.figures.summary import ALL_CORRECT, Summary, SummaryLine
 from ttcli.stats.intervals import SIGNIFICANT, Comparison
 from ttcli.terminal import words
 from ttcli.terminal.columns import Column, fitted, table
@@ -62,6 +62,8 @@ def accuracy_table(summary: Summary, *, width: int = WIDTH, marks: Marks = UNICO
         said.append("accuracy, difference and p (a sign-flip test) are those of all draws of so many samples")
     if any(line.cut for line in lines):
         said.append("cut: no answer, and some of what was drawn ran into the token limit")
+    if any(line.name == ALL_CORRECT for line in lines):
+        said.append("any correct is pass@k and all correct pass^k, with the budget as k")
     note = _wrapped(marks.line("; ".join(said)), width)
     return [*note, "", *fitted(heads, _accuracies(lines), differences, width, marks)]
 

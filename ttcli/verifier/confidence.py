@@ -39,10 +39,10 @@ class Confidence:
                 "the server gives no log-probabilities, so confidence has nothing to score by",
                 hint="--method adaptive, --verifier judge:MODEL, or a server that gives them",
             )
-        if self._weakest:
-            return StepScores(min(steps, default=1.0), steps, 0)
         spoken = prefix.spoken_tokens
-        return StepScores(math.exp(prefix.logprob / spoken) if spoken else 1.0, steps, 0)
+        mean = math.exp(prefix.logprob / spoken) if spoken else 1.0
+        score = min(steps, default=1.0) if self._weakest else mean
+        return StepScores(score, steps, 0, value=score)  # what a step scores tells nothing of those before it
 
     def release(self, prefixes: Iterable[Prefix]) -> None:
         """Nothing is kept."""

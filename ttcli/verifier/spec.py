@@ -7,15 +7,15 @@ from typing import NamedTuple
 from ttcli.errors import UsageError
 
 KNOWN = (
-    "confidence, confidence:weakest, confidence:tail, confidence:lowest, prm:MODEL, head, head:NAME, judge, "
-    "judge:MODEL, command:CMD"
+    "confidence, confidence:weakest, confidence:tail, confidence:lowest, arithmetic, head, head:NAME, prm:MODEL, "
+    "judge, judge:MODEL, command:CMD"
 )
 
 
 class VerifierSpec(NamedTuple):
     """A verifier by kind, and what it is to be made of."""
 
-    kind: str  # confidence, weakest, tail, lowest, prm, head, judge, command or scripted
+    kind: str  # confidence, weakest, tail, lowest, arithmetic, prm, head, judge, command or scripted
     # what it is made of: a model, the name of a head, a command; None: the policy's own model; of tail and lowest the
     # tokens of a window, None: as many as suit the length
     model: str | None = None
@@ -28,7 +28,7 @@ class VerifierSpec(NamedTuple):
             UsageError: anything else.
         """
         match text.partition(":"):
-            case ("confidence" | "judge" | "head" | "scripted" as kind, "", ""):
+            case ("confidence" | "arithmetic" | "judge" | "head" | "scripted" as kind, "", ""):
                 return cls(kind)
             case ("confidence", ":", "weakest"):
                 return cls("weakest")

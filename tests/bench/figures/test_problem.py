@@ -274,3 +274,19 @@ def test_a_store_opened_to_read_takes_no_verdicts(path: Path, asked: list[tuple[
     assert asked
     with Store(path) as store:
         assert store.verdicts.all(layer()) == {}
+
+
+def test_what_rating_some_of_the_samples_cost_is_counted_for_as_many(path: Path) -> None:
+    run = make_run(path, 1)
+    with Store(path) as store, store._database.write() as db:
+        db.execute("DELETE FROM rating WHERE sample IN (SELECT id FROM sample WHERE number >= 4)")
+    (figures,) = figures_of(path, run)
+    rated = figures.ratings["confidence"]
+    assert rated.complete == 4
+    answered = sum(each.answer is not None for each in figures.facts[:4])
+    two, plain = figures.spending(2, "confidence"), figures.spending(2)
+    assert two.verifier_tokens == pytest.approx(30 * answered / 2)
+    assert two.seconds - plain.seconds == pytest.approx(0.05 * answered / 2)
+    assert rated.samples is not None
+    assert len(rated.samples) == 4  # what has no score takes no part in the mean over draws either
+    assert figures.figure(run.config.tasks[1]._replace(budget=Budget(4))) is not None

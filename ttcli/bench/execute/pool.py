@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 from ttcli.bench.store.sample import Rating, Sample, SampleKey
 from ttcli.errors import PromptTooLong
 from ttcli.problem import Problem
-from ttcli.seams import Extend, Extension, Growth, Policy, StepScores, Verifier
-from ttcli.solution import Ended, Prefix
+from ttcli.seams import Extend, Extension, Growth, Mended, Policy, StepScores, Verifier
+from ttcli.solution import Ended, Prefix, Step
 
 
 @dataclass(slots=True)
@@ -76,7 +76,7 @@ class PooledPolicy:
 
     def extend(
         self, requests: Iterable[Extend | None], *, stop: Callable[[int], bool] = lambda _tokens: False
-    ) -> Iterator[list[Growth | Extension]]:
+    ) -> Iterator[Sequence[Growth | Mended | Extension]]:
         """Continue prefixes; see the protocol."""
         source, numbers = iter(requests), itertools.count()
         known: list[Extension] = []  # from the pool, not yielded yet
@@ -108,6 +108,10 @@ class PooledPolicy:
         finally:
             self._flight.under_way -= len(asked) - arrived
 
+    def resume(self, root: Prefix, steps: Sequence[Step]) -> Prefix:
+        """The policy's."""
+        return self._policy.resume(root, steps)
+
     def speak(self, prefix: Prefix, words: str) -> Prefix:
         """The policy's."""
         return self._policy.speak(prefix, words)
@@ -133,9 +137,11 @@ class PooledPolicy:
         prefix = sample.on(request.prefix)
         return Extension(number, prefix, sample.tokens, self._shared(request), sample.seconds)
 
-    def _renumbered(self, happening: Growth | Extension, asked: Sequence[tuple[int, Extend]]) -> Growth | Extension:
+    def _renumbered(
+        self, happening: Growth | Mended | Extension, asked: Sequence[tuple[int, Extend]]
+    ) -> Growth | Mended | Extension:
         number, request = asked[happening.request]
-        if isinstance(happening, Growth):
+        if not isinstance(happening, Extension):
             return happening._replace(request=number)
         self.seconds += happening.seconds
         key = self._key(request)

@@ -57,10 +57,10 @@ class Ratings:
     """A verifier's opinions of the samples; arrays have the shape (N,)."""
 
     scores: NDArray[np.float64]  # in [0, 1]; nan: not scored
-    samples: GradedSamples | None  # with these scores; None: there are none
+    samples: GradedSamples | None  # the first `complete` ones with these scores; None: there are none
     complete: int  # so many of the first samples it was asked for a score, be it in vain, or they had no answer
-    tokens: int  # in all
-    seconds: float  # in all
+    tokens: int  # for these, in all
+    seconds: float  # for these, in all
 
 
 class SampleCost(NamedTuple):
@@ -125,8 +125,9 @@ class ProblemFigures:
         prompt = self.facts[0].prompt_tokens
         per_sample = n / len(self.facts)
         rated = self.ratings.get(verifier)
+        per_rated = n / rated.complete if rated and rated.complete else 0.0  # not all samples need have been rated
         policy = per_sample * self.drawn.tokens
-        scoring = per_sample * rated.tokens if rated else 0.0
+        scoring = per_rated * rated.tokens if rated else 0.0
         parameters = self.config.verifiers[verifier].parameters if rated else 0
         return Spending(
             generations=n,
@@ -135,7 +136,7 @@ class ProblemFigures:
             verifier_tokens=scoring,
             shared_tokens=(n - 1) * prompt,
             flops=2.0 * (self.config.parameters * (prompt + policy) + parameters * scoring),
-            seconds=per_sample * (self.drawn.seconds + (rated.seconds if rated else 0.0)),
+            seconds=per_sample * self.drawn.seconds + (per_rated * rated.seconds if rated else 0.0),
         )
 
     def rated(self, verifier: str, n: int) -> bool:
@@ -205,6 +206,14 @@ def load_figures(store: Store, run: Run, *, position: int | None = None) -> list
     return figures
 
 
+def first_samples(figures: ProblemFigures, count: int) -> ProblemFigures:
+    """A problem as if no more than so many of its independent samples were known."""
+    return _figures(
+        *(figures.position, figures.row, figures.config, figures.facts[:count]),
+        *(figures.settled, figures.failed, figures.subsets),
+    )
+
+
 def _figures(
     position: int,
     row: Row,
@@ -247,11 +256,11 @@ def _samples(facts: Sequence[Facts], verdicts: Mapping[str | None, bool | None],
 
 
 def _ratings(facts: Sequence[Facts], samples: GradedSamples | None, scores: Sequence[Score | None]) -> Ratings:
-    given = [score for score in scores if score]
     values = np.array([score.score if score else None for score in scores], np.float64)  # None becomes nan
     open_ones = (at for at, each in enumerate(scores) if each is None and facts[at].answer is not None)
     complete = next(open_ones, len(scores))
-    scored = samples and GradedSamples(samples.classes, samples.correct, values)
+    given = [score for score in scores[:complete] if score]
+    scored = samples.part(slice(complete), values) if samples and complete else None
     return Ratings(values, scored, complete, sum(each.tokens for each in given), sum(each.seconds for each in given))
 
 

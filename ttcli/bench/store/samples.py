@@ -102,6 +102,15 @@ class Samples:
         )
         return tokens / seconds if tokens and seconds else None
 
+    def speed_at(self, width: int) -> float | None:
+        """Tokens per second of runs of the source that decoded so many texts at once; None: there are none."""
+        ((tokens, seconds),) = self._database.read(
+            "SELECT total(rows), total(seconds) FROM load WHERE width = ? AND seconds > 0 "
+            "AND run IN (SELECT run.id FROM run JOIN source ON source.id = run.source WHERE source.key = ?)",
+            (width, self._source_key),
+        )
+        return tokens / seconds if tokens and seconds else None
+
     def steps(self, ids: Collection[int]) -> dict[int, tuple[Step, ...]]:
         """The steps of samples, by their ids in the store."""
         found = self._database.read(

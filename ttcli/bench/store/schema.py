@@ -146,6 +146,8 @@ CREATE TABLE thought (           -- before a sample's steps, and how sure the mo
     forced INTEGER,              -- tokens that were written to end it
     certainty TEXT               -- JSON: [[nats by token, ...] of the thought and of each step]; NULL: not asked for
 ) STRICT;
+ALTER TABLE event ADD COLUMN checksum TEXT;  -- NULL: written before there were any
+ALTER TABLE load ADD COLUMN checksum TEXT;
 """
 
 # the n-th leads from version n to n + 1; never changed once released, only added to

@@ -20,12 +20,15 @@ from ttcli.engine.scheduler import Scheduler
 from ttcli.engine.session import Aborted
 from ttcli.engine.thinking import Thinking
 from ttcli.errors import PromptTooLong
+from ttcli.policy.content import steps_counted
 from ttcli.policy.local.call import Call, Text
 from ttcli.policy.local.context import Context
+from ttcli.policy.local.rewrite import change_of
 from ttcli.policy.local.thoughts import Thoughts
 from ttcli.policy.prompt import Prompt
+from ttcli.policy.rewriting import rewritten_steps
 from ttcli.problem import Problem
-from ttcli.seams import ASK, BOX_TOKENS, Extend, Extension, Growth, Load
+from ttcli.seams import ASK, BOX_TOKENS, Extend, Extension, Growth, Load, Rewritten
 from ttcli.solution import Ended, Prefix, Step
 from ttcli.thought import Thought, whole
 
@@ -50,6 +53,7 @@ class LocalPolicy:
         reviser: draws the revisions, on the same weights, in a context of its own; None: the model itself draws them.
         observe: layers whose outputs the steps carry; see `Step.states`.
         interrupted: asked during every decode.
+        paused: likewise; what it calls off is done again.
 
     Raises:
         ModelError: the model has no chat template, cannot be branched, or has no such layers.
@@ -75,6 +79,7 @@ class LocalPolicy:
         observe: Sequence[int] = (),
         threads: int | None = None,
         interrupted: Callable[[], bool] | None = None,
+        paused: Callable[[], bool] = lambda: False,
     ) -> None:
         model.require_branching()
         self.model = model
@@ -89,6 +94,7 @@ class LocalPolicy:
         self.thought_tokens = self._thoughts.tokens
         self._most = max_tokens + self.thought_tokens  # tokens of a solution, its thought included
         self._interrupted = interrupted or (lambda: False)
+        self._paused = paused
         turn = len(self.encode(_NOTHING, ("",))) - len(self.encode(_NOTHING)) if attempts else 0
         make = partial(
             Context,
@@ -101,7 +107,7 @@ class LocalPolicy:
             turn=turn,
             observe=tuple(observe),
             threads=threads,
-            interrupted=self._interrupted,
+            interrupted=lambda: self._interrupted() or paused(),
         )
         self._plain = make(attempts=0 if reviser else attempts, adapter=None)
         self._revising = make(attempts=attempts, adapter=reviser) if reviser else self._plain
@@ -189,6 +195,22 @@ class LocalPolicy:
         branch = Branch(context.branches[root.id], tokens)
         return self._handle(replace(root, steps=(Step(solution + ASK, len(tokens), None),)), branch)
 
+    def rewrites(self, problem: Problem) -> bool:  # noqa: ARG002 - as the protocol calls it
+        """Always."""
+        return True
+
+    def rewrite(self, prefix: Prefix, keep: int, text: str) -> Rewritten | None:
+        """A prefix that was stopped, with another end; see the protocol."""
+        context = self._context(prefix)
+        branch = context.branches[prefix.id]
+        change = change_of(self.model, branch, prefix.text, keep, text)
+        if change is None:
+            return None
+        new, decoded = context.rewrite(branch, change)
+        steps = rewritten_steps(prefix, keep, text, prefix.spoken_tokens - change.dropped + len(change.tokens))
+        context.branches[prefix.id] = new
+        return Rewritten(replace(prefix, steps=steps, partial=True), decoded)
+
     def speak(self, prefix: Prefix, words: str) -> Prefix:
         """A fork of a prefix whose thought is closed, and these words said; see the protocol."""
         thought, closing = prefix.thought, self._thoughts.closing()
@@ -265,11 +287,10 @@ class LocalPolicy:
         prefix = request.prefix
         context = self._context(prefix)
         branch = context.branches[prefix.id]
-        sampling = self._sampling
-        if request.temperature is not None:
-            sampling = replace(sampling, temperature=request.temperature)
+        sampling = self._sampling.changed(temperature=request.temperature, top_p=request.top_p)
         thought = prefix.thought
-        left = self._max_tokens - (branch.length - prefix.prompt_tokens - (thought.tokens if thought else 0))
+        spoken = branch.length - prefix.prompt_tokens - (thought.tokens if thought else 0)
+        left = min(self._max_tokens, request.max_tokens or self._max_tokens) - spoken
         if request.until == "box":
             until = StopCriteria(BOX_TOKENS, steps=1, closes=True)
         else:
@@ -277,10 +298,14 @@ class LocalPolicy:
                 left,
                 separator=self._prompt.step_separator,
                 steps=request.steps if request.until == "step" else None,
+                count=steps_counted(prefix.problem, self._prompt.step_content),
+                watch=request.watch,
                 think=self._thoughts.limit(prefix),
                 pause=request.until if request.until in ("thought", "paragraph") else None,
             )
-        job = Job(branch, sampling, until, generator(*request.seed), keep=request.keep, traced=self._traced)
+        begun = prefix.steps[-1] if prefix.partial else None
+        rng = generator(*request.seed)
+        job = Job(branch, sampling, until, rng, keep=request.keep, begun=begun, traced=self._traced)
         context.scheduler.submit(job)
         fresh = 0 if prefix.id in self._claimed else branch.pending
         self._claimed.add(prefix.id)
@@ -307,7 +332,7 @@ class LocalPolicy:
             texts[update.job].seconds += self._unshared / len(grown)
         if grown:
             self._unshared = 0.0
-        return not halted
+        return not halted or self._paused()
 
     def _read(self, call: Call) -> list[Growth | Extension]:
         """What arrived for one call: tokens, and the extensions that are complete."""
@@ -326,8 +351,10 @@ class LocalPolicy:
         return self._extension(job, text)
 
     def _extension(self, job: Job, text: Text) -> Extension:
+        before = text.prefix.steps[:-1] if text.prefix.partial else text.prefix.steps
         thought = whole((text.prefix.thought, job.thought))
-        grown = replace(text.prefix, id=0, thought=thought, steps=(*text.prefix.steps, *job.steps), ended=job.ended)
+        steps = (*before, *job.steps)
+        grown = replace(text.prefix, id=0, thought=thought, steps=steps, ended=job.ended, partial=job.stopped)
         if job.ended is Ended.OPEN or (job.keep and job.ended is not Ended.CUT):
             grown = self._handle(grown, job.branch)
         return Extension(text.number, grown, job.grown, text.shared, text.seconds)

@@ -6,7 +6,6 @@ import asyncio
 import hashlib
 from collections.abc import Sequence
 from contextlib import aclosing
-from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -142,7 +141,7 @@ class Completions:
         if piece.finish in _BROKEN:
             raise Trouble(f"it ended a text by {piece.finish}")
         self._dialect.explains |= piece.finish is not None
-        if text.draft.full:
+        if self._stopped(text, ended=False) or text.draft.full:
             self._conclude(text, Ended.OPEN, None)
         elif text.draft.over:
             self._conclude(text, Ended.LENGTH, None)
@@ -183,7 +182,10 @@ class Completions:
             elif piece.finish in _LENGTHS and text.draft.thinking and text.budget < self._budget:
                 return  # nobody knew that it thinks: the next request has room for that
             else:
-                self._conclude(text, _ENDS.get(piece.finish or "", Ended.STOP), usage)
+                ended = _ENDS.get(piece.finish or "", Ended.STOP)
+                if ended is Ended.STOP and self._stopped(text, ended=True):
+                    ended = Ended.OPEN
+                self._conclude(text, ended, usage)
 
     def _conclude(self, text: ServerText, ended: Ended, usage: Usage | None) -> None:
         with self._mailbox.lock:
@@ -191,11 +193,20 @@ class Completions:
                 ended = Ended.LENGTH
             self._mailbox.conclude(text, ended, usage)
 
+    def _stopped(self, text: ServerText, *, ended: bool) -> bool:
+        """Ask whoever watches a text."""
+        watch = text.request.watch
+        if watch is not None and not text.done:
+            with self._mailbox.lock:
+                text.stopped = watch(text.draft.text, ended)
+        return text.stopped
+
     def _left(self, text: ServerText) -> int:
         """Tokens that a text may still take."""
         thought = text.request.prefix.thought
         budget = max(text.budget, thought.tokens if thought else 0)
-        return self._max_tokens + budget - text.request.prefix.tokens - text.draft.tokens
+        most = min(self._max_tokens, text.request.max_tokens or self._max_tokens)
+        return most + budget - text.request.prefix.tokens - text.draft.tokens
 
     @property
     def _budget(self) -> int:
@@ -209,9 +220,7 @@ class Completions:
     def _body(self, texts: Sequence[ServerText]) -> dict[str, Any]:
         first = texts[0]
         request = first.request
-        sampling = self._sampling
-        if request.temperature is not None:
-            sampling = replace(sampling, temperature=request.temperature)
+        sampling = self._sampling.changed(temperature=request.temperature, top_p=request.top_p)
         body = self._dialect.body(
             self._model,
             self._messages(request.prefix, first.draft.kept),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 from typing import NamedTuple
@@ -60,10 +60,22 @@ class PartialText:
     Args:
         separator: closes a step that has words in it.
         steps: wanted; None: all.
+        count: how many of those wanted its steps come to, by their texts.
+        goes_on: its first step has begun before it.
         begins: whether it is the beginning of a solution, where a thought may stand.
     """
 
-    def __init__(self, separator: str, steps: int | None, *, begins: bool = True) -> None:
+    def __init__(
+        self,
+        separator: str,
+        steps: int | None,
+        count: Callable[[Sequence[str]], int] = len,
+        *,
+        goes_on: bool = False,
+        begins: bool = True,
+    ) -> None:
+        self._count = count
+        self._goes_on = goes_on
         self._separator = separator
         self._steps = steps
         self._parts: list[_TextPart] = []
@@ -82,12 +94,17 @@ class PartialText:
     @property
     def full(self) -> bool:
         """Whether it has all the steps it is to have."""
-        return self._steps is not None and len(self._parts) >= self._steps
+        wanted = self._steps
+        return (
+            wanted is not None
+            and len(self._parts) >= wanted
+            and self._count([part.text for part in self._parts]) >= wanted
+        )
 
     @property
     def blank(self) -> bool:
         """Whether the step in the making has no words yet."""
-        return not self._open.text.strip()
+        return not (self._goes_on and not self._parts) and not self._open.text.strip()
 
     @property
     def empty(self) -> bool:
@@ -118,6 +135,11 @@ class PartialText:
     def kept(self) -> str:
         """What the next request goes on with."""
         return "".join(part.text for part in self._parts[: self._kept])
+
+    @property
+    def text(self) -> str:
+        """All that is there."""
+        return "".join(part.text for part in (*self._parts, self._open))
 
     @property
     def tokens(self) -> int:
@@ -255,7 +277,8 @@ class PartialText:
     def _end_of_step(self) -> int:
         """Where the first separator after a word ends; 0 where there is none."""
         text = self._open.text
-        found = text.find(self._separator, len(text) - len(text.lstrip()))
+        begun = self._goes_on and not self._parts  # it has words from before
+        found = text.find(self._separator, 0 if begun else len(text) - len(text.lstrip()))
         return found + len(self._separator) if found >= 0 else 0
 
     def _close(self) -> None:

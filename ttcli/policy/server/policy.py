@@ -11,13 +11,15 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import partial
 from itertools import groupby
 
 from ttcli.engine.params import SamplingParams, ThinkParams
-from ttcli.errors import UsageError
+from ttcli.errors import BackendError, UsageError
+from ttcli.policy.content import steps_counted
 from ttcli.policy.prompt import Prompt
+from ttcli.policy.rewriting import rewritten_steps
 from ttcli.policy.server.address import Address
 from ttcli.policy.server.background import Background
 from ttcli.policy.server.chunk import LIKELIEST
@@ -30,7 +32,7 @@ from ttcli.policy.server.partial_text import PartialText
 from ttcli.policy.server.patience import Patience
 from ttcli.policy.server.retry import with_retries
 from ttcli.problem import Problem
-from ttcli.seams import ASK, Extend, Extension, Growth
+from ttcli.seams import ASK, Extend, Extension, Growth, Rewritten
 from ttcli.solution import Prefix, Step
 
 WIDTH = 8  # texts at once, unless another number is asked for
@@ -149,6 +151,10 @@ class ServerPolicy:
         """
         return Prefix(problem, self._mailbox.new_id(), attempts=tuple(attempts))
 
+    def resume(self, root: Prefix, steps: Sequence[Step]) -> Prefix:
+        """What was written before, on a root; the server is not told before it goes on."""
+        return replace(root, id=self._mailbox.new_id(), steps=tuple(steps))
+
     def speak(self, prefix: Prefix, words: str) -> Prefix:  # noqa: ARG002 - as the protocol calls it
         """Not here.
 
@@ -173,6 +179,26 @@ class ServerPolicy:
             return Prefix(root.problem, number, steps=(Step(solution + ASK, 0, None),))
         self._writer.asked.add(number)
         return Prefix(root.problem, number, attempts=(solution,))
+
+    def rewrites(self, problem: Problem) -> bool:
+        """Always: where the server cannot, nobody who asks for it is left in the dark.
+
+        Raises:
+            BackendError: the server cannot go on with a partial answer; it fails, or refuses.
+        """
+        if not self._background.run(self._writer.continues(problem), self._interrupted):
+            raise BackendError(
+                f"{self._address.name} cannot continue a partial answer, so nothing can be mended in one",
+                hint="--repair off",
+            )
+        return True
+
+    def rewrite(self, prefix: Prefix, keep: int, text: str) -> Rewritten | None:
+        """A prefix with another end; the server is not told before it goes on."""
+        written = prefix.text
+        tokens = max(1, round(prefix.spoken_tokens * (keep + len(text)) / max(len(written), 1)))
+        steps = rewritten_steps(prefix, keep, text, tokens)
+        return Rewritten(replace(prefix, id=self._mailbox.new_id(), steps=steps, partial=True), 0)
 
     def extend(
         self, requests: Iterable[Extend | None], *, stop: Callable[[int], bool] = lambda _tokens: False
@@ -226,8 +252,13 @@ class ServerPolicy:
             request = next(call.source, None)
             if request is None:
                 break
-            steps = request.steps if request.until == "step" else None
-            draft = PartialText(self._prompt.step_separator, steps, begins=not request.prefix.steps)
+            draft = PartialText(
+                self._prompt.step_separator,
+                request.steps if request.until == "step" else None,
+                steps_counted(request.prefix.problem, self._prompt.step_content),
+                goes_on=request.prefix.partial,
+                begins=not request.prefix.steps,
+            )
             text = ServerText(call, next(call.numbers), request, draft)
             call.texts[text.number] = text
             pulled.append(text)
@@ -273,7 +304,7 @@ class ServerPolicy:
 def _kind(text: ServerText) -> tuple[object, ...]:
     """What texts have in common that one request may draw."""
     request = text.request
-    return request.prefix, request.until, request.steps, request.temperature
+    return request.prefix, request.until, request.steps, request.temperature, request.watch
 
 
 def _cancel_all(tasks: Iterable[asyncio.Task[None]]) -> None:
