@@ -40,7 +40,8 @@ def test_the_thought_is_shown_where_that_is_asked_for(ttc: Call, thinking_script
 
 
 def test_json_has_the_thoughts_and_show_reads_what_was_kept(ttc: Call, thinking_script: str) -> None:
-    told = json.loads(ttc("solve", SUM, "-m", thinking_script, "-b", "6", "--json").out)
+    common = ("-b", "6", "--method", "majority", "--no-ask-again")
+    told = json.loads(ttc("solve", SUM, "-m", thinking_script, *common, "--json").out)
     thoughts = {each["thought"] for each in told["candidates"]}
     assert thoughts == {"I add.\n\nTwo and three.", "I add on and on and on"}
     assert {each["text"] for each in told["candidates"]} == {"It is \\boxed{5}.", ""}

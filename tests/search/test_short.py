@@ -81,11 +81,12 @@ def test_a_budget_that_ends_before_any_thought_leaves_what_there_is() -> None:
     assert all(each.ended is Ended.CUT for each in outcome.candidates)
 
 
-@pytest.mark.parametrize(("method", "budget"), [("short", 2), ("short:m=9", 8)])
+@pytest.mark.parametrize(("method", "budget"), [("short:m=3", 2), ("short:m=9", 8)])
 def test_a_budget_of_fewer_thoughts_than_are_waited_for_is_an_error(method: str, budget: int) -> None:
     with pytest.raises(UsageError, match="waits for the first") as caught:
         parse_method(method).check(Budget(budget))
     assert caught.value.hint
+    assert parse_method("short").demand(Budget(2)).beams == 2  # where nothing was said, as many as there are
 
 
 @pytest.mark.parametrize("text", ["short:m=0", "short:m=x", "short:k=2", "short:m=1,m=2"])

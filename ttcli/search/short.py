@@ -29,7 +29,7 @@ FIRST = 3  # m, the paper's choice
 class ShortParameters:
     """How many thoughts are waited for."""
 
-    m: int = FIRST  # at least 1
+    m: int | None = None  # at least 1; None: FIRST, or as many as there are
 
     def turned(self, name: str, settings: str) -> ShortParameters:
         """These with what a user wrote after the name of the method.
@@ -41,7 +41,7 @@ class ShortParameters:
 
     def text(self, usual: ShortParameters) -> str:
         """The settings that differ from the usual ones, as `turned` reads them; "" where none does."""
-        return "" if self == usual else f"m={self.m}"
+        return "" if self.m in (usual.m, FIRST) else f"m={self.m}"
 
     def sizes(self, name: str, budget: Budget) -> Mapping[str, int]:
         """The arguments of the method: `thoughts` and the `first` that count.
@@ -50,12 +50,13 @@ class ShortParameters:
             UsageError: fewer thoughts than are waited for.
         """
         thoughts = int(budget.amount) if budget.unit is Unit.GENERATIONS else BEAMS
-        if self.m > thoughts:
+        first = min(FIRST, thoughts) if self.m is None else self.m
+        if first > thoughts:
             raise UsageError(
-                f"{name} waits for the first {self.m} thoughts, and a budget of {budget} has {thoughts}",
-                hint=f"--budget {2 * self.m}, or --method {name}:m={thoughts}",
+                f"{name} waits for the first {first} thoughts, and a budget of {budget} has {thoughts}",
+                hint=f"--budget {2 * first}, or --method {name}:m={thoughts}",
             )
-        return {"thoughts": thoughts, "first": self.m}
+        return {"thoughts": thoughts, "first": first}
 
     def beside(self, name: str, budget: Budget) -> int:
         """Prefixes that are held: thoughts that have ended wait for others; raises as `sizes` does."""
