@@ -193,3 +193,16 @@ def test_a_prompt_to_be_decoded_first_counts_with_what_the_next_candidate_is_exp
     assert not meter.admits([], prompt=56)
     assert meter.admits([15], prompt=45)
     assert not meter.admits([15], prompt=46)
+
+
+def test_scoring_by_a_model_is_in_the_plan_from_the_start() -> None:
+    free, paid = (Meter(Budget(1000, Unit.TOKENS), max_tokens=300) for _ in range(2))
+    paid.expect_scoring()
+    assert free.admits([0, 0])  # 3 x 300
+    assert not paid.admits([0, 0])  # 3 x 300, and as much to score them
+    assert not paid.admits([0])
+    paid.finished(100)
+    paid.scored(40)
+    assert paid.admits([0, 0, 0])  # 4 x (125 + 40)
+    paid.add(Cost(policy_tokens=100, verifier_tokens=400))
+    assert not paid.admits([0, 0, 0])

@@ -120,6 +120,7 @@ class Meter:
         self._begin = clock()
         self._exhausted = False  # what is left does not suffice for the next decode
         self._longest = 0  # tokens of the longest finished candidate
+        self._scoring: int | None = 0  # tokens to score the dearest candidate; None: it is paid for, nobody knows what
         self._drawing_since: float | None = None
         self._drawn = 0  # policy tokens since then
 
@@ -132,7 +133,32 @@ class Meter:
         """A meter of its own for a part of the run, which begins now and ends with the run at the latest."""
         part = Meter(budget, max_tokens=self._max_tokens, interrupted=self._interrupted, clock=self._clock)
         part.finished(self._longest)
+        part._drawing_since, part._drawn = self._drawing_since, self._drawn  # so it knows the speed from the beginning
+        part._scoring = self._scoring
         return part
+
+    @property
+    def length(self) -> float | None:
+        """Tokens that a candidate is expected to take at most; None: none has finished, or generations are counted."""
+        known = self._longest and self.budget.unit is not Unit.GENERATIONS
+        return min(self._max_tokens, _HEADROOM * self._longest) if known else None
+
+    @property
+    def limit(self) -> int:
+        """Tokens that a candidate may take."""
+        return self._max_tokens
+
+    @property
+    def left(self) -> float:
+        """Tokens that may still be spent; of a budget in time, as many as it takes at the speed so far."""
+        budget = self.budget
+        if budget.unit is Unit.GENERATIONS:
+            return math.inf
+        if budget.unit is Unit.TOKENS:
+            return budget.amount - self.spent.tokens
+        if self._drawing_since is None:
+            return 0.0
+        return (budget.amount - self.seconds) * self._drawn / max(self._clock() - self._drawing_since, 1e-6)
 
     def add(self, cost: Cost) -> None:
         """Count a cost (its seconds are ignored: the meter has its own clock)."""
@@ -145,6 +171,14 @@ class Meter:
     def finished(self, tokens: int) -> None:
         """Learn the length of a finished candidate."""
         self._longest = max(self._longest, tokens)
+
+    def expect_scoring(self) -> None:
+        """Plan for a model that reads every candidate to score it; at first for as many tokens as that may have."""
+        self._scoring = None
+
+    def scored(self, tokens: int) -> None:
+        """Learn what scoring a candidate took."""
+        self._scoring = max(self._scoring or 0, tokens)
 
     def total(self) -> Cost:
         """What has been spent, with the time it took."""
@@ -180,8 +214,9 @@ class Meter:
             return True
         expected = min(self._max_tokens, _HEADROOM * self._longest) if self._longest else self._max_tokens
         if budget.unit is Unit.TOKENS:
-            outstanding = sum(max(expected - tokens, 0) for tokens in under_way)
-            return self.spent.tokens + outstanding + prompt + expected <= budget.amount
+            scoring = expected if self._scoring is None else self._scoring
+            outstanding = sum(max(expected - tokens, 0) + scoring for tokens in under_way)
+            return self.spent.tokens + outstanding + prompt + expected + scoring <= budget.amount
         if self._drawing_since is None or self._drawn < _RATE_TOKENS * len(under_way):
             return False
         elapsed = self._clock() - self._drawing_since

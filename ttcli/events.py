@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from ttcli.cost import Budget, Cost, Stopped
 from ttcli.problem import Problem
-from ttcli.solution import Candidate, Node
+from ttcli.solution import Candidate, Node, Repair
 from ttcli.tally import Tally
 
 
@@ -20,6 +20,7 @@ class RunStarted:
     verifier: str | None
     budget: Budget
     seed: int
+    repair: str | None = None  # what mends the texts, and why; None: nothing does
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,7 @@ class CandidateToken:
 
     candidate: int
     text: str  # that became readable with it
+    thought: bool = False  # whether it is part of a thought
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +54,16 @@ class StepToken:
 
     node: int
     text: str  # that became readable with it
+    thought: bool = False  # whether it is part of a thought
+
+
+@dataclass(frozen=True, slots=True)
+class TextMended:
+    """A wrong number in a text that grows was put right; what stood behind it is gone, and drawn anew."""
+
+    candidate: int | None  # its index; None: it is a step
+    node: int | None  # the number of the step; None: it is a candidate
+    repair: Repair
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +159,7 @@ Event = (
     | CandidateToken
     | StepStarted
     | StepToken
+    | TextMended
     | StepFinished
     | StepScored
     | StepsSelected

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Literal, NamedTuple, Protocol, TypeVar
 
 from ttcli.problem import Problem
-from ttcli.solution import Prefix
+from ttcli.solution import Prefix, Repair, Step
 
 Shown_contra = TypeVar("Shown_contra", contravariant=True)
 
@@ -23,9 +23,15 @@ class Extend:
 
     prefix: Prefix
     seed: tuple[int, ...]  # keys the candidate's own random generator
-    until: Literal["step", "answer", "box"] = "answer"  # box: the one that it begins in is closed, or BOX_TOKENS
-    steps: int = 1  # with until="step": how many
+    # box: the one that it begins in is closed, or BOX_TOKENS; thought: its thought is closed; paragraph: one of its
+    # thought is over, or the thought is closed; what does not think goes on to its answer
+    until: Literal["step", "answer", "box", "thought", "paragraph"] = "answer"
+    steps: int = 1  # with until="step": how many that hold what the policy calls content
     temperature: float | None = None  # None: the policy's own; 0: greedy
+    top_p: float | None = None  # in (0, 1]; None: the policy's own
+    max_tokens: int | None = None  # of the whole solution, at most the policy's own; None: that
+    # asked after each token, with the text that has grown and whether its turn has ended; True: it stops, partial
+    watch: Callable[[str, bool], bool] | None = None
     keep: bool = False  # where it comes to its end: have a revision go on from what was computed, until released
 
 
@@ -34,6 +40,30 @@ class Growth(NamedTuple):
 
     request: int  # position among the requests of this call, which a None is not
     text: str  # that became readable with it
+    thought: bool = False  # whether it is part of a thought
+
+
+class Mended(NamedTuple):
+    """A continuation was cut back to what was wrong in it, and goes on from what is right."""
+
+    request: int  # position among the requests of this call
+    repair: Repair
+    tokens: int  # that went through the model for it, besides those sampled
+
+
+class Rewritten(NamedTuple):
+    """A prefix that another text has been put into."""
+
+    prefix: Prefix
+    tokens: int  # that have to be decoded for it
+
+
+class Flaw(NamedTuple):
+    """What is wrong in a text, and what it should read."""
+
+    start: int  # offsets in the text
+    end: int
+    right: str
 
 
 class Extension(NamedTuple):
@@ -79,8 +109,20 @@ class Policy(Protocol):
 
     def extend(
         self, requests: Iterable[Extend | None], *, stop: Callable[[int], bool] = lambda _tokens: False
-    ) -> Iterator[list[Growth | Extension]]:
+    ) -> Iterator[Sequence[Growth | Mended | Extension]]:
         """Continue prefixes, many at a time; finished ones are yielded as they finish."""
+        ...
+
+    def resume(self, root: Prefix, steps: Sequence[Step]) -> Prefix:
+        """What was written before, on a root: to be extended as if it had just been drawn. It is decoded again."""
+        ...
+
+    def speak(self, prefix: Prefix, words: str) -> Prefix:
+        """A fork of a prefix in the middle of its thought: the thought is closed there, and these words are said.
+
+        Raises:
+            UsageError: thoughts of this policy cannot be gone on with.
+        """
         ...
 
     def release(self, prefixes: Iterable[Prefix]) -> None:
@@ -88,11 +130,28 @@ class Policy(Protocol):
         ...
 
 
-class BatchPolicy(Policy, Protocol):
-    """A policy as a runtime holds it: it says what it is, and works on many problems in turn."""
+class AskingPolicy(Policy, Protocol):
+    """One that can be asked for the answer of a finished solution."""
 
     name: str
+
+    def ask(self, root: Prefix, solution: str, thought: str | None = None) -> Prefix:
+        """A finished solution on the root of its problem, to be extended until it has named its answer.
+
+        `thought`: what was thought before it. Its text ends in `ASK`, or is empty where that is asked for in a turn of
+        its own. The solution is decoded again; a little of its end is left out where it does not fit.
+
+        Raises:
+            PromptTooLong: most of it does not fit.
+        """
+        ...
+
+
+class BatchPolicy(AskingPolicy, Protocol):
+    """A policy as a runtime holds it: it says what it is, and works on many problems in turn."""
+
     width: int  # texts that grow at once at most
+    thought_tokens: int  # of the thought before a solution at most; 0: it does not think
 
     @property
     def recipe(self) -> Mapping[str, object]:
@@ -109,14 +168,16 @@ class BatchPolicy(Policy, Protocol):
         """How full its batches were; None where it cannot tell."""
         ...
 
-    def ask(self, root: Prefix, solution: str) -> Prefix:
-        """A finished solution on the root of its problem, to be extended until it has named its answer.
+    def rewrites(self, problem: Problem) -> bool:
+        """Whether it can go on from a text that has been changed."""
+        ...
 
-        Its text ends in `ASK`, or is empty where that is asked for in a turn of its own. The solution is decoded again;
-        a little of its end is left out where it does not fit.
+    def rewrite(self, prefix: Prefix, keep: int, text: str) -> Rewritten | None:
+        """A prefix that was stopped, cut back to so many characters, with this text after them, to be extended.
 
-        Raises:
-            PromptTooLong: most of it does not fit.
+        The one given is used up. What is kept is not decoded again where the model's memory can be cut back; where it
+        cannot, it is from where the prefix was last extended. The new tokens count as drawn with the mean
+        log-probability of their step. None: this text cannot be put there, and the prefix is as it was.
         """
         ...
 
@@ -139,6 +200,17 @@ class StepScores(NamedTuple):
     score: float  # of the whole, in [0, 1]
     steps: tuple[float, ...]  # one per step so far, in [0, 1]; () where the verifier only judges the whole
     tokens: int  # evaluated by the verifier's own model for it
+    value: float | None = None  # of what is there so far, in [0, 1]; None: what the last step was scored
+
+    @property
+    def current(self) -> float:
+        """What a search selects by, in [0, 1]: the value of the current step (Snell et al. 2024, s. 5.2).
+
+        `score` is of a solution: what makes one of its steps' scores has no say in which prefix goes on.
+        """
+        if self.value is not None:
+            return self.value
+        return self.steps[-1] if self.steps else self.score
 
 
 class Verifier(Protocol):
@@ -167,6 +239,21 @@ class Verifier(Protocol):
 
     def close(self) -> None:
         """Free everything."""
+        ...
+
+
+class Repairer(Protocol):
+    """Finds what is wrong in a solution for sure, and knows what it should read."""
+
+    name: str  # as the user calls it
+
+    @property
+    def recipe(self) -> Mapping[str, object]:
+        """What decides what it finds, as JSON."""
+        ...
+
+    def flaw(self, problem: Problem, text: str, begin: int) -> Flaw | None:
+        """The first wrong value of a text, up to whose end it has been written, that ends behind this offset."""
         ...
 
 

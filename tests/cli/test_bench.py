@@ -447,7 +447,7 @@ def test_a_dry_run_loads_no_model_and_tells_the_speed_of_earlier_runs(
     with closing(sqlite3.connect("s.sqlite3")) as db:
         db.execute("UPDATE load SET rows = 100, seconds = 2.0")
         db.commit()
-    monkeypatch.setattr("ttcli.bench.run.load_runtime", None)
+    monkeypatch.setattr("ttcli.bench.session.load_runtime", None)
     (told,) = objects(here(*arguments, "--dry-run", "--json"))
     assert (told["problems"], told["samples"]) == (7, 28)
     assert told["tokens_per_second"] == pytest.approx(50)
@@ -736,8 +736,8 @@ def test_answers_that_cannot_be_compared_are_an_error_before_anything_runs(
         assert here(*arguments, "--limit", limit).code == 0
     rows = write_data(Path("responses.jsonl"), {"answer": "x+1", "candidate": "1+x"})
     ids = [each["id"] for each in runs(here)]
-    monkeypatch.setattr("ttcli.answers.equal.CHECKER._command", ("/nonexistent/program",))
-    monkeypatch.setattr("ttcli.answers.equal.CHECKER._worker", None)
+    monkeypatch.setattr("ttcli.answers.CHECKER._command", ("/nonexistent/program",))
+    monkeypatch.setattr("ttcli.answers.CHECKER._worker", None)
     calls = {
         "bench": [*arguments, "--limit", "3"],
         "grade": ["grade", rows],
@@ -752,7 +752,7 @@ def test_answers_that_take_too_long_to_compare_are_counted(
     here: Call, arguments: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert here(*arguments, "--limit", "1").code == 0
-    monkeypatch.setattr("ttcli.answers.equal.CHECKER.verdict", lambda _answer, _reference: None)
+    monkeypatch.setattr("ttcli.answers.CHECKER.verdict", lambda _answer, _reference: None)
     assert json.loads(here("runs", "show", "last", "--store", "s.sqlite3", "--json").out)["ungraded"] > 0
     shown = here("runs", "show", "last", "--store", "s.sqlite3").out
     assert "comparing took too long, so they count as wrong" in " ".join(shown.split())

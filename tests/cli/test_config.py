@@ -161,6 +161,7 @@ def test_without_a_home_of_its_own_the_user_file_is_where_the_platform_says(
 
 HARMFUL = [
     ('verifier = "command:touch PWNED"', "runs a program"),
+    ('repair = "command:touch PWNED"', "runs a program"),
     ('verifier = "prm:./evil.gguf"', "is no model of the catalog"),
     ('verifier = "judge:hf:evil/repo/file.gguf"', "is no model of the catalog"),
     ('verifier = "head:./evil.safetensors"', "is a path"),

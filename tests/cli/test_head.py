@@ -15,7 +15,7 @@ from cli.calls import Call
 from ttcli.catalog.entry import find
 from ttcli.engine.model import Model
 from ttcli.files.paths import heads_dir, models_dir
-from ttcli.verifier.head import write_head
+from ttcli.verifier.head_file import write_head
 
 PROBLEM = "What is 2 + 2?"
 SHORT = ("-b", "4", "--max-tokens", "40", "--json", "-q")

@@ -13,7 +13,7 @@ from ttcli.errors import ModelError
 from ttcli.policy.script import Script, ScriptLine
 from ttcli.policy.scripted import ScriptedPolicy, ScriptedVerifier
 from ttcli.problem import Problem
-from ttcli.seams import Extend, Extension, Growth
+from ttcli.seams import Extend, Extension, Growth, StepScores
 from ttcli.solution import Ended, Prefix
 
 PROBLEM = Problem("What is 2 + 2?")
@@ -209,7 +209,7 @@ def test_the_verifier_gives_a_line_and_each_of_its_steps_the_scripts_score() -> 
     for extension in whole(policy, root, *range(8)):
         (opinion,) = ScriptedVerifier(script).score([extension.prefix])
         expected = 0.9 if extension.prefix.text.startswith("a") else 0.2
-        assert opinion == (expected, (expected,) * len(extension.prefix.steps), 0)
+        assert opinion == StepScores(expected, (expected,) * len(extension.prefix.steps), 0)
 
 
 def test_a_line_may_have_a_score_for_every_step() -> None:
@@ -221,7 +221,8 @@ def test_a_line_may_have_a_score_for_every_step() -> None:
         (extension,) = extensions(policy.extend([Extend(prefix, (0,), until="step", temperature=0)]))
         prefix = extension.prefix
         found.append(verifier.score([prefix])[0])
-    assert found == [(0.9, (0.9,), 0), (0.5, (0.9, 0.5), 0), (0.1, (0.9, 0.5, 0.1), 0)]
+    told = [(0.9, (0.9,)), (0.5, (0.9, 0.5)), (0.1, (0.9, 0.5, 0.1))]
+    assert found == [StepScores(score, steps, 0) for score, steps in told]
 
 
 def test_the_verifier_knows_what_it_scored_and_was_not_released() -> None:

@@ -215,6 +215,7 @@ def test_stored_events_keep_their_first_names_whatever_their_classes_are_called(
             "grew",
             "forked",
             "wrote",
+            "mended",
             "stepped",
             "valued",
             "selected",

@@ -8,8 +8,9 @@ from verifier.heads import random_head
 from ttcli.catalog.entry import catalog
 from ttcli.errors import ModelError, UsageError
 from ttcli.runtime import heads as module
-from ttcli.runtime.heads import find_head, head_files, heads_for, remove_head
-from ttcli.verifier.head import write_head
+from ttcli.runtime.heads import doubts, find_head, head_files, heads_for, remove_head
+from ttcli.verifier.head_file import write_head
+from ttcli.verifier.spec import VerifierSpec
 
 THIS, THAT = "a" * 64, "b" * 64
 
@@ -112,3 +113,30 @@ def test_a_head_is_deleted_where_it_was_trained_here(own: Path, shipped: Path) -
     for name in ("one", "two", "../../x"):
         with pytest.raises(ModelError, match="was trained here"):
             remove_head(name)
+
+
+# -- what searches are told
+
+
+def quarters(*auc: float) -> dict[str, object]:
+    return {"auc_within": {"value": auc[-1], "interval": [0.6, 0.9], "problems": 40}, "auc_within_by_quarters": [*auc]}
+
+
+@pytest.mark.parametrize(
+    ("auc", "told"), [((0.5, 0.6, 0.7, 0.8), 1), ((0.6, 0.6, 0.7, 0.8), 0), ((0.58, 0.6, 0.7, 0.5), 0)]
+)
+def test_a_head_that_ranks_prefixes_hardly_better_than_chance_is_told_of(
+    own: Path, auc: tuple[float, ...], told: int
+) -> None:
+    write_head(own / "six.safetensors", random_head(6, weights=THIS, figures=quarters(*auc)))
+    said: list[str] = []
+    doubts([VerifierSpec("head", "six"), VerifierSpec("confidence")], None, said.append)
+    assert len(said) == told
+    assert all("0.50, 0.60, 0.70, 0.80" in line and "head:six" in line for line in said)
+
+
+def test_a_head_whose_card_tells_nothing_of_prefixes_is_not_doubted_but_arithmetic_is(own: Path) -> None:
+    write_head(own / "seven.safetensors", random_head(6, weights=THIS))
+    said: list[str] = []
+    doubts([VerifierSpec("head", "seven"), VerifierSpec("arithmetic")], None, said.append)
+    assert [line.split()[1] for line in said] == ["arithmetic"]

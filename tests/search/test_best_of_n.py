@@ -39,7 +39,7 @@ class Fails:
         self.calls += 1
         if self.calls >= self._at:
             raise self._error
-        return [StepScores(score, steps, 10) for score, steps, _ in self._verifier.score(prefixes)]
+        return [opinion._replace(tokens=10) for opinion in self._verifier.score(prefixes)]
 
     def release(self, prefixes: Iterable[Prefix]) -> None:
         self.released.extend(prefixes)
@@ -128,7 +128,7 @@ def test_the_verifiers_tokens_and_flops_are_counted() -> None:
 
 
 @pytest.mark.parametrize("method", ["best-of-n", "best-of-n-plain"])
-def test_where_scoring_is_called_off_only_the_scored_vote(method: str) -> None:
+def test_where_scoring_is_called_off_the_others_vote_with_the_mean_score(method: str) -> None:
     lines = [FOUR, *[TIMID] * 9]
     everybody = Run(lines, method, Budget(30)).outcome().candidates
     first_four = next(candidate.index for candidate in everybody if candidate.answer == "4")
@@ -140,8 +140,15 @@ def test_where_scoring_is_called_off_only_the_scored_vote(method: str) -> None:
     assert len(outcome.candidates) == 30
     assert [c.score is not None for c in outcome.candidates] == [c.index <= first_four for c in outcome.candidates]
     voters = sorted(index for vote in outcome.ballot.votes for index in vote.members)
-    assert voters == list(range(first_four + 1))
-    assert outcome.cost.verifier_tokens == 10 * len(voters)
+    assert voters == [c.index for c in outcome.candidates if c.answer is not None]
+    assert outcome.cost.verifier_tokens == 10 * (first_four + 1)
+    known = [c.score for c in outcome.candidates if c.score is not None]
+    for vote in outcome.ballot.votes:
+        own = [outcome.candidates[index].score for index in vote.members]
+        assert vote.best == max((score for score in own if score is not None), default=None)
+        mean = sum(known) / len(known)
+        weighed = [mean if score is None else score for score in own]
+        assert vote.weight == pytest.approx(sum(weighed) if method == "best-of-n" else max(weighed))
 
 
 def test_where_nothing_was_scored_the_majority_decides() -> None:

@@ -13,8 +13,8 @@ WAY = ScriptLine("way\n\nopen country\n\n\\boxed{4}", scores=(0.5, 0.8, 0.9))
 
 def test_looking_ahead_sees_what_beam_search_falls_for() -> None:
     for seed in range(5):
-        assert Run([TRAP, WAY], "beam", Budget(4), seed=seed).outcome().answer == "5"
-        assert Run([TRAP, WAY], "lookahead", Budget(8), seed=seed).outcome().answer == "4"
+        assert Run([TRAP, WAY], "beam:m=4", Budget(4), seed=seed).outcome().answer == "5"
+        assert Run([TRAP, WAY], "lookahead:m=4", Budget(8), seed=seed).outcome().answer == "4"
 
 
 def test_a_step_is_worth_what_the_end_of_its_rollout_is_worth() -> None:
@@ -45,7 +45,7 @@ def test_the_rollout_of_a_step_that_is_kept_is_not_drawn_again() -> None:
     """With one beam and one next step all that is drawn is the rollout: the search costs no more than one solution."""
     line = ScriptLine("\n\n".join(["a", "b", "c", "d", "\\boxed{4}"]))
     for k in (1, 2, 3, 9):
-        outcome = Run([line], f"lookahead:k={k},m=1,n=1", Budget(999, Unit.TOKENS)).outcome()
+        outcome = Run([line], f"lookahead:k={k},m=1,n=1", Budget(10**6, Unit.TOKENS)).outcome()
         assert outcome.cost.policy_tokens == 5
         assert [node.text for node in outcome.tree] == ["a\n\n", "b\n\n", "c\n\n", "d\n\n", "\\boxed{4}"]
         assert not any(node.rollout or node.pruned for node in outcome.tree)
@@ -54,7 +54,7 @@ def test_the_rollout_of_a_step_that_is_kept_is_not_drawn_again() -> None:
 
 def test_the_first_step_of_a_kept_rollout_is_the_first_of_the_next_steps() -> None:
     lines = [ScriptLine(f"way\n\n{n}\n\n\\boxed{{4}}", scores=(0.5, 0.5, 0.9)) for n in range(50)]
-    events = Run(lines, "lookahead", Budget(8), seed=3).events()
+    events = Run(lines, "lookahead:m=4", Budget(8), seed=3).events()
     nodes = {node.number: node for node in outcome_of(events).tree}
     (kept,) = of(StepsSelected, events)[0].kept
     forks = [fork for fork in of(StepStarted, events) if fork.parent == kept]
@@ -66,8 +66,8 @@ def test_the_first_step_of_a_kept_rollout_is_the_first_of_the_next_steps() -> No
 
 
 def test_a_step_that_repeats_the_adopted_one_is_drawn_again() -> None:
-    lines = [ScriptLine("way\n\non\n\n\\boxed{4}"), ScriptLine("way\n\noff\n\n\\boxed{4}")]
-    events = Run(lines, "lookahead", Budget(8), seed=3).events()
+    lines = [ScriptLine(f"way {n}\n\n{turn}\n\n\\boxed{{4}}") for n in range(50) for turn in ("on", "off")]
+    events = Run(lines, "lookahead:m=4,vote=best", Budget(8), seed=3).events()
     (kept,) = of(StepsSelected, events)[0].kept
     nodes = {node.number: node for node in outcome_of(events).tree}
     drawn = [nodes[fork.node] for fork in of(StepStarted, events) if fork.parent == kept]

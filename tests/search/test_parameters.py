@@ -18,20 +18,28 @@ SEARCHES = sorted(name for name, method in METHODS.items() if method.stepwise)
 def sizes(text: str, budget: str) -> dict[str, Any]:
     method = parse_method(text)
     assert method.parameters is not None
-    return dict(method.parameters.sizes(text, Budget.parse(budget)))
+    told = dict(method.parameters.sizes(text, Budget.parse(budget)))
+    assert told.pop("floor") == 0.05
+    assert told.pop("rule", "places") == ("places" if text.startswith("particles") else "weighted")
+    return told
 
 
 @pytest.mark.parametrize(
     ("text", "name"),
     [
         ("beam", "beam"),
-        ("beam:m=4", "beam"),
+        ("beam:m=4", "beam:m=4"),
+        ("beam:vote=weighted,floor=0.05", "beam"),
+        ("beam:floor=0.02", "beam:floor=0.02"),
+        ("beam:vote=lineage,floor=.10", "beam:floor=0.1,vote=lineage"),
+        ("rebase:floor=0", "rebase:floor=0"),
         ("beam:n=16", "beam"),
         ("beam:m=sqrt", "beam:m=sqrt"),
         ("beam: n = 32 , m=02", "beam:m=2,n=32"),
         ("lookahead:m=8,k=3", "lookahead:k=3,m=8"),
-        ("lookahead:k=1,m=4", "lookahead"),
-        ("dvts:m=2", "dvts:m=2"),
+        ("lookahead:k=1", "lookahead"),
+        ("dvts:m=2", "dvts"),
+        ("dvts:m=4", "dvts:m=4"),
         ("rebase:t=0.20", "rebase"),
         ("rebase:t=1", "rebase:t=1"),
         ("particles:t=1.0", "particles"),
@@ -86,6 +94,9 @@ def test_what_is_read_is_written_and_read_again(name: str, data: st.DataObject) 
         ("rebase:t=0", "t of rebase must be above 0, not '0'", "rebase:t=0.2,n=16"),
         ("rebase:t=nan", "not 'nan'", "rebase:t=0.2,n=16"),
         ("particles:t=inf", "not 'inf'", "particles:t=0.2,n=16"),
+        ("particles:vote=best", "particles has no setting 'vote'", "particles:t=0.2,n=16"),
+        ("beam:vote=none", "vote of beam must be weighted, lineage or best, not 'none'", "beam:m=4,n=16"),
+        ("beam:floor=2", "floor of beam must be from 0 to 1, not '2'", "beam:m=4,n=16"),
     ],
 )
 def test_what_is_no_method_or_setting_is_refused_with_what_there_is(text: str, message: str, hint: str) -> None:
@@ -96,17 +107,23 @@ def test_what_is_no_method_or_setting_is_refused_with_what_there_is(text: str, m
 
 
 def test_a_budget_of_generations_is_the_number_of_beams() -> None:
-    assert sizes("beam", "16") == {"beams": 16, "expand": 4}
+    assert sizes("beam", "16") == {"beams": 16, "expand": 2}
     assert sizes("beam:m=sqrt,n=16", "16") == {"beams": 16, "expand": 4}
     assert sizes("dvts:m=2", "6") == {"beams": 6, "expand": 2}
     assert sizes("rebase", "7") == {"beams": 7, "temperature": 0.2}
     assert sizes("particles:t=2", "5") == {"beams": 5, "temperature": 2.0}
 
 
+def test_each_prefix_gets_two_steps_up_to_sixteen_beams_and_then_four_where_these_divide_them() -> None:
+    expanded = {beams: sizes("beam", str(beams))["expand"] for beams in (2, 8, 16, 18, 20, 32, 34, 64)}
+    assert expanded == {2: 2, 8: 2, 16: 2, 18: 2, 20: 4, 32: 4, 34: 2, 64: 4}
+    assert sizes("dvts", "64")["expand"] == 2
+
+
 def test_a_beam_that_looks_ahead_counts_for_its_rollouts_too() -> None:
-    assert sizes("lookahead", "16") == {"beams": 8, "expand": 4, "ahead": 1}
-    assert sizes("lookahead:k=3", "16") == {"beams": 4, "expand": 4, "ahead": 3}
-    assert sizes("lookahead:k=3", "19") == {"beams": 4, "expand": 4, "ahead": 3}
+    assert sizes("lookahead", "16") == {"beams": 8, "expand": 2, "ahead": 1}
+    assert sizes("lookahead:k=3", "16") == {"beams": 4, "expand": 2, "ahead": 3}
+    assert sizes("lookahead:k=3", "19") == {"beams": 4, "expand": 2, "ahead": 3}
 
 
 @pytest.mark.parametrize("budget", ["20000tok", "30s"])
@@ -118,13 +135,15 @@ def test_other_budgets_have_sixteen_beams_or_as_many_as_asked_for(budget: str) -
 @pytest.mark.parametrize(
     ("text", "budget", "message", "hint"),
     [
-        ("beam", "10", "beam takes beams in multiples of 4; a budget of 10 makes 10", "--budget 8"),
-        ("beam", "11", "a budget of 11 makes 11", "--budget 12"),
-        ("dvts", "2", "dvts takes beams in multiples of 4; a budget of 2 makes 2", "--budget 4"),
+        ("beam:m=4", "10", "beam takes beams in multiples of 4; a budget of 10 makes 10", "--budget 8"),
+        ("beam", "11", "beam takes beams in multiples of 2; a budget of 11 makes 11", "--budget 12"),
+        ("dvts", "1", "dvts takes beams in multiples of 2; a budget of 1 makes 1", "--budget 2"),
+        ("dvts:m=4", "2", "dvts takes beams in multiples of 4; a budget of 2 makes 2", "--budget 4"),
         ("beam:m=3,n=8", "9s", "beam takes beams in multiples of 3, not n=8", "--method beam:m=3,n=9"),
-        ("lookahead:k=2,n=6", "99tok", "multiples of 4, not n=6", "--method lookahead:k=2,m=4,n=8"),
-        ("lookahead", "4", "a budget of 4 makes 2, at 2 generations a beam", "--budget 8"),
-        ("lookahead:k=3", "3", "a budget of 3 makes 0, at 4 generations a beam", "--budget 16"),
+        ("lookahead:k=2,m=4,n=6", "99tok", "multiples of 4, not n=6", "--method lookahead:k=2,m=4,n=8"),
+        ("lookahead:k=2,n=5", "99tok", "multiples of 2, not n=5", "--method lookahead:k=2,n=4"),
+        ("lookahead:m=4", "4", "a budget of 4 makes 2, at 2 generations a beam", "--budget 8"),
+        ("lookahead:k=3", "3", "a budget of 3 makes 0, at 4 generations a beam", "--budget 8"),
         ("lookahead:k=3,m=sqrt", "3", "lookahead takes at least 1 beam; a budget of 3 makes 0", "--budget 4"),
         ("rebase", "1000000", "rebase takes at most 1024 beams; a budget of 1000000 makes 1000000", "--budget 1024"),
         ("beam:m=6", "1024", "beams in multiples of 6; a budget of 1024 makes 1024", "--budget 1020"),
@@ -140,7 +159,7 @@ def test_a_budget_that_a_search_cannot_work_with_is_refused(text: str, budget: s
     assert caught.value.hint == hint
 
 
-@given(st.sampled_from(["beam", "dvts", "lookahead:k=2"]), st.integers(1, 10_000))
+@given(st.sampled_from(["beam:m=4", "dvts:m=4", "lookahead:k=2,m=4"]), st.integers(1, 10_000))
 def test_the_budget_that_is_proposed_instead_works_and_is_the_nearest(text: str, amount: int) -> None:
     method = parse_method(text)
     each = 3 if text.startswith("lookahead") else 1

@@ -19,8 +19,8 @@ from ttcli.policy.scripted import ScriptedPolicy
 from ttcli.problem import Problem
 from ttcli.search.methods import METHODS, parse_method
 from ttcli.search.parameters import ChainParameters, ratios
-from ttcli.search.revise import WINDOW
-from ttcli.solution import Candidate, Ended, Prefix
+from ttcli.search.revise import WINDOW, before_doubt
+from ttcli.solution import Candidate, Ended, Prefix, Step
 
 WRONG = ScriptLine("I guess \\boxed{5}", score=0.3)
 RIGHT = ScriptLine("It must be \\boxed{4}", after="5", score=0.6)
@@ -287,3 +287,40 @@ def test_search_revise_by_beam_keeps_the_tree_and_revises_what_it_found() -> Non
     for each in outcome.candidates:
         assert (each.node is None) == bool(each.attempt)
     assert outcome.answer == "4"
+
+
+# -- from the step before the doubtful one
+
+DOUBTFUL = [
+    ScriptLine(f"first\n\nsecond {n}\n\nit is \\boxed{{{n}}}", scores=(0.9, 0.1 + n / 100, 0.5), score=0.5)
+    for n in range(30)
+]
+
+
+def test_the_next_attempt_begins_before_the_step_that_is_most_in_doubt() -> None:
+    run = Run(DOUBTFUL, "revise:ratio=4,from=step", Budget(16), seed=1)
+    outcome = run.outcome()
+    assert len(outcome.candidates) == 16
+    assert not run.policy.live
+    prompts = len(PROBLEM.text.split())
+    later = [one for one in outcome.candidates if one.attempt]
+    assert len(later) == 14
+    assert outcome.cost.prompt_tokens == prompts + len(later)  # "first" is decoded again for each
+    drawn = sum(one.tokens for one in outcome.candidates) - len(later)
+    assert outcome.cost.policy_tokens == drawn
+
+
+def test_what_is_most_in_doubt_goes_by_scores_and_else_by_confidence() -> None:
+    steps = (Step("a", 1, -0.1), Step("b", 1, -3.0), Step("c", 1, -0.2))
+    prefix = Prefix(PROBLEM, 0, steps=steps)
+    assert before_doubt(prefix, ()) == 1
+    assert before_doubt(prefix, (0.9, 0.8, 0.1)) == 2
+    assert before_doubt(prefix, (0.1, 0.1, 0.1)) == 0
+    assert before_doubt(replace(prefix, steps=(*steps, Step("d", 1, None))), ()) == 0
+
+
+@pytest.mark.parametrize("step", range(1, 12))
+def test_an_interrupted_run_from_steps_leaves_nothing_behind(step: int) -> None:
+    run = Run(DOUBTFUL, "revise:from=step", Budget(9), seed=2, interrupt_at=step)
+    run.outcome()
+    assert not run.policy.live

@@ -157,16 +157,32 @@ def test_an_interrupted_search_ends_at_once_and_votes_over_what_has_finished(run
 
 
 @pytest.mark.parametrize("method", SEARCHES)
-def test_a_step_that_repeats_a_sibling_is_drawn_again_once_where_draws_need_not_be_independent(method: str) -> None:
-    events = Run([ScriptLine("one\n\n\\boxed{4}")], f"{method}:n=4", Budget(10**6, Unit.TOKENS)).events()
+def test_a_step_that_repeats_a_sibling_counts_where_a_vote_follows(method: str) -> None:
+    outcome = Run([ScriptLine("one\n\n\\boxed{4}")], f"{method}:n=4", Budget(10**6, Unit.TOKENS)).outcome()
+    assert [node.parent for node in outcome.tree if not node.rollout].count(0) == 4
+
+
+@pytest.mark.parametrize("method", sorted({*SEARCHES} - {"particles"}))
+def test_a_step_that_repeats_a_sibling_is_drawn_again_once_where_the_best_solution_wins(method: str) -> None:
+    lines = [ScriptLine(f"one\n\ntwo {number}\n\n\\boxed{{4}}") for number in range(100)]
+    events = Run(lines, f"{method}:n=8,vote=best", Budget(10**6, Unit.TOKENS)).events()
     first = [event.node for event in of(StepStarted, events) if event.parent == 0]
-    if method == "particles":
-        assert len(first) == 4
-    else:
-        assert len(first) == 4 + 3
-        assert first[:4] == [1, 2, 3, 4]
-        assert {node.number for node in outcome_of(events).tree if node.pruned} >= {2, 3, 4}
-        assert set(of(StepsSelected, events)[0].pruned) >= {2, 3, 4}
+    assert first == [*range(1, 8 + 7 + 1)]
+    assert {node.number for node in outcome_of(events).tree if node.pruned} >= {*range(2, 9)}
+    assert set(of(StepsSelected, events)[0].pruned) >= {*range(2, 9)}
+
+
+def test_what_is_drawn_again_is_paid_for_by_the_next_rounds() -> None:
+    def drawn(lines: list[ScriptLine]) -> int:
+        outcome = Run(lines, "beam:n=8,vote=best", Budget(10**6, Unit.TOKENS)).outcome()
+        return sum(len(path_of(node.text)) for node in outcome.tree)
+
+    def path_of(text: str) -> list[str]:
+        return [text]
+
+    same = [ScriptLine(f"one\n\ntwo {at}\n\nthree {at}\n\nfour {at}\n\n\\boxed{{4}}") for at in range(99)]
+    others = [ScriptLine(f"one {line.text}") for line in same]
+    assert drawn(same) <= drawn(others)
 
 
 def test_steps_that_differ_are_not_drawn_again() -> None:
@@ -197,7 +213,17 @@ BEST = str(0b0101)  # right, left, right, left: the lowest bit is the first turn
 
 @pytest.mark.parametrize("seed", range(5))
 @pytest.mark.parametrize(
-    "method", ["beam", "beam:m=sqrt", "lookahead", "lookahead:k=3", "dvts", "rebase:t=0.05", "particles:t=0.1"]
+    "method",
+    [
+        "beam:vote=best",
+        "beam:m=4",
+        "beam:m=sqrt",
+        "lookahead:vote=best",
+        "lookahead:k=3,vote=best",
+        "dvts:m=4,vote=best",
+        "rebase:t=0.05",
+        "particles:t=0.1",
+    ],
 )
 def test_the_best_path_of_a_small_tree_is_found(method: str, seed: int) -> None:
     each = 1 + (parse_method(method).parameters.k or 0)  # type: ignore[union-attr]
@@ -252,7 +278,7 @@ def test_where_nothing_has_finished_the_best_unfinished_prefix_answers(method: s
         ScriptLine("the answer is \\boxed{4}\n\nlet me check that once more to be sure", scores=(0.9, 0.9)),
         ScriptLine("the answer is \\boxed{5}\n\nlet me check that once more to be sure", scores=(0.3, 0.3)),
     ]
-    run = Run(lines, f"{method}:n=4", Budget(80, Unit.SECONDS), pace=1.0, width=4, interrupt_at=6)
+    run = Run(lines, f"{method}:n=4", Budget(10**6, Unit.TOKENS), width=4, interrupt_at=6)
     outcome = run.outcome()
     (best,) = outcome.candidates
     assert (outcome.answer, best.answer, best.ended) == ("4", "4", Ended.CUT)

@@ -126,10 +126,16 @@ def test_samples_without_an_answer_abstain_whatever_their_score(rule: Rule) -> N
 
 
 def test_a_subset_of_which_none_is_scored_votes_by_majority() -> None:
-    samples = samples_of([(0, True, NAN), (0, True, NAN), (1, False, NAN), (1, False, 0.01)])
+    samples = samples_of([(0, True, NAN), (0, True, NAN), (1, False, NAN)])
     for rule in RULES[1:]:
         assert outcome(samples, 3, rule)
-        assert not outcome(samples, 4, rule)
+
+
+def test_what_has_no_score_counts_as_the_mean_of_what_has_one() -> None:
+    samples = samples_of([(0, True, 0.9), (1, False, NAN), (1, False, 0.1), (1, False, NAN)])
+    assert outcome(samples, 3, "weighted")  # 0.9 against 0.5 + 0.1
+    assert not outcome(samples, 4, "weighted")  # against 0.5 + 0.1 + 0.5
+    assert outcome(samples, 4, "best")
 
 
 @given(st.integers(1, 60), st.data())

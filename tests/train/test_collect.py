@@ -114,8 +114,12 @@ def test_rollouts_begin_inside_solutions_to_train_on_and_end_as_the_policy_says(
     kept = contents(room.path)
     held_out = make_rows(1)[0].problem.text
     answered = {each[:2] for each in kept["sample"] if each[3] is not None and each[0] != held_out}
-    assert Counter(each[:2] for each in kept["rollout"]) == dict.fromkeys(answered, 3)
-    assert told[-1] == Stage("rollouts drawn", 3 * len(answered), 3 * len(answered))
+    right = {each[:2] for each in kept["sample"] if each[3] == "4"}
+    wrong = {each[0] for each in kept["sample"] if each[3] != "4"}
+    mixed = {problem for problem, _ in right if problem in wrong}
+    inside = {each: 2 if each in right and each[0] in mixed else 1 for each in answered}  # steps but the last
+    assert Counter(each[:2] for each in kept["rollout"]) == {each: 3 * steps for each, steps in inside.items()}
+    assert told[-1] == Stage("rollouts drawn", 3 * sum(inside.values()), 3 * sum(inside.values()))
     assert not room.policy.live
     for prefix in room.policy.resumed:
         assert any(line.text.startswith(prefix.text) and line.text != prefix.text for line in (RIGHT, WRONG))

@@ -7,11 +7,13 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from train.synthetic import LAYERS, QUICK, TELLING, make_examples
+from train.synthetic import LAYERS, QUICK, TELLING, make_examples, make_votes
 from ttcli.errors import UsageError
 from ttcli.stats.auc import Ranking
 from ttcli.train.examples import Examples
 from ttcli.train.fit import FOLDS, Trial, choose, deal, fit, out_of_fold, solution_scores, trials
+from ttcli.train.pairs import fit_pairs
+from ttcli.train.quality import Quality
 from ttcli.train.recipe import Recipe
 from ttcli.verifier.aggregate import Aggregation, aggregate
 
@@ -19,17 +21,16 @@ CARD = {"model": "tiny", "weights": "0" * 64}
 
 
 def found(examples: Examples) -> list[Trial]:
-    return [trial for of_layer in trials(examples, seed=0, recipes=QUICK) for trial in of_layer]
+    return [trial for of_layer in trials(examples, make_votes(examples), seed=0, recipes=QUICK) for trial in of_layer]
 
 
 def trial(
-    each: list[float], across: float, *, layer: int = 5, recipe: Recipe = QUICK[0], how: Aggregation = "last"
+    losses: list[float], vote: float, *, layer: int = 5, recipe: Recipe = QUICK[0], how: Aggregation = "last"
 ) -> Trial:
-    """A trial with these AUCs within problems of one right and one wrong solution, and this one over all."""
-    size = len(each)
-    won = np.full((size, size), (across * size * size - sum(each)) / (size * size - size))
-    np.fill_diagonal(won, each)
-    return Trial(layer, recipe, how, Ranking(won, np.ones(size), np.ones(size)))
+    """A trial with these losses of mixed problems, and this weighted vote."""
+    size = len(losses)
+    ranking = Ranking(np.ones((size, size)), np.ones(size), np.ones(size))
+    return Trial(layer, recipe, how, np.zeros(0), Quality(ranking, np.array(losses), vote))
 
 
 # -- cross-validation
@@ -101,14 +102,14 @@ def test_problems_that_are_each_all_right_or_all_wrong_are_refused() -> None:
 # -- the choice
 
 
-def test_the_best_within_problems_wins_where_it_is_clearly_better() -> None:
-    better, worse = trial([0.9, 0.8, 1.0, 0.9] * 5, 0.6), trial([0.5, 0.6, 0.4, 0.5] * 5, 0.9, layer=3)
+def test_the_lowest_loss_of_the_vote_wins_where_it_is_clearly_lower() -> None:
+    better, worse = trial([0.4, 0.5, 0.6, 0.5] * 5, 0.3), trial([0.9, 0.8, 1.0, 0.9] * 5, 0.9, layer=3)
     assert choose([worse, better]) is better
 
 
-def test_what_cannot_be_told_apart_within_problems_is_ranked_over_all() -> None:
-    first, second = trial([1.0, 0.0] * 10 + [1.0], 0.6), trial([0.0, 1.0] * 10 + [0.5], 0.7, layer=3)
-    assert first.within > second.within
+def test_what_the_loss_cannot_tell_apart_goes_by_the_weighted_vote() -> None:
+    first, second = trial([1.0, 0.0] * 10 + [0.0], 0.40), trial([0.0, 1.0] * 10 + [0.5], 0.42, layer=3)
+    assert first.quality.loss < second.quality.loss
     assert choose([first, second]) is second
 
 
@@ -144,3 +145,40 @@ def test_solutions_are_scored_one_by_one(how: Aggregation) -> None:
     for score, size in zip(scores, examples.steps, strict=True):
         assert score == aggregate(steps[begin : begin + size].tolist(), how)
         begin += size
+
+
+# -- a loss within problems
+
+
+def test_pairs_within_problems_find_what_tells_where_problems_differ_more_than_solutions() -> None:
+    rng = np.random.default_rng(0)
+    problem = np.repeat(np.arange(60), 10)
+    hard = np.repeat(rng.normal(size=60), 10)
+    correct = rng.random(600) < 1 / (1 + np.exp(-3 * hard))
+    rows = np.column_stack([hard * 3 + rng.normal(size=600), correct + rng.normal(size=600)])
+    direction = fit_pairs(rows, correct.astype(float), problem, c=1.0, seed=0)
+    assert abs(direction[0]) < 0.3 * direction[1]
+
+
+def test_pairs_of_problems_of_one_kind_say_nothing() -> None:
+    rows, problem = np.ones((6, 3)), np.repeat([0, 1, 2], 2)
+    assert fit_pairs(rows, np.array([1, 1, 0, 0, 1, 1.0]), problem, c=1.0, seed=0).tolist() == [0, 0, 0]
+
+
+@pytest.mark.parametrize("signal", [0.0, 1.0])
+def test_a_head_fitted_to_pairs_gives_chances(signal: float) -> None:
+    examples = make_examples(signal=signal)
+    folds = deal(examples, seed=0)
+    steps = out_of_fold(examples, TELLING, folds, [Recipe(0, 1e-2, pairs=True)], seed=0)[Recipe(0, 1e-2, pairs=True)]
+    assert 0 < steps.min() <= steps.max() < 1
+    assert steps.mean() == pytest.approx(examples.labels.mean(), abs=0.1)
+    within = Quality.of(solution_scores(steps, examples, "mean"), examples, make_votes(examples)).ranking.within
+    assert within > 0.8 if signal else within < 0.65
+
+
+def test_a_label_of_many_outcomes_weighs_more() -> None:
+    examples = make_examples()
+    heavy = replace(examples, weights=np.where(examples.step_problem < 20, 50.0, 1.0))
+    chosen = choose(found(examples))
+    plain, weighted = (fit(each, chosen, CARD, seed=0) for each in (examples, heavy))
+    assert not np.array_equal(plain.layers[0].matrix, weighted.layers[0].matrix)

@@ -10,14 +10,17 @@ from sklearn.metrics import roc_auc_score
 
 from train.fakes import LAYERS, RIGHT, SILENT, WRONG, Class, given, make_spec
 from train.synthetic import QUICK
+from ttcli.engine.job import split_steps
 from ttcli.errors import UsageError
 from ttcli.policy.script import Script, ScriptLine
+from ttcli.solution import Ended, Prefix, Step
 from ttcli.train.card import Trained
 from ttcli.train.collect import Stage
-from ttcli.train.fit import solution_scores
+from ttcli.train.fit import deal
 from ttcli.train.spec import TrainSpec
 from ttcli.train.verifier import train_verifier
-from ttcli.verifier.head import read_head
+from ttcli.train.ways import Context, make, said
+from ttcli.verifier.head_file import read_head, write_head
 
 
 def train(path: Path, spec: TrainSpec, script: Script | None = None) -> tuple[list[Stage], Trained]:
@@ -35,7 +38,7 @@ SPEC = make_spec(20, held_out=(0, 3, 7, 8, 11, 19))
 def test_a_head_of_the_telling_layer_comes_with_its_card(tmp_path: Path) -> None:
     stages, trained = train(tmp_path / "s.db", SPEC)
     assert stages == [Stage("layers tried", done, 2) for done in (1, 2)]
-    assert trained.head.layer == 4
+    assert trained.chosen.layer == 4
     trained.write(tmp_path / "heads" / "h.safetensors")
     card = read_head(tmp_path / "heads" / "h.safetensors").card
     assert json.loads(json.dumps(card)) == card
@@ -51,12 +54,49 @@ def test_a_head_of_the_telling_layer_comes_with_its_card(tmp_path: Path) -> None
     assert card["beats_majority"] in (True, False, "unclear")
 
 
+def test_the_card_says_what_is_seen_and_what_the_states_add(tmp_path: Path) -> None:
+    _, trained = train(tmp_path / "s.db", SPEC)
+    card = trained.head.card
+    kinds = [each["looks_at"] for each in card["ways"]]
+    assert kinds == ["visible", "states", "several layers", "both"]
+    assert [each["taken"] for each in card["ways"]].index(True) == kinds.index(card["looks_at"])
+    for each in card["ways"]:
+        assert len(each["auc_within_by_quarters"]) == len(each["held_out_auc_within_by_quarters"]) == 4
+        assert each["auc_within_by_quarters"][3] == pytest.approx(each["auc_within"])
+        assert each["vote_log_loss"] > 0
+    assert len(card["figures"]["auc_within_by_quarters"]) == 4
+
+
+@pytest.mark.parametrize("kind", ["visible", "states", "several layers", "both"])
+def test_every_way_makes_a_verifier_that_says_at_work_what_it_said_in_training(tmp_path: Path, kind: str) -> None:
+    _, trained = train(tmp_path / "s.db", SPEC)
+    way = next(each.way for each in trained.added if each.way.kind == kind)
+    examples = trained.train.examples
+    head = make(Context(examples, deal(examples, seed=0), {}, 0), way, trained.head.card)
+    write_head(tmp_path / "h.safetensors", head)
+    again = read_head(tmp_path / "h.safetensors")
+    chances = said(again, examples)
+    rows = SPEC.rows[int(examples.problem[0])]
+    first = int(examples.steps[0])
+    steps = split_steps((RIGHT if examples.correct[0] else WRONG).text, "\n\n")
+    written = tuple(Step(text, len(text.split()), None) for text in steps)
+    states = [
+        {layer: examples.states[layer][at].astype(np.float32) for layer in examples.states} for at in range(first)
+    ]
+    if kind in {"states", "several layers"}:
+        prefix = Prefix(rows.problem, 0, steps=written, ended=Ended.STOP)
+        assert again.judge(prefix, states)[0] == pytest.approx(chances[first - 1], abs=1e-5)
+    assert chances.shape == examples.labels.shape
+    assert (chances > 0).all()
+    assert (chances < 1).all()
+
+
 def test_the_figures_are_those_of_held_out_problems_alone(tmp_path: Path) -> None:
     _, trained = train(tmp_path / "s.db", SPEC)
     examples = trained.held_out.examples
     assert set(examples.problem.tolist()) <= set(SPEC.held_out)
     assert not set(trained.train.examples.problem.tolist()) & set(SPEC.held_out)
-    scores = solution_scores(trained.head.scores(examples.states[4]), examples, trained.head.aggregation)
+    scores = said(trained.head, examples)[examples.ends - 1]
     figures = trained.head.card["figures"]
     assert figures["auc_across"]["value"] == pytest.approx(roc_auc_score(examples.correct, scores))
     assert figures["problems"] == 6
@@ -89,8 +129,8 @@ def test_a_head_is_trained_and_judged_on_given_and_drawn_solutions_and_says_how_
 
 def test_the_same_lesson_gives_the_same_head(tmp_path: Path) -> None:
     (_, first), (_, again) = train(tmp_path / "a.db", SPEC), train(tmp_path / "b.db", SPEC)
-    for one, other in zip(first.head.layers, again.head.layers, strict=True):
-        assert np.array_equal(one.matrix, other.matrix)
+    examples = first.train.examples
+    assert np.array_equal(said(first.head, examples), said(again.head, examples))
     assert first.head.card == again.head.card
 
 

@@ -12,7 +12,7 @@ from patience import assert_all_end, quickest
 
 from ttcli.errors import BackendError, UsageError, VerifierError
 from ttcli.problem import Problem
-from ttcli.seams import Interrupted
+from ttcli.seams import Interrupted, StepScores
 from ttcli.solution import Ended, Prefix, Step
 from ttcli.verifier.command import Command, fingerprint, parse
 
@@ -90,7 +90,7 @@ def test_scores_come_in_the_order_of_the_solutions_and_cost_no_tokens() -> None:
     command = Command(shell('read x; sleep "0.0$((10 - ${x#0.}))"; echo "$x"'), timeout=20)
     prefixes = [solved(text) for text in texts]
     assert command.price(prefixes) == 0
-    assert command.score(prefixes) == [(float(text), (), 0) for text in texts]
+    assert command.score(prefixes) == [StepScores(float(text), (), 0) for text in texts]
     assert command.score([]) == []
     assert (command.parameters, command.partial) == (0, False)
 

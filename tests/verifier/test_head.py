@@ -13,7 +13,8 @@ from safetensors.numpy import load_file, save_file
 
 from ttcli.errors import ModelError
 from ttcli.verifier.aggregate import AGGREGATIONS, Aggregation, aggregate
-from ttcli.verifier.head import Head, read_head, write_head
+from ttcli.verifier.head import Head
+from ttcli.verifier.head_file import read_head, write_head
 from verifier.heads import random_head
 
 WIDTH = 6
@@ -59,6 +60,7 @@ def test_a_head_comes_back_from_its_file_as_it_was(path: Path, hidden: int, aggr
     head = random_head(WIDTH, layer=7, hidden=hidden, aggregation=aggregation, auc=0.75, data=["é", None])
     write_head(path, head)
     again = read_head(path)
+    assert isinstance(again, Head)
     assert (again.layer, again.aggregation, again.card) == (7, aggregation, head.card)
     assert (again.model, again.weights) == ("small", "0" * 64)
     np.testing.assert_array_equal(again.scores(STATES), head.scores(STATES))
@@ -97,7 +99,7 @@ def test_a_file_that_is_no_head_is_refused(path: Path) -> None:
 
 
 CHANGES: list[tuple[dict[str, Any], dict[str, Any], str]] = [
-    ({"version": 2}, {}, "version is 2, not 1"),
+    ({"version": 3}, {}, "version is 3, not 1 or 2"),
     ({"layer": -1}, {}, "layer -1"),
     ({"layer": "3"}, {}, "wrong kind"),
     ({"aggregation": "median"}, {}, "'median'"),

@@ -14,7 +14,7 @@ from ttcli.engine.session import Session
 from ttcli.engine.template import ChatTemplate
 from ttcli.errors import PromptTooLong
 from ttcli.problem import Problem
-from ttcli.seams import Interrupted
+from ttcli.seams import Interrupted, StepScores
 from ttcli.solution import Prefix, Step
 from ttcli.verifier import reader
 from ttcli.verifier.form import Form, StepTag, StepTurn
@@ -234,7 +234,7 @@ def test_an_interrupt_leaves_nothing_half_done(make_prm: MakePrm, small_model: M
 
 
 def test_a_problem_without_a_step_has_nothing_against_it(prm: Prm) -> None:
-    assert prm.score([Prefix(PROBLEM, 0)]) == [(1.0, (), 0)]
+    assert prm.score([Prefix(PROBLEM, 0)]) == [StepScores(1.0, (), 0)]
 
 
 def test_the_name_tells_the_model(prm: Prm, small_model: Model) -> None:

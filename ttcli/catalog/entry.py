@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import difflib
 import functools
+import math
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
+from ttcli.catalog.forms import VerifierForm, verifier_form
 from ttcli.errors import ModelError
 from ttcli.files.toml import Table, read_table
 
 DEFAULT_MODEL = "qwen2.5-coder-0.5b"
+Content = Literal["any", "number", "equation"]  # of a step that states something
+CONTENTS: tuple[Content, ...] = get_args(Content)
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +27,7 @@ class Template:
     system: str | None = None  # None: no system message of ours
     step_separator: str = "\n\n"
     revise: str | None = None  # what is said to a solution, to have another one; None: the usual words
+    step_content: Content = "number"  # that a step of a search must hold: any, number or equation
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,17 +81,45 @@ class FileSource:
         return f"file {self.path}"
 
 
-Source = HubSource | WheelsSource | FileSource
+@dataclass(frozen=True, slots=True)
+class WeightsSource:
+    """A repository of the hub with the weights in another form: whoever wants a GGUF makes or finds one."""
+
+    repo: str  # owner/name
+
+    @property
+    def label(self) -> str:
+        """The source in a message."""
+        return f"weights {self.repo}, to be converted"
+
+
+Source = HubSource | WheelsSource | FileSource | WeightsSource
 
 
 @dataclass(frozen=True, slots=True)
-class PrmForm:
-    """How a process reward model wants a solution put, and which two tokens it scores a step by."""
+class RepairFigure:
+    """What mending false equations while a text is drawn did to a model's solutions, where that was measured."""
 
-    form: Literal["step-tag", "step-turn"]  # a tag ends each step; each step is a turn of the user
-    good: str  # label of a right step
-    bad: str  # label of a wrong one
-    tag: str | None = None  # of step-tag
+    solutions: int  # that state a false equation
+    before: int  # of them right as the model wrote them
+    after: int  # right when they were mended and gone on with
+    measured: str  # the command that tells
+    seed: int
+
+    @property
+    def helps(self) -> bool:
+        """Whether more are right after it, by more than two standard errors of the difference of the two counts.
+
+        As if the two were independent, which is the more careful: of the same solutions they go together.
+        """
+        return self.after - self.before > 2 * math.sqrt(self.before + self.after)
+
+    @property
+    def told(self) -> str:
+        """In words."""
+        return (
+            f"of {self.solutions} solutions with a false equation {self.before} were right before, {self.after} after"
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +136,9 @@ class Entry:
     sha256: str | None  # 64 hexadecimal digits, lower case
     template: Template
     sources: tuple[Source, ...]  # in the order they are tried; one of the hub alone where the hash is not known
-    verifier: PrmForm | None = None  # None: it is no process reward model
+    verifier: VerifierForm | None = None  # None: it is no process reward model, and no generative verifier
+    known_as: tuple[str, ...] = ()  # in the names of whatever files it, or its siblings, are read from
+    repair: RepairFigure | None = None  # None: it has not been measured
 
 
 def catalog() -> dict[str, Entry]:
@@ -156,7 +191,9 @@ def read_entry(path: Path) -> Entry:
         sha256=table.text_or("sha256", None),
         template=_template(table.table("template")),
         sources=tuple(_source(each) for each in table.tables("source")),
-        verifier=_prm_form(table.table("verifier")) if table.has("verifier") else None,
+        verifier=verifier_form(table.table("verifier")) if table.has("verifier") else None,
+        known_as=table.texts("known_as") if table.has("known_as") else (),
+        repair=_repair(table.table("repair")) if table.has("repair") else None,
     )
     table.check("name", entry.name == path.stem, f"must be {path.stem!r}, as the file is called")
     table.check("file", re.fullmatch(r"[\w.-]+\.gguf", entry.file) is not None, "must be a plain name ending in .gguf")
@@ -165,56 +202,39 @@ def read_entry(path: Path) -> Entry:
     )
     known = (entry.bytes is not None, entry.sha256 is not None)
     table.check("sha256", known[0] == known[1], "and bytes are known both, or neither")
-    alone = len(entry.sources) == 1 and isinstance(entry.sources[0], HubSource)
+    alone = len(entry.sources) == 1 and isinstance(entry.sources[0], HubSource | WeightsSource)
     table.check("source", all(known) or alone, "must be one of the hub where bytes and sha256 are not known")
     table.close()
     return entry
 
 
-def read_form(path: Path) -> PrmForm | None:
-    """The form of a process reward model from a TOML with nothing but the table [verifier]; raises ConfigError.
-
-    None: it has no such table, and is somebody else's.
-    """
-    table = read_table(path)
-    if not table.has("verifier"):
-        return None
-    form = _prm_form(table.table("verifier"))
+def _repair(table: Table) -> RepairFigure:
+    figure = RepairFigure(
+        solutions=table.positive("solutions"),
+        before=table.integer("before"),
+        after=table.integer("after"),
+        measured=table.text("measured"),
+        seed=table.integer("seed"),
+    )
+    for name, count in (("before", figure.before), ("after", figure.after)):
+        table.check(name, 0 <= count <= figure.solutions, "must be from 0 to the number of solutions")
     table.close()
-    return form
-
-
-def _prm_form(table: Table) -> PrmForm:
-    table.check("kind", table.text("kind") == "prm", "must be 'prm'")
-    good, bad = table.text("good"), table.text("bad")
-    form: PrmForm
-    match table.text("form"):
-        case "step-tag":
-            form = PrmForm("step-tag", good, bad, table.text("tag"))
-            table.check(
-                "tag",
-                form.tag not in (None, "") and form.tag == str(form.tag).strip(),
-                "must be a word without spaces around it",
-            )
-        case "step-turn":
-            form = PrmForm("step-turn", good, bad)
-        case _:
-            raise table.error("form", "must be 'step-tag' or 'step-turn'")
-    table.check("bad", "" not in (good, bad) and good != bad, "and good must be two different words")
-    table.close()
-    return form
+    return figure
 
 
 def _template(table: Table) -> Template:
     default = Template()
+    content = table.text_or("step_content", default.step_content)
     template = Template(
         rule=table.text("rule"),
         system=table.text_or("system", default.system),
         step_separator=table.text_or("step_separator", default.step_separator),
         revise=table.text_or("revise", default.revise),
+        step_content=next((each for each in CONTENTS if each == content), default.step_content),
     )
     table.check("rule", template.rule == "gguf", "must be 'gguf'")
     table.check("step_separator", template.step_separator != "", "must not be empty")
+    table.check("step_content", content in CONTENTS, f"must be one of {', '.join(CONTENTS)}")
     table.check("revise", template.revise is None or template.revise.strip() != "", "must not be empty")
     table.close()
     return template
@@ -231,7 +251,9 @@ def _source(table: Table) -> Source:
             )
         case "file":
             source = FileSource(table.text("path"))
+        case "weights":
+            source = WeightsSource(table.text("repo"))
         case _:
-            raise table.error("kind", "must be 'hub', 'wheels' or 'file'")
+            raise table.error("kind", "must be 'hub', 'wheels', 'file' or 'weights'")
     table.close()
     return source

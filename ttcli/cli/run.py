@@ -13,7 +13,7 @@ from ttcli.terminal.messages import say, say_json
 
 if TYPE_CHECKING:
     from ttcli.bench.figures.problem import ProblemFigures
-    from ttcli.bench.run import BenchSpec
+    from ttcli.bench.session import BenchSpec
     from ttcli.bench.store.store import Run, Store
 
 
@@ -36,7 +36,7 @@ def work_on(
     from ttcli.answers import CHECKER
     from ttcli.bench.execute.runner import Done
     from ttcli.bench.plan import headline
-    from ttcli.bench.run import open_run
+    from ttcli.bench.session import open_run
     from ttcli.interrupt import Interrupt
     from ttcli.terminal.bench import BenchState, bench_display
     from ttcli.terminal.download import download_progress
@@ -71,7 +71,7 @@ def resume(spec: BenchSpec) -> str:
 
 def tell_forecast(store: Store, spec: BenchSpec, *, as_json: bool) -> int:
     """What a run would take, on stdout; no model is loaded."""
-    from ttcli.bench.run import foresee
+    from ttcli.bench.session import foresee
     from ttcli.terminal.words import counted, duration
 
     left, pace = foresee(store, spec)

@@ -35,7 +35,7 @@ train_app = typer.Typer(no_args_is_help=True, help="Train a verifier for a model
 
 @train_app.command()
 @run_options(
-    leave_out=("reviser", "aggregate", "command_timeout", "answer", "extract"),
+    leave_out=("reviser", "aggregate", "command_timeout", "answer", "extract", "repair", "prompt", "system"),
     more=("policy", "temperature", "max_tokens", "offline"),
     says={
         "policy": "Refused: a server shows no hidden states.",
@@ -93,7 +93,9 @@ def verifier(  # over 60 lines: most of them declare an option each
     require_fitting("a head")
     target = _target(output, settings.model)
     _check(target, force=force)
-    name, rows = choose_rows(data, skip_bad=skip_bad, limit=limit, sample=sample, seed=settings.seed)
+    name, rows = choose_rows(
+        data, skip_bad=skip_bad, limit=limit, sample=sample, seed=settings.seed, offline=settings.offline
+    )
     spec = TrainSpec(
         settings,
         Source(name, hashlib.sha256(Path(data).read_bytes()).hexdigest()),

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 @run_options(
     leave_out=(
         *("policy", "temperature", "max_tokens", "seed", "top_k", "top_p", "min_p", "width", "reviser"),
-        "answer",
+        *("answer", "repair", "prompt", "system"),
     )
 )
 def verify(
@@ -32,7 +32,9 @@ def verify(
     solutions: Annotated[
         str | None, typer.Argument(metavar="FILE|-", help="JSONL with problem or question, and solution or text.")
     ] = None,
-    verifier: Annotated[str | None, option(env="VERIFIER", says="head, judge, prm:MODEL or command:CMD.")] = None,
+    verifier: Annotated[
+        str | None, option(env="VERIFIER", says="arithmetic, head, judge, prm:MODEL or command:CMD.")
+    ] = None,
     settings: Settings,
     as_json: Annotated[
         bool, option("--json", env=None, says="A JSON line per solution, as where stdout is no terminal.")

@@ -29,6 +29,7 @@ from ttcli.events import (
     StepsSelected,
     StepStarted,
     StepToken,
+    TextMended,
     VoteUpdated,
 )
 from ttcli.problem import Problem
@@ -42,6 +43,7 @@ KINDS: Mapping[type[Event], str] = {  # in a record: these stay, whatever the cl
     CandidateToken: "grew",
     StepStarted: "forked",
     StepToken: "wrote",
+    TextMended: "mended",
     StepFinished: "stepped",
     StepScored: "valued",
     StepsSelected: "selected",
@@ -70,6 +72,7 @@ def record(began: RunStarted, outcome: Outcome) -> dict[str, Any]:
         "verifier": began.verifier,
         "budget": str(began.budget),
         "seed": began.seed,
+        **({"repair": began.repair} if began.repair else {}),
         **told,
         "answer_kind": answer_kind(began.problem, outcome),
         "confidence": outcome.ballot.confidence,
@@ -83,7 +86,7 @@ def answer_kind(problem: Problem, outcome: Outcome) -> str | None:
         return None
     winner = next(candidate for candidate in outcome.candidates if candidate.index == leader.members[0])
     if winner.kind is not AnswerKind.SHORT:
-        return winner.kind
+        return AnswerKind.CODE if winner.kind is AnswerKind.CODE else AnswerKind.TEXT
     question = Question.of(problem.text)
     if answer in question.options:
         return "choice"
@@ -101,7 +104,7 @@ def outcome_record(outcome: Outcome) -> dict[str, Any]:
         "votes": [asdict(vote) for vote in outcome.ballot.votes],
         "no_answer": outcome.ballot.abstained,
         "candidates": [candidate_record(candidate) for candidate in outcome.candidates],
-        "tree": [asdict(node) for node in outcome.tree],
+        "tree": [_mended(asdict(node)) for node in outcome.tree],
         "chose": asdict(outcome.chose) if outcome.chose else None,
         "cost": cost_record(outcome.cost),
     }
@@ -114,7 +117,19 @@ def candidate_record(candidate: Candidate) -> dict[str, Any]:
         del told["kind"]
     if not candidate.asked_again:
         del told["asked_again"]
-    return told
+    del told["certainty"]  # what it is for is the score
+    if candidate.thought is None:
+        del told["thought"], told["thought_tokens"], told["thought_open"]
+    for name in ("lineage", "places"):
+        if told[name] is None:
+            del told[name]
+    return _mended(told)
+
+
+def _mended(told: dict[str, Any]) -> dict[str, Any]:
+    """A candidate or a step with the number of its repairs before them, and without both where there are none."""
+    repairs = told.pop("repairs")
+    return {**told, "repaired": len(repairs), "repairs": repairs} if repairs else told
 
 
 def cost_record(cost: Cost) -> dict[str, Any]:
@@ -127,4 +142,6 @@ def event_record(event: Event) -> dict[str, Any]:
     kind = {"event": KINDS[type(event)]}
     if isinstance(event, CandidateFinished | CandidateScored):
         return {**kind, "candidate": candidate_record(event.candidate)}
+    if isinstance(event, StepFinished):
+        return {**kind, "node": _mended(asdict(event.node))}
     return {**kind, **asdict(event)}

@@ -27,6 +27,7 @@ from ttcli.events import (
     StepScored,
     StepsSelected,
     StepStarted,
+    TextMended,
     VoteUpdated,
 )
 from ttcli.problem import Problem
@@ -40,6 +41,7 @@ _EVENTS = {
     for kind in (
         CandidateStarted,
         StepStarted,
+        TextMended,
         StepFinished,
         StepScored,
         StepsSelected,
@@ -119,6 +121,7 @@ def read_record(content: object, source: str) -> Recorded:
             _read(str | None, content["verifier"]),
             Budget.parse(_read(str, content["budget"])),
             _read(int, content["seed"]),
+            _read(str | None, content.get("repair")),
         )
     except (ValueError, KeyError, UsageError) as error:
         raise UsageError(f"{source} is no whole record of ttc solve: {_reason(error)}", hint=hint) from error

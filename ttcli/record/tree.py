@@ -5,11 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
-from ttcli.events import Outcome, StepFinished, StepScored, StepsSelected, StepStarted, StepToken
-from ttcli.solution import Candidate, Ended, Node
+from ttcli.events import Outcome, StepFinished, StepScored, StepsSelected, StepStarted, StepToken, TextMended
+from ttcli.solution import Candidate, Ended, Node, Repair
 
 TAIL = 400  # characters kept of a text: more than any terminal shows of it
 ROOT = 0  # the number of the prompt
+THINKING = "(thinking)"  # what is shown of a thought
+
+
+def grown_tail(tail: str, text: str, *, thought: bool) -> str:
+    """The end of a text that has grown by a token, or in the place of its thought a word that says so."""
+    if thought:
+        return tail or THINKING
+    return (tail.removeprefix(THINKING) + text)[-TAIL:]
 
 
 @dataclass(slots=True)
@@ -33,6 +41,18 @@ class Subtree:
     best_lost: float | None = None  # highest score of those
 
 
+def struck(repair: Repair) -> str:
+    """What the model wrote, struck out as Markdown does it."""
+    return f"~~{repair.wrote}~~ "
+
+
+def mended(tail: str, repair: Repair) -> str:
+    """The end of a text that grows, after a repair: what it wrote struck out, what it is to read behind it."""
+    gone = len(repair.wrote) + len(repair.dropped)
+    kept = tail[: max(0, len(tail) - gone)] if gone else tail
+    return (kept + struck(repair) + repair.mended)[-TAIL:]
+
+
 @dataclass(slots=True)
 class Round:
     """The steps at one distance from the prompt, rollouts not counted."""
@@ -49,6 +69,7 @@ class SearchTree:
         self.growing: dict[int, None] = {}
         self.front: dict[int, None] = {}  # steps that nothing has grown from and that are not pruned, as they came
         self.rounds = [Round()]  # by distance from the prompt
+        self.lengths: dict[int, int] = {}  # characters of each step that is complete
         self.won: tuple[
             int, ...
         ] = ()  # from the first step down to the end of the first candidate that gave the answer
@@ -57,15 +78,17 @@ class SearchTree:
     def __bool__(self) -> bool:
         return len(self.branches) > 1
 
-    def take(self, event: StepStarted | StepToken | StepFinished | StepScored | StepsSelected) -> None:
+    def take(self, event: StepStarted | StepToken | TextMended | StepFinished | StepScored | StepsSelected) -> None:
         """Let an event change the tree."""
         match event:
             case StepStarted(node=number, parent=parent, rollout=rollout):
                 self._fork(number, parent, rollout=rollout)
-            case StepToken(node=number, text=text):
+            case StepToken(node=number, text=text, thought=thought):
                 branch = self.branches[number]
                 branch.tokens += 1
-                branch.tail = (branch.tail + text)[-TAIL:]
+                branch.tail = grown_tail(branch.tail, text, thought=thought)
+            case TextMended(node=int() as number, repair=repair):
+                self.branches[number].tail = mended(self.branches[number].tail, repair)
             case StepFinished(node=node):
                 self._complete(node)
             case StepScored(node=number, score=score):
@@ -124,11 +147,24 @@ class SearchTree:
 
     def _complete(self, node: Node) -> None:
         branch = self.branches[node.number]
+        self.lengths[node.number] = len(node.text)
         if not node.rollout:
             self._adopt(branch)
-        branch.tail, branch.tokens, branch.ended = node.text[-TAIL:], node.tokens, node.ended
+        branch.tail, branch.tokens, branch.ended = self._text(node)[-TAIL:], node.tokens, node.ended
         branch.score = branch.score if node.score is None else node.score
         self.growing.pop(node.number, None)
+
+    def _text(self, node: Node) -> str:
+        """What a step says, with what it said at first struck out; its repairs count from the beginning of its path."""
+        text = node.text
+        if not node.repairs:
+            return text
+        above = sum(self.lengths.get(number, 0) for number in self.up(node.parent))
+        for repair in sorted(node.repairs, key=lambda each: -each.at):
+            at = repair.at - above
+            if 0 <= at <= len(text):
+                text = f"{text[:at]}{struck(repair)}{text[at:]}"
+        return text
 
     def _adopt(self, branch: Subtree) -> None:
         """A rollout that the search takes for a step like others."""

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from ttcli.catalog.entry import head_folder
+from ttcli.catalog.fingerprint import fingerprint
+from ttcli.catalog.stored import LocalModel
 from ttcli.errors import ModelError, UsageError
 from ttcli.files.paths import heads_dir
+from ttcli.verifier.spec import VerifierSpec
 
 if TYPE_CHECKING:
     from ttcli.verifier.head import Head
+    from ttcli.verifier.stack import Stack
 
 SUFFIX = ".safetensors"
+SEARCHES = 0.58  # the AUC within a problem, of prefixes, below which a search prunes on next to nothing
 _CHANCE = 0.5  # the AUC of who tosses a coin
 _TRAIN = "train one: ttc train verifier --help"
 
@@ -24,7 +29,7 @@ class LocalHead(NamedTuple):
 
     name: str  # as the user calls it
     path: Path
-    head: Head
+    head: Head | Stack
 
     @property
     def shipped(self) -> bool:
@@ -39,6 +44,11 @@ class LocalHead(NamedTuple):
         return interval is not None and interval[0] > _CHANCE
 
     @property
+    def quarters(self) -> list[float | None]:
+        """Its AUC within problems at 25, 50, 75 and 100 % of the steps, as its card has it; []: that does not."""
+        return list(self.head.card.get("figures", {}).get("auc_within_by_quarters") or [])
+
+    @property
     def sha256(self) -> str:
         """Of the file: equal hashes, equal scores."""
         return sha256(self.path.read_bytes()).hexdigest()
@@ -48,6 +58,29 @@ def head_files() -> dict[str, Path]:
     """The heads known by name; one trained here goes before one that is shipped under the same name."""
     files = [file for folder in (head_folder(), heads_dir()) for file in sorted(folder.glob(f"*{SUFFIX}"))]
     return {file.name.removesuffix(SUFFIX): file for file in files}
+
+
+def doubts(specs: Sequence[VerifierSpec], local: LocalModel | None, notice: Callable[[str], None]) -> None:
+    """Tell of verifiers that cannot tell partial solutions apart, to whoever has a search prune by them.
+
+    Args:
+        local: the policy's model, where that is on this machine.
+    """
+    for spec in specs:
+        quarters: Sequence[float | None] = ()
+        if spec.kind == "arithmetic":
+            from ttcli.verifier.arithmetic import AUC_BY_QUARTERS
+
+            quarters = AUC_BY_QUARTERS
+        elif spec.kind == "head":
+            quarters = find_head(spec.model, fingerprint(local) if local else None).quarters
+        known = [value for value in quarters[:-1] if value is not None]
+        if known and min(known) < SEARCHES:
+            told = ", ".join("-" if value is None else f"{value:.2f}" for value in quarters)
+            notice(
+                f"warning: {spec} hardly ranks partial solutions: its AUC within a problem is {told} at 25, 50, 75 and "
+                f"100 % of the steps, and a search pays from about {SEARCHES}; --method best-of-n asks it at the end"
+            )
 
 
 def heads_for(weights: str, notice: Callable[[str], None] = lambda _: None) -> list[LocalHead]:
@@ -125,6 +158,6 @@ def _named(name: str) -> LocalHead:
 
 
 def _read(name: str, path: Path) -> LocalHead:
-    from ttcli.verifier.head import read_head  # numpy: not before it is needed
+    from ttcli.verifier.head_file import read_head  # numpy: not before it is needed
 
     return LocalHead(name, path, read_head(path))

@@ -8,6 +8,7 @@ score (Snell et al. 2024, s. 5.1; Li et al. 2023).
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 
 from ttcli.answers import vote
 from ttcli.cost import Meter
@@ -16,7 +17,7 @@ from ttcli.problem import Problem
 from ttcli.seams import Policy, Verifier
 from ttcli.search.sampling import Count, begin, conclude, draw
 from ttcli.solution import Candidate
-from ttcli.tally import Tally
+from ttcli.tally import AnswerClass, Tally
 
 
 def greedy(problem: Problem, policy: Policy, meter: Meter, *, seed: int) -> Iterator[Event]:
@@ -41,14 +42,34 @@ def best_of_n_plain(
     yield from _independent(problem, policy, verifier, meter, scored_by(vote.best), seed=seed)
 
 
+def tie_break(problem: Problem, policy: Policy, verifier: Verifier, meter: Meter, *, seed: int) -> Iterator[Event]:
+    """As many candidates as the budget allows; the most frequent answer wins, of equally many the best-scored one."""
+    yield from _independent(problem, policy, verifier, meter, vote.tied, seed=seed)
+
+
 def scored_by(count: Count) -> Count:
-    """The vote over those candidates that a verifier came to score; over all by majority where it came to none."""
+    """The vote by scores; those that a verifier did not come to score count as the mean of those that it did.
 
-    def over_scored(candidates: Sequence[Candidate]) -> Tally:
-        scored = [candidate for candidate in candidates if candidate.score is not None or candidate.answer is None]
-        return count(scored) if any(each.answer for each in scored) else vote.majority(candidates)
+    Where it came to none, all vote by majority.
+    """
 
-    return over_scored
+    def over_all(candidates: Sequence[Candidate]) -> Tally:
+        known = [each.score for each in candidates if each.score is not None and each.answer is not None]
+        if not known:
+            return vote.majority(candidates)
+        if all(each.score is not None for each in candidates if each.answer is not None):
+            return count(candidates)
+        mean = min(sum(known) / len(known), max(known))
+        tally = count([each if each.score is not None else replace(each, score=mean) for each in candidates])
+        scores = {each.index: each.score for each in candidates}
+        return replace(tally, votes=tuple(replace(each, best=_best(each, scores)) for each in tally.votes))
+
+    return over_all
+
+
+def _best(answers: AnswerClass, scores: Mapping[int, float | None]) -> float | None:
+    """The highest score that a verifier gave a member."""
+    return max((score for index in answers.members if (score := scores[index]) is not None), default=None)
 
 
 COUNTS: Mapping[str, Count] = {  # of votes over independent samples

@@ -8,6 +8,7 @@ from ttcli.cost import Meter
 from ttcli.events import Event
 from ttcli.problem import Problem
 from ttcli.seams import Policy, Verifier
+from ttcli.search.parameters import TreeVote
 from ttcli.search.prefixes import Beam, best
 from ttcli.search.tree import Tree
 
@@ -24,6 +25,8 @@ def lookahead(
     beams: int,
     expand: int,
     ahead: int,
+    floor: float = 0.0,
+    rule: TreeVote = "weighted",
 ) -> Iterator[Event]:
     """Beam search in which a step's score is that at the end of a greedy rollout of k = `ahead` further steps at most.
 
@@ -31,7 +34,8 @@ def lookahead(
     first of the M = `expand` next ones, and what follows is the beginning of that one's own rollout. Each of the
     N = `beams` beams counts as k + 1 generations.
     """
-    with Tree(problem, policy, verifier, meter, seed=seed, finals=beams, generations=ahead + 1) as tree:
+    with Tree(problem, policy, verifier, meter, seed=seed, finals=beams, rule=rule, generations=ahead + 1) as tree:
+        beams = yield from tree.fit(beams, expand)
         kept: list[Beam] = []
         rollouts: Rollouts = {}
         growing = [tree.root] * beams
@@ -39,7 +43,7 @@ def lookahead(
             steps, rollouts = yield from _expand(tree, growing, rollouts)
             yield from _look(tree, steps, rollouts, ahead)
             steps = yield from _value(tree, steps, rollouts)
-            kept = best([*(each for each in kept if not each.open), *steps], beams // expand)
+            kept = best([*(each for each in kept if not each.open), *steps], beams // expand, floor)
             yield from tree.select(kept, aside=[each for step in kept for each in rollouts.get(step.node, ())])
             growing = [each for each in kept if each.open for _ in range(expand)]
     yield from tree.conclude()

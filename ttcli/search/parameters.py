@@ -1,5 +1,7 @@
 """What may be written after a method's name, `beam:m=4,n=32` or `revise:ratio=1/4`, and what a budget makes of it."""
 
+# over 300 lines: what may be written after each kind of method, and how it is read, belong together
+
 from __future__ import annotations
 
 import math
@@ -12,8 +14,13 @@ from ttcli.cost import Budget, Unit
 from ttcli.errors import UsageError
 
 Proposer = Literal["best-of-n", "beam"]
+Beginning = Literal["nothing", "step"]  # of a revision: anew, or before the most doubtful step of the last attempt
+TreeVote = Literal["weighted", "lineage", "best", "places"]  # places: of a population, and nothing to choose
 
 BEAMS = 16  # where neither the budget nor `n` says how many
+FLOOR = 0.05  # a solution that states a false equation is right in 1 of 64 cases, and `arithmetic` scores it 0.04
+_FEW = 16  # beams up to which each prefix that is kept gets FEW_STEPS: fewer, and the last vote is over copies of two
+_FEW_STEPS, _MANY_STEPS = 2, 4
 _MOST = 1024  # beams: all are drawn side by side
 
 
@@ -50,9 +57,12 @@ class TreeParameters:
     """How a search down a tree is set; None, but for n: it has no such parameter."""
 
     k: int | None = None  # steps to look ahead, at least 1
-    m: int | Literal["sqrt"] | None = None  # steps from each prefix that is kept, at least 1; sqrt: of the beams
+    # steps from each prefix that is kept, at least 1; sqrt: of the beams; usual: by their number, see `usual_steps`
+    m: int | Literal["sqrt", "usual"] | None = None
     t: float | None = None  # temperature at which scores become shares, above 0
     n: int | None = None  # beams, at least 1; None: as many as the budget says
+    floor: float = FLOOR  # a prefix scored below it is given up, from 0 to 1
+    vote: TreeVote = "weighted"  # over the solutions that finished
 
     def turned(self, name: str, settings: str) -> TreeParameters:
         """These with what a user wrote after the name of the method, `k=3,m=4`.
@@ -69,16 +79,18 @@ class TreeParameters:
         changed = {key: value for key, value in asdict(self).items() if value not in (None, before[key])}
         return ",".join(f"{key}={str(value).removesuffix('.0')}" for key, value in changed.items())
 
-    def sizes(self, name: str, budget: Budget) -> Mapping[str, int | float]:
-        """The arguments of the method: `beams`, and `expand`, `ahead` and `temperature` where it has them.
+    def sizes(self, name: str, budget: Budget) -> Mapping[str, int | float | str]:
+        """The arguments of the method: `beams`, `floor`, and `expand`, `ahead`, `temperature`, `rule` if it has them.
 
         Raises:
             UsageError: the budget is too small, cannot be divided as asked, or is at odds with `n`.
         """
         beams = self._beams(name, budget)
-        sizes: dict[str, int | float] = {"beams": beams}
+        sizes: dict[str, int | float | str] = {"beams": beams, "floor": self.floor}
         if self.m is not None:
-            sizes["expand"] = nearest_root(beams) if self.m == "sqrt" else self.m
+            sizes["expand"] = nearest_root(beams) if self.m == "sqrt" else self._steps(beams)
+        if self.vote != "places":
+            sizes["rule"] = self.vote
         if self.k is not None:
             sizes["ahead"] = self.k
         if self.t is not None:
@@ -96,13 +108,17 @@ class TreeParameters:
 
     @property
     def _keys(self) -> list[str]:
-        return [key for key, value in asdict(self).items() if value is not None or key == "n"]
+        return [key for key, value in asdict(self).items() if (value is not None and value != "places") or key == "n"]
+
+    def _steps(self, beams: int) -> int:
+        """From each prefix that is kept, before they are matched with the beams."""
+        return self.m if isinstance(self.m, int) else usual_steps(beams) if self.m == "usual" else 1
 
     def _beams(self, name: str, budget: Budget) -> int:
         each = 1 + (self.k or 0)  # generations that a beam counts for
         counted = budget.unit is Unit.GENERATIONS
         beams = int(budget.amount) // each if counted else self.n or BEAMS
-        m = self.m if isinstance(self.m, int) else 1
+        m = self._steps(beams)
         if not 1 <= beams <= _MOST or beams % m:
             fitting = min(m * max(1, round(beams / m)), _MOST // m * m)
             takes = f"beams in multiples of {m}" if m > 1 else "at least 1 beam"
@@ -110,7 +126,7 @@ class TreeParameters:
                 takes = f"at most {_MOST} beams"
             share = f", at {each} generations a beam" if each > 1 else ""
             given = f"; a budget of {budget} makes {beams}{share}" if counted else f", not n={beams}"
-            wanted = f"{name}:{replace(self, n=fitting).text(TreeParameters())}"
+            wanted = f"{name}:{replace(self, n=fitting).text(TreeParameters(m='usual', vote=self.vote))}"
             raise UsageError(
                 f"{name} takes {takes}{given}", hint=f"--budget {fitting * each}" if counted else f"--method {wanted}"
             )
@@ -120,6 +136,11 @@ class TreeParameters:
                 hint=f"leave n out, or --budget {(self.n or 1) * each}",
             )
         return beams
+
+
+def usual_steps(beams: int) -> int:
+    """M where nothing else is said: 2 up to 16 beams, then 4, or 2 where 4 do not divide them; measured, see docs."""
+    return _MANY_STEPS if beams > _FEW and beams % _MANY_STEPS == 0 else _FEW_STEPS
 
 
 def nearest_root(number: int) -> int:
@@ -147,11 +168,22 @@ def _positive(text: str) -> float | None:
     return number if 0 < number < math.inf else None
 
 
+def _share(text: str) -> float | None:
+    number = 0.0 if text in {"0", "0.0"} else _positive(text)
+    return number if number is not None and number <= 1 else None
+
+
+def _tree_vote(text: str) -> str | None:
+    return text if text in ("weighted", "lineage", "best") else None
+
+
 _SETTINGS: Mapping[str, Setting] = {
     "k": Setting(whole, f"from 1 to {_MOST}", "1"),
     "m": Setting(_whole_or_root, f"from 1 to {_MOST}, or sqrt", "4"),
     "t": Setting(_positive, "above 0", "0.2"),
     "n": Setting(whole, f"from 1 to {_MOST}", f"{BEAMS}"),
+    "floor": Setting(_share, "from 0 to 1", "0.05"),
+    "vote": Setting(_tree_vote, "weighted, lineage or best", "weighted"),
 }
 
 
@@ -160,6 +192,7 @@ class ChainParameters:
     """How chains of revisions are set: N generations are sqrt(N / R) chains of sqrt(N R) attempts each."""
 
     ratio: Fraction | None = None  # R, length to number of chains; None: nearest to 1, and rather longer chains
+    begins: Beginning = "nothing"
     n: int | None = None  # N, at least 1; None: as many as the budget says
 
     def turned(self, name: str, settings: str) -> ChainParameters:
@@ -168,15 +201,17 @@ class ChainParameters:
         Raises:
             UsageError: a setting that the method does not have or that is given twice, a value that cannot be.
         """
-        return replace(self, **read_settings(name, settings, _CHAINS))
+        found = read_settings(name, settings, _CHAINS)
+        return replace(self, **{"begins" if key == "from" else key: value for key, value in found.items()})
 
     def text(self, usual: ChainParameters) -> str:
         """The settings that differ from the usual ones, as `turned` reads them; "" where none does."""
         told = [] if self.ratio == usual.ratio else [f"ratio={self.ratio}"]
+        told += [] if self.begins == usual.begins else [f"from={self.begins}"]
         return ",".join([*told, *_told_n(self.n)])
 
-    def sizes(self, name: str, budget: Budget) -> Mapping[str, int]:
-        """The arguments of the method: `chains` and their `length`.
+    def sizes(self, name: str, budget: Budget) -> Mapping[str, Any]:
+        """The arguments of the method: `chains` and their `length`, and how they begin where that is not from nothing.
 
         Raises:
             UsageError: the ratio does not divide the budget, or `n` is at odds with that.
@@ -190,11 +225,12 @@ class ChainParameters:
                 f"{n} generations make no whole chains at a ratio of {ratio}", hint=f"ratios that fit {n}: {listed}"
             )
         length = math.isqrt(int(n * ratio))
-        return {"chains": n // length, "length": length}
+        sizes = {"chains": n // length, "length": length}
+        return sizes if self.begins == "nothing" else {**sizes, "begins": self.begins}
 
     def beside(self, name: str, budget: Budget) -> int:
         """Chains; raises as `sizes` does."""
-        return self.sizes(name, budget)["chains"]
+        return int(self.sizes(name, budget)["chains"])
 
     @property
     def stepwise(self) -> bool:
@@ -272,10 +308,18 @@ def _ratio(text: str) -> Fraction | None:
     return number if number > 0 else None
 
 
+def _beginning(text: str) -> str | None:
+    return text if text in ("nothing", "step") else None
+
+
 def _proposer(text: str) -> str | None:
     return text if text in ("best-of-n", "beam") else None
 
 
 _N = Setting(whole, "a whole number from 1 on", f"{BEAMS}")
-_CHAINS = {"ratio": Setting(_ratio, "above 0, such as 1/4, 1 or 4", "1/4"), "n": _N}
+_CHAINS = {
+    "ratio": Setting(_ratio, "above 0, such as 1/4, 1 or 4", "1/4"),
+    "n": _N,
+    "from": Setting(_beginning, "nothing or step", "step"),
+}
 _HALVES = {"by": Setting(_proposer, "best-of-n or beam", "beam"), "n": _N}

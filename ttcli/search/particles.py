@@ -18,25 +18,35 @@ _SURE = 1e-6  # scores of 0 and 1 have no finite logit
 
 
 def particles(
-    problem: Problem, policy: Policy, verifier: Verifier, meter: Meter, *, seed: int, beams: int, temperature: float
+    problem: Problem,
+    policy: Policy,
+    verifier: Verifier,
+    meter: Meter,
+    *,
+    seed: int,
+    beams: int,
+    temperature: float,
+    floor: float = 0.0,
 ) -> Iterator[Event]:
     """Let N = `beams` particles take a step each, draw N of them anew by their scores, until all have ended.
 
     The weight of a particle is softmax(logit(score) / T). Those that have finished are drawn like the others: copies
     of them take places and grow no more. A step that repeats another is kept, for the method counts on independent
-    draws. All that finished vote once, each with its score, the best N at most.
+    draws; one scored below `floor` is not drawn. In the end the particles vote: a solution has as many votes as places,
+    for its scores have had their say, and one that was not drawn has none.
     """
     dice = random.Random(f"{seed} {problem.key}")
-    with Tree(problem, policy, verifier, meter, seed=seed, finals=beams) as tree:
+    with Tree(problem, policy, verifier, meter, seed=seed, finals=beams, rule="places") as tree:
+        beams = yield from tree.fit(beams)
         population = [tree.root] * beams
         while tree.goes_on(growing := [each for each in population if each.open]):
-            steps = yield from tree.grow(growing, distinct=False)
+            steps = yield from tree.grow(growing)
             steps = yield from tree.score(steps)
-            scored = contenders([*(each for each in population if not each.open), *steps])
+            scored = contenders([*(each for each in population if not each.open), *steps], floor)
             drawn = resample(weights([score for _, score in scored], temperature), beams, dice.random())
             population = [scored[at][0] for at in drawn]
             yield from tree.select(population)
-    yield from tree.conclude()
+    yield from tree.conclude(population)
 
 
 def weights(scores: Sequence[float], temperature: float) -> list[float]:

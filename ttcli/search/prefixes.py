@@ -15,11 +15,13 @@ class Beam:
 
     node: int  # the number of that step; 0: the prompt alone
     prefix: Prefix
-    score: float | None = None  # that the search goes by, in [0, 1]; None: not scored
+    score: float | None = None  # that the search goes by, of the current step, in [0, 1]; None: not scored
+    whole: float | None = None  # that it votes with as a solution, in [0, 1]; None: the same
     step_scores: tuple[float, ...] = ()  # in [0, 1], one per step where the verifier gives them
+    lineage: int = 0  # the number of the first step that it comes down from
 
     @classmethod
-    def at(cls, node: int, prefix: Prefix) -> Beam:
+    def at(cls, node: int, prefix: Prefix, lineage: int = 0) -> Beam:
         """A path that has just come to a node.
 
         An end of turn right after a separator is no step of its own, as it is none in a solution drawn in one go.
@@ -27,7 +29,7 @@ class Beam:
         if prefix.ended is not Ended.OPEN and len(prefix.steps) > 1 and not prefix.steps[-1].text.strip():
             *steps, last, blank = prefix.steps
             prefix = replace(prefix, steps=(*steps, last.joined(blank)))
-        return cls(node, prefix)
+        return cls(node, prefix, lineage=lineage)
 
     @property
     def open(self) -> bool:
@@ -42,15 +44,20 @@ class Beam:
     def as_candidate(self, index: int) -> Candidate:
         """The solution for a vote; one that could go on counts as cut, and has no score yet."""
         prefix = replace(self.prefix, ended=Ended.CUT) if self.open else self.prefix
-        return replace(candidate(index, prefix), node=self.node)
+        return replace(candidate(index, prefix), node=self.node, lineage=self.lineage)
 
 
-def contenders(beams: Iterable[Beam]) -> list[tuple[Beam, float]]:
-    """Those that may have a place in the next round, with their scores: not what ended without an answer."""
-    return [(beam, beam.score) for beam in beams if beam.score is not None and (beam.open or beam.answer is not None)]
+def contenders(beams: Iterable[Beam], floor: float = 0.0) -> list[tuple[Beam, float]]:
+    """Those that may have a place in the next round, with their scores: not what ended without an answer.
+
+    A prefix that is scored below the floor is given up, whoever would have its place; where all are, the verifier is
+    rather out of its scale than sure, and none is.
+    """
+    able = [(beam, beam.score) for beam in beams if beam.score is not None and (beam.open or beam.answer is not None)]
+    return [(beam, score) for beam, score in able if score >= floor] or able
 
 
-def best(beams: Iterable[Beam], places: int) -> list[Beam]:
+def best(beams: Iterable[Beam], places: int, floor: float = 0.0) -> list[Beam]:
     """So many of the contenders, the best first; ties go to the first drawn."""
-    ranked = sorted(contenders(beams), key=lambda pair: (-pair[1], pair[0].node))
+    ranked = sorted(contenders(beams, floor), key=lambda pair: (-pair[1], pair[0].node))
     return [beam for beam, _ in ranked[:places]]

@@ -9,25 +9,36 @@ from ttcli.cost import Meter
 from ttcli.events import Event
 from ttcli.problem import Problem
 from ttcli.seams import Policy, Verifier
+from ttcli.search.parameters import TreeVote
 from ttcli.search.prefixes import contenders
 from ttcli.search.tree import Tree
 
 
 def rebase(
-    problem: Problem, policy: Policy, verifier: Verifier, meter: Meter, *, seed: int, beams: int, temperature: float
+    problem: Problem,
+    policy: Policy,
+    verifier: Verifier,
+    meter: Meter,
+    *,
+    seed: int,
+    beams: int,
+    temperature: float,
+    floor: float = 0.0,
+    rule: TreeVote = "weighted",
 ) -> Iterator[Event]:
     """Draw B = `beams` steps, then share out B over the prefixes by their scores, until all have ended.
 
-    B shrinks by every solution that finishes; these vote, each with its score.
+    B shrinks by every solution that finishes; these vote, each with its score, as `rule` says. A prefix scored below
+    `floor` gets no share.
     """
-    with Tree(problem, policy, verifier, meter, seed=seed, finals=beams) as tree:
-        budget = beams
+    with Tree(problem, policy, verifier, meter, seed=seed, finals=beams, rule=rule) as tree:
+        budget = yield from tree.fit(beams)
         growing = [tree.root] * budget
         while tree.goes_on(growing):
             steps = yield from tree.grow(growing)
             steps = yield from tree.score(steps)
             budget -= sum(not step.open for step in steps)
-            prefixes = contenders(step for step in steps if step.open)
+            prefixes = contenders((step for step in steps if step.open), floor)
             shares = allot(budget, [score for _, score in prefixes], temperature)
             growing = [prefix for (prefix, _), share in zip(prefixes, shares, strict=True) for _ in range(share)]
             yield from tree.select(growing)

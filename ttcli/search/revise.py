@@ -14,23 +14,46 @@ from ttcli.events import Event
 from ttcli.problem import Problem
 from ttcli.seams import Policy, Verifier
 from ttcli.search.best_of_n import scored_by
+from ttcli.search.parameters import Beginning
 from ttcli.search.sampling import CandidateStart, Count, begin, conclude, grow
 from ttcli.solution import Candidate, Ended, Prefix
 
 WINDOW = 4  # attempts that the next one has in view at most: the paper's revision model was trained on so many
 
 
-def revise(problem: Problem, policy: Policy, meter: Meter, *, seed: int, chains: int, length: int) -> Iterator[Event]:
-    """Grow chains side by side, each attempt with the last four before it in view; the most frequent answer wins."""
-    yield from _revise(problem, policy, None, meter, vote.majority, seed=seed, chains=chains, length=length)
+def revise(
+    problem: Problem,
+    policy: Policy,
+    meter: Meter,
+    *,
+    seed: int,
+    chains: int,
+    length: int,
+    begins: Beginning = "nothing",
+) -> Iterator[Event]:
+    """Grow chains side by side, each attempt with the last four before it in view; the most frequent answer wins.
+
+    `begins` "step": an attempt sees none before it, and goes on from the steps of the last one before the step that is
+    most in doubt; see `before_doubt`.
+    """
+    sizes = {"seed": seed, "chains": chains, "length": length}
+    yield from _revise(problem, policy, None, meter, vote.majority, begins=begins, **sizes)
 
 
 def revise_scored(
-    problem: Problem, policy: Policy, verifier: Verifier, meter: Meter, *, seed: int, chains: int, length: int
+    problem: Problem,
+    policy: Policy,
+    verifier: Verifier,
+    meter: Meter,
+    *,
+    seed: int,
+    chains: int,
+    length: int,
+    begins: Beginning = "nothing",
 ) -> Iterator[Event]:
     """The same with a verifier: the best answer by summed scores of each chain, and of these winners the best one."""
-    count = scored_by(vote.hierarchical)
-    yield from _revise(problem, policy, verifier, meter, count, seed=seed, chains=chains, length=length)
+    sizes = {"seed": seed, "chains": chains, "length": length}
+    yield from _revise(problem, policy, verifier, meter, scored_by(vote.hierarchical), begins=begins, **sizes)
 
 
 def _revise(
@@ -40,6 +63,7 @@ def _revise(
     meter: Meter,
     count: Count,
     *,
+    begins: Beginning,
     seed: int,
     chains: int,
     length: int,
@@ -49,7 +73,9 @@ def _revise(
     begin(root, policy, meter)
     own = [Chain(number, [attempt * chains + number for attempt in range(length)]) for number in range(chains)]
     try:
-        candidates = yield from draw_chains(own, root, policy, meter, count=count, seed=seed, verifier=verifier)
+        candidates = yield from draw_chains(
+            own, root, policy, meter, count=count, seed=seed, verifier=verifier, begins=begins
+        )
     finally:
         policy.release([root])
         if verifier is not None:
@@ -67,6 +93,8 @@ class Chain:
     root: Prefix | None = None  # of the next attempt, or of the one under way
     growing: bool = False  # whether one is under way
     left: list[Prefix] = field(default_factory=list)  # by the last attempt, for the next one to go on from
+    last: Prefix | None = None  # the last attempt
+    sound: int = 0  # steps of it before the one that is most in doubt
 
 
 def draw_chains(
@@ -79,13 +107,14 @@ def draw_chains(
     seed: int,
     before: Sequence[Candidate] = (),
     verifier: Verifier | None = None,
+    begins: Beginning = "nothing",
 ) -> Generator[Event, None, list[Candidate]]:
     """Draw the attempts of all chains, after the candidates drawn `before`; return the new ones by index.
 
     Each chain goes on at its own pace, all in one batch; the run ends when the meter admits no more. `root` is of
     attempts that have none before them.
     """
-    work = _ChainWork(chains, root, policy, meter)
+    work = _ChainWork(chains, root, policy, meter, begins)
     try:
         return (
             yield from grow(
@@ -98,6 +127,7 @@ def draw_chains(
                 before=before,
                 verifier=verifier,
                 ended=work.end,
+                told=work.doubt,
             )
         )
     finally:
@@ -107,7 +137,8 @@ def draw_chains(
 class _ChainWork:
     """Which attempt is begun next, and what the policy keeps for which chain."""
 
-    def __init__(self, chains: Sequence[Chain], root: Prefix, policy: Policy, meter: Meter) -> None:
+    def __init__(self, chains: Sequence[Chain], root: Prefix, policy: Policy, meter: Meter, begins: Beginning) -> None:
+        self._begins = begins
         self.under_way: dict[int, int] = {}  # index -> tokens
         self._chains = chains
         self._root = root
@@ -129,10 +160,16 @@ class _ChainWork:
         chain = self._by_index.pop(start.index)
         self._let_go(chain)
         chain.left = [each for each in (chain.root, prefix) if each is not None and each.id != self._root.id]
-        chain.root, chain.growing = None, False
+        chain.root, chain.growing, chain.last = None, False, prefix
         chain.attempts.append(prefix.text)
         if prefix.ended is Ended.CUT:
             chain.indices.clear()
+
+    def doubt(self, candidate: Candidate) -> None:
+        """An attempt that is over has been scored, if it is."""
+        chain = next(chain for chain in self._chains if chain.number == candidate.chain)
+        if chain.last is not None:
+            chain.sound = before_doubt(chain.last, candidate.step_scores)
 
     def release(self) -> None:
         """Give up all that is kept, but for the root."""
@@ -144,18 +181,38 @@ class _ChainWork:
     def _begin(self, chain: Chain) -> CandidateStart | None:
         """None: the meter does not admit it now."""
         if chain.root is None:
-            shown = chain.attempts[-WINDOW:]
-            chain.root = self._policy.start(self._root.problem, attempts=shown) if shown else self._root
+            chain.root = self._opened(chain)
         root = chain.root
-        prompt = 0 if root is self._root else root.prompt_tokens - root.known_tokens
+        prompt = 0 if root is self._root else root.tokens if root.steps else root.prompt_tokens - root.known_tokens
         if not self._meter.admits(list(self.under_way.values()), prompt=prompt):
             return None
         self._meter.add(Cost(prompt_tokens=prompt, flops=2.0 * self._policy.parameters * prompt))
         index = chain.indices.pop(0)
         chain.growing = True
         self._by_index[index] = chain
-        return CandidateStart(index, root, chain.number, len(chain.attempts), keep=bool(chain.indices))
+        keep = bool(chain.indices) and self._begins == "nothing"
+        return CandidateStart(index, root, chain.number, len(chain.attempts), keep=keep)
+
+    def _opened(self, chain: Chain) -> Prefix:
+        """What the next attempt grows from."""
+        if self._begins == "step":
+            if chain.last is None or not chain.sound:
+                return self._root
+            return self._policy.resume(self._root, chain.last.steps[: chain.sound])
+        shown = chain.attempts[-WINDOW:]
+        return self._policy.start(self._root.problem, attempts=shown) if shown else self._root
 
     def _let_go(self, chain: Chain) -> None:
         self._policy.release(chain.left)
         chain.left = []
+
+
+def before_doubt(prefix: Prefix, scores: Sequence[float]) -> int:
+    """How many steps come before the one that is most in doubt: with the lowest score, or else confidence; the first.
+
+    0 where nothing is known of some step, and where the first one is that.
+    """
+    if len(scores) != len(prefix.steps):
+        known = [step.confidence for step in prefix.steps]
+        scores = [each for each in known if each is not None] if None not in known else []
+    return min(range(len(scores)), key=lambda at: scores[at], default=0)

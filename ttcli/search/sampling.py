@@ -7,7 +7,7 @@ from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from ttcli.answers.final import answer_of, kind_of
-from ttcli.cost import Cost, Meter
+from ttcli.cost import Cost, Meter, Unit
 from ttcli.errors import PromptTooLong
 from ttcli.events import (
     CandidateFinished,
@@ -18,12 +18,14 @@ from ttcli.events import (
     Event,
     Outcome,
     RunFinished,
+    TextMended,
     VoteUpdated,
 )
 from ttcli.problem import Problem
-from ttcli.seams import Extend, Extension, Interrupted, Policy, Verifier
-from ttcli.solution import Candidate, Ended, Node, Prefix, Step
+from ttcli.seams import Extend, Extension, Interrupted, Mended, Policy, Verifier
+from ttcli.solution import AnswerKind, Candidate, Ended, Node, Prefix, Step
 from ttcli.tally import Tally
+from ttcli.thought import clean
 
 Count = Callable[[Sequence[Candidate]], Tally]
 
@@ -58,6 +60,8 @@ def draw(
     finishes.
     """
     under_way: dict[int, int] = {}
+    if verifier is not None and not before and meter.budget.unit is Unit.TOKENS and _is_paid(verifier, root):
+        meter.expect_scoring()
 
     def starts() -> Iterator[CandidateStart | None]:
         first = len(before)
@@ -93,11 +97,12 @@ def grow(  # over 60 lines: one loop over what happens, in the order in which it
     temperature: float | None = None,
     verifier: Verifier | None = None,
     ended: Callable[[CandidateStart, Prefix], None] = lambda _start, _prefix: None,
+    told: Callable[[Candidate], None] = lambda _candidate: None,
 ) -> Generator[Event, None, list[Candidate]]:
     """Draw the candidates of these starts, of which None means "none now"; return them by index.
 
     `under_way` is kept up to date for whoever decides on the next start: tokens of those that grow, by index. `ended`
-    is told of each before the next start is asked for.
+    is told of each before the next start is asked for, and so is `told`, with its score.
     """
     begun: list[CandidateStart] = []  # by number of their requests
     opened: list[int] = []
@@ -128,10 +133,14 @@ def grow(  # over 60 lines: one loop over what happens, in the order in which it
                 ended(start, happening.prefix)
                 new = candidate(start.index, happening.prefix)
                 finished.append((replace(new, chain=start.chain, attempt=start.attempt), happening.prefix))
+            elif isinstance(happening, Mended):
+                under_way[start.index] += happening.tokens
+                grown += happening.tokens
+                events.append(TextMended(start.index, None, happening.repair))
             else:
                 under_way[start.index] += 1
                 grown += 1
-                events.append(CandidateToken(start.index, happening.text))
+                events.append(CandidateToken(start.index, happening.text, happening.thought))
         meter.add(Cost(policy_tokens=grown, flops=2.0 * policy.parameters * grown))
         yield from events
         for one, prefix in finished:
@@ -139,9 +148,19 @@ def grow(  # over 60 lines: one loop over what happens, in the order in which it
                 meter.finished(one.tokens)
             yield CandidateFinished(one)
             drawn.append((yield from scored(one, prefix, verifier, meter)))
+            told(drawn[-1])
             yield VoteUpdated(count([*before, *drawn]))
         yield CostUpdated(meter.total())
     return sorted(drawn, key=lambda one: one.index)
+
+
+def _is_paid(verifier: Verifier, root: Prefix) -> bool:
+    """Whether a verifier's own model reads what it scores, as far as can be told before there is anything to score."""
+    probe = replace(root, steps=(Step("1", 1, None),), ended=Ended.STOP)
+    try:
+        return verifier.price([probe]) > 0
+    finally:
+        verifier.release([probe])
 
 
 def begin(root: Prefix, policy: Policy, meter: Meter) -> None:
@@ -163,8 +182,26 @@ def conclude(
 
 def candidate(index: int, prefix: Prefix) -> Candidate:
     """A solution as it takes part in the vote."""
-    answer, kind = answer_of(prefix), kind_of(prefix.problem.form)
-    return Candidate(index, prefix.text, answer, prefix.ended, prefix.tokens, prefix.logprob, kind=kind)
+    return answering(index, prefix, answer_of(prefix), kind_of(prefix.problem.form))
+
+
+def answering(index: int, prefix: Prefix, answer: str | None, kind: AnswerKind) -> Candidate:
+    """The same, where its answer is known."""
+    thought = prefix.thought
+    return Candidate(
+        index,
+        prefix.text,
+        answer,
+        prefix.ended,
+        prefix.tokens,
+        prefix.logprob,
+        kind=kind,
+        thought=clean(thought.text) if thought else None,
+        thought_tokens=thought.tokens if thought else 0,
+        thought_open=thought is not None and not thought.closed,
+        certainty=prefix.certainty,
+        repairs=prefix.repairs,
+    )
 
 
 def scored(
@@ -184,6 +221,7 @@ def scored(
     except (Interrupted, PromptTooLong):
         return drawn
     meter.add(Cost(verifier_tokens=opinion.tokens, flops=2.0 * verifier.parameters * opinion.tokens))
+    meter.scored(opinion.tokens)
     known = replace(drawn, score=opinion.score, step_scores=opinion.steps)
     yield CandidateScored(known)
     return known
@@ -193,5 +231,7 @@ def scored_text(
     drawn: Candidate, problem: Problem, verifier: Verifier | None, meter: Meter
 ) -> Generator[Event, None, Candidate]:
     """The same of a candidate of which the policy holds nothing any more; the problem is the caller's to release."""
-    prefix = Prefix(problem, 0, steps=(Step(drawn.text, drawn.tokens, drawn.logprob),), ended=drawn.ended)
+    spoken = drawn.tokens - drawn.thought_tokens
+    steps = (Step(drawn.text, spoken, drawn.logprob, certainty=drawn.certainty),)
+    prefix = Prefix(problem, 0, steps=steps, ended=drawn.ended)
     return (yield from scored(drawn, prefix, verifier, meter))

@@ -8,6 +8,7 @@ in every subset, or in enough random ones.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import combinations
@@ -49,6 +50,13 @@ class GradedSamples:
     def __len__(self) -> int:
         return len(self.classes)
 
+    def part(self, which: slice, scores: NDArray[np.float64] | None = None) -> GradedSamples:
+        """Some of them, at least 1; with these scores, of the shape (N,), where there are any."""
+        told = self.scores if scores is None else scores
+        own = self.classes[which]
+        classes = np.where(own < 0, -1, np.searchsorted(np.unique(own[own >= 0]), own))
+        return GradedSamples(classes, self.correct[which], None if told is None else told[which])
+
 
 def random_pick(samples: GradedSamples) -> float:
     """The probability that one sample is correct, in [0, 1]."""
@@ -67,6 +75,17 @@ def coverage(samples: GradedSamples, n: int) -> float:
     return (all_subsets - math.comb(total - int(samples.correct.sum()), n)) / all_subsets
 
 
+def consistency(samples: GradedSamples, n: int) -> float:
+    """The probability that all of n samples are correct, C(c, n) / C(N, n): pass^n (Yao et al. 2024, arXiv 2406.12045).
+
+    Raises:
+        ValueError: n outside [1, N].
+    """
+    total = len(samples)
+    _check(n, total)
+    return math.comb(int(samples.correct.sum()), n) / math.comb(total, n)
+
+
 class SubsetVote(NamedTuple):
     """What the vote of n samples comes to."""
 
@@ -82,8 +101,8 @@ def subset_limit(problems: int) -> int:
 def subset_vote(samples: GradedSamples, n: int, rule: Rule, *, seed: int = 0, subsets: int = SUBSETS) -> SubsetVote:
     """The vote of n samples: exact where they have few subsets, an unbiased mean else.
 
-    Scores count as they do in a run: the vote is over the samples that have one, and by majority where none with an
-    answer has. Classes are those of all N samples.
+    Scores count as they do in a run: a sample that has none counts as the mean of those that have, and the vote is by
+    majority where none with an answer has. Classes are those of all N samples.
 
     Raises:
         ValueError: n outside [1, N], a negative seed.
@@ -122,16 +141,35 @@ def _right(samples: GradedSamples, subsets: NDArray[np.intp], rule: Rule) -> NDA
     answered = samples.classes >= 0
     if rule == "majority" or samples.scores is None:
         return samples.correct[_lead_by_number(samples.classes, answered, subsets)]
-    scored = answered & ~np.isnan(samples.scores)
-    lead = _lead_by_sum if rule == "weighted" else _lead_by_best
-    leaders = lead(samples.classes, scored, samples.scores, subsets)
-    if (unscored := ~scored[leaders]).any():
-        leaders[unscored] = _lead_by_number(samples.classes, answered, subsets[unscored])
+    known = answered & ~np.isnan(samples.scores)
+    scores = np.where(known, samples.scores, np.nan)
+    if known[answered].all():
+        values = np.where(known, samples.scores, 0.0)[subsets]
+        return samples.correct[_lead(rule)(samples.classes, answered, values, subsets)]
+    scored = known[subsets].any(axis=1)
+    leaders = np.empty(len(subsets), np.intp)
+    if not scored.all():
+        leaders[~scored] = _lead_by_number(samples.classes, answered, subsets[~scored])
+    if scored.any():
+        values = _filled(scores[subsets[scored]])
+        leaders[scored] = _lead(rule)(samples.classes, answered, values, subsets[scored])
     return samples.correct[leaders]
 
 
+def _lead(rule: Rule) -> Callable[..., NDArray[np.intp]]:
+    return _lead_by_sum if rule == "weighted" else _lead_by_best
+
+
+def _filled(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Scores (subsets, n) with the mean of those of the subset, of which there is one at least, in place of nan."""
+    known = ~np.isnan(values)
+    sums = np.where(known, values, 0.0).sum(axis=1)
+    means = np.minimum(sums / known.sum(axis=1), np.nanmax(values, axis=1))
+    return np.where(known, values, means[:, np.newaxis])
+
+
 # Each _lead_by_... gives, per subset, the index of the first voter in its leading class, or of any sample where nobody
-# votes. Those who do not vote share a last class of their own, which cannot lead.
+# votes. Those who do not vote share a last class of their own, which cannot lead. Values are scores (subsets, n).
 
 
 def _lead_by_number(
@@ -144,47 +182,45 @@ def _lead_by_number(
 
 
 def _lead_by_sum(
-    classes: NDArray[np.int64], voters: NDArray[np.bool_], scores: NDArray[np.float64], subsets: NDArray[np.intp]
+    classes: NDArray[np.int64], voters: NDArray[np.bool_], values: NDArray[np.float64], subsets: NDArray[np.intp]
 ) -> NDArray[np.intp]:
     cells, size = _cells(classes, voters, subsets)
-    worth = np.where(voters, scores, 0.0)
-    totals = np.bincount(cells.ravel(), worth[subsets].ravel(), minlength=size)
+    worth = np.where(voters[subsets], values, 0.0)
+    totals = np.bincount(cells.ravel(), worth.ravel(), minlength=size)
     totals[-len(subsets) :] = -1
     leaders = _at(subsets, totals[cells].argmax(axis=1))
     if np.any(worth * _EXACT % 1):
         table = totals.reshape(-1, len(subsets))
-        margin = 2 * subsets.shape[1] * np.finfo(np.float64).eps  # relative; more than two sums can be off by
+        margin = 4 * subsets.shape[1] * np.finfo(np.float64).eps  # relative; more than two sums can be off by
         close = np.count_nonzero(table >= table.max(axis=0) * (1 - margin), axis=0) > 1
         unsure = np.flatnonzero(close & voters[leaders])
-        leaders[unsure] = _lead_by_exact_sum(classes, voters, scores, subsets[unsure])
+        leaders[unsure] = _lead_by_exact_sum(classes, voters, values[unsure], subsets[unsure])
     return leaders
 
 
 def _lead_by_exact_sum(
-    classes: NDArray[np.int64], voters: NDArray[np.bool_], scores: NDArray[np.float64], subsets: NDArray[np.intp]
+    classes: NDArray[np.int64], voters: NDArray[np.bool_], values: NDArray[np.float64], subsets: NDArray[np.intp]
 ) -> list[int]:
     """The same by sums that are rounded once, as the vote's are; slower, and somebody has to vote."""
-    class_of, score_of, votes = classes.tolist(), scores.tolist(), voters.tolist()
+    class_of, votes = classes.tolist(), voters.tolist()
     leaders: list[int] = []
-    for subset in subsets.tolist():
-        members: dict[int, list[int]] = {}
-        for index in subset:
+    for subset, scores in zip(subsets.tolist(), values.tolist(), strict=True):
+        members: dict[int, list[tuple[int, float]]] = {}
+        for index, score in zip(subset, scores, strict=True):
             if votes[index]:
-                members.setdefault(class_of[index], []).append(index)
-        sums = [math.fsum([score_of[index] for index in indices]) for indices in members.values()]
-        leaders.append(list(members.values())[sums.index(max(sums))][0])
+                members.setdefault(class_of[index], []).append((index, score))
+        sums = [math.fsum([score for _, score in own]) for own in members.values()]
+        leaders.append(list(members.values())[sums.index(max(sums))][0][0])
     return leaders
 
 
 def _lead_by_best(
-    classes: NDArray[np.int64], voters: NDArray[np.bool_], scores: NDArray[np.float64], subsets: NDArray[np.intp]
+    classes: NDArray[np.int64], voters: NDArray[np.bool_], values: NDArray[np.float64], subsets: NDArray[np.intp]
 ) -> NDArray[np.intp]:
     cells, size = _cells(classes, voters, subsets)
-    worth = np.where(voters, scores, -1.0)
-    values = worth[subsets]
-    highest = worth[_at(subsets, values.argmax(axis=1))]
+    worth = np.where(voters[subsets], values, -1.0)
     leading = np.zeros(size, dtype=np.bool_)
-    leading[cells[values == highest[:, np.newaxis]]] = True
+    leading[cells[worth == worth.max(axis=1, keepdims=True)]] = True
     return _at(subsets, leading[cells].argmax(axis=1))
 
 

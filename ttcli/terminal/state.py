@@ -21,9 +21,10 @@ from ttcli.events import (
     StepsSelected,
     StepStarted,
     StepToken,
+    TextMended,
     VoteUpdated,
 )
-from ttcli.record.tree import TAIL, SearchTree
+from ttcli.record.tree import SearchTree, grown_tail, mended
 from ttcli.solution import Candidate
 from ttcli.tally import Tally
 
@@ -58,11 +59,13 @@ class RunState:
                 self.chose = event
             case CandidateStarted(candidate=index):
                 self.growing[index] = Growing()
-            case CandidateToken(candidate=index, text=text):
+            case CandidateToken(candidate=index, text=text, thought=thought):
                 growing = self.growing[index]
                 growing.tokens += 1
-                growing.tail = (growing.tail + text)[-TAIL:]
-            case StepStarted() | StepToken() | StepFinished() | StepScored() | StepsSelected():
+                growing.tail = grown_tail(growing.tail, text, thought=thought)
+            case TextMended(candidate=int() as index, repair=repair):
+                self.growing[index].tail = mended(self.growing[index].tail, repair)
+            case StepStarted() | StepToken() | TextMended() | StepFinished() | StepScored() | StepsSelected():
                 self.tree.take(event)
             case CandidateFinished(candidate=candidate) | CandidateScored(candidate=candidate):
                 self.growing.pop(candidate.index, None)

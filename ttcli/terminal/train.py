@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
@@ -90,6 +91,7 @@ def verifier_lines(trained: Trained, path: Path) -> list[str]:
     parts = (
         header(trained, path, marks=marks),
         layer_table(trained, width=width, marks=marks),
+        way_table(trained, width=width, marks=marks),
         figure_table(trained.judgement, width=width, marks=marks),
         reliability_table(trained.judgement, width=width, marks=marks),
         vote_table(trained.judgement, width=width, marks=marks),
@@ -103,7 +105,7 @@ def header(trained: Trained, path: Path, *, marks: Marks = UNICODE) -> list[str]
     card = trained.head.card
     facts = {
         "head": f"{path}",
-        "model": f"{card['model']}, layer {trained.head.layer}, {trained.chosen.recipe}, {trained.head.aggregation}",
+        "model": f"{card['model']}, {_looks_at(trained)}",
         "data": _origin(card),
         "trained": _counted(trained.train),
         "held out": _counted(trained.held_out),
@@ -118,11 +120,46 @@ def layer_table(trained: Trained, *, width: int = WIDTH, marks: Marks = UNICODE)
         Column("layer", [f"{trial.layer}" for trial in tried]),
         Column("fitted", [str(trial.recipe) for trial in tried], left=True),
         Column("score", [trial.aggregation for trial in tried], left=True),
+        Column("log loss of the vote", [f"{trial.quality.loss:.3f}" for trial in tried]),
         Column("AUC within a problem", [f"{trial.within:.3f}" for trial in tried]),
         Column("over all", [f"{trial.across:.3f}" for trial in tried]),
         Column("", ["taken" if trial is trained.chosen else "" for trial in tried], left=True),
     ]
     return [f"cross-validation, {FOLDS} folds of the training problems", "", *table(columns, width, marks)]
+
+
+def way_table(trained: Trained, *, width: int = WIDTH, marks: Marks = UNICODE) -> list[str]:
+    """What is seen, what the states say, and what both come to, down to each quarter of the steps."""
+    added = trained.added
+    quarters = [
+        Column(f"at {25 * (number + 1)} %", [_or_dash(each.depths[number]) for each in added]) for number in range(4)
+    ]
+    columns = [
+        Column("looks at", [_WAYS[each.way.kind] for each in added], left=True),
+        Column("log loss", [f"{each.way.quality.loss:.3f}" for each in added]),
+        Column("weighted vote", [percent(each.way.quality.vote) for each in added]),
+        *quarters,
+        Column("", ["taken" if each.way.kind == trained.way.kind else "" for each in added], left=True),
+    ]
+    title = "cross-validation: the vote, and the AUC within a problem at parts of the steps"
+    return [title, "", *table(columns, width, marks)]
+
+
+_WAYS = {"visible": "what is seen", "states": "states", "several layers": "several layers", "both": "both"}
+
+
+def _or_dash(value: float) -> str:
+    return "-" if math.isnan(value) else f"{value:.3f}"
+
+
+def _looks_at(trained: Trained) -> str:
+    """What the head goes by."""
+    if trained.way.kind == "states":
+        return f"layer {trained.chosen.layer}, {trained.chosen.recipe}, {trained.chosen.aggregation}"
+    layers = ", ".join(str(part.layer) for part in trained.way.parts)
+    states = f"states of layers {layers}" if layers else ""
+    seen = "" if trained.way.kind == "several layers" else "what is seen of solutions"
+    return " and ".join(part for part in (seen, states) if part)
 
 
 def figure_table(judgement: Evaluation, *, width: int = WIDTH, marks: Marks = UNICODE) -> list[str]:

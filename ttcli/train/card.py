@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import shlex
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -16,16 +17,29 @@ from ttcli.train.evaluation import Evaluation, Measured, Votes
 from ttcli.train.fit import FOLDS, Trial
 from ttcli.train.labels import Labelled
 from ttcli.train.spec import TrainSpec
-from ttcli.verifier.head import Head, write_head
+from ttcli.train.ways import Way
+from ttcli.verifier.head import Head
+from ttcli.verifier.head_file import write_head
+from ttcli.verifier.stack import Stack
+
+
+class Added(NamedTuple):
+    """What a kind of way is worth."""
+
+    way: Way
+    depths: list[float]  # mean AUC within problems at 25, 50, 75 and 100 % of the steps, out of fold
+    held_out: list[float]  # the same on the held-out problems; nan: none has right and wrong solutions
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Trained:
     """A head, and what is known of it."""
 
-    head: Head
-    chosen: Trial
+    head: Head | Stack
+    way: Way  # that was taken
+    chosen: Trial  # of one layer
     tried: tuple[Trial, ...]  # the best of every layer
+    added: tuple[Added, ...]  # the best of every kind of way, the simplest first
     train: Labelled
     held_out: Labelled
     judgement: Evaluation  # by the held-out problems
@@ -56,7 +70,12 @@ def make_card(spec: TrainSpec, config: RunConfig, trained: Trained) -> dict[str,
         "held_out": _counted(trained.held_out, given),
         "cross_validation": {"folds": FOLDS, "layers": [_trial(trial) for trial in trained.tried]},
         "chosen": _trial(trained.chosen),
-        "figures": _figures(trained.judgement),
+        "looks_at": trained.way.kind,
+        "ways": [_added(each, trained) for each in trained.added],
+        "figures": {
+            **_figures(trained.judgement),
+            "auc_within_by_quarters": depth_figures(trained),
+        },
         "beats_majority": trained.judgement.beats_majority,
         "ttc": config.ttc,
         "seed": config.seed,
@@ -86,9 +105,34 @@ def _trial(trial: Trial) -> dict[str, Any]:
         "layer": trial.layer,
         **trial.recipe._asdict(),
         "aggregation": trial.aggregation,
+        "vote_log_loss": trial.quality.loss,
+        "weighted_vote": trial.quality.vote,
         "auc_within": trial.within,
         "auc_across": trial.across,
     }
+
+
+def _added(found: Added, trained: Trained) -> dict[str, Any]:
+    """What a kind of way adds, in the terms of the vote that it would make."""
+    quality = found.way.quality
+    return {
+        "looks_at": found.way.kind,
+        "taken": found.way.kind == trained.way.kind,
+        "features_fitted_by": None if found.way.kind in ("states", "several layers") else found.way.loss,
+        "layers": [part.layer for part in found.way.parts],
+        "vote_log_loss": quality.loss,
+        "weighted_vote": quality.vote,
+        "auc_within": quality.ranking.within,
+        "auc_within_by_quarters": found.depths,
+        "held_out_auc_within_by_quarters": [None if math.isnan(value) else value for value in found.held_out],
+    }
+
+
+def depth_figures(trained: Trained) -> list[float | None]:
+    """The AUC within held-out problems at 25, 50, 75 and 100 % of the steps; of training problems where none tells."""
+    taken = next(each for each in trained.added if each.way.kind == trained.way.kind)
+    pairs = zip(taken.held_out, taken.depths, strict=True)
+    return [own if math.isnan(held_out) else held_out for held_out, own in pairs]
 
 
 def _figures(judgement: Evaluation) -> dict[str, Any]:

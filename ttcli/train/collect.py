@@ -22,7 +22,7 @@ from ttcli.runtime.runtime import Runtime, load_runtime
 from ttcli.seams import Interrupted
 from ttcli.solution import Prefix
 from ttcli.train.parts import StoredPart, begin, figures_of
-from ttcli.train.rollouts import RolloutStart, chosen_step, roll_out
+from ttcli.train.rollouts import RolloutStart, chosen_steps, roll_out
 from ttcli.train.spec import TrainSpec
 
 if TYPE_CHECKING:
@@ -30,6 +30,15 @@ if TYPE_CHECKING:
     from ttcli.verifier.states import StateReader
 
 _DEPTHS = (0.3, 0.4, 0.5, 0.6, 0.7, 0.85)  # of the layers that are tried, as parts of all
+
+
+_STEPS = 3  # of a solution, after which rollouts begin where its problem has right and wrong ones; elsewhere one
+
+
+def _is_mixed(figures: ProblemFigures) -> bool:
+    """Whether a problem has right and wrong solutions."""
+    samples = figures.samples
+    return samples is not None and bool(samples.correct.any()) and not bool(samples.correct.all())
 
 
 class Stage(NamedTuple):
@@ -136,21 +145,28 @@ class Collection:
         """Where rollouts are to begin that are not there yet."""
         if not self._spec.rollouts:
             return []
-        return [start for at in self._spec.training for start in self._starts_of(figures[at])]
+        training = [figures[at] for at in self._spec.training]
+        mixed = [each for each in training if _is_mixed(each)]  # those tell most, so they come first and oftenest
+        others = [each for each in training if not _is_mixed(each)]
+        return [
+            *(start for each in mixed for start in self._starts_of(each, _STEPS)),
+            *(start for each in others for start in self._starts_of(each, 1)),
+        ]
 
-    def _starts_of(self, figures: ProblemFigures) -> list[RolloutStart]:
+    def _starts_of(self, figures: ProblemFigures, count: int) -> list[RolloutStart]:
         problem, seed = figures.row.problem, self._spec.settings.seed
         answered = [fact for fact in figures.facts if fact.answer is not None]
         ids = [fact.id for fact in answered]
         texts = self._store.samples(figures.config).steps(ids)
-        known = {(rollout.sample, rollout.number) for rollout in self._store.states.rollouts(ids)}
+        known = {(each.sample, each.step, each.number) for each in self._store.states.rollouts(ids)}
         starts = []
         for fact in answered:
-            missing = [number for number in range(self._spec.rollouts) if (fact.id, number) not in known]
             steps = texts[fact.id]
-            if missing and len(steps) > 1:
-                at = chosen_step(problem, fact.number, len(steps), seed=seed)
-                starts.append(RolloutStart(problem, fact.id, fact.number, steps[: at + 1], tuple(missing)))
+            chosen = chosen_steps(problem, fact.number, len(steps), count=count, seed=seed) if len(steps) > 1 else []
+            for at in chosen:
+                missing = [n for n in range(self._spec.rollouts) if (fact.id, at, n) not in known]
+                if missing:
+                    starts.append(RolloutStart(problem, fact.id, fact.number, steps[: at + 1], tuple(missing)))
         return starts
 
     def _roll_out(self) -> Iterator[Stage]:

@@ -17,6 +17,7 @@ from ttcli.stats.auc import Ranking
 from ttcli.stats.intervals import Comparison, Interval, compare, percentile_interval, resamples, wilson
 from ttcli.stats.subsets import GradedSamples, coverage, subset_limit, subset_vote
 from ttcli.train.examples import Examples
+from ttcli.train.quality import with_scores
 
 BINS = 10  # of scores, equally wide
 
@@ -160,17 +161,10 @@ class _Tables:
 def _votes(
     examples: Examples, scores: NDArray[np.float64], votes: Mapping[int, GradedSamples], seed: int
 ) -> list[Votes]:
-    scored = [_scored(at, samples, examples, scores) for at, samples in votes.items()]
+    scored = [with_scores(at, samples, examples, scores) for at, samples in votes.items()]
     most = max(len(samples) for samples in scored)
     amounts = [2**power for power in range(1, most.bit_length()) if 2**power < most]
     return [_vote(scored, amount, seed) for amount in (*amounts, most)]
-
-
-def _scored(position: int, samples: GradedSamples, examples: Examples, scores: NDArray[np.float64]) -> GradedSamples:
-    values = np.full(len(samples), np.nan)
-    own = examples.problem == position
-    values[examples.number[own]] = scores[own]
-    return GradedSamples(samples.classes, samples.correct, values)
 
 
 def _vote(problems: list[GradedSamples], amount: int, seed: int) -> Votes:

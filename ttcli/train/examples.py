@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ttcli.verifier.features import depths
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Examples:
@@ -24,17 +26,26 @@ class Examples:
     steps: NDArray[np.intp]  # (solutions,) how many it has, at least one
     labels: NDArray[np.float64]  # (steps,) how often what stands so far leads to the right answer, in [0, 1]
     states: Mapping[int, NDArray[np.floating[Any]]]  # by layer: (steps, width of the model)
+    visible: NDArray[np.float64] | None = None  # (steps, len(FEATURES)) of what stands so far; None: not looked at
+    weights: NDArray[np.float64] | None = None  # (steps,) outcomes that a label is the mean of; None: one each
 
     def __post_init__(self) -> None:
         solutions, steps = len(self.problem), int(self.steps.sum())
         sizes = {len(self.number), len(self.correct), len(self.steps)}
         if sizes != {solutions} or {len(self.labels), *map(len, self.states.values())} != {steps}:
             raise ValueError(f"{solutions} solutions of {steps} steps do not go with {sizes} and {len(self.labels)}")
+        if any(rows is not None and len(rows) != steps for rows in (self.visible, self.weights)):
+            raise ValueError(f"{steps} steps do not go with their features or their weights")
 
     @property
     def ends(self) -> NDArray[np.intp]:
         """(solutions,) the first step after each."""
         return np.cumsum(self.steps)
+
+    def at(self, depth: int) -> NDArray[np.intp]:
+        """(solutions,) the step, among all, with which so many quarters of each solution are there."""
+        begins = self.ends - self.steps
+        return begins + np.array([depths(count)[depth - 1] for count in self.steps.tolist()], np.intp)
 
     @property
     def step_problem(self) -> NDArray[np.intp]:
@@ -52,4 +63,6 @@ class Examples:
             self.steps[chosen],
             self.labels[rows],
             {layer: states[rows] for layer, states in self.states.items()},
+            None if self.visible is None else self.visible[rows],
+            None if self.weights is None else self.weights[rows],
         )

@@ -1,15 +1,12 @@
 """From states and labels to a head: logistic regression or a small network on one layer, chosen by cross-validation.
 
-Cross-validation is by problem, and on training problems alone. A trial is a layer, a recipe and an aggregation. Trials
-are ranked by the mean AUC within problems, which is what a vote needs. Those that this cannot tell from the best (their
-difference, paired by problem, is within one standard error) are ranked by the AUC over all solutions, and of those
-whose AUC is within 0.005 of the highest the simplest is taken: without a hidden layer, of stronger regularisation, by
+Cross-validation is by problem, and on training problems alone. A trial is a layer, a recipe and an aggregation; the
+rule by which one is taken is that of `quality`. The simplest is without a hidden layer, of stronger regularisation, by
 the last step rather than the weakest, the mean or the product, of an earlier layer.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -19,14 +16,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ttcli.errors import UsageError
-from ttcli.stats.auc import Ranking
+from ttcli.stats.subsets import GradedSamples
 from ttcli.train.examples import Examples
+from ttcli.train.quality import Quality, choose_by
 from ttcli.train.recipe import RECIPES, Recipe, fit_recipes
 from ttcli.verifier.aggregate import AGGREGATIONS, Aggregation, aggregate
 from ttcli.verifier.head import Head
 
 FOLDS = 5
-_EQUAL = 0.005  # of two AUCs over all solutions: less is no difference
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,17 +33,18 @@ class Trial:
     layer: int
     recipe: Recipe
     aggregation: Aggregation
-    ranking: Ranking  # of the solutions, each by a head that has not seen its problem
+    steps: NDArray[np.float64]  # (steps,) what heads that have not seen its problem say of each
+    quality: Quality
 
     @cached_property
     def within(self) -> float:
         """The mean AUC within problems."""
-        return self.ranking.within
+        return self.quality.ranking.within
 
     @cached_property
     def across(self) -> float:
         """The AUC over all solutions."""
-        return self.ranking.across
+        return self.quality.ranking.across
 
     @property
     def simplicity(self) -> tuple[float, ...]:
@@ -81,7 +79,9 @@ def deal(examples: Examples, *, seed: int) -> dict[int, int]:
     return {at: turn % FOLDS for turn, at in enumerate(dealt)}
 
 
-def trials(examples: Examples, *, seed: int, recipes: Sequence[Recipe] = RECIPES) -> Iterator[list[Trial]]:
+def trials(
+    examples: Examples, votes: Mapping[int, GradedSamples], *, seed: int, recipes: Sequence[Recipe] = RECIPES
+) -> Iterator[list[Trial]]:
     """Cross-validation: all trials of one layer after those of the other.
 
     Raises:
@@ -91,7 +91,7 @@ def trials(examples: Examples, *, seed: int, recipes: Sequence[Recipe] = RECIPES
     for layer in examples.states:
         predicted = out_of_fold(examples, layer, folds, recipes, seed=seed)
         yield [
-            Trial(layer, recipe, how, _ranking(examples, solution_scores(steps, examples, how)))
+            Trial(layer, recipe, how, steps, Quality.of(solution_scores(steps, examples, how), examples, votes))
             for recipe, steps in predicted.items()
             for how in AGGREGATIONS
         ]
@@ -107,7 +107,9 @@ def out_of_fold(
     for number in sorted(set(folds.values())):
         own = fold == number
         labels, others = examples.labels[~own], problem[~own]
-        for recipe, head in fit_recipes(states[~own], labels, others, recipes, layer=layer, seed=seed):
+        weights = None if examples.weights is None else examples.weights[~own]
+        fitted = fit_recipes(states[~own], labels, others, recipes, layer=layer, seed=seed, weights=weights)
+        for recipe, head in fitted:
             found[recipe][own] = head.scores(states[own])
     return found
 
@@ -118,26 +120,15 @@ def solution_scores(steps: NDArray[np.float64], examples: Examples, how: Aggrega
 
 
 def choose(found: Sequence[Trial]) -> Trial:
-    """The trial to go with, by the rule at the head of this file."""
-    best = max(found, key=lambda trial: trial.within)
-    close = [trial for trial in found if _no_worse(trial, best)]
-    highest = max(trial.across for trial in close)
-    return min((trial for trial in close if trial.across >= highest - _EQUAL), key=lambda trial: trial.simplicity)
+    """The trial to go with, by the rule of `quality`."""
+    return choose_by(found, lambda trial: trial.quality, lambda trial: trial.simplicity)
 
 
 def fit(examples: Examples, trial: Trial, card: Mapping[str, Any], *, seed: int) -> Head:
     """The head that a trial stands for, fitted to all examples."""
     states, problem = examples.states[trial.layer], examples.step_problem
-    fitted = fit_recipes(states, examples.labels, problem, [trial.recipe], layer=trial.layer, seed=seed)
+    fitted = fit_recipes(
+        states, examples.labels, problem, [trial.recipe], layer=trial.layer, seed=seed, weights=examples.weights
+    )
     _, head = next(fitted)
     return replace(head, aggregation=trial.aggregation, card=card)
-
-
-def _no_worse(trial: Trial, best: Trial) -> bool:
-    """Whether a trial's AUC within problems is not told from the best one's."""
-    lost = best.ranking.each - trial.ranking.each
-    return bool(lost.mean() <= lost.std(ddof=1) / math.sqrt(len(lost)))
-
-
-def _ranking(examples: Examples, scores: NDArray[np.float64]) -> Ranking:
-    return Ranking.of(scores, examples.correct, examples.problem)

@@ -12,7 +12,9 @@ from numpy.typing import NDArray
 from ttcli.answers import is_correct
 from ttcli.bench.figures.problem import ProblemFigures
 from ttcli.bench.store.store import Store
+from ttcli.solution import Prefix
 from ttcli.train.examples import Examples
+from ttcli.verifier.features import FEATURES, visible
 
 
 class Labelled(NamedTuple):
@@ -36,7 +38,7 @@ def label(store: Store, figures: Sequence[ProblemFigures], layers: Sequence[int]
 
     A step's label is the outcome of its solution, 0 or 1: one draw of what the policy makes of what stands so far.
     Where rollouts from it are known, of which the first `rollouts` count, it is the mean outcome of these and the
-    solution itself. Solutions and rollouts without an answer say nothing.
+    solution itself, and weighs as much as these are. Solutions and rollouts without an answer say nothing.
     """
     answered = [
         _Solution(
@@ -50,10 +52,13 @@ def label(store: Store, figures: Sequence[ProblemFigures], layers: Sequence[int]
     states = {layer: store.states.read(ids, layer) for layer in layers}
     solutions = [each for each in answered if all(each.sample in known for known in states.values())]
     outcomes, silent_rollouts = _outcomes(store, figures, rollouts)
-    values = [
-        _values(solution.correct, outcomes.get(solution.sample, {}), len(states[layers[0]][solution.sample]))
-        for solution in solutions
-    ]
+    values, weights = [], []
+    for solution in solutions:
+        value, weight = _values(
+            solution.correct, outcomes.get(solution.sample, {}), len(states[layers[0]][solution.sample])
+        )
+        values.append(value)
+        weights.append(weight)
     examples = Examples(
         problem=np.array([solution.position for solution in solutions], np.intp),
         number=np.array([solution.number for solution in solutions], np.intp),
@@ -61,6 +66,8 @@ def label(store: Store, figures: Sequence[ProblemFigures], layers: Sequence[int]
         steps=np.array([len(value) for value in values], np.intp),
         labels=np.concatenate([np.empty(0), *values]),
         states={layer: _joined([known[solution.sample] for solution in solutions]) for layer, known in states.items()},
+        visible=_seen(store, figures, [solution.sample for solution in solutions]),
+        weights=np.concatenate([np.empty(0), *weights]),
     )
     silent = sum(fact.answer is None for problem in figures for fact in problem.facts)
     used = sum(len(found) for by_step in outcomes.values() for found in by_step.values())
@@ -84,11 +91,26 @@ def _outcomes(store: Store, figures: Sequence[ProblemFigures], rollouts: int) ->
     return outcomes, silent
 
 
-def _values(correct: bool, outcomes: dict[int, list[bool]], steps: int) -> NDArray[np.float64]:
-    values = np.full(steps, float(correct))
+def _values(
+    correct: bool, outcomes: dict[int, list[bool]], steps: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """The label of each step, and how many outcomes it is the mean of."""
+    values, weights = np.full(steps, float(correct)), np.ones(steps)
     for step, others in outcomes.items():
         values[step] = np.mean([correct, *others])
-    return values
+        weights[step] = 1 + len(others)
+    return values, weights
+
+
+def _seen(store: Store, figures: Sequence[ProblemFigures], chosen: Sequence[int]) -> NDArray[np.float64]:
+    """(steps, features) what can be seen of these samples, by their ids, in their order."""
+    rows: dict[int, NDArray[np.float64]] = {}
+    wanted = {*chosen}
+    for problem in figures:
+        facts = {fact.id: fact for fact in problem.facts if fact.id in wanted}
+        for sample, steps in store.samples(problem.config).steps([*facts]).items():
+            rows[sample] = visible(Prefix(problem.row.problem, 0, steps=steps, ended=facts[sample].ended))
+    return np.concatenate([np.empty((0, len(FEATURES))), *(rows[sample] for sample in chosen)])
 
 
 def _joined(parts: Iterable[NDArray[np.floating[Any]]]) -> NDArray[np.floating[Any]]:

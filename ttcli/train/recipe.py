@@ -10,6 +10,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from ttcli.stats.logistic import expit
+from ttcli.train.pairs import calibrated, fit_pairs
 from ttcli.verifier.head import Head, Layer
 
 _ITERATIONS = 1000  # of a logistic regression at most
@@ -26,13 +28,19 @@ class Recipe(NamedTuple):
 
     hidden: int  # units of its hidden layer; 0: logistic regression
     c: float  # the inverse of the weight of |w|^2 / 2 beside the summed loss: the smaller, the stronger it is held down
+    pairs: bool = False  # the loss is that of telling right from wrong steps within a problem, instead of over all
 
     def __str__(self) -> str:
         """As tables have it."""
-        return f"{f'{self.hidden} hidden units' if self.hidden else 'linear'}, C = {self.c:g}"
+        kind = f"{self.hidden} hidden units" if self.hidden else "linear in pairs" if self.pairs else "linear"
+        return f"{kind}, C = {self.c:g}"
 
 
-RECIPES = (*(Recipe(0, c) for c in (1e-4, 1e-3, 1e-2, 1e-1, 1.0)), Recipe(32, 1e-2))
+RECIPES = (
+    *(Recipe(0, c) for c in (1e-4, 1e-3, 1e-2, 1e-1, 1.0)),
+    *(Recipe(0, c, pairs=True) for c in (1e-3, 1e-2, 1e-1)),
+    Recipe(32, 1e-2),
+)
 
 
 UNNAMED = {"model": "", "weights": ""}  # the card of a head that is not to be kept
@@ -46,8 +54,11 @@ def fit_recipes(
     *,
     layer: int,
     seed: int,
+    weights: NDArray[np.float64] | None = None,
 ) -> Iterator[tuple[Recipe, Head]]:
     """A head by each of the recipes: states of a layer (steps, width), labels in [0, 1] and problems (steps,).
+
+    `weights`: (steps,) what each label counts; None: one.
 
     Logistic regressions come first, those held down most before the others, which go on from where they ended. With
     one seed the same data give the same weights.
@@ -56,10 +67,12 @@ def fit_recipes(
 
     scaler = StandardScaler().fit(states.astype(np.float32))
     scaled = scaler.transform(states.astype(np.float32))
-    rows, some = _rows(scaled, labels, problem), scaled[:_CHECKED]
+    counts = np.ones(len(labels)) if weights is None else weights
+    rows, some = _rows(scaled, labels, problem, counts), scaled[:_CHECKED]
     mean, scale = scaler.mean_.astype(np.float32), scaler.scale_.astype(np.float32)
+    paired = ((recipe, _paired(scaled, labels, problem, recipe, seed)) for recipe in recipes if recipe.pairs)
     networks = ((recipe, _network(rows, recipe, seed, some)) for recipe in recipes if recipe.hidden)
-    for recipe, (layers, predicted) in itertools.chain(_regressions(rows, recipes, some), networks):
+    for recipe, (layers, predicted) in itertools.chain(_regressions(rows, recipes, some), paired, networks):
         head = Head(layer, "mean", mean, scale, layers, UNNAMED)
         if not np.allclose(head.scores(states[:_CHECKED]), predicted, atol=1e-3):
             raise RuntimeError(f"what scikit-learn fitted was not taken over as it is: {recipe}, layer {layer}")
@@ -81,10 +94,15 @@ class _Rows(NamedTuple):
         return _Rows(self.states[chosen], self.right[chosen], self.weight[chosen], self.problem[chosen])
 
 
-def _rows(states: NDArray[np.float32], labels: NDArray[np.float64], problem: NDArray[np.intp]) -> _Rows:
+def _rows(
+    states: NDArray[np.float32],
+    labels: NDArray[np.float64],
+    problem: NDArray[np.intp],
+    counts: NDArray[np.float64],
+) -> _Rows:
     parts = [
         (np.flatnonzero(weight > 0), weight[weight > 0], right)
-        for weight, right in ((labels, True), (1 - labels, False))
+        for weight, right in ((labels * counts, True), ((1 - labels) * counts, False))
     ]
     at = np.concatenate([where for where, _, _ in parts])
     order = np.argsort(at, kind="stable")  # as they stand in their solutions, whatever their labels
@@ -99,13 +117,28 @@ def _regressions(rows: _Rows, recipes: Sequence[Recipe], some: NDArray[np.float3
     from sklearn.linear_model import LogisticRegression
 
     model = LogisticRegression(max_iter=_ITERATIONS, warm_start=True)
-    for recipe in sorted(recipe for recipe in recipes if not recipe.hidden):
+    for recipe in sorted(recipe for recipe in recipes if not (recipe.hidden or recipe.pairs)):
         model.set_params(C=recipe.c)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)  # one that stops early is held down a little more
             model.fit(rows.states, rows.right, rows.weight)
         layer = Layer(model.coef_.T.astype(np.float32), model.intercept_.astype(np.float32))
         yield recipe, ((layer,), _said(model, some))
+
+
+def _paired(
+    scaled: NDArray[np.float32],
+    labels: NDArray[np.float64],
+    problem: NDArray[np.intp],
+    recipe: Recipe,
+    seed: int,
+) -> _Fit:
+    """A logistic unit fitted to pairs within problems; what is common to a problem's solutions cannot help it."""
+    direction = fit_pairs(scaled, labels, problem, c=recipe.c, seed=seed)
+    slope, intercept = calibrated(scaled @ direction, labels)
+    matrix = (slope * direction)[:, np.newaxis].astype(np.float32)
+    layer = Layer(matrix, np.array([intercept], np.float32))
+    return (layer,), expit((scaled[:_CHECKED] @ matrix)[:, 0].astype(np.float64) + intercept)
 
 
 def _network(rows: _Rows, recipe: Recipe, seed: int, some: NDArray[np.float32]) -> _Fit:

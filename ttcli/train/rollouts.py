@@ -29,9 +29,12 @@ class RolloutStart(NamedTuple):
     missing: tuple[int, ...]  # numbers of the rollouts to draw
 
 
-def chosen_step(problem: Problem, number: int, steps: int, *, seed: int) -> int:
-    """The step of a sample after which rollouts begin, any but the last; the same whenever it is asked for."""
-    return int(np.random.default_rng((seed, problem.key, number)).integers(steps - 1))
+def chosen_steps(problem: Problem, number: int, steps: int, *, count: int, seed: int) -> list[int]:
+    """Steps of a sample after which rollouts begin, any but the last; the first ones of more are those of fewer."""
+    rng = np.random.default_rng((seed, problem.key, number))
+    first = int(rng.integers(steps - 1))
+    others = [at for at in rng.permutation(steps - 1).tolist() if at != first]
+    return [first, *others][:count]
 
 
 def roll_out(policy: LocalPolicy, starts: Sequence[RolloutStart], *, seed: int) -> Iterator[Rollout]:

@@ -7,14 +7,15 @@ from dataclasses import replace
 
 from ttcli.bench.store.store import Store
 from ttcli.errors import UsageError
-from ttcli.train.card import Trained, make_card
+from ttcli.train.card import Added, Trained, make_card
 from ttcli.train.collect import Stage
 from ttcli.train.evaluation import evaluate
-from ttcli.train.fit import Trial, choose, fit, solution_scores, trials
+from ttcli.train.fit import Trial, choose, deal, trials
 from ttcli.train.labels import label
 from ttcli.train.parts import StoredPart, figures_of
 from ttcli.train.recipe import RECIPES, Recipe
 from ttcli.train.spec import TrainSpec
+from ttcli.train.ways import Context, best_of_kinds, choose_way, depth_auc, make, remade, said, ways
 
 
 def train_verifier(
@@ -39,24 +40,29 @@ def train_verifier(
             f"no solution of the {len(spec.held_out)} held-out problems has an answer to judge the head by",
             hint="more problems, or a larger --max-tokens",
         )
+    votes = {each.position: each.samples for each in figures if each.samples}
+    context = Context(train.examples, deal(train.examples, seed=seed), votes, seed)
     found: list[Trial] = []
     tried: list[Trial] = []
-    for of_layer in trials(train.examples, seed=seed, recipes=recipes):
+    for of_layer in trials(train.examples, votes, seed=seed, recipes=recipes):
         found += of_layer
         tried.append(choose(of_layer))
         yield Stage("layers tried", len(tried), len(layers))
     chosen = choose(found)
-    head = fit(train.examples, chosen, {"model": config.model, "weights": config.recipe["weights"]}, seed=seed)
-    scores = head.scores(held_out.examples.states[head.layer])
+    all_ways = ways(context, chosen, tried)
+    way = choose_way(all_ways)
+    card = {"model": config.model, "weights": config.recipe["weights"]}
+    head = make(context, way, card)
+    chances = said(head, held_out.examples)
     judgement = evaluate(
         held_out.examples,
-        solution_scores(scores, held_out.examples, head.aggregation),
-        {
-            problem.position: problem.samples
-            for problem in figures
-            if problem.position in spec.held_out and problem.samples
-        },
+        chances[held_out.examples.ends - 1],
+        {at: samples for at, samples in votes.items() if at in spec.held_out},
         seed=seed,
     )
-    trained = Trained(head, chosen, tuple(tried), train, held_out, judgement)
-    yield replace(trained, head=replace(head, card=make_card(spec, config, trained)))
+    added = []
+    for each in best_of_kinds(all_ways):
+        elsewhere = said(make(context, each, card), held_out.examples)
+        added.append(Added(each, depth_auc(train.examples, each.chances), depth_auc(held_out.examples, elsewhere)))
+    trained = Trained(head, way, chosen, tuple(tried), tuple(added), train, held_out, judgement)
+    yield replace(trained, head=remade(head, make_card(spec, config, trained)))

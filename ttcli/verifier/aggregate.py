@@ -29,6 +29,11 @@ def aggregate(steps: Sequence[float], how: Aggregation) -> float:
             return math.prod(steps)
 
 
+def running(steps: Sequence[float], how: Aggregation) -> list[float]:
+    """The score of what stands down to each step, by those of the steps so far."""
+    return [aggregate(steps[: number + 1], how) for number in range(len(steps))]
+
+
 class Aggregated:
     """A verifier whose score of the whole is made of those of the steps in another way than its own.
 

@@ -1,33 +1,24 @@
-"""A verifier head: what a small model trained on hidden states makes of those at the end of a step, and its file.
+"""A verifier head: what a small model trained on hidden states makes of those at the end of a step.
 
-States are standardised, then go through a logistic unit, or a hidden layer of rectified units before it. The file is
-safetensors: the arrays, and in its metadata one JSON text with the layer, the aggregation and a card that says what the
-head was trained on and how well it does.
+States are standardised, then go through a logistic unit, or a hidden layer of rectified units before it.
 """
 
 from __future__ import annotations
 
 import itertools
-import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save
 
 from ttcli.errors import ModelError
-from ttcli.files.atomic import write_whole
-from ttcli.verifier.aggregate import AGGREGATIONS, Aggregation
-
-_VERSION = 1
-_KEY = "ttc_head"  # of the metadata
-_AGAIN = "train one: ttc train verifier --help"
+from ttcli.solution import Prefix
+from ttcli.verifier.aggregate import AGGREGATIONS, Aggregation, aggregate
 
 Array = NDArray[np.float32]
+StepStates = Mapping[int, NDArray[np.float32]]  # by layer: [width of the model]
 
 
 class Layer(NamedTuple):
@@ -68,7 +59,7 @@ class Head:
             (shapes == expected and widths[-1] == 1, f"shapes {shapes} instead of {expected}"),
             (all(np.isfinite(array).all() for array in arrays), "numbers that are not finite"),
             (bool((self.scale > 0).all()), "a scale that is not positive"),
-            (all(isinstance(self.card.get(key), str) for key in ("model", "weights")), "a card that names no model"),
+            (names_a_model(self.card), "a card that names no model"),
         )
         for holds, complaint in rules:
             if not holds:
@@ -83,6 +74,23 @@ class Head:
     def weights(self) -> str:
         """The SHA-256 of that model's GGUF."""
         return str(self.card["weights"])
+
+    @property
+    def observed(self) -> tuple[int, ...]:
+        """The layers of the model whose states it reads: one."""
+        return (self.layer,)
+
+    @property
+    def state_width(self) -> int:
+        """Of those states."""
+        return len(self.mean)
+
+    def judge(self, prefix: Prefix, states: Sequence[StepStates]) -> tuple[float, tuple[float, ...]]:
+        """The score of a prefix, and of each of its steps by itself, from the states of each."""
+        if not prefix.steps:
+            return 1.0, ()
+        steps = tuple(map(float, self.scores(np.stack([step[self.layer] for step in states]))))
+        return aggregate(steps, self.aggregation), steps
 
     def scores(self, states: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
         """For states [steps, width of the model]: [steps], the chance that what stands so far leads to a right answer.
@@ -101,55 +109,6 @@ class Head:
         return chances
 
 
-def write_head(path: Path, head: Head) -> None:
-    """Write a head whole or not at all.
-
-    Raises:
-        ModelError: the file cannot be written.
-    """
-    about = {"version": _VERSION, "layer": head.layer, "aggregation": head.aggregation, "card": dict(head.card)}
-    tensors = {"mean": head.mean, "scale": head.scale}
-    for number, layer in enumerate(head.layers):
-        tensors |= {f"matrix.{number}": layer.matrix, f"bias.{number}": layer.bias}
-    content = save({name: np.ascontiguousarray(array) for name, array in tensors.items()}, {_KEY: json.dumps(about)})
-    try:
-        write_whole(path, content)
-    except OSError as error:
-        raise ModelError(f"cannot write {path}: {error.strerror}", hint="name another place") from error
-
-
-def read_head(path: Path) -> Head:
-    """The head in a file.
-
-    Raises:
-        ModelError: there is no such file, or it is no head that this version of ttc can use.
-    """
-    if not path.is_file():
-        raise ModelError(f"there is no verifier head {path}", hint=_AGAIN)
-    try:
-        with safe_open(path, "numpy") as file:
-            about = (file.metadata() or {}).get(_KEY)
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (it is no mapping)
-    except (SafetensorError, OSError) as error:
-        raise ModelError(f"{path} is no safetensors file: {error}", hint=_AGAIN) from error
-    if about is None:
-        raise ModelError(f"{path} is no verifier head: its metadata lacks {_KEY}", hint=_AGAIN)
-    try:
-        return _head(json.loads(about), tensors)
-    except (KeyError, TypeError, ValueError) as error:
-        told = f"{error} is missing" if isinstance(error, KeyError) else str(error)
-        raise ModelError(f"{path} is no verifier head that this ttc can use: {told}", hint=_AGAIN) from error
-
-
-def _head(about: dict[str, Any], tensors: dict[str, Array]) -> Head:
-    if about["version"] != _VERSION:
-        raise ValueError(f"its version is {about['version']}, not {_VERSION}")
-    left = dict(tensors)
-    mean, scale = left.pop("mean"), left.pop("scale")
-    layers: list[Layer] = []
-    while left:
-        number = len(layers)
-        layers.append(Layer(left.pop(f"matrix.{number}"), left.pop(f"bias.{number}")))
-    if not isinstance(about["layer"], int) or not isinstance(about["card"], dict):
-        raise TypeError("layer or card is of the wrong kind")
-    return Head(about["layer"], about["aggregation"], mean, scale, tuple(layers), about["card"])
+def names_a_model(card: Mapping[str, Any]) -> bool:
+    """Whether a card names a model, and the SHA-256 of its GGUF."""
+    return all(isinstance(card.get(key), str) for key in ("model", "weights"))

@@ -8,17 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 
-import numpy as np
-
 from ttcli.engine.branch import States
 from ttcli.engine.model import Model
 from ttcli.errors import ModelError
 from ttcli.problem import Problem
 from ttcli.seams import StepScores
 from ttcli.solution import Prefix
-from ttcli.verifier.aggregate import aggregate
 from ttcli.verifier.growing import Reading
 from ttcli.verifier.head import Head
+from ttcli.verifier.stack import Stack
 from ttcli.verifier.states import StateReader
 
 
@@ -40,7 +38,7 @@ class HeadVerifier:
 
     def __init__(
         self,
-        head: Head,
+        head: Head | Stack,
         name: str,
         model: Model,
         encode: Callable[[Problem], list[int]],
@@ -49,9 +47,10 @@ class HeadVerifier:
         threads: int | None = None,
         interrupted: Callable[[], bool] | None = None,
     ) -> None:
-        if head.layer >= model.layers - 1 or len(head.mean) != model.width:
+        deepest = max(head.observed)
+        if deepest >= model.layers - 1 or head.state_width != model.width:
             raise ModelError(
-                f"{name} reads {len(head.mean)} numbers from layer {head.layer}, "
+                f"{name} reads {head.state_width} numbers from layer {deepest}, "
                 f"but {model.path.name} has {model.layers} layers of {model.width}",
                 hint="train one for it: ttc train verifier --help",
             )
@@ -59,7 +58,7 @@ class HeadVerifier:
         self.parameters = model.matmul_parameters
         self._head = head
         self._carried = carried
-        self._reader = StateReader(model, name, encode, [head.layer], threads=threads, interrupted=interrupted)
+        self._reader = StateReader(model, name, encode, head.observed, threads=threads, interrupted=interrupted)
 
     def price(self, prefixes: Sequence[Prefix]) -> int:
         """Tokens of those that carry no states."""
@@ -75,7 +74,11 @@ class HeadVerifier:
         own = [self._own(prefix) for prefix in prefixes]
         asked = [prefix for prefix, found in zip(prefixes, own, strict=True) if found is None]
         read = iter(self._reader.read(asked) if asked else ())
-        return [self._opinion(found or next(read)) for found in own]
+        readings = [found or next(read) for found in own]
+        return [
+            StepScores(*self._head.judge(prefix, reading.steps), reading.tokens)
+            for prefix, reading in zip(prefixes, readings, strict=True)
+        ]
 
     def release(self, prefixes: Iterable[Prefix]) -> None:
         """Forget what was read for these."""
@@ -90,13 +93,35 @@ class HeadVerifier:
 
         Those of a revision were computed with other solutions in view, which the head has not been trained on.
         """
-        states = tuple(step.states for step in prefix.steps)
-        carries = self._carried and not prefix.attempts and all(self._head.layer in state for state in states)
+        states, layers = tuple(step.states for step in prefix.steps), {*self._head.observed}
+        carries = self._carried and not prefix.attempts and all(layers <= state.keys() for state in states)
         return Reading(states, 0) if carries else None
 
-    def _opinion(self, reading: Reading[States]) -> StepScores:
-        if not reading.steps:
-            return StepScores(1.0, (), reading.tokens)
-        states = np.stack([step[self._head.layer] for step in reading.steps])
-        steps = tuple(map(float, self._head.scores(states)))
-        return StepScores(aggregate(steps, self._head.aggregation), steps, reading.tokens)
+
+class VisibleVerifier:
+    """A head that looks at no states: it goes with whatever writes solutions, servers too.
+
+    Args:
+        name: as the user calls it.
+    """
+
+    parameters = 0
+    partial = True
+
+    def __init__(self, head: Head | Stack, name: str) -> None:
+        self.name = name
+        self._head = head
+
+    def price(self, prefixes: Sequence[Prefix]) -> int:  # noqa: ARG002
+        """Nothing: it has no model."""
+        return 0
+
+    def score(self, prefixes: Sequence[Prefix]) -> list[StepScores]:
+        """One score per step: of all that stands down to there."""
+        return [StepScores(*self._head.judge(prefix, ()), 0) for prefix in prefixes]
+
+    def release(self, prefixes: Iterable[Prefix]) -> None:
+        """Nothing is kept."""
+
+    def close(self) -> None:
+        """Nothing to free."""

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from ttcli.bench.store.sample import Rating, Sample, SampleKey
 from ttcli.errors import PromptTooLong
 from ttcli.problem import Problem
-from ttcli.seams import Extend, Extension, Growth, Policy, StepScores, Verifier
+from ttcli.seams import Extend, Extension, Growth, Mended, Policy, StepScores, Verifier
 from ttcli.solution import Ended, Prefix, Step
 
 
@@ -41,9 +41,10 @@ class Pool:
             self.ratings[new.sample, new.verifier] = new
         self.news.append(new)
 
-    def twins(self, steps: tuple[Step, ...]) -> list[SampleKey]:
+    def twins(self, prefix: Prefix) -> list[SampleKey]:
         """The samples that read like this: short ones may be drawn more than once."""
-        return [key for key, each in self.samples.items() if each.steps == steps]
+        told = (prefix.steps, prefix.thought)
+        return [key for key, each in self.samples.items() if (each.steps, each.thought) == told]
 
 
 @dataclass(slots=True)
@@ -75,7 +76,7 @@ class PooledPolicy:
 
     def extend(
         self, requests: Iterable[Extend | None], *, stop: Callable[[int], bool] = lambda _tokens: False
-    ) -> Iterator[list[Growth | Extension]]:
+    ) -> Iterator[Sequence[Growth | Mended | Extension]]:
         """Continue prefixes; see the protocol."""
         source, numbers = iter(requests), itertools.count()
         known: list[Extension] = []  # from the pool, not yielded yet
@@ -107,6 +108,14 @@ class PooledPolicy:
         finally:
             self._flight.under_way -= len(asked) - arrived
 
+    def resume(self, root: Prefix, steps: Sequence[Step]) -> Prefix:
+        """The policy's."""
+        return self._policy.resume(root, steps)
+
+    def speak(self, prefix: Prefix, words: str) -> Prefix:
+        """The policy's."""
+        return self._policy.speak(prefix, words)
+
     def release(self, prefixes: Iterable[Prefix]) -> None:
         """Tell the policy."""
         self._policy.release(prefixes)
@@ -128,9 +137,11 @@ class PooledPolicy:
         prefix = sample.on(request.prefix)
         return Extension(number, prefix, sample.tokens, self._shared(request), sample.seconds)
 
-    def _renumbered(self, happening: Growth | Extension, asked: Sequence[tuple[int, Extend]]) -> Growth | Extension:
+    def _renumbered(
+        self, happening: Growth | Mended | Extension, asked: Sequence[tuple[int, Extend]]
+    ) -> Growth | Mended | Extension:
         number, request = asked[happening.request]
-        if isinstance(happening, Growth):
+        if not isinstance(happening, Extension):
             return happening._replace(request=number)
         self.seconds += happening.seconds
         key = self._key(request)
@@ -165,7 +176,7 @@ class PooledVerifier:
 
     def score(self, prefixes: Sequence[Prefix]) -> list[StepScores]:
         """One opinion per prefix, in order; see the protocol. Those that the pool has not are asked for together."""
-        twins = [self._pool.twins(prefix.steps) for prefix in prefixes]
+        twins = [self._pool.twins(prefix) for prefix in prefixes]
         known = [self._known(keys) for keys in twins]
         asked = iter(self._ask([prefix for prefix, rating in zip(prefixes, known, strict=True) if rating is None]))
         scores = []

@@ -105,6 +105,7 @@ def _samples(store: Store, run: Run, figures: ProblemFigures) -> Iterator[dict[s
             "prompt_tokens": sample.prompt_tokens,
             "seconds": sample.seconds,
             "text": "".join(step.text for step in sample.steps),
+            **({"thought": sample.thought.text, "thought_tokens": sample.thought.tokens} if sample.thought else {}),
             "scores": {name: scored.score if scored else None for name, scored in opinions.items()},
         }
 

@@ -137,6 +137,15 @@ ALTER TABLE result ADD COLUMN checksum TEXT;
 """
 
 _FOURTH = """
+CREATE TABLE thought (           -- before a sample's steps, and how sure the model was; a sample may have none
+    sample INTEGER PRIMARY KEY REFERENCES sample (id) ON DELETE CASCADE,
+    text TEXT,                   -- without its tags; NULL: it did not think, and so are the next four
+    tokens INTEGER,              -- they are among those of the sample
+    logprob REAL,                -- NULL, too: not known
+    closed INTEGER,              -- whether it came to its end
+    forced INTEGER,              -- tokens that were written to end it
+    certainty TEXT               -- JSON: [[nats by token, ...] of the thought and of each step]; NULL: not asked for
+) STRICT;
 ALTER TABLE event ADD COLUMN checksum TEXT;  -- NULL: written before there were any
 ALTER TABLE load ADD COLUMN checksum TEXT;
 """

@@ -14,6 +14,7 @@ from ttcli.policy.server.chunk import Delta, Usage
 from ttcli.policy.server.partial_text import PartialText
 from ttcli.seams import Extend, Extension, Growth
 from ttcli.solution import Ended
+from ttcli.thought import whole
 
 _BUSY = 0.002  # seconds to wait for news of one call while others have theirs unread
 
@@ -50,6 +51,8 @@ class ServerText:
     finish: Delta | None = None  # the piece that ended it in the request under way
     stops: bool = True  # whether its requests may end at a stop string
     requests: int = 0  # that went well
+    stopped: bool = False  # by whoever watches it
+    budget: int = 0  # tokens for a thought in the request under way, beside those of the text
     began: float | None = None  # seconds given out before it; None: it waits for its turn
 
 
@@ -98,7 +101,7 @@ class Mailbox:
         with self.lock:
             if not (text.done or text.call.over):
                 for token in text.draft.take(piece):
-                    self._post(text.call, Growth(text.number, token))
+                    self._post(text.call, Growth(text.number, token, text.draft.thinking))
 
     def conclude(self, text: ServerText, ended: Ended, usage: Usage | None = None) -> None:
         """A text is complete, or as complete as it will be."""
@@ -171,11 +174,17 @@ class Mailbox:
             draft.end()
         seconds = self._leave(text)
         text.done = True
+        steps = draft.steps()
+        if prefix.partial:
+            steps = (prefix.steps[-1].joined(steps[0]), *steps[1:]) if steps else prefix.steps[-1:]
+        before = prefix.steps[:-1] if prefix.partial else prefix.steps
         grown = replace(
             prefix,
             id=self.new_id() if ended is Ended.OPEN else 0,
             prompt_tokens=usage.prompt if usage and not prefix.steps and not draft.kept else prefix.prompt_tokens,
-            steps=(*prefix.steps, *draft.steps()),
+            thought=whole((prefix.thought, draft.thought)),
+            steps=(*before, *steps),
             ended=ended,
+            partial=text.stopped,
         )
         return Extension(text.number, grown, draft.sampled, usage.cached if usage else 0, seconds)

@@ -11,15 +11,18 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import partial
 from itertools import groupby
 
-from ttcli.engine.params import SamplingParams
-from ttcli.errors import UsageError
+from ttcli.engine.params import SamplingParams, ThinkParams
+from ttcli.errors import BackendError, UsageError
+from ttcli.policy.content import steps_counted
 from ttcli.policy.prompt import Prompt
+from ttcli.policy.rewriting import rewritten_steps
 from ttcli.policy.server.address import Address
 from ttcli.policy.server.background import Background
+from ttcli.policy.server.chunk import LIKELIEST
 from ttcli.policy.server.client import ChatApi
 from ttcli.policy.server.completions import Completions
 from ttcli.policy.server.dialect import Dialect
@@ -29,7 +32,7 @@ from ttcli.policy.server.partial_text import PartialText
 from ttcli.policy.server.patience import Patience
 from ttcli.policy.server.retry import with_retries
 from ttcli.problem import Problem
-from ttcli.seams import ASK, Extend, Extension, Growth
+from ttcli.seams import ASK, Extend, Extension, Growth, Rewritten
 from ttcli.solution import Prefix, Step
 
 WIDTH = 8  # texts at once, unless another number is asked for
@@ -47,6 +50,8 @@ class ServerPolicy:
     Args:
         model: a name that the server knows; None: the only one that it has, for which it is asked here.
         max_tokens: of one solution.
+        thinking: passed on to the server; a thought has its budget besides, once one has come.
+        traced: whether steps are to carry how sure the model was of each token.
         width: texts that grow at once at most.
         insecure: whether the key may go unencrypted to another machine.
         notice: told on `close`, once each, what the server does not understand.
@@ -67,6 +72,8 @@ class ServerPolicy:
         prompt: Prompt,
         sampling: SamplingParams,
         max_tokens: int,
+        thinking: ThinkParams | None = None,
+        traced: bool = False,
         width: int = WIDTH,
         insecure: bool = False,
         patience: Patience | None = None,
@@ -78,6 +85,9 @@ class ServerPolicy:
         self._prompt = prompt
         self._sampling = sampling
         self._max_tokens = max_tokens
+        self._thinking = thinking or ThinkParams()
+        self._traced = traced
+        self.thought_tokens = self._thinking.think_budget or 0
         self._notice = notice
         self._interrupted = interrupted
         self._calls: list[ServerCall] = []
@@ -99,6 +109,8 @@ class ServerPolicy:
             prompt=prompt,
             sampling=sampling,
             max_tokens=max_tokens,
+            thinking=self._thinking,
+            likeliest=LIKELIEST if traced else 1,
         )
 
     @property
@@ -110,6 +122,8 @@ class ServerPolicy:
             "prompt": dict(self._prompt.recipe),
             "sampler": asdict(self._sampling),
             "max_tokens": self._max_tokens,
+            **({} if self._thinking.usual else {"thinking": asdict(self._thinking)}),
+            **({"certainty": LIKELIEST} if self._traced else {}),
         }
 
     @property
@@ -137,7 +151,22 @@ class ServerPolicy:
         """
         return Prefix(problem, self._mailbox.new_id(), attempts=tuple(attempts))
 
-    def ask(self, root: Prefix, solution: str) -> Prefix:
+    def resume(self, root: Prefix, steps: Sequence[Step]) -> Prefix:
+        """What was written before, on a root; the server is not told before it goes on."""
+        return replace(root, id=self._mailbox.new_id(), steps=tuple(steps))
+
+    def speak(self, prefix: Prefix, words: str) -> Prefix:  # noqa: ARG002 - as the protocol calls it
+        """Not here.
+
+        Raises:
+            UsageError: always.
+        """
+        raise UsageError(
+            f"{self._address.name} cannot go on in the middle of a thought, so probe cannot run on it",
+            hint="--method short, or a model that runs here",
+        )
+
+    def ask(self, root: Prefix, solution: str, thought: str | None = None) -> Prefix:  # noqa: ARG002 - not to be sent
         """A finished solution, to be extended until it has named its answer; see the protocol.
 
         Where the server cannot go on with a partial answer, it is asked for in a turn of its own.
@@ -150,6 +179,26 @@ class ServerPolicy:
             return Prefix(root.problem, number, steps=(Step(solution + ASK, 0, None),))
         self._writer.asked.add(number)
         return Prefix(root.problem, number, attempts=(solution,))
+
+    def rewrites(self, problem: Problem) -> bool:
+        """Always: where the server cannot, nobody who asks for it is left in the dark.
+
+        Raises:
+            BackendError: the server cannot go on with a partial answer; it fails, or refuses.
+        """
+        if not self._background.run(self._writer.continues(problem), self._interrupted):
+            raise BackendError(
+                f"{self._address.name} cannot continue a partial answer, so nothing can be mended in one",
+                hint="--repair off",
+            )
+        return True
+
+    def rewrite(self, prefix: Prefix, keep: int, text: str) -> Rewritten | None:
+        """A prefix with another end; the server is not told before it goes on."""
+        written = prefix.text
+        tokens = max(1, round(prefix.spoken_tokens * (keep + len(text)) / max(len(written), 1)))
+        steps = rewritten_steps(prefix, keep, text, tokens)
+        return Rewritten(replace(prefix, id=self._mailbox.new_id(), steps=steps, partial=True), 0)
 
     def extend(
         self, requests: Iterable[Extend | None], *, stop: Callable[[int], bool] = lambda _tokens: False
@@ -203,7 +252,13 @@ class ServerPolicy:
             request = next(call.source, None)
             if request is None:
                 break
-            draft = PartialText(self._prompt.step_separator, request.steps if request.until == "step" else None)
+            draft = PartialText(
+                self._prompt.step_separator,
+                request.steps if request.until == "step" else None,
+                steps_counted(request.prefix.problem, self._prompt.step_content),
+                goes_on=request.prefix.partial,
+                begins=not request.prefix.steps,
+            )
             text = ServerText(call, next(call.numbers), request, draft)
             call.texts[text.number] = text
             pulled.append(text)
@@ -249,7 +304,7 @@ class ServerPolicy:
 def _kind(text: ServerText) -> tuple[object, ...]:
     """What texts have in common that one request may draw."""
     request = text.request
-    return request.prefix, request.until, request.steps, request.temperature
+    return request.prefix, request.until, request.steps, request.temperature, request.watch
 
 
 def _cancel_all(tasks: Iterable[asyncio.Task[None]]) -> None:

@@ -155,7 +155,9 @@ def engine_key(spec: BenchSpec) -> str:
             "sampling": asdict(settings.sampling),
             "machine": asdict(settings.machine),
             "max_tokens": settings.max_tokens,
+            "prompt": [str(settings.words), settings.system],
             "aggregate": settings.aggregate,
+            "repair": settings.repair,
             "verifiers": [str(verifier) for verifier in spec.verifiers],
             "ttc": __version__,
         }

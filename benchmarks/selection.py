@@ -1,0 +1,318 @@
+"""What choosing among solutions is worth: the visible features and the arithmetic check, from published solutions.
+
+    python benchmarks/selection.py [--quick] [--json] [--rates] [--false-alarms FILE ...] [FILE ...]
+
+FILE is a pool as benchmarks/data has them: JSON lines, gzipped or not, one per solution, with
+
+    problem   of what data set, and which line of it
+    number    which sample of that problem
+    class     equal answers of a problem have equal numbers; null: no answer
+    correct   whether the answer is right
+    features  the visible ones (see `names` in the first line) at 25, 50, 75 and 100 % of the steps; null: not known
+    repaired  whether it is right after repair, be it that there was nothing to repair; null or absent: not tried
+
+Weights are fitted out of fold, 5 folds by problem, in the mean over 5 ways to deal them (--quick: one). Votes are means
+over subsets of the samples; intervals are of 95 %, by resampling problems. What a pool does not tell is null, with the
+reason beside it.
+
+--rates              how often solutions come out right by what their equations say: what `--verifier arithmetic` scores
+--false-alarms FILE  data sets with reference solutions (`answer` or `solution`): equations read, and called false
+"""
+
+from __future__ import annotations
+
+import argparse
+import gzip
+import json
+import re
+from collections import defaultdict
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ttcli.stats.auc import Ranking
+from ttcli.stats.intervals import compare, percentile_interval, resamples
+from ttcli.stats.logistic import fit, folds
+from ttcli.stats.subsets import GradedSamples, coverage, subset_vote
+from ttcli.train.pairs import paired_logistic
+from ttcli.verifier.features import FEATURES
+
+DATA = Path(__file__).parent / "data" / "selection_qwen2.5-coder-0.5b_gsm8k_train.jsonl.gz"
+SAMPLES = (1, 2, 4, 8, 16)
+FOLDS = 5
+SETS = {
+    "log-probability": ("mean_logprob",),
+    "arithmetic check": ("states_false", "states_checked"),
+    "both": ("mean_logprob", "states_false", "states_checked"),
+    "all ten": FEATURES,
+}
+NO_REPAIR = "no solution of the pool was repaired"
+
+
+class Pool(NamedTuple):
+    """Solutions, sorted by problem."""
+
+    problem: NDArray[np.intp]  # (solutions,)
+    classes: list[int | None]
+    correct: NDArray[np.bool_]
+    rows: NDArray[np.float64]  # (solutions, 4, features)
+    repaired: list[bool | None]
+
+
+def read(files: list[Path]) -> Pool:
+    lines: list[dict[str, Any]] = []
+    for file in files:
+        content = gzip.decompress(file.read_bytes()) if file.suffix == ".gz" else file.read_bytes()
+        lines += [row for row in map(json.loads, content.decode().splitlines()) if "problem" in row]
+    lines.sort(key=lambda line: (str(line["problem"]), line["number"]))
+    names = {name: at for at, name in enumerate(dict.fromkeys(str(line["problem"]) for line in lines))}
+    rows = [[[np.nan if v is None else v for v in row] for row in line["features"]] for line in lines]
+    return Pool(
+        np.array([names[str(line["problem"])] for line in lines], np.intp),
+        [line["class"] for line in lines],
+        np.array([line["correct"] for line in lines], np.bool_),
+        np.array(rows, np.float64),
+        [line.get("repaired") for line in lines],
+    )
+
+
+def out_of_fold(pool: Pool, names: tuple[str, ...], loss: str, seed: int) -> NDArray[np.float64]:
+    """(solutions, 4) what a model of these features says, which has not seen the problem."""
+    columns = [FEATURES.index(name) for name in names]
+    answered = np.array([each is not None for each in pool.classes])
+    said = np.full((len(answered), 4), np.nan)
+    count = int(pool.problem.max()) + 1
+    fold = folds(count, FOLDS, seed)[pool.problem]
+    for number in range(FOLDS):
+        train, own = (fold != number) & answered, (fold == number) & answered
+        flat = {name: pool.rows[train][:, :, at].reshape(-1) for name, at in zip(names, columns, strict=True)}
+        labels = np.repeat(pool.correct[train], 4).astype(np.float64)
+        if loss == "pairs":
+            model = paired_logistic(flat, labels, np.repeat(pool.problem[train], 4), seed=seed)
+        else:
+            model = fit(flat, labels, rows_each=4)
+        said[own] = model.predict({name: pool.rows[own][:, :, at] for name, at in zip(names, columns, strict=True)})
+    return said
+
+
+def graded(
+    pool: Pool, scores: NDArray[np.float64] | None, correct: NDArray[np.bool_] | None = None
+) -> list[GradedSamples]:
+    """The samples of every problem."""
+    found = []
+    right = pool.correct if correct is None else correct
+    for at in range(int(pool.problem.max()) + 1):
+        own = np.flatnonzero(pool.problem == at)
+        numbers: dict[int, int] = {}
+        classes = [
+            -1 if pool.classes[k] is None else numbers.setdefault(int(pool.classes[k] or 0), len(numbers)) for k in own
+        ]
+        found.append(GradedSamples(np.array(classes, np.int64), right[own], None if scores is None else scores[own]))
+    return found
+
+
+def accuracies(problems: list[GradedSamples], n: int, rule: str) -> NDArray[np.float64]:
+    return np.array([subset_vote(each, min(n, len(each)), rule).accuracy for each in problems])  # type: ignore[arg-type]
+
+
+def auc(pool: Pool, said: list[NDArray[np.float64]], depth: int) -> tuple[float, list[float], int]:
+    """The mean AUC within problems over ways to deal folds, its interval, and how many problems tell."""
+    answered = np.array([each is not None for each in pool.classes])
+    rankings = [
+        Ranking.of(one[answered, depth], pool.correct[answered], pool.problem[answered].astype(np.intp)) for one in said
+    ]
+    drawn = resamples(len(rankings[0].right), 0)
+    within = np.mean([ranking.within_in(drawn) for ranking in rankings], axis=0)
+    return (
+        float(np.mean([ranking.within for ranking in rankings])),
+        [*map(float, percentile_interval(within))],
+        int(rankings[0].mixed.sum()),
+    )
+
+
+def measure(pool: Pool, *, quick: bool) -> dict[str, Any]:
+    """All tables."""
+    seeds = range(1 if quick else 5)
+    plain = graded(pool, None)
+    most = max(map(len, plain))
+    numbers = [n for n in SAMPLES if n <= most]
+    majority = {n: accuracies(plain, n, "majority") for n in numbers}
+    tables: dict[str, Any] = {}
+    for name, features in SETS.items():
+        for loss in ("pooled",) if quick else ("pooled", "pairs"):
+            said = [out_of_fold(pool, features, loss, seed) for seed in seeds]
+            votes = {}
+            for n in numbers[1:]:
+                each = np.mean([accuracies(graded(pool, one[:, 3]), n, "weighted") for one in said], axis=0)
+                found = compare(
+                    each, majority[n], method_outcomes=each > 0.5, baseline_outcomes=majority[n] > 0.5, seed=0
+                )
+                votes[str(n)] = {
+                    "weighted": float(each.mean()),
+                    "gain": 100 * found.difference,
+                    "interval": [100 * bound for bound in found.interval],
+                }
+            value, interval, mixed = auc(pool, said, 3)
+            tables[f"{name}, {loss}"] = {
+                "auc_within": value,
+                "interval": interval,
+                "mixed_problems": mixed,
+                "auc_by_quarters": [auc(pool, said, depth)[0] for depth in range(4)],
+                "votes": votes,
+            }
+    return {
+        "problems": len(plain),
+        "solutions": len(pool.correct),
+        "right": float(pool.correct.mean()),
+        "majority": {str(n): float(each.mean()) for n, each in majority.items()},
+        "any_right": {str(n): float(np.mean([coverage(one, min(n, len(one))) for one in plain])) for n in numbers},
+        "features": tables,
+    }
+
+
+def repair_gain(pool: Pool) -> dict[str, Any]:
+    """What repair adds to the accuracy of one sample, in points."""
+    if all(each is None for each in pool.repaired):
+        return {"repair_gain": None, "repair_gain_reason": NO_REPAIR}
+    tried = np.isin(pool.problem, np.unique(pool.problem[[each is not None for each in pool.repaired]]))
+    after = np.array([pool.correct[k] if each is None else each for k, each in enumerate(pool.repaired)], np.bool_)
+    names = np.unique(pool.problem[tried])
+    before, then = (np.array([flags[pool.problem == at].mean() for at in names]) for flags in (pool.correct, after))
+    found = compare(then, before, method_outcomes=then > 0.5, baseline_outcomes=before > 0.5, seed=0)
+    return {
+        "repair_gain": 100 * found.difference,
+        "repair_interval": [100 * bound for bound in found.interval],
+        "repair_problems": len(names),
+    }
+
+
+def factor(pool: Pool) -> dict[str, Any]:
+    """Samples of plain majority that the repaired, weighted vote at 16 is worth, over 16."""
+    most = max(np.bincount(pool.problem))
+    reason = "it takes 64 samples of every problem, repaired and scored, and the pool has " + str(int(most))
+    return {"factor": None, "factor_reason": reason}
+
+
+def summary(pool: Pool, found: dict[str, Any]) -> dict[str, Any]:
+    taken = found["features"]["all ten, pooled"]
+    gains: dict[str, Any] = {}
+    for n in ("8", "16"):
+        vote = taken["votes"].get(n)
+        gains[f"vote_gain_{n}"] = vote["gain"] if vote else None
+        if vote is None:
+            gains[f"vote_gain_{n}_reason"] = f"no problem of the pool has {n} samples"
+    return {"auc_within": taken["auc_within"], **gains, **repair_gain(pool), **factor(pool)}
+
+
+def rates(pool: Pool) -> dict[str, list[float]]:
+    """By what their equations say: solutions, and the part of them that is right."""
+    false, checked = (pool.rows[:, 3, FEATURES.index(name)] for name in ("states_false", "states_checked"))
+    answered = np.array([each is not None for each in pool.classes])
+    kinds = {"a false equation": false > 0, "only true ones": (false == 0) & (checked > 0), "none": checked == 0}
+    told = {name: own & answered for name, own in kinds.items()}
+    return {name: [int(own.sum()), float(pool.correct[own].mean())] for name, own in told.items()}
+
+
+def false_alarms(file: Path) -> dict[str, Any]:
+    """Equations of reference solutions, all of which are taken to be true."""
+    from ttcli.verifier.arithmetic import equations
+
+    total, called = 0, []
+    for line in file.read_text(encoding="utf-8").splitlines():
+        row = json.loads(line)
+        text = re.sub(r"<<[^>]*>>", "", row.get("solution") or row["answer"])
+        for each in equations(text):
+            total += 1
+            if not each.holds:
+                called.append(text[each.start : each.stated_end])
+    return {
+        "file": file.name,
+        "equations": total,
+        "called_false": len(called),
+        "share": len(called) / max(total, 1),
+        "texts": called,
+    }
+
+
+def pool_lines(rollouts: list[Path], questions: Path) -> list[dict[str, Any]]:
+    """A pool from drawn solutions with their texts, as `--make` writes it."""
+    from ttcli.answers import is_correct
+    from ttcli.answers.equal import equivalent
+    from ttcli.answers.final import answer_of
+    from ttcli.engine.job import split_steps
+    from ttcli.problem import Problem
+    from ttcli.solution import Ended, Prefix, Step
+    from ttcli.verifier.features import depths, visible
+
+    asked = [json.loads(line)["question"] for line in questions.read_text(encoding="utf-8").splitlines()]
+    known: dict[int, list[str]] = defaultdict(list)
+    found: list[dict[str, Any]] = [{"names": FEATURES, "model": "qwen2.5-coder-0.5b", "data": questions.name}]
+    for file in rollouts:
+        for line in file.read_text(encoding="utf-8").splitlines():
+            row = json.loads(line)
+            at, number = row["problem_index"], row.get("sample", row.get("number"))
+            parts = split_steps(row["text"], "\n\n")
+            size = max(sum(map(len, parts)), 1)
+            share = [len(part) / size for part in parts]  # tokens of steps are not told: by their letters
+            steps = tuple(
+                Step(part, max(1, round(row["tokens"] * of)), row["sum_logprob"] * of)
+                for part, of in zip(parts, share, strict=True)
+            )
+            stopped = (row.get("finish") or row.get("ended")) == "stop"
+            prefix = Prefix(Problem(asked[at], str(at)), 0, steps=steps, ended=Ended.STOP if stopped else Ended.LENGTH)
+            answer = answer_of(prefix)
+            classes = known[at]
+            place = None
+            if answer is not None:
+                place = next((k for k, other in enumerate(classes) if equivalent(answer, other)), len(classes))
+                classes += [answer] if place == len(classes) else []
+            seen = visible(prefix)[list(depths(len(steps)))] if steps else np.full((4, len(FEATURES)), np.nan)
+            values = [[None if np.isnan(v) else round(float(v), 4) for v in one] for one in seen]
+            right = answer is not None and is_correct(answer, row["gold"])
+            mended = row.get("repaired_answer")
+            tried = "ended" in row  # of this file, what states no false equation stays as it is
+            repaired = is_correct(mended, row["gold"]) if mended else right if tried else None
+            found.append(
+                {
+                    "problem": at,
+                    "number": number,
+                    "class": place,
+                    "correct": right,
+                    "features": values,
+                    "repaired": repaired,
+                }
+            )
+    return found
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("files", nargs="*", type=Path, metavar="FILE")
+    parser.add_argument("--quick", action="store_true", help="one way to deal the folds, the pooled loss alone")
+    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--rates", action="store_true")
+    parser.add_argument("--false-alarms", nargs="+", type=Path, metavar="FILE")
+    parser.add_argument("--make", nargs="+", type=Path, metavar="FILE", help="data set, then rollouts: writes the pool")
+    arguments = parser.parse_args()
+    if arguments.false_alarms:
+        for file in arguments.false_alarms:
+            print(json.dumps(false_alarms(file), ensure_ascii=False))
+        return
+    if arguments.make:
+        with gzip.GzipFile(DATA, "wb", mtime=0) as stream:
+            for line in pool_lines(arguments.make[1:], arguments.make[0]):
+                stream.write((json.dumps(line) + "\n").encode())
+        return
+    pool = read(arguments.files or [DATA])
+    if arguments.rates:
+        print(json.dumps(rates(pool)))
+        return
+    found = measure(pool, quick=arguments.quick)
+    told = {**summary(pool, found), **found}
+    print(json.dumps(told) if arguments.json else json.dumps(told, indent=1))
+
+
+if __name__ == "__main__":
+    main()

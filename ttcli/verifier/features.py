@@ -1,0 +1,95 @@
+"""What can be seen of a solution without a model's states: ten numbers, for every prefix of it.
+
+A number that is not known is nan: log-probabilities that a server does not tell, the answer of a solution that is not
+finished. Their weights are learnt, see `ttc train verifier`; as names they stand in heads, so they keep their meaning.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from fractions import Fraction
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ttcli.answers.final import answer_of
+from ttcli.answers.numerals import number
+from ttcli.problem import Problem
+from ttcli.solution import Ended, Prefix, Step
+from ttcli.verifier.arithmetic import checked
+from ttcli.verifier.arithmetic.lexer import tokens
+
+FEATURES = (
+    "mean_logprob",  # per token so far
+    "states_false",  # 1 where a false equation stands
+    "states_checked",  # 1 where an equation stands that can be checked
+    "log_tokens",
+    "steps",
+    "question_numbers",  # the share of the question's numbers that stand in it
+    "answer_whole",  # 1 where its answer is a whole number
+    "answer_negative",
+    "answer_no_number",
+    "answer_in_question",  # 1 where its answer is a number of the question
+)
+
+
+def visible(prefix: Prefix) -> NDArray[np.float64]:
+    """The features of a prefix down to each of its steps: [steps, len(FEATURES)]."""
+    steps = prefix.steps
+    rows = np.full((len(steps), len(FEATURES)), np.nan)
+    if not steps:
+        return rows
+    asked = _numbers(prefix.problem)
+    equations = checked([step.text for step in steps])
+    seen: set[Fraction] = set()
+    drawn, logprob = 0, 0.0
+    for at, (step, (false, true)) in enumerate(zip(steps, equations, strict=True)):
+        drawn += step.tokens
+        logprob += math.nan if step.logprob is None else step.logprob
+        seen |= asked & _values(step)
+        rows[at, :6] = (
+            logprob / max(drawn, 1),
+            false > 0,
+            false + true > 0,
+            math.log(max(drawn, 1)),
+            at + 1,
+            len(seen) / len(asked) if asked else math.nan,
+        )
+    if prefix.ended is not Ended.OPEN:
+        rows[-1, 6:] = _of_answer(answer_of(prefix), asked)
+    return rows
+
+
+def _of_answer(answer: str | None, asked: set[Fraction]) -> tuple[float, float, float, float]:
+    if answer is None:
+        return math.nan, math.nan, math.nan, math.nan
+    value = number(answer)
+    if not isinstance(value, Fraction):
+        return 0.0, 0.0, 1.0, 0.0
+    return float(value.denominator == 1), float(value < 0), 0.0, float(value in asked)
+
+
+def _numbers(problem: Problem) -> set[Fraction]:
+    return {token.value for token in tokens(problem.text) if token.kind == "number"}
+
+
+def _values(step: Step) -> set[Fraction]:
+    return {token.value for token in tokens(step.text) if token.kind == "number"}
+
+
+def depths(steps: int) -> tuple[int, int, int, int]:
+    """The steps, from 0, with which 25, 50, 75 and 100 % of so many are there."""
+    first, second, third, last = (max(math.ceil(steps * quarter / 4), 1) - 1 for quarter in (1, 2, 3, 4))
+    return first, second, third, last
+
+
+def known_features(names: Sequence[str]) -> None:
+    """That this version knows these features.
+
+    Raises:
+        ValueError: it does not.
+    """
+    unknown = [name for name in names if name not in FEATURES]
+    if unknown:
+        raise ValueError(f"it looks at {', '.join(unknown)}, which this version does not know")
