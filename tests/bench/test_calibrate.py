@@ -74,7 +74,7 @@ def test_the_simple_way_is_always_there() -> None:
         ((), "confidence", "20000tok", "budgets in generations"),
         ((), "confidence", "16/problem", "budgets in generations"),
         ((), "confidence", "2,4", "told from 4 samples"),
-        (("beam",), "confidence", "4,6", "beam takes beams in multiples of 4"),
+        (("beam:m=4",), "confidence", "4,6", "beam takes beams in multiples of 4"),
         (("beam",), "command:true", "8", "judges only finished solutions"),
         (("greedy",), "confidence", "8", "greedy has no budget to suit"),
         (("beams",), "confidence", "8", "there is no method"),
