@@ -1,6 +1,6 @@
 """Whether the allocator of `ttcli.allocate` spends a budget as well as one who knows: a world where that can be told.
 
-    python benchmarks/allocation.py [--seeds 20] [--quick] [--json]
+    python benchmarks/allocation.py [--seeds 20] [--quick] [--rules] [--rule shown] [--json]
 
 The world: five bins of 200 problems; a sample is right with chance 0.9, 0.6, 0.3, 0.1 or 0.01, and else gives one of 20
 wrong answers by Zipf's law; the verifier's scores of right and wrong samples of a problem overlap to an AUC of 0.8,
@@ -20,6 +20,10 @@ difficulty exchanged at random).
 reaches the accuracy of best-of-64, over 64; `noise_loss` accuracy lost to majority at AUC 0.5 and an average of 16, the
 larger one of two worlds: with the pattern above, and with one where beam search and revising do nothing, as is to be
 expected of a search that noise guides. Intervals are 95 % over seeds (Student's t).
+
+`--rules` measures instead when a way is to replace the vote, by the two rules of `rules.py`, over 200 seeds unless
+`--seeds` says otherwise; `--quick` takes 10 of them besides: `rule_gain` and `rule_cost` are the points won over the
+vote by the rule in use, of 200 calibration problems, where every way differs a little and where none helps.
 """
 
 from __future__ import annotations
@@ -29,16 +33,18 @@ import json
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from rules import lines as rule_lines
+from rules import measure as measure_rules
 from scipy.stats import t as student
 from world import RATES, STRATEGIES, Oracle, World
 
 from ttcli.allocate.difficulty import PROBES, Bins, Difficulty, fit_difficulty, quantile_bins, unseen
 from ttcli.allocate.marginal import LADDER, Gains, Seen, SharedBudget, fit_gains, next_batch
-from ttcli.allocate.optimal import Choice, Outcomes, choose, chosen
+from ttcli.allocate.optimal import Choice, Outcomes, Rule, choose, chosen
 from ttcli.allocate.standing import stays
 from ttcli.search.stopping import CONFIDENCE
 from ttcli.stats.logistic import Array
@@ -67,6 +73,7 @@ class Allocator:
     bins: Bins
     choices: list[Choice]
     gains: Mapping[int, Gains]  # by calibrated budget
+    rule: ClassVar[Rule] = "likely"  # by which choices are made
 
     @classmethod
     def fit(
@@ -85,7 +92,7 @@ class Allocator:
         generations = np.broadcast_to(np.array(BUDGETS, np.float64), right.shape)
         unknown = np.full(right.shape, np.nan)
         outcomes = Outcomes(tuple(strategies), BUDGETS, right, generations, unknown, unknown, BASELINE)
-        choices = choose(outcomes, bins.of(chance), bins.count)
+        choices = choose(outcomes, bins.of(chance), bins.count, rule=cls.rule)
         gains = {}
         for budget in budgets:
             votes = world.votes_of(pick(choices, bins, chance, budget))
@@ -227,13 +234,20 @@ WORLDS = {"auc 0.8": (0.8, True), "auc 0.65": (0.65, True), "auc 0.5": (0.5, Tru
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seeds", type=int, default=20)
+    parser.add_argument("--seeds", type=int, help="20, or 200 with --rules")
     parser.add_argument("--quick", action="store_true", help="2 seeds, no AUC of 0.65, a coarser oracle, the headlines")
+    parser.add_argument("--rule", choices=["likely", "shown"], default="likely", help="when a way replaces the vote")
+    parser.add_argument("--rules", action="store_true", help="the two rules of choice instead")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
-    if options.seeds < 2:
+    if options.seeds is not None and options.seeds < 2:
         parser.error("an interval takes two seeds")
-    seeds = 2 if options.quick else options.seeds
+    if options.rules:
+        found = measure_rules(options.seeds or 200)
+        print(json.dumps(found) if options.json else "\n".join(rule_lines(found, options.seeds or 200)))
+        return
+    Allocator.rule = options.rule
+    seeds = 2 if options.quick else options.seeds or 20
     began = time.perf_counter()
     worlds = {
         name: measure(*world, seeds, thorough=not options.quick)
@@ -242,11 +256,14 @@ def main() -> None:
     }
     main_world = worlds["auc 0.8"]
     noise = max((worlds[name] for name in worlds if "0.5" in name), key=lambda each: each["lost_to_majority"].mean)
+    rules = measure_rules(10, sizes=(200,)) if options.quick else {}
     headline = {
         "oracle_gap": main_world[f"gap@{HEADLINE}"].mean,
         "oracle_gap_relative": main_world[f"relative_gap@{HEADLINE}"].mean,
         "samples_ratio": main_world["ratio"].mean,
         "noise_loss": noise["lost_to_majority"].mean,
+        **({"rule_gain": rules["small"][200]["likely"].mean} if rules else {}),
+        **({"rule_cost": -rules["nothing"][200]["likely"].mean} if rules else {}),
         "average": HEADLINE,
         "seeds": seeds,
         "seconds": round(time.perf_counter() - began, 1),

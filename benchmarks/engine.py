@@ -1,252 +1,229 @@
-"""How fast N solutions of one problem come: our engine, llama-cpp-python's `Llama` called N times, and the bare loop.
+"""How fast N solutions of one problem come: by ttc's engine, by llama-cpp-python's `Llama`, by llama.cpp's C++ server.
 
-    python benchmarks/engine.py                         the whole table, default model, about 25 minutes on 2 cores
-    python benchmarks/engine.py --quick --json          N = 16 alone, under 55 s; one JSON line
+    python benchmarks/engine.py --keep engine.jsonl     the whole table, default model; run again, it measures what the
+                                                        file does not have yet
+    python benchmarks/engine.py --peer server ...       with xllamacpp besides, in an environment of its own
+    python benchmarks/engine.py --quick --json          N = 16 and 1 for some seconds each, under 55 s; one JSON line
 
-Three ways to get N texts of the same length from the same prompt with the same sampler settings:
+Every way runs alone, in a process of its own, in whole turns: `ways.py` says what they are, `server.py` is the last.
+Each has its threads wait as it comes: defaults only. Ratios are of seconds per solution inside a round, the prompt's
+included; above 1 ttc is faster.
 
-    engine   ttc's scheduler: prompt decoded once, N texts in one batch of at most `width`, sampled in numpy
-    loop     N calls of `llama_cpp.Llama`, its prefix cache on, so that the prompt is decoded once there too
-    ceiling  the same batches as `engine` by bare `llama_decode` calls: no sampling, no text, a fixed token each time
-
-The speed of a shared machine drifts by the second, so the three take turns: a decode of one, a decode of the next, a
-few tokens of the third, each with its own clock. Ratios are of seconds per solution, the prompt's included, inside a
-round. In none of them does the end of a turn end a text.
+    loop_ratio      N calls of `Llama` / engine
+    ceiling_ratio   bare decodes / engine
+    server_ratio    the server's one call with n = N / engine
+    single_ratio    one call of `Llama` / engine, at N = 1
+    sampling_us     microseconds of one core to draw a token at a vocabulary of 152k, log-probability included
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
 import statistics
+import subprocess
 import sys
 import time
-from collections.abc import Iterator
+import venv
 from pathlib import Path
+from typing import Any
+
+import numpy as np
+from ways import Endless, encoded
 
 from ttcli.catalog.pull import resolve
 from ttcli.engine import machine
-from ttcli.engine.branch import Branch, Piece
-from ttcli.engine.job import Job, StopCriteria
-from ttcli.engine.library import library
-from ttcli.engine.model import Model
 from ttcli.engine.params import SamplingParams
-from ttcli.engine.sampling import generator
-from ttcli.engine.scheduler import Scheduler
-from ttcli.engine.session import Session
-from ttcli.engine.template import ChatTemplate
-from ttcli.policy.prompt import Prompt
-from ttcli.problem import Problem
+from ttcli.engine.sampling import Sampler, generator
 from ttcli.terminal.download import download_progress
 
-PROBLEM = (
-    "Natalia sold clips to 48 of her friends in April, and then she sold half as many clips in May. "
-    "How many clips did Natalia sell altogether in April and May?"
-)
-SAMPLER = SamplingParams()
-LOOP_TOKENS = 8  # of the loop per turn: about as long as one wide decode
+HERE = Path(__file__).parent
+PEER = Path("build/peers/xllamacpp")
+QUICK = 46.0  # seconds in which the last way of a quick run begins to end
+LAST = 52.0  # when it is cut off
+START = 5.0  # seconds that a process takes before its clock runs: for a quick run's plan
+VOCABULARY, ROWS = 151_936, 16
 
 
-class Endless(Model):
-    """A model whose turn never ends, so that every text has the same length in every way of drawing it."""
-
-    def ends_generation(self, _token: int) -> bool:
-        """Never."""
-        return False
-
-
-def context(model: Model, prompt: int, width: int, tokens: int) -> Session:
-    """A context as `LocalPolicy` would have it here: streams on a CPU, one buffer on a GPU."""
-    gpu = machine.has_gpu()
-    longest = prompt + tokens + 1
-    return Session(
-        model,
-        cells=prompt + width * (tokens + 1) + 64 if gpu else longest,
-        width=width,
-        sequences=width + 4,
-        streams=not gpu,
-        flash_attention=gpu,
-    )
+def sampling_us(rounds: int = 30) -> float:
+    """Microseconds of this thread per token, of the quickest of some draws from rows like a model's."""
+    numbers = np.random.default_rng(0)
+    rows = numbers.normal(-5, 2.8, (ROWS, VOCABULARY)).astype(np.float32)
+    rows[np.arange(ROWS), numbers.integers(VOCABULARY, size=ROWS)] = 20
+    sampler, sampling = Sampler(VOCABULARY), [SamplingParams()] * ROWS
+    rngs = [generator(0, 0, row) for row in range(ROWS)]
+    seconds = []
+    for _ in range(rounds):
+        begin = time.thread_time()
+        sampler.draw(rows, sampling, rngs)
+        seconds.append(time.thread_time() - begin)
+    return min(seconds) / ROWS * 1e6
 
 
-def engine(session: Session, prompt: list[int], texts: int, tokens: int) -> Iterator[int]:
-    """Texts through the scheduler; yields the tokens of each step, the first of which decodes the prompt."""
-    scheduler = Scheduler(session)
-    root = Branch(None, prompt)
-    for index in range(texts):
-        scheduler.submit(Job(root, SAMPLER, StopCriteria(tokens, separator="\n\n"), generator(0, 0, index)))
-    while scheduler.busy:
-        yield len(scheduler.step())
-    scheduler.release(root)
+def plain() -> dict[str, str]:
+    """The environment, without what says how threads wait."""
+    return {key: value for key, value in os.environ.items() if not key.startswith(("OMP_", "GOMP_"))}
 
 
-def ceiling(session: Session, prompt: list[int], texts: int, tokens: int) -> Iterator[int]:
-    """The same decodes without sampling: waves of branches that take a fixed token each time."""
-    root = Branch(None, prompt)
-    session.attach(root, aside=True)
-    session.decode([Piece(root, len(prompt), True)])
-    yield 0
-    for wave in range(0, texts, session.width):
-        branches = [Branch(root, prompt[-1:] * tokens) for _ in range(min(session.width, texts - wave))]
-        for branch in branches:
-            session.attach(branch)
-        extra = len(branches)  # a text's first token comes from the prompt's row, without a decode
-        for _ in range(tokens - 1):
-            session.decode([Piece(branch, 1, True) for branch in branches])
-            yield len(branches) + extra
-            extra = 0
-        for branch in branches:
-            session.detach(branch)
-    session.detach(root)
+def timed(way: str, path: Path, texts: int, options: Any, patience: float, limit: float | None) -> dict[str, float]:
+    """Seconds of the prompt and of each token, of one way in a process of its own, which may take `limit` seconds."""
+    numbers = (texts, options.tokens, options.width, patience)
+    command = [sys.executable, str(HERE / "ways.py"), way, str(path), *map(str, numbers)]
+    done = subprocess.run(command, env=plain(), check=True, capture_output=True, text=True, timeout=limit)
+    told: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
+    return told
 
 
-def loop(path: Path, prompt: list[int], tokens: int) -> Iterator[int]:
-    """One call of the high-level class after the other, for ever; yields tokens, 0 for the turn with the prompt."""
-    llama = library().Llama(
-        str(path),
-        n_ctx=len(prompt) + tokens + 8,
-        n_batch=512,
-        n_threads=machine.threads(),
-        n_threads_batch=machine.threads(),
-        flash_attn=True,
-        verbose=False,
-    )
+def served(path: Path, texts: int, options: Any, prompt: list[int]) -> dict[str, float]:
+    """The same of the server, prompt included in the tokens."""
+    numbers = (texts, options.tokens, machine.threads())
+    command = [str(PEER / "bin" / "python"), str(HERE / "server.py"), str(path), *map(str, numbers)]
+    done = subprocess.run(
+        command, env=plain(), check=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
+        input=json.dumps(prompt),
+    )  # fmt: skip
+    line = next(line for line in reversed(done.stdout.splitlines()) if line.startswith('{"warm"'))
+    return {"prompt": 0.0, "token": json.loads(line)["seconds"] / (texts * options.tokens)}
+
+
+def has_peer() -> bool:
+    """Whether the server's environment is there, or can be made; says so where it cannot."""
+    python = PEER / "bin" / "python"
     try:
-        llama.eval(prompt)
-        yield 0
-        while True:
-            drawing = llama.generate(
-                prompt,
-                top_k=SAMPLER.top_k,
-                top_p=SAMPLER.top_p,
-                min_p=SAMPLER.min_p,
-                temp=SAMPLER.temperature,
-                repeat_penalty=1.0,
-            )
-            for begin in range(0, tokens, LOOP_TOKENS):
-                count = min(LOOP_TOKENS, tokens - begin)
-                for _ in range(count):
-                    next(drawing)
-                yield count
-    finally:
-        llama.close()
+        if not python.exists():
+            venv.create(PEER, with_pip=True)
+            subprocess.run([str(python), "-m", "pip", "install", "-q", "xllamacpp"], check=True)
+        subprocess.run([str(python), "-c", "import xllamacpp"], check=True, capture_output=True)
+    except (OSError, subprocess.CalledProcessError) as error:
+        print(f"no server is measured: xllamacpp cannot be had ({error})", file=sys.stderr)
+        return False
+    return True
 
 
-class Clock:
-    """The time one of the ways has taken."""
+class Kept:
+    """Measurements, in a file of JSON lines where one is given."""
 
-    def __init__(self, way: Iterator[int]) -> None:
-        self._way = way
-        self._prompt: float | None = None  # seconds of the first turn
-        self._decoding = 0.0  # seconds of the others
-        self._tokens = 0
+    def __init__(self, file: Path | None, settings: dict[str, Any]) -> None:
+        self._file, self._settings = file, settings
+        self._lines: list[dict[str, Any]] = []
+        if file and file.exists():
+            self._lines = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
 
-    def turn(self) -> bool:
-        """Let the way take a turn; False if it is done."""
-        begin = time.perf_counter()
-        drawn = next(self._way, None)
-        seconds = time.perf_counter() - begin
-        if drawn is None:
-            return False
-        if self._prompt is None:
-            self._prompt = seconds
-        else:
-            self._decoding += seconds
-            self._tokens += drawn
-        return True
+    def get(self, key: dict[str, Any]) -> dict[str, float] | None:
+        """What was measured before by this key and the same settings."""
+        same = self._settings | key
+        return next((line["told"] for line in self._lines if {**line, **same} == line), None)
 
-    def per_solution(self, texts: int, tokens: int) -> float:
-        """Seconds for each of `texts` texts of so many tokens."""
-        return (self._prompt or 0.0) / texts + tokens * self._decoding / self._tokens
-
-    @property
-    def tokens_per_second(self) -> float:
-        """Of all turns but the first."""
-        return self._tokens / self._decoding
-
-    def close(self) -> None:
-        """End the way."""
-        self._way.close()
+    def put(self, key: dict[str, Any], told: dict[str, float]) -> None:
+        """Keep a measurement."""
+        if self._file:
+            with self._file.open("a", encoding="utf-8") as file:
+                file.write(f"{json.dumps(self._settings | key | {'told': told})}\n")
 
 
-def compare(path: Path, model: Model, texts: int, tokens: int, width: int, patience: float) -> dict[str, float]:
-    """Seconds per solution of each way in one round, which ends early after `patience` seconds."""
-    prompt = ChatTemplate(model).encode(Prompt(system="You are a helpful assistant.").messages(Problem(PROBLEM)))
-    width = min(width, texts)
-    sessions = [context(model, len(prompt), width, tokens) for _ in range(2)]
-    clocks = {
-        "engine": Clock(engine(sessions[0], prompt, texts, tokens)),
-        "loop": Clock(loop(path, prompt, tokens)),
-        "ceiling": Clock(ceiling(sessions[1], prompt, texts, tokens)),
-    }
-    begin = time.perf_counter()
-    while clocks["engine"].turn() and clocks["ceiling"].turn() and clocks["loop"].turn():
-        if time.perf_counter() - begin > patience:
-            break
-    seconds = {name: clock.per_solution(texts, tokens) for name, clock in clocks.items()}
-    for clock in clocks.values():
-        clock.close()
-    for session in sessions:
-        session.close()
-    return seconds
+def per_solution(told: dict[str, float], texts: int, tokens: int) -> float:
+    """Seconds."""
+    return told["prompt"] / texts + tokens * told["token"]
 
 
-def row(texts: int, tokens: int, rounds: list[dict[str, float]]) -> dict[str, object]:
+def plan(counts: list[int], peer: bool) -> list[tuple[str, int]]:
+    """The ways of a round: `Llama` is measured once, its calls are alike."""
+    ways = [("engine", count) for count in counts] + [("llama", 1)]
+    ways += [("ceiling", count) for count in counts if count > 1]
+    return ways + [("server", count) for count in counts if peer]
+
+
+def row(texts: int, tokens: int, rounds: list[dict[tuple[str, int], dict[str, float]]]) -> dict[str, Any]:
     """A line of the table."""
-    return {
-        "texts": texts,
-        "rounds": len(rounds),
-        "tokens_per_second": round(tokens / statistics.median(each["engine"] for each in rounds), 1),
-        "loop_ratio": spread([each["loop"] / each["engine"] for each in rounds]),
-        "ceiling_ratio": spread([each["ceiling"] / each["engine"] for each in rounds]),
-    }
+    mine = [per_solution(told["engine", texts], texts, tokens) for told in rounds]
+    line: dict[str, Any] = {"texts": texts, "tokens_per_second": round(tokens / statistics.median(mine), 1)}
+    for name, key in (("loop", ("llama", 1)), ("ceiling", ("ceiling", texts)), ("server", ("server", texts))):
+        if key in rounds[0]:
+            others = [per_solution(told[key], texts, tokens) for told in rounds]
+            line[f"{name}_ratio"] = spread([other / own for other, own in zip(others, mine, strict=True)])
+    return line
 
 
 def spread(values: list[float]) -> dict[str, float]:
     return {"min": round(min(values), 3), "median": round(statistics.median(values), 3), "max": round(max(values), 3)}
 
 
+def measure(path: Path, options: Any, begin: float) -> list[dict[tuple[str, int], dict[str, float]]]:
+    """What every way took, round by round."""
+    model = Endless(path)
+    prompt = encoded(model)
+    model.close()
+    peer = options.peer == "server" and has_peer()
+    kept = Kept(options.keep, {"model": options.model, "tokens": options.tokens, "width": options.width})
+    rounds = []
+    for number in range(options.rounds):
+        ways = plan(options.counts, peer)
+        found: dict[tuple[str, int], dict[str, float]] = {}
+        for done, (way, texts) in enumerate(ways):
+            key = {"round": number, "way": way, "texts": texts}
+            told = kept.get(key)
+            if told is None:
+                left = (QUICK - (time.monotonic() - begin)) / (len(ways) - done) - START
+                patience = max(1.0, left) if options.quick else 0.0
+                limit = max(0.1, LAST - (time.monotonic() - begin)) if options.quick else None
+                told = (
+                    served(path, texts, options, prompt)
+                    if way == "server"
+                    else timed(way, path, texts, options, patience, limit)
+                )
+                kept.put(key, told)
+            found[way, texts] = told
+            speed = f"prompt {told['prompt']:.2f} s, {1 / told['token']:.1f} tokens/s"
+            print(f"round {number + 1}, {way}, N = {texts}: {speed}", file=sys.stderr, flush=True)
+        rounds.append(found)
+    return rounds
+
+
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    begin = time.monotonic()
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", default="qwen2.5-coder-0.5b")
-    parser.add_argument("--counts", default="1,4,8,16,32,64", help="the N to measure")
+    parser.add_argument("--counts", default="1,8,16,32,64", help="the N to measure")
     parser.add_argument("--tokens", type=int, default=64, help="of each text")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--width", type=int, help="texts in one batch; default: as ttc chooses")
-    parser.add_argument("--quick", action="store_true", help="N = 16 in two rounds of at most 20 s")
+    parser.add_argument("--peer", choices=["server"], help="another way besides")
+    parser.add_argument("--keep", type=Path, metavar="FILE", help="JSON lines, one for each way that has been measured")
+    parser.add_argument("--quick", action="store_true", help="N = 16 and 1, one round of some seconds each")
     parser.add_argument("--json", action="store_true", help="one JSON line on stdout")
     options = parser.parse_args()
+    options.width = options.width or machine.width()
+    options.counts = [16, 1] if options.quick else [int(count) for count in options.counts.split(",")]
+    if options.quick:
+        options.rounds, options.keep, options.peer = 1, None, None
     path = resolve(options.model, offline=False, progress=download_progress()).path
-    model = Endless(path)
-    width = options.width or machine.width()
-    counts = [16] if options.quick else [int(count) for count in options.counts.split(",")]
-    patience = 20.0 if options.quick else float("inf")
-    rounds: dict[int, list[dict[str, float]]] = {count: [] for count in counts}
-    for number in range(2 if options.quick else options.rounds):
-        for count in counts:
-            seconds = compare(path, model, count, options.tokens, width, patience)
-            rounds[count].append(seconds)
-            told = ", ".join(f"{name} {value:.2f}" for name, value in seconds.items())
-            print(f"round {number + 1}, N = {count}: seconds per solution: {told}", file=sys.stderr, flush=True)
-    model.close()
-    rows = [row(count, options.tokens, rounds[count]) for count in counts]
-    facts = {
-        "model": options.model,
-        "threads": machine.threads(),
-        "width": width,
-        "tokens": options.tokens,
-        "rows": rows,
-    }
+    drawing = round(sampling_us(), 1)
+    try:
+        rounds = measure(path, options, begin)
+    except subprocess.TimeoutExpired:
+        print("error: this machine is too busy to measure that in a minute", file=sys.stderr)
+        print(json.dumps({"sampling_us": drawing, "single_ratio": None, "loop_ratio": None, "ceiling_ratio": None}))
+        sys.exit(1)
+    rows = [row(count, options.tokens, rounds) for count in options.counts]
+    told: dict[str, Any] = {"sampling_us": drawing}
+    for line in rows:
+        if line["texts"] == 1:
+            told["single_ratio"] = line["loop_ratio"]["median"]
+        elif line["texts"] == 16:
+            told |= {name: line[name]["median"] for name in ("loop_ratio", "ceiling_ratio")}
+    facts = {"model": options.model, "threads": machine.threads(), "width": options.width, "tokens": options.tokens}
     if options.json:
-        ratios = {name: rows[-1][name]["median"] for name in ("loop_ratio", "ceiling_ratio")} if options.quick else {}
-        print(json.dumps(ratios | facts))
+        print(json.dumps(told | facts | {"rounds": len(rounds), "rows": rows}))
         return
-    print(f"{options.model}, {options.tokens} tokens a text, {machine.threads()} threads, width {width}")
+    print(f"{options.model}, {options.tokens} tokens a text, {machine.threads()} threads, width {options.width}")
+    print(f"sampling: {drawing} us a token at a vocabulary of {VOCABULARY:,}")
     print("ratios of solutions per second: min, median, max")
-    print("  N  tokens/s   engine / loop        engine / ceiling")
-    for each in rows:
-        told = ["  ".join(f"{value:5.2f}" for value in each[name].values()) for name in ("loop_ratio", "ceiling_ratio")]
-        print(f"{each['texts']:>3}  {each['tokens_per_second']:>8}   {told[0]}   {told[1]}")
+    print("  N  tokens/s   engine / loop        engine / ceiling     engine / server")
+    for line in rows:
+        columns = [line.get(name) for name in ("loop_ratio", "ceiling_ratio", "server_ratio")]
+        cells = ["  ".join(f"{value:5.2f}" for value in each.values()) if each else " " * 19 for each in columns]
+        print(f"{line['texts']:>3}  {line['tokens_per_second']:>8}   {'  '.join(cells)}".rstrip())
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import gguf
@@ -81,6 +81,20 @@ def mutations(content: bytes, fields: list[tuple[int, int, int]], end: int) -> l
     return [value] * 6 + [word] * 6 + [byte] * 4 + [short, weights]
 
 
+def damaged(whole: Path, seed: int, count: int) -> Iterator[bytes]:
+    """A model's file with one thing changed at a time."""
+    content, read = whole.read_bytes(), gguf.GGUFReader(whole)
+    fields = [
+        (int(field.offset + sum(part.nbytes for part in field.parts[: field.data[0] - (kind == 8)])),
+         int(sum(part.nbytes for part in field.parts[field.data[0] - (kind == 8) :])), int(kind))
+        for name, field in read.fields.items()
+        if not name.startswith("GGUF.") and (kind := field.types[0]) != gguf.GGUFValueType.ARRAY
+    ]  # fmt: skip
+    draw, ways = random.Random(seed), mutations(content, fields, read.data_offset)
+    for _ in range(count):
+        yield draw.choice(ways)(draw)
+
+
 def outcome(path: Path, *, checked: bool = True) -> str:
     """What ttc makes of a file; what llama.cpp alone does, where it is not checked."""
     try:
@@ -119,23 +133,13 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         whole = write_model(Path(folder) / "whole.gguf")
         counts[f"undamaged: {outcome(whole)}"] += 1
-        content = whole.read_bytes()
-        read = gguf.GGUFReader(whole)
-        end = read.data_offset
-        fields = [
-            (int(field.offset + sum(part.nbytes for part in field.parts[: field.data[0] - (kind == 8)])),
-             int(sum(part.nbytes for part in field.parts[field.data[0] - (kind == 8) :])), int(kind))
-            for name, field in read.fields.items()
-            if not name.startswith("GGUF.") and (kind := field.types[0]) != gguf.GGUFValueType.ARRAY
-        ]  # fmt: skip
-        draw, ways = random.Random(wanted.seed), mutations(content, fields, end)
-        for number in range(wanted.count):
-            damaged = Path(folder) / "damaged.gguf"
-            damaged.write_bytes(draw.choice(ways)(draw))
-            happened = outcome(damaged, checked=not wanted.unchecked)
+        for number, content in enumerate(damaged(whole, wanted.seed, wanted.count)):
+            path = Path(folder) / "damaged.gguf"
+            path.write_bytes(content)
+            happened = outcome(path, checked=not wanted.unchecked)
             counts[happened] += 1
             if wanted.keep and happened.endswith("trial process"):
-                (wanted.keep / f"{number}.gguf").write_bytes(damaged.read_bytes())
+                (wanted.keep / f"{number}.gguf").write_bytes(content)
     if wanted.json:
         print(json.dumps({"seed": wanted.seed, "count": wanted.count, **counts}))
     else:

@@ -6,9 +6,12 @@
 llama.cpp's OpenMP threads wait at a barrier after every operation. How they wait is fixed when the library loads, so
 every setting runs in processes of its own:
 
-    ttc       as ttc sets it: threads sleep at once (OMP_WAIT_POLICY, see ttcli/engine/library.py)
-    default   OpenMP's own: threads spin on
+    ttc       as ttc has it: threads spin or sleep as the machine is just then (see ttcli/engine/barriers.py)
+    default   they spin on
+    sleep     they sleep at once
     spin N    they spin N times, then sleep
+
+The neighbour computes without pause, or comes and goes: two seconds of work, two of sleep.
 
 Rounds begin with another setting each; ratios are taken inside a round, against the mean of `default` alone, which runs
 twice in it.
@@ -25,14 +28,22 @@ import sys
 from pathlib import Path
 
 from ttcli.catalog.pull import resolve
-from ttcli.engine.library import WAIT_POLICY
 from ttcli.terminal.download import download_progress
 
 WORKER = Path(__file__).with_name("speed.py")
 SETTINGS = {
-    "default": {"GOMP_SPINCOUNT": "30000000000"},  # libgomp's own value where threads fit the cores
-    "ttc": {"OMP_WAIT_POLICY": WAIT_POLICY},
+    "default": {"GOMP_SPINCOUNT": "30000000000"},
+    "ttc": {},
+    "sleep": {"OMP_WAIT_POLICY": "passive"},
 }
+BUSY = "while True: pass"
+RESTLESS = """
+import time
+while True:
+    end = time.monotonic() + 2
+    while time.monotonic() < end: pass
+    time.sleep(2)
+"""
 
 
 def speed(path: Path, setting: str, texts: int, tokens: int) -> float:
@@ -43,14 +54,27 @@ def speed(path: Path, setting: str, texts: int, tokens: int) -> float:
     return float(done.stdout)
 
 
-def beside(path: Path, setting: str, texts: int, tokens: int) -> float:
-    """The same beside a process that computes without pause."""
-    neighbour = subprocess.Popen([sys.executable, "-c", "while True: pass"])
+def beside(path: Path, setting: str, texts: int, tokens: int, work: str) -> float:
+    """The same beside a process that does some work."""
+    neighbour = subprocess.Popen([sys.executable, "-c", work])
     try:
         return speed(path, setting, texts, tokens)
     finally:
         neighbour.kill()
         neighbour.wait()
+
+
+def steady(path: Path, setting: str, texts: int, tokens: int) -> float:
+    """Beside one that computes without pause."""
+    return beside(path, setting, texts, tokens, BUSY)
+
+
+def restless(path: Path, setting: str, texts: int, tokens: int) -> float:
+    """Beside one that comes and goes."""
+    return beside(path, setting, texts, tokens, RESTLESS)
+
+
+RUNS = {"alone": speed, "one neighbour": steady, "one that comes and goes": restless}
 
 
 def main() -> None:
@@ -64,13 +88,13 @@ def main() -> None:
     options = parser.parse_args()
     path = resolve(options.model, offline=False, progress=download_progress()).path
     SETTINGS.update({f"spin {spin}": {"GOMP_SPINCOUNT": spin} for spin in options.spins.split(",") if spin})
-    runs = [(setting, run) for setting in SETTINGS for run in (speed, beside)] + [("default", speed)]
+    runs = [(setting, place) for setting in SETTINGS for place in RUNS] + [("default", "alone")]
     ratios: dict[str, list[float]] = {}
     for number in range(options.rounds):
         found: dict[str, list[float]] = {}
-        for setting, run in runs[number:] + runs[:number]:
-            name = f"{setting}, {'alone' if run is speed else 'one neighbour'}"
-            found.setdefault(name, []).append(run(path, setting, options.texts, options.tokens))
+        for setting, place in runs[number:] + runs[:number]:
+            name = f"{setting}, {place}"
+            found.setdefault(name, []).append(RUNS[place](path, setting, options.texts, options.tokens))
             print(f"round {number + 1}, {name}: {found[name][-1]:.1f} tokens/s", file=sys.stderr, flush=True)
         reference = statistics.mean(found["default, alone"])
         for name, speeds in found.items():
@@ -80,7 +104,7 @@ def main() -> None:
         return
     print(f"{options.model}, {options.texts} texts of {options.tokens} tokens; speed against the default alone")
     for name, values in ratios.items():
-        print(f"{name:<24} min {min(values):.2f}  median {statistics.median(values):.2f}  max {max(values):.2f}")
+        print(f"{name:<32} min {min(values):.2f}  median {statistics.median(values):.2f}  max {max(values):.2f}")
 
 
 if __name__ == "__main__":

@@ -24,7 +24,7 @@ from ttcli.bench.execute.runner import Runner
 from ttcli.bench.execute.worker import describe
 from ttcli.bench.execute.worker import engine as crew_of
 from ttcli.bench.plan import make_tasks
-from ttcli.bench.run import BenchSpec, config_of
+from ttcli.bench.session import BenchSpec, config_of
 from ttcli.bench.store.store import Store
 from ttcli.catalog.pull import resolve
 from ttcli.data.dataset import Row, read_dataset, select

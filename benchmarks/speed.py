@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from engine import PROBLEM, Clock, Endless, context, engine
+from ways import PROBLEM, Clock, Endless, context, engine
 
 from ttcli.engine.template import ChatTemplate
 from ttcli.policy.prompt import Prompt

@@ -72,6 +72,32 @@ def tiny_path(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]
 
 
 @pytest.fixture(scope="session")
+def thinking_path(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """The GGUF of a tiny model that thinks as Qwen3.5 does, by its architecture."""
+    from tiny_models import SWITCHED, THINK, write_tiny
+
+    folder = tmp_path_factory.mktemp("thinking")
+    return cache(lambda name: write_tiny(folder / f"thinking-{name}.gguf", name, template=SWITCHED, words=THINK))
+
+
+@pytest.fixture(scope="session")
+def thinking_model(thinking_path: Callable[[str], Path]) -> Iterator[Callable[[str], Model]]:
+    """A tiny model that thinks, by its architecture."""
+    from ttcli.engine.model import Model
+
+    loaded: dict[str, Model] = {}
+
+    def load(architecture: str) -> Model:
+        if architecture not in loaded:
+            loaded[architecture] = Model(thinking_path(architecture))
+        return loaded[architecture]
+
+    yield load
+    for model in loaded.values():
+        model.close()
+
+
+@pytest.fixture(scope="session")
 def tiny_model(tiny_path: Callable[[str], Path]) -> Iterator[Callable[[str], Model]]:
     """A tiny model, by its architecture."""
     from ttcli.engine.model import Model

@@ -42,8 +42,9 @@ def test_every_verifier_named_is_one() -> None:
 
 def test_every_option_named_exists() -> None:
     known = help_of("solve", "--help-more") + help_of("bench", "--help-more")
-    known += "".join(help_of("models", name, "--help") for name in ("pull", "rm", "tune"))
+    known += "".join(help_of("models", name, "--help") for name in ("list", "pull", "rm", "tune"))
     known += "".join(help_of(name, "--help") for name in ("show", "verify", "grade", "calibrate", "flops"))
+    known += help_of("serve", "--help-more")
     known += help_of("train", "verifier", "--help") + help_of("runs", "list", "--help")
     commands = "\n".join(
         line for line in README.splitlines() if "benchmarks/" not in line and "pip install" not in line
@@ -52,7 +53,7 @@ def test_every_option_named_exists() -> None:
         assert option in known, option
 
 
-@pytest.mark.parametrize("group", ["models", "runs", "train", "profile"])
+@pytest.mark.parametrize("group", ["models", "runs", "train", "profile", "prompts"])
 def test_every_command_named_exists(group: str) -> None:
     known = help_of(group, "--help")
     for name in set(re.findall(rf"ttc {group} ([a-z]+)", README)):

@@ -25,6 +25,14 @@ _TEMPLATE = (
     "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
 )
 _EXPERTS = 4
+THINK = ("<think>", "</think>")
+# as Qwen3.5's: a switch, and the opening tag in the prompt
+SWITCHED = (
+    "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}"
+    "{% if add_generation_prompt %}<|im_start|>assistant\n"
+    "{% if enable_thinking is defined and enable_thinking is false %}<think>\n\n</think>\n\n"
+    "{% else %}<think>\n{% endif %}{% endif %}"
+)
 
 
 def write_tiny(
@@ -36,6 +44,7 @@ def write_tiny(
     bos: bool = False,
     causal: bool = True,
     split: int = 0,
+    words: tuple[str, ...] = (),
 ) -> Path:
     """Write a model of an architecture; the same seed, the same weights.
 
@@ -43,15 +52,17 @@ def write_tiny(
         bos: whether prompts begin with a token of their own.
         causal: whether it reads from left to right only.
         split: tensors per file, NAME-00001-of-0000N.gguf and so on; 0: all in one.
+        words: that are tokens of their own, such as tags.
     """
     writer = gguf.GGUFWriter(path, architecture, split_max_tensors=split)
-    _head(writer, architecture, template)
+    _head(writer, architecture, template, words)
     writer.add_add_bos_token(bos)
     if not causal:
         writer.add_causal_attention(False)
     tensors = _Tensors(writer, np.random.default_rng(seed))
     # gemma multiplies them by the root of their width
-    tensors.random("token_embd.weight", len(_tokens()), _WIDTH, scale=0.125 if architecture == "gemma3" else 1.0)
+    scale = 0.125 if architecture == "gemma3" else 1.0
+    tensors.random("token_embd.weight", len(_tokens()) + len(words), _WIDTH, scale=scale)
     tensors.filled("token_embd_norm.weight" if architecture == "lfm2" else "output_norm.weight", 1.0, _WIDTH)
     _WRITERS[architecture](writer, tensors)
     writer.write_header_to_file()
@@ -86,8 +97,8 @@ def _tokens() -> list[str]:
     return [*(chr(byte if byte in printable else next(others)) for byte in range(256)), *_CONTROL, *_WORDS]
 
 
-def _head(writer: gguf.GGUFWriter, architecture: str, template: str | None) -> None:
-    tokens = _tokens()
+def _head(writer: gguf.GGUFWriter, architecture: str, template: str | None, own: tuple[str, ...]) -> None:
+    tokens = [*_tokens(), *own]
     writer.add_name(f"tiny-{architecture}")
     writer.add_context_length(_CONTEXT)
     writer.add_embedding_length(_WIDTH)
@@ -104,8 +115,8 @@ def _head(writer: gguf.GGUFWriter, architecture: str, template: str | None) -> N
     writer.add_tokenizer_model("gpt2")
     writer.add_tokenizer_pre("qwen2")
     writer.add_token_list(tokens)
-    words, control = gguf.TokenType.NORMAL, gguf.TokenType.CONTROL
-    writer.add_token_types([words] * 256 + [control] * len(_CONTROL) + [words] * len(_WORDS))
+    words, control, tags = gguf.TokenType.NORMAL, gguf.TokenType.CONTROL, gguf.TokenType.USER_DEFINED
+    writer.add_token_types([words] * 256 + [control] * len(_CONTROL) + [words] * len(_WORDS) + [tags] * len(own))
     writer.add_token_merges(_MERGES)
     writer.add_bos_token_id(256)
     writer.add_eos_token_id(258)

@@ -133,8 +133,32 @@ class Meter:
         """A meter of its own for a part of the run, which begins now and ends with the run at the latest."""
         part = Meter(budget, max_tokens=self._max_tokens, interrupted=self._interrupted, clock=self._clock)
         part.finished(self._longest)
+        part._drawing_since, part._drawn = self._drawing_since, self._drawn  # so it knows the speed from the beginning
         part._scoring = self._scoring
         return part
+
+    @property
+    def length(self) -> float | None:
+        """Tokens that a candidate is expected to take at most; None: none has finished, or generations are counted."""
+        known = self._longest and self.budget.unit is not Unit.GENERATIONS
+        return min(self._max_tokens, _HEADROOM * self._longest) if known else None
+
+    @property
+    def limit(self) -> int:
+        """Tokens that a candidate may take."""
+        return self._max_tokens
+
+    @property
+    def left(self) -> float:
+        """Tokens that may still be spent; of a budget in time, as many as it takes at the speed so far."""
+        budget = self.budget
+        if budget.unit is Unit.GENERATIONS:
+            return math.inf
+        if budget.unit is Unit.TOKENS:
+            return budget.amount - self.spent.tokens
+        if self._drawing_since is None:
+            return 0.0
+        return (budget.amount - self.seconds) * self._drawn / max(self._clock() - self._drawing_since, 1e-6)
 
     def add(self, cost: Cost) -> None:
         """Count a cost (its seconds are ignored: the meter has its own clock)."""

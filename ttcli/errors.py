@@ -8,6 +8,7 @@ TtcError
 │   └── ConfigError       a setting that does not parse
 ├── ModelError            a file that is no usable model
 │   ├── PromptTooLong     the prompt and one answer do not fit the context
+│   │   └── ContextInUse  they would fit a larger one, which cannot be had while others use it
 │   └── DownloadError     a model that could not be fetched or verified
 ├── GradingError          answers cannot be compared on this machine
 ├── StoreError            the store of runs cannot be read or written
@@ -51,6 +52,10 @@ class ModelError(TtcError):
 
 class PromptTooLong(ModelError):
     """The prompt and one answer do not fit the model's context."""
+
+
+class ContextInUse(PromptTooLong):
+    """The prompt and one answer would fit a larger context, once nobody uses the one that there is."""
 
 
 class DownloadError(ModelError):

@@ -36,6 +36,7 @@ class CandidateToken:
 
     candidate: int
     text: str  # that became readable with it
+    thought: bool = False  # whether it is part of a thought
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +54,7 @@ class StepToken:
 
     node: int
     text: str  # that became readable with it
+    thought: bool = False  # whether it is part of a thought
 
 
 @dataclass(frozen=True, slots=True)

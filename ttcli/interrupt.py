@@ -27,6 +27,11 @@ class Interrupt:
         self._deadline = None
 
     @property
+    def paused(self) -> bool:
+        """Whether a decode is to be called off, for somebody to look about, and to be done again."""
+        return False
+
+    @property
     def requested(self) -> bool:
         """Whether somebody asked for the stop, rather than a deadline."""
         return self._requested

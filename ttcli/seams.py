@@ -23,9 +23,13 @@ class Extend:
 
     prefix: Prefix
     seed: tuple[int, ...]  # keys the candidate's own random generator
-    until: Literal["step", "answer", "box"] = "answer"  # box: the one that it begins in is closed, or BOX_TOKENS
+    # box: the one that it begins in is closed, or BOX_TOKENS; thought: its thought is closed; paragraph: one of its
+    # thought is over, or the thought is closed; what does not think goes on to its answer
+    until: Literal["step", "answer", "box", "thought", "paragraph"] = "answer"
     steps: int = 1  # with until="step": how many that hold what the policy calls content
     temperature: float | None = None  # None: the policy's own; 0: greedy
+    top_p: float | None = None  # in (0, 1]; None: the policy's own
+    max_tokens: int | None = None  # of the whole solution, at most the policy's own; None: that
     # asked after each token, with the text that has grown and whether its turn has ended; True: it stops, partial
     watch: Callable[[str, bool], bool] | None = None
     keep: bool = False  # where it comes to its end: have a revision go on from what was computed, until released
@@ -36,6 +40,7 @@ class Growth(NamedTuple):
 
     request: int  # position among the requests of this call, which a None is not
     text: str  # that became readable with it
+    thought: bool = False  # whether it is part of a thought
 
 
 class Mended(NamedTuple):
@@ -112,16 +117,41 @@ class Policy(Protocol):
         """What was written before, on a root: to be extended as if it had just been drawn. It is decoded again."""
         ...
 
+    def speak(self, prefix: Prefix, words: str) -> Prefix:
+        """A fork of a prefix in the middle of its thought: the thought is closed there, and these words are said.
+
+        Raises:
+            UsageError: thoughts of this policy cannot be gone on with.
+        """
+        ...
+
     def release(self, prefixes: Iterable[Prefix]) -> None:
         """Free what is kept for these prefixes; they are not extended again."""
         ...
 
 
-class BatchPolicy(Policy, Protocol):
-    """A policy as a runtime holds it: it says what it is, and works on many problems in turn."""
+class AskingPolicy(Policy, Protocol):
+    """One that can be asked for the answer of a finished solution."""
 
     name: str
+
+    def ask(self, root: Prefix, solution: str, thought: str | None = None) -> Prefix:
+        """A finished solution on the root of its problem, to be extended until it has named its answer.
+
+        `thought`: what was thought before it. Its text ends in `ASK`, or is empty where that is asked for in a turn of
+        its own. The solution is decoded again; a little of its end is left out where it does not fit.
+
+        Raises:
+            PromptTooLong: most of it does not fit.
+        """
+        ...
+
+
+class BatchPolicy(AskingPolicy, Protocol):
+    """A policy as a runtime holds it: it says what it is, and works on many problems in turn."""
+
     width: int  # texts that grow at once at most
+    thought_tokens: int  # of the thought before a solution at most; 0: it does not think
 
     @property
     def recipe(self) -> Mapping[str, object]:
@@ -136,17 +166,6 @@ class BatchPolicy(Policy, Protocol):
     @property
     def load(self) -> Load | None:
         """How full its batches were; None where it cannot tell."""
-        ...
-
-    def ask(self, root: Prefix, solution: str) -> Prefix:
-        """A finished solution on the root of its problem, to be extended until it has named its answer.
-
-        Its text ends in `ASK`, or is empty where that is asked for in a turn of its own. The solution is decoded again;
-        a little of its end is left out where it does not fit.
-
-        Raises:
-            PromptTooLong: most of it does not fit.
-        """
         ...
 
     def rewrites(self, problem: Problem) -> bool:

@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from ttcli.problem import Problem
+from ttcli.thought import Thought
 
 if TYPE_CHECKING:
     import numpy as np
@@ -30,6 +31,7 @@ class AnswerKind(StrEnum):
     SHORT = "short"  # as a value: a number, an option, a few words
     TEXT = "text"  # word by word
     CODE = "code"  # without regard to layout and comments
+    EACH = "each"  # with none: every text stands for itself
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +43,8 @@ class Step:
     logprob: float | None  # sum over its tokens at temperature 1, full vocabulary; <= 0; None: a server did not tell
     # by layer: the hidden state, float32 [n_embd], from which its last token was drawn; where the policy keeps any
     states: Mapping[int, NDArray[np.float32]] = field(default_factory=dict, compare=False, repr=False)
+    # by token: minus the mean log-probability of the likeliest ones; () where nobody asked for it
+    certainty: tuple[float, ...] = field(default=(), compare=False, repr=False)
 
     @property
     def confidence(self) -> float | None:
@@ -53,7 +57,8 @@ class Step:
         """One step of this and what follows it."""
         known = self.logprob is not None and other.logprob is not None
         logprob = (self.logprob or 0.0) + (other.logprob or 0.0) if known else None
-        return Step(self.text + other.text, self.tokens + other.tokens, logprob, other.states)
+        certainty = (*self.certainty, *other.certainty)
+        return Step(self.text + other.text, self.tokens + other.tokens, logprob, other.states, certainty)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,20 +84,32 @@ class Prefix:
     known_tokens: int = 0  # of the prompt of a revision: decoded before, for what it goes on from
     repairs: tuple[Repair, ...] = ()  # made so far, in order
     partial: bool = False  # its last step has been stopped in the middle, and what comes next belongs to it
+    thought: Thought | None = None  # before the first step; None: it had none
 
     @property
     def text(self) -> str:
-        """The solution so far."""
+        """The solution so far, without its thought."""
         return "".join(step.text for step in self.steps)
 
     @property
-    def tokens(self) -> int:
-        """Sampled tokens of the solution so far."""
+    def spoken_tokens(self) -> int:
+        """Sampled tokens of its text."""
         return sum(step.tokens for step in self.steps)
 
     @property
+    def tokens(self) -> int:
+        """Tokens of the solution so far, its thought included."""
+        return self.spoken_tokens + (self.thought.tokens if self.thought else 0)
+
+    @property
+    def certainty(self) -> tuple[float, ...]:
+        """How sure the model was of each token that was drawn, from the first of its thought on; () where not known."""
+        parts = [self.thought.certainty if self.thought else (), *(step.certainty for step in self.steps)]
+        return tuple(each for part in parts for each in part)
+
+    @property
     def logprob(self) -> float | None:
-        """Sum of token log-probabilities; <= 0; None: that of a step is not known."""
+        """Sum of token log-probabilities of its text; <= 0; None: that of a step is not known."""
         known = [step.logprob for step in self.steps if step.logprob is not None]
         return sum(known) if len(known) == len(self.steps) else None
 
@@ -105,8 +122,8 @@ class Candidate:
     text: str
     answer: str | None  # as written by the model; None: it gave no answer
     ended: Ended
-    tokens: int  # sampled
-    logprob: float | None  # sum over tokens; <= 0; None: not known
+    tokens: int  # sampled, those of its thought included
+    logprob: float | None  # sum over tokens of the text; <= 0; None: not known
     score: float | None = None  # in [0, 1]; None: not scored
     step_scores: tuple[float, ...] = ()  # in [0, 1], one per step where the verifier gives them
     node: int | None = None  # of a search tree: where it ends; None: it was drawn in one go
@@ -117,11 +134,22 @@ class Candidate:
     lineage: int | None = None  # of a search tree: the first step that it comes down from; None: as with `node`
     places: int | None = None  # it has in the last population, and so votes; None: it was in none
     repairs: tuple[Repair, ...] = ()  # made while it was drawn
+    thought: str | None = None  # what it thought before it spoke; None: nothing
+    thought_tokens: int = 0  # of `tokens`
+    thought_open: bool = False  # whether it was broken off, or ended, in the middle of its thought
+    # by token, from the first of its thought on; see `Step.certainty`
+    certainty: tuple[float, ...] = field(default=(), compare=False, repr=False)
 
     @property
     def confidence(self) -> float | None:
-        """Geometric mean of its token probabilities, in [0, 1]; None: not known."""
-        return None if self.logprob is None else math.exp(self.logprob / self.tokens) if self.tokens else 1.0
+        """Geometric mean of the probabilities of the tokens of its text, in [0, 1]; None: not known."""
+        spoken = self.tokens - self.thought_tokens
+        return None if self.logprob is None else math.exp(self.logprob / spoken) if spoken else 1.0
+
+    @property
+    def truncated(self) -> bool:
+        """Whether it ran into a token limit: what it would have come to is not known."""
+        return self.ended is Ended.LENGTH
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 from allocate.test_profile import example
 from ttcli.allocate.adviser import ProfileAdviser, demand
 from ttcli.allocate.difficulty import Difficulty
@@ -25,3 +27,17 @@ def test_samples_that_agree_are_an_easy_problem_and_get_what_suits_one() -> None
 
 def test_the_policy_is_to_have_room_for_every_choice() -> None:
     assert demand(example()) == Demand(beams=16, attempts=0)
+
+
+def test_a_budget_that_the_probes_use_up_is_voted_on() -> None:
+    adviser = ProfileAdviser(example(difficulty=AGREEING))
+    hard = adviser.advise(drawn("1", "2", "3", None), 4)
+    assert (hard.chose.method, hard.method.name, hard.chose.expected, hard.chose.gain) == (
+        *("majority", "majority"),
+        *(None, 0.0),
+    )
+
+
+def test_room_is_for_what_runs_after_the_probes() -> None:
+    choices = tuple(replace(each, strategy="revise:ratio=12", budget=16.0) for each in example().choices[:4:2])
+    assert demand(replace(example(), choices=choices)) == Demand(beams=1, attempts=4)

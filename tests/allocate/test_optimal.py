@@ -37,17 +37,41 @@ def test_what_is_best_in_each_bin_is_chosen_where_there_is_evidence() -> None:
     assert (choices[1].generations, choices[1].tokens, choices[1].seconds) == (8, 800, None)
 
 
-def test_the_baseline_stands_where_nothing_is_better() -> None:
-    kept = 0
+def test_nothing_is_shown_to_be_better_where_nothing_is() -> None:
+    kept, unshown = 0, 0
     for seed in range(100):
         table, bins = drawn(seed, [[0.5, 0.5, 0.5]] * 2, 40)
-        kept += all(each.strategy == "majority" for each in choose(table, bins, 2))
+        kept += all(each.strategy == "majority" for each in choose(table, bins, 2, rule="shown"))
+        unshown += not any(each.shown for each in choose(table, bins, 2))
     assert kept >= 93  # both bins pool their problems and share one mistake in 20
+    assert unshown == kept
+
+
+def test_a_way_replaces_the_vote_where_it_is_likely_to_be_better_and_is_not_called_shown() -> None:
+    """Ten of a hundred problems better, four worse: two standard errors are too few for one of two ways to be shown."""
+    right = np.zeros((100, 3, 1))
+    right[:10, 1], right[10:14, 0] = 1.0, 1.0
+    (likely,) = choose(outcomes(right), np.zeros(100, np.intp), 1)
+    (shown,) = choose(outcomes(right), np.zeros(100, np.intp), 1, rule="shown")
+    assert (likely.strategy, likely.shown, shown.strategy, shown.shown) == ("beam:m=sqrt", False, "majority", False)
+    assert likely.gain - likely.gain_interval.low > likely.gain > 0
+    right[10:12, 0] = 0.0
+    right[12:40, 1] = 1.0
+    (sure,) = choose(outcomes(right), np.zeros(100, np.intp), 1)
+    assert (sure.strategy, sure.shown) == ("beam:m=sqrt", True)
+
+
+def test_a_gain_below_its_standard_error_replaces_nothing() -> None:
+    right = np.zeros((100, 3, 1))
+    right[:10, 1], right[10:18, 0] = 1.0, 1.0
+    assert choose(outcomes(right), np.zeros(100, np.intp), 1)[0].strategy == "majority"
 
 
 def test_a_better_way_on_a_few_problems_is_no_evidence() -> None:
     right = np.array([[[0.0], [1.0], [0.0]]] * 3)
     choice = choose(outcomes(right), np.zeros(3, np.intp), 1)[0]
+    assert not choice.shown
+    choice = choose(outcomes(right), np.zeros(3, np.intp), 1, rule="shown")[0]
     assert (choice.strategy, choice.gain) == ("majority", 0)
 
 

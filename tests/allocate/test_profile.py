@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from ttcli.allocate import difficulty, marginal, standing
 from ttcli.allocate.difficulty import Bins, Difficulty
+from ttcli.allocate.headroom import Headroom
 from ttcli.allocate.marginal import Gains
 from ttcli.allocate.optimal import Choice
 from ttcli.allocate.profile import Made, Profile, parse, profiles, read_profile, render, write_profile
@@ -28,6 +29,7 @@ def models(features: tuple[str, ...]) -> st.SearchStrategy[Logistic]:
 bounds = st.tuples(numbers, numbers).map(lambda ends: Interval(min(ends), max(ends)))
 maybe = st.none() | numbers
 counts = st.integers(0, 10**6)
+headrooms = st.builds(Headroom, numbers, texts, numbers, numbers, bounds, numbers, numbers, numbers, settled=maybe)
 
 
 @st.composite
@@ -65,6 +67,7 @@ def some_profiles(draw: st.DrawFn) -> Profile:
         Bins(tuple(sorted(edges))),
         tuple(choices),
         draw(st.none() | gains),
+        draw(st.just(()) | st.tuples(headrooms)),
     )
 
 
@@ -91,7 +94,7 @@ def test_what_is_rendered_is_read_back_the_same(profile: Profile) -> None:
 
 def test_a_profile_reads_well() -> None:
     lines = render(example()).splitlines()
-    assert lines[:2] == ["version = 1", 'name = "dev"']
+    assert lines[:2] == ["version = 2", 'name = "dev"']
     assert "edges = [0.5]" in lines
     assert 'strategy = "beam:m=sqrt"' in lines
     assert "interval = [0.5, 0.875]" in lines
@@ -127,7 +130,7 @@ def test_a_profile_takes_the_place_of_one_with_its_name(tmp_path: Path) -> None:
     ("change", "complaint"),
     [
         (lambda text: "x y" + text, "Expected '='"),
-        (lambda text: text.replace("version = 1", "version = 2"), "version is 2, and this ttc reads 1"),
+        (lambda text: text.replace("version = 2", "version = 3"), "version is 3, and this ttc reads 2"),
         (lambda text: text.replace('model = "qwen"', "model = 1"), "model must be a string, not 1"),
         (lambda text: text.replace('model = "qwen"\n', ""), "model is missing"),
         (lambda text: text.replace("[made]", "[made]\ncolour = 1"), "made.colour is not a known key"),
@@ -165,3 +168,12 @@ def test_a_profile_that_is_not_there_or_no_text_is_an_error(tmp_path: Path) -> N
     (tmp_path / "binary.toml").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(ConfigError, match="no text"):
         read_profile(tmp_path / "binary.toml")
+
+
+def test_a_profile_of_the_first_version_is_read_and_kept_as_it_was() -> None:
+    """What was measured with the whole budget must not be taken for what was measured after the probes."""
+    text = render(example()).replace("version = 2", "version = 1", 1)
+    old = parse(text)
+    assert not old.probed
+    assert replace(old, probed=True) == example()
+    assert render(old) == text

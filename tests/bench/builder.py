@@ -62,6 +62,7 @@ class Made:
     failed: Collection[int] = ()  # positions where every task fails after half of the samples
     undone: Collection[int] = ()  # positions that nobody has begun
     skill: float = 0.45  # mean pass rate
+    alike: bool = False  # whether all problems have that pass rate
     text: Text = solution
     model: str = "tiny"
     data: str = "gsm8k-like.jsonl"
@@ -131,7 +132,7 @@ def records(made: Made) -> Iterator[Record]:
 def _of_problem(made: Made, position: int) -> Iterator[Record]:
     row, tasks = made.rows[position], made.config.tasks
     rng = random.Random(f"{made.seed} {row.problem.text}")
-    rate = rng.betavariate(4 * made.skill, 4 * (1 - made.skill))
+    rate = made.skill if made.alike else rng.betavariate(4 * made.skill, 4 * (1 - made.skill))
     failed = position in made.failed
     samples = [_sample(made, rng, position, number, rate) for number in range(made.samples)]
     for sample in samples[: made.samples // 2] if failed else samples:

@@ -38,34 +38,44 @@ def methods_at(budgets: str, verifier: str = "confidence") -> dict[str, set[floa
     return found
 
 
-def test_votes_searches_and_the_grid_of_revisions_are_tried_where_the_budget_fits() -> None:
+def test_votes_and_what_has_the_rest_after_the_probes_are_tried_where_the_budget_fits() -> None:
     found = methods_at("4,8,16")
     everywhere = {4.0, 8.0, 16.0}
-    assert {name for name, budgets in found.items() if budgets == everywhere} == {
-        "majority", "adaptive", "best-of-n", "beam", "beam:m=sqrt", "dvts",
+    assert {name for name, budgets in found.items() if 4.0 in budgets} == {"majority", "adaptive", "best-of-n"}
+    assert {name for name, budgets in found.items() if budgets == everywhere} == {"majority", "adaptive", "best-of-n"}
+    assert {name for name, budgets in found.items() if budgets == {8.0, 16.0}} == {
+        "auto:beam", "auto:beam:m=sqrt", "auto:dvts",
     }  # fmt: skip
-    assert found["revise:ratio=1"] == {4.0, 16.0}
-    assert found["revise:ratio=2"] == {8.0}
-    assert found["revise:ratio=16"] == {16.0}
-    assert "revise:ratio=1/16" not in found  # all side by side: that is best-of-n
+    assert found["auto:revise:ratio=1"] == {8.0}  # of the four that are left
+    assert found["auto:revise:ratio=12"] == {16.0}
+    assert "auto:revise:ratio=1/12" not in found  # all side by side: that is best-of-n
     assert methods_at("6")["majority"] == {6.0}
-    assert "beam" not in methods_at("6")
+    assert "auto:beam" not in methods_at("6")
+
+
+def test_at_a_budget_of_the_probes_votes_alone_are_offered() -> None:
+    tasks = calibration_tasks(["beam", "revise", "best-of-n"], "confidence", "4,8")
+    assert {task.method for task in tasks if task.budget.amount == 4} == {"majority", "adaptive", "best-of-n"}
+    assert {task.method for task in tasks if task.budget.amount == 8} == {
+        "majority", "adaptive", "best-of-n", "auto:beam", "auto:revise",
+    }  # fmt: skip
 
 
 def test_a_verifier_of_whole_solutions_is_spared_the_searches() -> None:
-    assert not {"beam", "dvts"} & set(methods_at("8", "command:true"))
+    assert not {"auto:beam", "auto:dvts"} & set(methods_at("8", "command:true"))
 
 
 def test_every_method_that_takes_the_verifier_has_it() -> None:
     verifiers = {task.method: task.verifier for task in calibration_tasks((), "judge", "8")}
     assert {verifiers["majority"], verifiers["adaptive"]} == {""}
-    assert {verifiers["best-of-n"], verifiers["revise:ratio=2"]} == {"judge"}
+    assert {verifiers["best-of-n"], verifiers["auto:revise:ratio=1"]} == {"judge"}
 
 
-def test_the_simple_way_is_always_there() -> None:
-    assert [task.key for task in calibration_tasks(["beam"], "confidence", "8,16")] == [
-        "majority@8", "majority@16", "beam[confidence]@8", "beam[confidence]@16",
-    ]  # fmt: skip
+def test_the_simple_way_is_always_there_and_so_is_ending_it_when_it_is_settled() -> None:
+    assert [task.key for task in calibration_tasks(["beam", "auto:beam"], "confidence", "8,16")] == [
+        *("majority@8", "majority@16", "adaptive@8", "adaptive@16"),
+        *("auto:beam[confidence]@8", "auto:beam[confidence]@16"),
+    ]
 
 
 @pytest.mark.parametrize(
@@ -74,7 +84,7 @@ def test_the_simple_way_is_always_there() -> None:
         ((), "confidence", "20000tok", "budgets in generations"),
         ((), "confidence", "16/problem", "budgets in generations"),
         ((), "confidence", "2,4", "told from 4 samples"),
-        (("beam:m=4",), "confidence", "4,6", "beam takes beams in multiples of 4"),
+        (("beam:m=4",), "confidence", "4,6", "draws 4 probes first, and 6 leaves beam:m=4 too little"),
         (("beam",), "command:true", "8", "judges only finished solutions"),
         (("greedy",), "confidence", "8", "greedy has no budget to suit"),
         (("beams",), "confidence", "8", "there is no method"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import time
 import zipfile
 from dataclasses import dataclass, field, replace
@@ -53,6 +54,7 @@ class Hub(ThreadingHTTPServer):
         self.content = CONTENT
         self.sha256: str | None = hashlib.sha256(CONTENT).hexdigest()
         self.ranges = True
+        self.files: list[str] = []  # of every repository
         self.faults: list[str] = []  # "cut", "hang", "html", or a status
         self.gets: list[tuple[str, str | None]] = []  # path and Range
         self.tokens: list[str | None] = []
@@ -93,6 +95,9 @@ class _Answer(BaseHTTPRequestHandler):
             self.send_error(int(fault))
         elif fault == "html":
             self._send(200, {"Content-Type": "text/html"}, b"<html>Log in</html>")
+        elif self.path.startswith("/api/models/"):
+            facts = {"id": "o/r", "siblings": [{"rfilename": file} for file in self.server.files]}
+            self._send(200, {"Content-Type": "application/json"}, json.dumps(facts).encode())
         else:
             self._file(cut=fault == "cut")
 

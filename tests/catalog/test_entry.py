@@ -12,15 +12,15 @@ from ttcli.catalog.entry import (
     DEFAULT_MODEL,
     FileSource,
     HubSource,
-    PrmForm,
     Template,
+    WeightsSource,
     WheelsSource,
     catalog,
     find,
     read_entry,
-    read_form,
     toml_folder,
 )
+from ttcli.catalog.forms import CritiqueForm, PrmForm, read_form
 from ttcli.errors import ConfigError, ModelError
 
 ROOT = Path(__file__).parents[2]
@@ -86,6 +86,11 @@ def test_the_catalog_holds_the_published_files() -> None:
         ),
         "llama3.1-8b-prm": ("Llama3.1-8B-PRM-Deepseek-Data.Q4_K_M.gguf", None, None, 131072),
         "math-shepherd-7b": ("math-shepherd-mistral-7b-prm.Q4_K_M.gguf", None, None, 32768),
+        "versaprm-3b": ("VersaPRM-Base-3B.gguf", None, None, 131072),
+        "math-psa-7b": ("Math-psa.gguf", None, None, 4096),
+        "spare-8b": ("Llama-3-8b-spare-prm-math.gguf", None, None, 8192),
+        "thinkprm-1.5b": ("ThinkPRM-1.5B.gguf", None, None, 131072),
+        "genprm-1.5b": ("GenPRM-1.5B.gguf", None, None, 131072),
     }
     assert {entry.licence for entry in catalog().values() if entry.sha256} == {"Apache-2.0"}
 
@@ -99,6 +104,24 @@ def test_process_reward_models_say_how_they_are_read() -> None:
         assert isinstance(source, HubSource)
 
 
+def test_verifiers_without_a_known_gguf_say_so_and_are_marked_as_not_run() -> None:
+    converted = {name: entry for name, entry in catalog().items() if isinstance(entry.sources[0], WeightsSource)}
+    assert converted.keys() == {"versaprm-3b", "math-psa-7b", "spare-8b", "thinkprm-1.5b", "genprm-1.5b"}
+    for entry in converted.values():
+        assert "not run by us" in entry.description
+        assert entry.known_as
+        assert any(known.casefold() in entry.file.casefold() for known in entry.known_as)
+    think, gen = (converted[name].verifier for name in ("thinkprm-1.5b", "genprm-1.5b"))
+    assert isinstance(think, CritiqueForm)
+    assert isinstance(gen, CritiqueForm)
+    assert (think.form, think.good, think.bad, think.chains) == ("critique", "yes", "no", 4)
+    assert (gen.form, gen.good, gen.bad) == ("critique-steps", "Yes", "No")
+    assert gen.verdict.endswith("$\\boxed{")
+    versa = converted["versaprm-3b"].verifier
+    assert isinstance(versa, PrmForm)
+    assert (versa.after_problem, versa.tag, versa.between) == (" \n\n", " \n\n\n\n", "")
+
+
 TAGGED = '[verifier]\nkind = "prm"\nform = "step-tag"\ngood = "+"\nbad = "-"\ntag = "ки"\n'
 
 
@@ -110,15 +133,61 @@ def test_a_form_is_read_from_an_entry_or_from_a_file_of_its_own(tmp_path: Path) 
     assert read_form(written(tmp_path, turns)) == PrmForm("step-turn", "+", "-")
 
 
+JUDGE = """\
+[verifier]
+kind = "judge"
+form = "critique"
+ask = "{problem} {solution}"
+stops = ["</think>"]
+verdict = "So? "
+good = "yes"
+bad = "no"
+"""
+
+
+def test_the_form_of_a_generative_verifier_is_read_with_its_defaults(tmp_path: Path) -> None:
+    assert read_form(written(tmp_path, JUDGE)) == CritiqueForm(
+        "critique", "{problem} {solution}", "", ("</think>",), "So? ", "yes", "no"
+    )
+    steps = (
+        JUDGE.replace('"critique"', '"critique-steps"').replace("{solution}", "{step}") + 'close = "}"\nchains = 2\n'
+    )
+    form = read_form(written(tmp_path, steps))
+    assert isinstance(form, CritiqueForm)
+    assert (form.ask_next, form.close, form.chains) == ("{step}", "}", 2)
+
+
 @pytest.mark.parametrize(
     ("old", "new", "complaint"),
     [
-        ('kind = "prm"', 'kind = "orm"', "verifier.kind must be 'prm'"),
+        ('"critique"', '"essay"', "verifier.form must be 'critique' or 'critique-steps'"),
+        ("{solution}", "", "verifier.ask must have {problem} and {solution} in it"),
+        ("{problem}", "", "verifier.ask must have {problem} and {solution} in it"),
+        ('["</think>"]', '"</think>"', "verifier.stops must be a list of strings"),
+        ('["</think>"]', '[""]', "verifier.stops must not hold an empty text"),
+        ("[verifier]", "[verifier]\nchains = 0", "verifier.chains must be positive"),
+        ("[verifier]", "[verifier]\ntemperature = 9", "verifier.temperature must be from 0 to 2"),
+        ("[verifier]", '[verifier]\nclose = "}"', "verifier.close is not a known key"),
+        ('good = "yes"', 'good = "no"', "two different words"),
+    ],
+)
+def test_a_generative_verifier_that_makes_no_sense_is_refused(
+    tmp_path: Path, old: str, new: str, complaint: str
+) -> None:
+    assert old in JUDGE
+    with pytest.raises(ConfigError, match=re.escape(complaint)):
+        read_form(written(tmp_path, JUDGE.replace(old, new)))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "complaint"),
+    [
+        ('kind = "prm"', 'kind = "orm"', "verifier.kind must be 'prm' or 'judge'"),
         ('"step-tag"', '"tag"', "verifier.form must be 'step-tag' or 'step-turn'"),
         ('"step-tag"', '"step-turn"', "verifier.tag is not a known key"),
         ('tag = "ки"', "", "verifier.tag is missing"),
-        ('tag = "ки"', 'tag = " ки"', "verifier.tag must be a word without spaces"),
-        ('tag = "ки"', 'tag = ""', "verifier.tag must be a word"),
+        ('tag = "ки"', 'tag = ""', "verifier.tag must not be empty"),
+        ('tag = "ки"', 'tag = "ки"\nchat = 1', "verifier.chat must be true or false"),
         ('bad = "-"', 'bad = "+"', "two different words"),
         ('bad = "-"', 'bad = ""', "two different words"),
         ('bad = "-"', "bad = 0", "verifier.bad must be a string"),

@@ -194,7 +194,17 @@ def test_an_unknown_name_is_an_error_with_a_guess(progress: Recorded) -> None:
 
 @pytest.mark.parametrize(
     "spec",
-    ["hf:", "hf:a/b", "hf:a/b/c.bin", "hf:a/../b/c.gguf", "hf:a/b/../c.gguf", "hf:a/b/c.gguf@", "hf:/a/b/c.gguf"],
+    [
+        "hf:",
+        "hf:a",
+        "hf:a/b:",
+        "hf:a/b:../c",
+        "hf:a/b/c.bin",
+        "hf:a/../b/c.gguf",
+        "hf:a/b/../c.gguf",
+        "hf:a/b/c.gguf@",
+        "hf:/a/b/c.gguf",
+    ],
 )
 def test_a_malformed_hub_name_is_an_error_with_the_form(progress: Recorded, spec: str) -> None:
     with pytest.raises(ModelError, match="cannot read") as caught:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from ttcli.catalog.speeds import known_width, remember, speeds_file
+from ttcli.catalog.speeds import known_speeds, known_width, remember, speeds_file
 from ttcli.errors import ConfigError
 
 
@@ -34,6 +34,13 @@ def test_a_new_finding_replaces_the_old(model: Path) -> None:
     remember(model, 2, 16, {16: 50.0})
     remember(model, 2, 8, {8: 60.0})
     assert known_width(model, 2) == 8
+
+
+def test_speeds_are_known_by_width(model: Path) -> None:
+    assert known_speeds(model, 2) == {}
+    remember(model, 2, 16, {16: 50.0, 8: 40.0})
+    assert known_speeds(model, 2) == {16: 50.0, 8: 40.0}
+    assert known_speeds(model, 4) == {}
 
 
 @pytest.mark.parametrize("content", ["not json", "[]", '{"models": {"x": 3}}', '{"version": 1}', "\xff"])

@@ -445,14 +445,31 @@ def test_a_dry_run_loads_no_model_and_tells_the_speed_of_earlier_runs(
 ) -> None:
     here(*arguments, "--limit", "5", "--json")
     with closing(sqlite3.connect("s.sqlite3")) as db:
-        db.execute("UPDATE sample SET seconds = tokens / 50.0")
+        db.execute("UPDATE load SET rows = 100, seconds = 2.0")
         db.commit()
-    monkeypatch.setattr("ttcli.bench.run.load_runtime", None)
+    monkeypatch.setattr("ttcli.bench.session.load_runtime", None)
     (told,) = objects(here(*arguments, "--dry-run", "--json"))
     assert (told["problems"], told["samples"]) == (7, 28)
     assert told["tokens_per_second"] == pytest.approx(50)
     (other,) = objects(here(*arguments, "--dry-run", "--json", "--max-tokens", "77"))
     assert (other["samples"], other["tokens_per_second"]) == (48, pytest.approx(50))
+
+
+def test_the_speed_that_a_dry_run_tells_is_that_of_the_width(here: Call, arguments: list[str], clean: Path) -> None:
+    for width, seconds in (("4", 2.0), ("8", 1.0)):
+        here(*arguments, "--limit", width, "--width", width, "--json")
+        with closing(sqlite3.connect("s.sqlite3")) as db:
+            db.execute("UPDATE load SET rows = 100, seconds = ? WHERE width = ?", (seconds, int(width)))
+            db.execute("UPDATE sample SET seconds = tokens / 70.0")
+            db.commit()
+    told = [*objects(here(*arguments, "--dry-run", "--json"))]
+    told += [objects(here(*arguments, "--dry-run", "--json", "--width", width))[0] for width in ("8", "6")]
+    assert [(each["width"], each["tokens_per_second"]) for each in told] == [
+        (width, pytest.approx(speed)) for width, speed in ((4, 50), (8, 100), (None, 70))
+    ]
+    said = {width: here(*arguments, "--dry-run", "--width", width).out.splitlines()[-1] for width in ("8", "6")}
+    assert said["8"].endswith("100 tokens/s, as in earlier runs with this model with 8 texts at once")
+    assert said["6"].endswith("70 tokens/s, as in earlier runs with this model at whatever width")
 
 
 def test_a_dry_run_of_a_run_that_is_there_says_what_is_left_and_leaves_it_alone(
@@ -719,8 +736,8 @@ def test_answers_that_cannot_be_compared_are_an_error_before_anything_runs(
         assert here(*arguments, "--limit", limit).code == 0
     rows = write_data(Path("responses.jsonl"), {"answer": "x+1", "candidate": "1+x"})
     ids = [each["id"] for each in runs(here)]
-    monkeypatch.setattr("ttcli.answers.equal.CHECKER._command", ("/nonexistent/program",))
-    monkeypatch.setattr("ttcli.answers.equal.CHECKER._worker", None)
+    monkeypatch.setattr("ttcli.answers.CHECKER._command", ("/nonexistent/program",))
+    monkeypatch.setattr("ttcli.answers.CHECKER._worker", None)
     calls = {
         "bench": [*arguments, "--limit", "3"],
         "grade": ["grade", rows],
@@ -735,7 +752,7 @@ def test_answers_that_take_too_long_to_compare_are_counted(
     here: Call, arguments: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert here(*arguments, "--limit", "1").code == 0
-    monkeypatch.setattr("ttcli.answers.equal.CHECKER.verdict", lambda _answer, _reference: None)
+    monkeypatch.setattr("ttcli.answers.CHECKER.verdict", lambda _answer, _reference: None)
     assert json.loads(here("runs", "show", "last", "--store", "s.sqlite3", "--json").out)["ungraded"] > 0
     shown = here("runs", "show", "last", "--store", "s.sqlite3").out
     assert "comparing took too long, so they count as wrong" in " ".join(shown.split())

@@ -85,7 +85,12 @@ def test_the_same_calibration_again_draws_nothing_and_comes_to_the_same(here: Ca
 
 def test_the_table_says_what_is_chosen_for_each_bin_and_why(here: Call, world: list[str]) -> None:
     result = here(*world, "-q")
-    assert "nothing is shown to be better" in result.out or "replaces majority" in result.out
+    assert "nothing is likely to be better" in result.out or "replaces majority" in result.out
+    told = " ".join(result.out.split())
+    for budget in (4, 8):
+        assert f"at {budget}: " in told
+    assert "points at most" in told or "at most, luck included" in told
+    assert told.count("So allocation ") + told.count("So it is not known whether allocation pays") == 2
     assert "Brier score" in result.out
     assert result.out.splitlines()[-1].endswith("profiles/scripted-script.json-dev.toml")
     shown = here("profile", "show", "scripted-script.json-dev")

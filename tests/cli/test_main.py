@@ -118,7 +118,7 @@ def test_every_error_has_an_exit_code() -> None:
         return {kind}.union(*(below(each) for each in kind.__subclasses__()))
 
     assert {kind.__name__: kind.exit_code for kind in below(TtcError)} == {
-        "TtcError": 1, "ModelError": 1, "PromptTooLong": 1, "DownloadError": 1, "BackendError": 1,
+        "TtcError": 1, "ModelError": 1, "PromptTooLong": 1, "ContextInUse": 1, "DownloadError": 1, "BackendError": 1,
         "UsageError": 2, "ProblemError": 2, "ConfigError": 2,
         "DatasetError": 2,
         "StoreError": 1,

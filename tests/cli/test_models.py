@@ -57,11 +57,16 @@ def test_list_shows_all_models_in_columns_and_marks_the_default() -> None:
     out, err = run("list")
     assert out.splitlines() == [
         "name                parameters      size  licence               installed",
+        "genprm-1.5b            1,777 M         -  MIT                   no",
         "llama3.1-8b-prm        8,030 M         -  LicenseRef-Llama-3.1  no",
+        "math-psa-7b            7,616 M         -  NOASSERTION           no",
         "math-shepherd-7b       7,242 M         -  NOASSERTION           no",
         "qwen2.5-coder-0.5b       494 M  491.4 MB  Apache-2.0            no         default",
         "qwen2.5-coder-1.5b     1,544 M    1.1 GB  Apache-2.0            no",
         "smollm2-135m             135 M   98.4 MB  Apache-2.0            no",
+        "spare-8b               8,030 M         -  NOASSERTION           no",
+        "thinkprm-1.5b          1,777 M         -  Apache-2.0            no",
+        "versaprm-3b            3,213 M         -  NOASSERTION           no",
     ]
     assert err == ""
 
@@ -178,3 +183,12 @@ def test_the_commands_are_read_without_heavy_imports() -> None:
 def test_every_model_of_the_catalog_has_an_info_without_being_here() -> None:
     for name in catalog():
         assert f"name              {name}" in run("info", name)[0]
+
+
+def test_pulling_a_model_of_which_no_gguf_is_known_says_where_its_weights_are() -> None:
+    told = run("pull", "genprm-1.5b", fails=DownloadError)[1]
+    assert told.startswith(
+        "cannot fetch genprm-1.5b: no GGUF of it is known to us, only the weights of GenPRM/GenPRM-1.5B"
+    )
+    assert told.endswith("--verifier judge:GenPRM-1.5B.gguf")
+    assert "--verifier prm:VersaPRM-Base-3B.gguf" in run("pull", "versaprm-3b", fails=DownloadError)[1]

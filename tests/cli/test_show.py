@@ -236,7 +236,7 @@ def test_an_attempt_that_failed_is_not_replayed(here: Call, run: list[str]) -> N
         (last,) = store.execute(f"SELECT max(number) FROM event WHERE {own}").fetchone()
         store.execute(f"UPDATE event SET number = number + {last + 1} WHERE {own}")
         store.execute(
-            "INSERT INTO event SELECT run, position, task, number - ?, event FROM event "
+            "INSERT INTO event SELECT run, position, task, number - ?, event, NULL FROM event "
             f"WHERE {own} AND number <= ? + 12",
             (last + 1, last + 1),
         )

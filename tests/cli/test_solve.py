@@ -23,8 +23,9 @@ def test_stdout_is_exactly_the_answer_and_stderr_tells_the_story(ttc: Call, scri
     lines = result.err.splitlines()
     assert lines[0] == "majority, scripted, budget 8 generations, seed 0"
     assert sum(line.startswith("candidate ") for line in lines) == 8
-    assert lines[-2].startswith("votes: 4 x ")
-    assert " of 8 candidates agree; " in lines[-1]
+    assert lines[-3].startswith("votes: 4 x ")
+    assert " of 8 candidates agree; " in lines[-2]
+    assert lines[-1] == "1 of 8 candidates ran into a token limit; --max-tokens 2048 gives them more"
 
 
 def test_quiet_says_nothing_but_the_answer(ttc: Call, script: str) -> None:

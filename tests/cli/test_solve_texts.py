@@ -90,6 +90,9 @@ def test_a_weak_win_says_so(here: Call, clean: Path) -> None:
     result = here(*arguments)
     assert result.code == 0
     assert result.err.splitlines()[-1].endswith(" of 16 candidates agree: weak; a larger --budget tells more")
+    *_, cost, doubt = here(*arguments[:-1], "lines").err.splitlines()
+    assert " of 16 candidates agree; " in cost
+    assert doubt == "weak; a larger --budget tells more"
     told = json.loads(here(*arguments, "--json", "-q").out)
     assert 0 < told["confidence"] < 1
     assert here(*arguments, "-q").err == ""

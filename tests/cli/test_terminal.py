@@ -75,6 +75,16 @@ def test_the_last_screen_shows_tree_votes_and_answer(script: str) -> None:
     assert (seen.screen.cursor.x, seen.screen.cursor.y) == (0, len(seen.lines))
 
 
+def test_how_many_agree_is_told_once_weak_or_not(clean: Path) -> None:
+    lines = [{"text": f"It is \\boxed{{{answer}}}."} for answer in range(4, 8)]
+    weak = write_script(clean / "s.json", lines)
+    seen = at_terminal("solve", PROBLEM, "-m", weak, "-b", "8", "--method", "majority", "--seed", "1", columns=120)
+    assert seen.code == 0
+    [told] = [line for line in seen.lines if " of 8 candidates agree" in line]
+    assert " of 8 candidates agree: weak; a larger --budget tells more; " in told
+    assert told.endswith(" s")
+
+
 def test_at_forty_columns_nothing_runs_over_the_edge(script: str) -> None:
     long = "A train leaves at noon and drives for four hours. " * 4
     seen = at_terminal("solve", long, "-m", script, "-b", "5", "--verifier", "scripted", columns=40)

@@ -1,14 +1,18 @@
-"""`ttc train verifier`: what it refuses, and one small head of the small real model."""
+"""`ttc train verifier`: what it refuses, and small heads of a tiny model."""
 
 from __future__ import annotations
 
 import json
 import sqlite3
+from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from cli.calls import Call, Result
+from ttcli.train.recipe import RECIPES
+from ttcli.train.verifier import train_verifier
 
 ROWS = [{"question": f"What is {number} + 2?", "answer": f"#### {number + 2}"} for number in range(1, 13)]
 
@@ -21,6 +25,16 @@ def write(path: Path, *rows: object) -> str:
 @pytest.fixture
 def data(clean: Path) -> str:
     return write(clean / "data.jsonl", *ROWS)
+
+
+@pytest.fixture
+def tiny(tiny_path: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch) -> str:
+    """A tiny model, whose heads are fitted in two ways instead of six."""
+    defaults = train_verifier.__kwdefaults__
+    assert defaults is not None
+    monkeypatch.setitem(defaults, "recipes", RECIPES[1:3])
+    monkeypatch.setenv("TTC_THREADS", "1")  # more only wait for each other
+    return str(tiny_path("llama"))
 
 
 def complaint(result: Result, code: int = 2) -> str:
@@ -71,6 +85,17 @@ def test_a_data_set_that_cannot_be_used_is_refused(here: Call, clean: Path) -> N
     assert "it cannot be stdin" in complaint(here("train", "verifier", "-"))
 
 
+@pytest.mark.parametrize("command", ["train verifier", "calibrate"])
+def test_what_fits_models_is_missed_before_anything_is_drawn(
+    here: Call, data: str, script: str, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    monkeypatch.setattr("ttcli.stats.fitting.find_spec", lambda _name: None)
+    result = here(*command.split(), data, "-m", script, "--quiet")
+    assert "needs the package scikit-learn" in complaint(result)
+    assert "pip install 'ttcli[train]'" in result.err
+    assert not list(Path().glob("**/*.sqlite3"))
+
+
 def test_a_head_that_is_there_is_not_replaced_unasked(here: Call, data: str, clean: Path) -> None:
     place = clean / "home" / "heads" / "mine.safetensors"
     place.parent.mkdir(parents=True)
@@ -87,13 +112,13 @@ def test_solutions_of_another_data_set_are_refused(here: Call, data: str, clean:
     assert "line 1: the answer is 9 here and 3 in the data set" in error
 
 
-def test_solutions_of_other_problems_are_refused(here: Call, data: str, clean: Path, small_model_path: Path) -> None:
+def test_solutions_of_other_problems_are_refused(here: Call, data: str, clean: Path, tiny: str) -> None:
     file = write(clean / "s.jsonl", {"problem_index": 11, "text": "\\boxed{14}"})
-    command = ("train", "verifier", data, "-m", str(small_model_path), "--solutions", file, "--limit", "8")
+    command = ("train", "verifier", data, "-m", tiny, "--solutions", file, "--limit", "8")
     assert "s.jsonl has no solution of these 8 problems" in complaint(here(*command, "-q"))
 
 
-# -- on the small real model
+# -- on a tiny model
 
 
 def write_solutions(path: Path, *, problems: int) -> str:
@@ -107,16 +132,15 @@ def write_solutions(path: Path, *, problems: int) -> str:
 
 
 def test_a_head_is_trained_from_given_solutions_and_scores_new_ones(
-    ttc: Call, data: str, clean: Path, small_model_path: Path
+    here: Call, data: str, clean: Path, tiny: str
 ) -> None:
     file = write_solutions(clean / "s.jsonl", problems=12)
-    model = str(small_model_path)
     command = (
         "train",
         "verifier",
         data,
         "-m",
-        model,
+        tiny,
         "--solutions",
         file,
         "-o",
@@ -125,25 +149,32 @@ def test_a_head_is_trained_from_given_solutions_and_scores_new_ones(
         "60",
         "--json",
     )
-    first = ttc(*command)
+    first = here(*command)
     assert first.code == 0, first.err
     told = json.loads(first.out)
     assert told["head"] == str(clean / "home" / "heads" / "small.safetensors")
     assert told["card"]["figures"]["auc_within"]["value"] > 0.9
-    assert told["card"]["command"].startswith("ttc train verifier data.jsonl -m ")
+    assert told["card"]["command"].startswith("ttc ")
     assert "solutions read: 48 of 48" in first.err
-    solved = ttc(
-        *("solve", "What is 5 + 2?", "-m", model, "--method", "best-of-n", "--verifier", "head:small"),
-        *("-b", "2", "--max-tokens", "30", "--json", "-q"),
+    new = [
+        {"problem": "What is 50 + 2?", "solution": f"I add 50 and 2.\n\n{way}, so it is \\boxed{{{answer}}}."}
+        for way, answer in (("That is a sum", 52), ("I only guess", 53))
+    ]
+    verified = here("verify", write(clean / "new.jsonl", *new), "-m", tiny, "--verifier", "head:small", "--json", "-q")
+    right, wrong = (json.loads(line)["score"] for line in verified.out.splitlines())
+    assert 0 < wrong < right < 1
+    solved = here(
+        *("solve", "What is 5 + 2?", "-m", tiny, "--method", "beam:m=2", "--verifier", "head:small"),
+        *("-b", "2", "--max-tokens", "30", "--json", "-q", "--answer", "text"),
     )
-    assert all((each["score"] is None) == (each["answer"] is None) for each in json.loads(solved.out)["candidates"])
+    assert all(each["step_scores"] for each in json.loads(solved.out)["candidates"])
 
 
-def test_what_a_file_does_not_have_is_drawn_once(ttc: Call, data: str, clean: Path, small_model_path: Path) -> None:
+def test_what_a_file_does_not_have_is_drawn_once(here: Call, data: str, clean: Path, tiny: str) -> None:
     file = write_solutions(clean / "s.jsonl", problems=9)
-    asked = ("train", "verifier", data, "-m", str(small_model_path), "--solutions", file, "-k", "2")
+    asked = ("train", "verifier", data, "-m", tiny, "--solutions", file, "-k", "2")
     command = (*asked, "--max-tokens", "30", "--store", "s.sqlite3", "-o", "h", "--force", "--json")
-    first = ttc(*command)
+    first = here(*command)
     assert first.code == 0, first.err
     assert "3/3 " in first.err
     assert "solutions read: 36 of 36" in first.err
@@ -151,27 +182,24 @@ def test_what_a_file_does_not_have_is_drawn_once(ttc: Call, data: str, clean: Pa
     counts = [card[part] for part in ("train", "held_out")]
     assert sum(each["given"] for each in counts) == 36
     assert sum(each["drawn"] + each["left_out_without_answer"] for each in counts) == 6
-    connection = sqlite3.connect(clean / "s.sqlite3")
-    try:
+    with closing(sqlite3.connect(clean / "s.sqlite3")) as connection:
         assert connection.execute("SELECT count(*) FROM sample GROUP BY source ORDER BY 1").fetchall() == [(6,), (36,)]
-    finally:
-        connection.close()
-    again = ttc(*command)
+    again = here(*command)
     assert "solutions read" not in again.err
     assert {**json.loads(again.out)["card"], "date": ""} == {**card, "date": ""}
 
 
-def test_states_are_kept_as_solutions_are_drawn(ttc: Call, data: str, small_model_path: Path, clean: Path) -> None:
-    model = ("-m", str(small_model_path))
+def test_states_are_kept_as_solutions_are_drawn(
+    here: Call, data: str, tiny: str, clean: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TTC_WIDTH", "4")
     sizes = ("--limit", "8", "-k", "2", "--max-tokens", "30", "--store", "s.sqlite3")
-    result = ttc("train", "verifier", data, *model, *sizes, env={"TTC_WIDTH": "4"})
-    assert result.code in (0, 2)  # so short and so few, they may teach nothing
+    result = here("train", "verifier", data, "-m", tiny, *sizes)
+    assert result.code == 2  # random bytes have no answer to judge by
+    assert "no solution of the 2 held-out problems has an answer" in result.err
     assert "solutions read" not in result.err
-    connection = sqlite3.connect(clean / "s.sqlite3")
-    try:
+    with closing(sqlite3.connect(clean / "s.sqlite3")) as connection:
         query = "SELECT count(DISTINCT sample), count(DISTINCT layer), min(length(states)) FROM state"
-        assert connection.execute(query).fetchone() == (16, 6, 2 * 576)
+        assert connection.execute(query).fetchone() == (16, 2, 2 * 64)
         odd = "SELECT count(*) FROM state JOIN sample ON sample.id = sample WHERE length(states) != ?"
-        assert connection.execute(f"{odd} * json_array_length(steps)", (2 * 576,)).fetchone() == (0,)
-    finally:
-        connection.close()
+        assert connection.execute(f"{odd} * json_array_length(steps)", (2 * 64,)).fetchone() == (0,)

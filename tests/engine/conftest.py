@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from typing import Any
 
 import numpy as np
 import pytest
 
+from ttcli.engine import session as session_module
 from ttcli.engine.model import Model
+from ttcli.engine.overview import Logits
 from ttcli.engine.params import SamplingParams
-from ttcli.engine.sampling import Draw, Logits, Sampler
+from ttcli.engine.sampling import Draw, Sampler
 from ttcli.engine.scheduler import Scheduler
 from ttcli.engine.session import Session
 
@@ -34,9 +36,12 @@ class _DryLibrary:
 class _DrySampler(Sampler):
     """Never ends the turn, so that lengths are what a test says."""
 
-    def draw(self, row: Logits, sampling: SamplingParams, rng: np.random.Generator) -> Draw:
-        rng.random()
-        return Draw(WORD, -1.0)
+    def draw(
+        self, rows: Logits, samplings: Sequence[SamplingParams], rngs: Sequence[np.random.Generator]
+    ) -> list[Draw]:
+        for rng in rngs:
+            rng.random()
+        return [Draw(WORD, -1.0) for _ in rngs]
 
 
 MakeSession = Callable[..., Session]
@@ -68,8 +73,14 @@ def make_dry_scheduler(make_session: MakeSession) -> MakeScheduler:
         session = make_session(**options)
         session._lib = _DryLibrary(session._lib)
         scheduler = Scheduler(session)
-        scheduler._sampler = _DrySampler(0)
+        scheduler._sampler = _DrySampler(1)
         scheduler._expected = expected
         return scheduler
 
     return make
+
+
+@pytest.fixture
+def always_asks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However short a decode, it can be halted in the middle."""
+    monkeypatch.setattr(session_module, "_SHORT", 0.0)

@@ -77,3 +77,10 @@ def test_the_available_memory_is_read_in_bytes(files: dict[str, str]) -> None:
     assert machine.available_memory() == 1500 * 1024
     files["/proc/meminfo"] = "MemTotal:  2000 kB\n"
     assert machine.available_memory() is None
+
+
+def test_texts_of_a_tiny_model_share_one_buffer_and_on_a_gpu_all_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(machine, "has_gpu", lambda: False)
+    assert [machine.streams(count) for count in (400_000, 135_000_000)] == [False, True]
+    monkeypatch.setattr(machine, "has_gpu", lambda: True)
+    assert not machine.streams(135_000_000)

@@ -15,8 +15,9 @@ from tiny_models import ARCHITECTURES, ATTENTION, HYBRID, RECURRENT
 from ttcli.engine.branch import Branch, Piece
 from ttcli.engine.job import Job, StopCriteria
 from ttcli.engine.model import Model
+from ttcli.engine.overview import Logits
 from ttcli.engine.params import SamplingParams
-from ttcli.engine.sampling import Logits, generator
+from ttcli.engine.sampling import generator
 from ttcli.engine.scheduler import Scheduler
 from ttcli.engine.session import Aborted, Session
 from ttcli.errors import BackendError
@@ -169,6 +170,7 @@ def test_nothing_is_cut_back(make_session: MakeSession, architecture: str) -> No
     assert (text.tokens, text.pending) == (PROMPT, 0)
 
 
+@pytest.mark.usefixtures("always_asks")
 @pytest.mark.parametrize("architecture", TIPS)
 @pytest.mark.parametrize("seed", range(6))
 def test_after_a_decode_was_called_off_nothing_is_taken_for_what_it_was(
@@ -263,6 +265,7 @@ def test_steps_on_steps_give_the_same_texts_at_any_pressure(
     assert again[0] == 0 < again[-1]
 
 
+@pytest.mark.usefixtures("always_asks")
 @pytest.mark.parametrize("architecture", TIPS)
 def test_jobs_go_on_after_decodes_that_were_called_off(make_session: MakeSession, architecture: str) -> None:
     rng = random.Random(1)

@@ -286,6 +286,7 @@ def test_a_ctrl_c_in_the_callback_is_raised_after_the_decode(
     assert set(session.states[0]) == set(LAYERS)
 
 
+@pytest.mark.usefixtures("always_asks")
 @pytest.mark.parametrize("streams", [False, True])
 def test_a_halt_in_a_later_part_of_a_batch_leaves_the_cells_as_before(
     make_session: MakeSession, words: list[int], streams: bool, monkeypatch: pytest.MonkeyPatch

@@ -14,8 +14,9 @@ from engine.conftest import WORD, MakeScheduler
 from ttcli.engine.branch import Branch, Piece
 from ttcli.engine.job import Job, StopCriteria, split_steps
 from ttcli.engine.model import Model
+from ttcli.engine.overview import Logits
 from ttcli.engine.params import SamplingParams
-from ttcli.engine.sampling import Logits, generator
+from ttcli.engine.sampling import generator
 from ttcli.engine.scheduler import Scheduler
 from ttcli.engine.session import Aborted
 from ttcli.engine.template import ChatTemplate
@@ -53,7 +54,7 @@ def drain(scheduler: Scheduler, jobs: Sequence[Job]) -> list[str]:
 
 def run_out(scheduler: Scheduler, jobs: Iterable[Job], texts: dict[Job, str]) -> None:
     for _ in range(STEPS_MOST):
-        for grown, text in scheduler.step():
+        for grown, text, _ in scheduler.step():
             texts[grown] += text
         if all(each.finished for each in jobs):
             return
@@ -369,7 +370,7 @@ def test_an_aborted_step_can_be_taken_again_with_the_same_result(
                 with pytest.raises(Aborted):
                     scheduler.step()
                 halting[0] = False
-            for grown, text in scheduler.step():
+            for grown, text, _ in scheduler.step():
                 seen[grown] += text
             if all(each.finished for each in jobs):
                 break

@@ -12,7 +12,7 @@ from engine.conftest import MakeSession
 from ttcli.engine import library as library_module
 from ttcli.engine.branch import Branch, Piece
 from ttcli.engine.model import Model
-from ttcli.engine.sampling import Logits
+from ttcli.engine.overview import Logits
 from ttcli.engine.session import Aborted, Session
 from ttcli.errors import BackendError, ModelError
 
@@ -289,6 +289,7 @@ def test_rows_come_in_the_order_of_the_pieces_that_want_one(make_session: MakeSe
         np.testing.assert_allclose(row, run(other, resident(other, None, prompt[:n]))[0], atol=0.05)
 
 
+@pytest.mark.usefixtures("always_asks")
 def test_a_halt_in_the_middle_of_a_decode_leaves_the_cells_as_before(
     make_session: MakeSession, prompt: list[int]
 ) -> None:
@@ -317,6 +318,26 @@ def test_a_halt_in_the_middle_of_a_decode_leaves_the_cells_as_before(
     np.testing.assert_array_equal(run(twin, *(resident(twin, ground, prompt[:n]) for n in (2, 3))), again)
 
 
+def test_a_short_decode_is_not_asked_about_in_the_middle(
+    make_session: MakeSession, prompt: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = [0]
+
+    def halted() -> bool:
+        asked[0] += 1
+        return False
+
+    monkeypatch.setattr("ttcli.engine.session._SHORT", 1e9)
+    session = make_session(halted=halted)
+    root = resident(session, None, prompt)
+    run(session, root)  # nothing is known of its length
+    assert asked[0] > 20
+    asked[0] = 0
+    run(session, resident(session, root, prompt[:2]))
+    assert asked[0] == 1
+
+
+@pytest.mark.usefixtures("always_asks")
 def test_a_ctrl_c_in_the_middle_of_a_decode_is_raised_after_it(make_session: MakeSession, prompt: list[int]) -> None:
     """Raised inside a callback of C code it would be printed and forgotten."""
     asked = [0]

@@ -10,6 +10,7 @@ from tiny_models import ARCHITECTURES, write_tiny
 
 from ttcli.engine.branch import Branch
 from ttcli.engine.job import Job, StopCriteria
+from ttcli.engine.library import knows
 from ttcli.engine.model import Model, describe
 from ttcli.engine.params import SamplingParams
 from ttcli.engine.sampling import generator
@@ -106,3 +107,8 @@ def test_a_description_tells_what_a_text_takes(tiny_path: Callable[[str], Path],
     model = Model(tiny_path(kind))
     assert describe(model)["memory"] == memory
     model.close()
+
+
+def test_the_library_tells_which_architectures_it_knows() -> None:
+    assert all(map(knows, ARCHITECTURES))
+    assert not any(map(knows, ("gptoss", "mllama", "qwen99")))  # the first two are Ollama's own words

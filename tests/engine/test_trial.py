@@ -89,7 +89,7 @@ def test_a_logit_that_is_no_number_is_an_error_wherever_it_is_read() -> None:
         row[7] = bad
         for temperature in (0.0, 0.8):
             with pytest.raises(ModelError, match="no numbers"):
-                Sampler(100).draw(row, SamplingParams(temperature=temperature), generator(0))
+                Sampler(100).draw(row[None], [SamplingParams(temperature=temperature)], [generator(0)])
     with pytest.raises(ModelError, match="no numbers"):
         share(np.array([[float("nan"), 1.0]]), 1)
 

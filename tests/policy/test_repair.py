@@ -111,7 +111,7 @@ def test_what_cannot_be_written_on_stays_as_it_is() -> None:
 @pytest.mark.parametrize("form", ["text", "code"])
 def test_a_text_and_code_are_left_alone(form: str) -> None:
     policy, _ = policy_of(*BOTH)
-    root = policy.start(replace(PROBLEM, form=form))  # type: ignore[arg-type]
+    root = policy.start(replace(PROBLEM, form=form))
     seen = flat([*policy.extend([Extend(root, (0, at)) for at in range(6)])])
     assert not [each for each in seen if isinstance(each, Mended)]
 

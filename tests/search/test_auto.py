@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from search.runs import FIVE, FOUR, LINES, NONE, PROBLEM, Run, check_order, of, outcome_of
 from ttcli.cost import Budget, Meter, Stopped, Unit
+from ttcli.errors import UsageError
 from ttcli.events import (
     CandidateFinished,
     CandidateScored,
@@ -174,6 +175,55 @@ def test_chains_keep_their_shape_on_what_is_left(way: str, budget: int, chains: 
     assert len(revised) == budget - 4
     assert {each.chain for each in revised} == set(range(chains))
     assert {each.attempt for each in revised} == set(range(attempts))
+
+
+REVISED = [  # a first try is right in one of three; the second revision mends what is wrong, and it stays right
+    ScriptLine("It is \\boxed{5}.", score=0.5),
+    ScriptLine("I say \\boxed{5}.", score=0.5),
+    ScriptLine("Two and two: \\boxed{4}.", score=0.5),
+    ScriptLine("Rather \\boxed{6}.", score=0.5, after="boxed{5}"),
+    ScriptLine("No, \\boxed{4}.", score=0.5, after="boxed{6}"),
+    ScriptLine("Again \\boxed{4}.", score=0.5, after="boxed{4}"),
+]
+
+
+@pytest.mark.parametrize("scored", [True, False])
+def test_chains_that_are_always_right_alone_are_as_right_after_the_probes(scored: bool) -> None:
+    """The probes and the attempts of a chain have a vote each: four lone ones do not outvote the chain."""
+    for seed in range(20):
+        alone = Run(REVISED, "revise:ratio=16", Budget(16), seed=seed).outcome()
+        assert alone.answer == "4"
+        way = Auto(REVISED, way="revise:ratio=16", budget=Budget(16), seed=seed, scored=scored)
+        outcome = check(way.events())
+        assert outcome.answer == "4"
+        assert {index for vote in outcome.ballot.votes for index in vote.members} == set(range(16))
+
+
+@pytest.mark.parametrize("way", ["beam", "beam:m=sqrt", "dvts", "particles", "revise:ratio=1", "search-revise"])
+def test_what_can_be_measured_is_what_runs(way: str) -> None:
+    """`auto:METHOD` in a calibration is what auto does where the profile advises the method."""
+    lines = [FOUR, FIVE, NONE]
+    advised = Auto(lines, way=way, budget=Budget(16)).outcome()
+    measured = Run(lines, f"auto:{way}", Budget(16)).outcome()
+    assert replace(advised, chose=None) == measured
+    assert advised.chose is not None
+    assert measured.chose is None
+
+
+def test_at_a_budget_of_the_probes_alone_a_method_after_them_is_refused() -> None:
+    method = parse_method("auto:beam")
+    for budget in (4, 7):
+        with pytest.raises(UsageError, match="draws 4 probes first"):
+            method.check(Budget(budget))
+    method.check(Budget(8))
+    assert (method.beams(Budget(16)), method.stepwise, method.needs_verifier) == (12, True, True)
+    assert not parse_method("auto:revise").needs_verifier
+
+
+@pytest.mark.parametrize("text", ["auto:majority", "auto:auto:beam", "auto:adaptive", "auto:greedy"])
+def test_auto_goes_on_with_searches_and_revisions_only(text: str) -> None:
+    with pytest.raises(UsageError, match="after its probes"):
+        parse_method(text)
 
 
 def test_a_search_that_finds_no_room_leaves_all_to_samples() -> None:

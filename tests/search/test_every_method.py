@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from leaving import leave
 
@@ -70,6 +70,7 @@ def test_the_same_seed_yields_the_same_events(run: Run) -> None:
 @quick
 @given(RUNS, st.integers(1, 6))
 def test_the_width_changes_no_candidate(run: Run, width: int) -> None:
+    assume(run.method != "short")  # which thoughts end first hangs on how many grow at once
     run = replace(run, budget=Budget(6))
     assert run.outcome().candidates == replace(run, width=width).outcome().candidates
 

@@ -45,7 +45,7 @@ def test_the_rollout_of_a_step_that_is_kept_is_not_drawn_again() -> None:
     """With one beam and one next step all that is drawn is the rollout: the search costs no more than one solution."""
     line = ScriptLine("\n\n".join(["a", "b", "c", "d", "\\boxed{4}"]))
     for k in (1, 2, 3, 9):
-        outcome = Run([line], f"lookahead:k={k},m=1,n=1", Budget(999, Unit.TOKENS)).outcome()
+        outcome = Run([line], f"lookahead:k={k},m=1,n=1", Budget(10**6, Unit.TOKENS)).outcome()
         assert outcome.cost.policy_tokens == 5
         assert [node.text for node in outcome.tree] == ["a\n\n", "b\n\n", "c\n\n", "d\n\n", "\\boxed{4}"]
         assert not any(node.rollout or node.pruned for node in outcome.tree)

@@ -23,8 +23,10 @@ from ttcli.seams import Extend, Extension, Verifier
 from ttcli.search.method import Method
 from ttcli.search.methods import METHODS, parse_method
 from ttcli.solution import Prefix, Step
-from ttcli.verifier import reader
+from ttcli.verifier import critique, reader
 from ttcli.verifier.confidence import Confidence
+from ttcli.verifier.critique import Critic
+from ttcli.verifier.critique_prompt import Words
 from ttcli.verifier.form import StepTag, StepTurn
 from ttcli.verifier.head_verifier import HeadVerifier
 from ttcli.verifier.judge import Judge
@@ -119,12 +121,17 @@ def verifier_of(kind: str, policy: LocalPolicy, *, carried: bool = True) -> Veri
             return HeadVerifier(head, "head", model, policy.encode, carried=carried, threads=1)
         case "judge":
             return Judge(model, threads=1)
+        case "critique":
+            words = Words(
+                ask="{problem} {step}", ask_next="{step}", begin="", stops=(), verdict="So? ", good="yes", bad="no"
+            )
+            return Critic(model, words, SamplingParams(), tokens=6, threads=1)
         case _:
             tag = kind == "step-tag"
             return Prm(model, StepTag(model, good="+", bad="-", tag="#") if tag else StepTurn(model, good="+", bad="-"))
 
 
-@pytest.mark.parametrize("kind", ["head", "step-tag", "step-turn", "judge"])
+@pytest.mark.parametrize("kind", ["head", "step-tag", "step-turn", "judge", "critique"])
 @pytest.mark.parametrize("architecture", TIPS)
 def test_a_search_is_led_by_every_verifier(
     make_policy: MakePolicy, monkeypatch: pytest.MonkeyPatch, architecture: str, kind: str
@@ -133,6 +140,7 @@ def test_a_search_is_led_by_every_verifier(
     outcomes = []
     for sequences in (64, 4):
         monkeypatch.setattr(reader, "_SEQUENCES", sequences)
+        monkeypatch.setattr(critique, "_WIDTH", sequences // 4)
         policy = make_policy(architecture, separator)
         verifier = verifier_of(kind, policy)
         outcomes.append(solve(policy, parse_method("beam"), verifier, Budget(8)))

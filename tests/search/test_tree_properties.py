@@ -278,7 +278,7 @@ def test_where_nothing_has_finished_the_best_unfinished_prefix_answers(method: s
         ScriptLine("the answer is \\boxed{4}\n\nlet me check that once more to be sure", scores=(0.9, 0.9)),
         ScriptLine("the answer is \\boxed{5}\n\nlet me check that once more to be sure", scores=(0.3, 0.3)),
     ]
-    run = Run(lines, f"{method}:n=4", Budget(80, Unit.SECONDS), pace=1.0, width=4, interrupt_at=6)
+    run = Run(lines, f"{method}:n=4", Budget(10**6, Unit.TOKENS), width=4, interrupt_at=6)
     outcome = run.outcome()
     (best,) = outcome.candidates
     assert (outcome.answer, best.answer, best.ended) == ("4", "4", Ended.CUT)

@@ -182,7 +182,7 @@ def test_a_solution_without_an_answer_and_one_that_was_cut_say_so() -> None:
     events = [TREE_BEGAN, *told, *drawn(candidates), RunFinished(outcome_of(candidates, tree))]
     assert texts(grown(events), room=9) == [
         "├─ ○ 1 no answer  No idea.            █░░░░░░░ 0.10 5 tokens",
-        "├─ ○ 2 no answer, token limit  …nd on ██░░░░░░ 0.20 5 tokens",
+        "├─ ○ 2 cut, token limit  On and on    ██░░░░░░ 0.20 5 tokens",
         "└─ • 3 cut short  It is                             5 tokens",
     ]
 

@@ -30,10 +30,10 @@ def test_a_run_is_a_line_for_each_candidate_its_vote_and_its_cost() -> None:
         "candidate 1: 391 (score 0.91, 80 tokens)",
         "candidate 2: 401 (score 0.25, 1 token)",
         "candidate 3: 391 (score 1.00, 80 tokens)",
-        "candidate 4: no answer (score 0.00, 1,024 tokens, token limit)",
+        "candidate 4: cut (score 0.00, 1,024 tokens, token limit)",
         "candidate 5: \\frac{782}{2} (score 0.50, 80 tokens)",
         "candidate 6: no answer (12 tokens, cut short)",
-        "votes: 391 x 3; 401 x 1; no answer x 2",
+        "votes: 391 x 3; 401 x 1; cut x 1; no answer x 1",
         "3 of 6 candidates agree; 1,620 tokens, 64 tokens/s, 20.0 s",
     ]
 

@@ -42,7 +42,7 @@ def test_a_finished_run_stars_the_winners() -> None:
         "├── ★   1 391  ███████░ 0.91                       80 tokens",
         "├── ●   2 401  ██░░░░░░ 0.25                         1 token",
         "├── ★   3 391  ████████ 1.00                       80 tokens",
-        "├── ○   4 no answer  ░░░░░░░░ 0.00 1,024 tokens, token limit",
+        "├── ○   4 cut  ░░░░░░░░ 0.00       1,024 tokens, token limit",
         "├── ★   5 \\frac{782}{2}  ████░░░░ 0.50             80 tokens",
         "└── ○   6 no answer                     12 tokens, cut short",
         "391       ████████████████████ 3, 2.41",
@@ -55,7 +55,7 @@ def test_a_finished_run_stars_the_winners() -> None:
 def test_a_low_terminal_shows_the_latest_and_counts_the_rest() -> None:
     assert picture(DONE, lines=10)[2:8] == [
         "What is 17 * 23?",
-        "├── ○   4 no answer  ░░░░░░░░ 0.00 1,024 tokens, token limit",
+        "├── ○   4 cut  ░░░░░░░░ 0.00       1,024 tokens, token limit",
         "├── ★   5 \\frac{782}{2}  ████░░░░ 0.50             80 tokens",
         "├── ○   6 no answer                     12 tokens, cut short",
         "└── … and 3 more",
@@ -71,7 +71,7 @@ def test_a_narrow_terminal_keeps_the_shape() -> None:
         "├── ★   1 391  ███████░ 0.91   80 tokens",
         "├── ●   2 401  ██░░░░░░ 0.25     1 token",
         "├── ★   3 391  ████████ 1.00   80 tokens",
-        "├── ○   4 no … 1,024 tokens, token limit",
+        "├── ○   4 cut… 1,024 tokens, token limit",
         "├── ★   5 \\frac{782}{2}  ████… 80 tokens",
         "└── ○   6 no answer 12 tokens, cut short",
         "391       █████████████ 3, 2.41",
@@ -87,7 +87,7 @@ def test_ascii_marks_make_an_ascii_picture() -> None:
     lines = picture(events, marks=ASCII, lines=10)
     assert lines[2:9] == [
         "Wie gro? ist ??",
-        "+-- -   4 no answer  ........ 0.00 1,024 tokens, token limit",
+        "+-- -   4 cut  ........ 0.00       1,024 tokens, token limit",
         "+-- *   5 \\frac{782}{2}  ####.... 0.50             80 tokens",
         "+-- -   6 no answer                     12 tokens, cut short",
         "`-- ... and 3 more",
@@ -355,6 +355,6 @@ def test_a_search_redraws_its_tree_in_place_and_leaves_the_last_picture(screen: 
 def test_an_empty_ballot_has_no_table() -> None:
     nobody = candidate(0, None, None, Ended.LENGTH)
     assert picture([BEGAN, *ended(nobody), solved([nobody], Tally((), 1))])[3:] == [
-        "└── ○   1 no answer                   80 tokens, token limit",
+        "└── ○   1 cut                         80 tokens, token limit",
         "16 of 16 generations, 1,620 tokens, 64 tokens/s, 20.0 s",
     ]

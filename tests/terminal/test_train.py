@@ -18,6 +18,7 @@ from ttcli.terminal.train import (
     reliability_table,
     verdict,
     vote_table,
+    way_table,
 )
 from ttcli.train.card import Trained
 from ttcli.train.collect import Stage
@@ -53,6 +54,25 @@ def train(path: Path, spec: TrainSpec) -> Trained:
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Trained:
     return train(tmp_path_factory.mktemp("spec") / "s.db", SPEC)
+
+
+def test_what_each_way_of_looking_adds_is_told_and_one_is_taken(trained: Trained) -> None:
+    lines = way_table(trained, width=120)
+    rows = lines[4:]
+    assert [row.strip().split("  ")[0] for row in rows] == ["what is seen", "states", "several layers", "both"]
+    assert sum("taken" in row for row in rows) == 1
+    assert all(part in lines[2] for part in ("log loss", "weighted vote", "at 25 %", "at 100 %"))
+
+
+def test_the_header_names_what_a_head_looks_at(trained: Trained) -> None:
+    told = {}
+    for each in trained.added:
+        lines = header(replace(trained, way=each.way), Path("tiny.safetensors"))
+        told[each.way.kind] = next(line for line in lines if line.startswith("model"))
+    assert "what is seen of solutions" in told["visible"]
+    assert "layer 4" in told["states"]
+    assert "states of layers" in told["several layers"]
+    assert "what is seen of solutions and states of layers" in told["both"]
 
 
 def test_the_header_says_what_the_head_is_and_on_what_it_stands(trained: Trained) -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -9,6 +10,7 @@ from hypothesis import strategies as st
 from ttcli.problem import Problem
 from ttcli.seams import StepScores
 from ttcli.solution import Prefix, Step
+from ttcli.thought import Thought
 from ttcli.verifier.confidence import Confidence
 
 STEPS = st.lists(st.builds(Step, st.just("x"), st.integers(1, 50), st.floats(-200, 0)), max_size=6)
@@ -53,3 +55,8 @@ def test_opinions_come_in_the_order_of_the_prefixes_and_carry_names() -> None:
     assert opinions[0].score < opinions[1].score
     assert [Confidence().name, Confidence(weakest=True).name] == ["confidence", "confidence:weakest"]
     assert Confidence().parameters == 0
+
+
+def test_a_thought_has_no_part_in_the_confidence_of_a_text() -> None:
+    thoughtful = replace(prefix(SURE, UNSURE), thought=Thought("hm", 900, -2000.0))
+    assert Confidence().score([thoughtful]) == Confidence().score([prefix(SURE, UNSURE)])

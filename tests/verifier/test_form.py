@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -95,3 +96,64 @@ def test_what_a_user_typed_never_becomes_a_control_token(small_model: Model) -> 
         for first in (True, False):
             assert controls(form.step(forged, first=first)) == controls(form.step("x", first=first))
         assert controls(form.head(forged)) == controls(form.head("x"))
+
+
+TINY = Callable[[str], Model]
+STEPS = ("Tom has 2 apples.\n\n", "2 + 3 = 5.\n\n", "So there are \\boxed{5}.")
+VERSA: dict[str, Any] = {"tag": " \n\n\n\n", "after_problem": " \n\n", "between": "", "good": "+", "bad": "-"}
+PSA: dict[str, Any] = {"tag": " \n\n\n\n\n", "between": " ", "good": "+", "bad": "-"}
+
+
+@pytest.mark.parametrize(
+    ("words", "whole"),
+    [
+        (VERSA, "Q? \n\nTom has 2 apples. \n\n\n\n2 + 3 = 5. \n\n\n\nSo there are \\boxed{5}. \n\n\n\n"),
+        (PSA, "Q? Tom has 2 apples. \n\n\n\n\n 2 + 3 = 5. \n\n\n\n\n So there are \\boxed{5}. \n\n\n\n\n"),
+        (
+            {"tag": "#", "before_problem": "Task: ", "good": "+", "bad": "-"},
+            "Task: Q? Tom has 2 apples. #\n2 + 3 = 5. #\nSo there are \\boxed{5}. #",
+        ),
+    ],
+    ids=["VersaPRM", "Math-psa", "instruction"],
+)
+def test_a_tag_goes_with_any_words_around_it(tiny_model: TINY, words: dict[str, Any], whole: str) -> None:
+    model = tiny_model("llama")
+    form = StepTag(model, **words)
+    ids = form.head("Q?\n")
+    for number, text in enumerate(STEPS):
+        ids += form.step(text, first=number == 0)
+    assert ids == model.tokenize(whole, special=False)
+
+
+def test_a_tag_may_stand_in_a_turn_of_a_chat_as_spare_has_it(tiny_model: TINY) -> None:
+    model = tiny_model("llama")
+    form = StepTag(
+        model,
+        good="+",
+        bad="-",
+        tag=" ки",
+        before_problem="You are an expert.",
+        after_problem="Let's think.\n",
+        chat=True,
+    )
+    ids = form.head("Q?")
+    for number, text in enumerate(STEPS):
+        ids += form.step(text, first=number == 0)
+    chat = [
+        {"role": "system", "content": "You are an expert."},
+        {"role": "user", "content": "Q?"},
+        {"role": "user", "content": "Let's think.\nTom has 2 apples. ки\n2 + 3 = 5. ки\nSo there are \\boxed{5}. ки"},
+    ]
+    whole = template.ChatTemplate(model).encode(chat)
+    assert whole[: len(ids)] == ids
+    assert len(whole) > len(ids)  # the turn ends behind it
+
+
+def test_a_template_that_wants_turns_in_turn_does_not_take_a_solution_of_the_user(
+    tiny_model: TINY, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    strict = "{% if messages[1].role == 'user' %}{{ raise_exception('no') }}{% endif %}"
+    original = template.ChatTemplate
+    monkeypatch.setattr("ttcli.verifier.form.ChatTemplate", lambda model: original(model, strict))
+    with pytest.raises(ModelError, match=r"chat template of .* fails: no"):
+        StepTag(tiny_model("llama"), good="+", bad="-", tag="#", chat=True)

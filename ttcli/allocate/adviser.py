@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Sequence
+from dataclasses import replace
 
 from ttcli.allocate.difficulty import probes as looked_at
 from ttcli.allocate.profile import Profile
@@ -30,6 +31,7 @@ class ProfileAdviser:
         profile = self._profile
         chance = float(profile.difficulty.predict(looked_at([probes]))[0])
         choice = profile.choice(chance, generations)
+        method = parse_method(choice.strategy)
         chose = MethodChosen(
             difficulty=chance,
             bin=choice.bin + 1,
@@ -39,11 +41,15 @@ class ProfileAdviser:
             gain=choice.gain,
             baseline=profile.baseline,
         )
-        return Advice(chose, parse_method(choice.strategy))
+        if generations <= self.probes and method.parameters is not None:  # nothing is left to search or revise with
+            method = parse_method(profile.baseline)
+            chose = replace(chose, method=method.name, expected=None, gain=0.0)
+        return Advice(chose, method)
 
 
 def demand(profile: Profile) -> Demand:
     """What the policy must have room for, whichever choice of the profile it comes to."""
     choices = {(choice.strategy, choice.budget) for choice in profile.choices}
-    demands = (parse_method(strategy).demand(Budget(budget)) for strategy, budget in choices)
+    fitted = (parse_method(strategy).fitted(Budget(budget)) for strategy, budget in choices)
+    demands = (method.demand(budget) for method, budget in filter(None, fitted))
     return functools.reduce(Demand.joined, demands, NO_DEMAND)

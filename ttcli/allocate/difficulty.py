@@ -15,10 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ttcli.answers import vote
+from ttcli.search import method
 from ttcli.solution import Candidate
 from ttcli.stats.logistic import Array, Logistic, crossfit, fit
 
-PROBES = 4  # samples that difficulty is told from
+PROBES = method.PROBES  # samples that difficulty is told from
 BINS = 5
 
 FEATURES = ("agreement", "unanswered", "score", "spread", "logprob", "length")

@@ -1,16 +1,19 @@
 """Which way of spending suits which difficulty: theta*(bin, N) = argmax_theta accuracy (Snell et al. 2024, s. 3.2).
 
-The simple way stands unless another one is shown to be better on the same problems. In a bin and at a budget, the gain
-of each other way is drawn towards its gain over all bins (`evidence.pool`); a way replaces the baseline only where the
-interval of that gain lies above 0, at a level shared among all ways in question (Bonferroni), and the largest such gain
-wins. What the choice is expected to come to is told by two-fold cross-validation inside each bin: chosen on one half,
-reported on the other, and the other way round.
+In a bin and at a budget, the gain of each other way over the simple one, on the same problems, is drawn towards its
+gain over all bins (`shrinkage.pool`). A way replaces the simple one where it is likely to be better: where the gain,
+less one standard error, is above 0; the largest such gain wins. That is a bet and no proof: a choice counts as shown
+to be better only where the interval of its gain lies above 0, at a level shared among all ways in question
+(Bonferroni). To go by what is shown alone finds next to nothing of what there is to find (docs/allocation.md). What
+the choice is expected to come to is told by two-fold cross-validation inside each bin: chosen on one half, reported on
+the other, and the other way round.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +23,8 @@ from ttcli.stats.logistic import Array
 from ttcli.stats.shrinkage import Gain, paired, pool, share
 
 LEVEL = 0.95
+
+Rule = Literal["likely", "shown"]  # what a way must be in order to replace the simple one
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -65,9 +70,20 @@ class Choice:
     tokens: float | None
     seconds: float | None
 
+    @property
+    def shown(self) -> bool:
+        """Whether it is shown to be better than the baseline, rather than likely to be."""
+        return self.gain_interval.low > 0
+
 
 def choose(
-    outcomes: Outcomes, bins: NDArray[np.intp], count: int, *, level: float = LEVEL, seed: int = 0
+    outcomes: Outcomes,
+    bins: NDArray[np.intp],
+    count: int,
+    *,
+    level: float = LEVEL,
+    seed: int = 0,
+    rule: Rule = "likely",
 ) -> list[Choice]:
     """The way of spending for each of `count` bins and each budget; `bins` has the shape (problems,).
 
@@ -82,8 +98,8 @@ def choose(
     everything = np.ones(len(bins), np.bool_)
     choices: list[Choice] = []
     for at, budget in enumerate(outcomes.budgets):
-        picks = pick(outcomes, at, bins, count, everything, level)
-        crossed = crossed_accuracy(outcomes, at, bins, count, halves, level)
+        picks = pick(outcomes, at, bins, count, everything, level, rule)
+        crossed = crossed_accuracy(outcomes, at, bins, count, halves, level, rule)
         for number, best in enumerate(picks):
             own = bins == number
             told = crossed[own & ~np.isnan(crossed)]
@@ -117,7 +133,13 @@ class Pick:
 
 
 def pick(
-    outcomes: Outcomes, budget: int, bins: NDArray[np.intp], count: int, learn: NDArray[np.bool_], level: float
+    outcomes: Outcomes,
+    budget: int,
+    bins: NDArray[np.intp],
+    count: int,
+    learn: NDArray[np.bool_],
+    level: float,
+    rule: Rule = "likely",
 ) -> list[Pick]:
     """The best way for each bin at the budget of this number, from the problems in `learn` alone."""
     baseline = outcomes.strategies.index(outcomes.baseline)
@@ -131,13 +153,20 @@ def pick(
         pooled = pool([paired(differences[known & (bins == number)]) for number in range(count)])
         for number, (gain, own) in enumerate(zip(pooled.gains, pooled.weights, strict=True)):
             bounds = gain.bounds(level, len(others))
-            if bounds.low > 0 and gain.mean > picks[number].gain.mean:
+            better = gain.mean > gain.error if rule == "likely" else bounds.low > 0
+            if better and gain.mean > picks[number].gain.mean:
                 picks[number] = Pick(strategy, gain, bounds, own)
     return picks
 
 
 def crossed_accuracy(
-    outcomes: Outcomes, budget: int, bins: NDArray[np.intp], count: int, halves: NDArray[np.intp], level: float
+    outcomes: Outcomes,
+    budget: int,
+    bins: NDArray[np.intp],
+    count: int,
+    halves: NDArray[np.intp],
+    level: float,
+    rule: Rule = "likely",
 ) -> Array:
     """Of each problem, the accuracy of what is chosen for its bin on the other half; nan where that was not measured.
 
@@ -146,7 +175,7 @@ def crossed_accuracy(
     accuracy = np.full(len(bins), np.nan)
     for half in (0, 1):
         here = np.flatnonzero(halves == half)
-        picks = pick(outcomes, budget, bins, count, halves != half, level)
+        picks = pick(outcomes, budget, bins, count, halves != half, level, rule)
         strategies = np.array([best.strategy for best in picks], np.intp)
         accuracy[here] = outcomes.right[here, strategies[bins[here]], budget]
     return accuracy

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from ttcli.allocate.difficulty import Bins, Difficulty
+from ttcli.allocate.headroom import Headroom
 from ttcli.allocate.marginal import Gains
 from ttcli.allocate.optimal import Choice, chosen
 from ttcli.errors import ConfigError
@@ -19,7 +20,8 @@ from ttcli.files.toml import Table, parse_toml
 from ttcli.stats.intervals import Interval
 from ttcli.stats.logistic import Logistic, Term
 
-VERSION = 1
+VERSION = 2
+READABLE = (1, VERSION)  # 1: searches and chains were measured with the whole budget, not after the probes
 _AGAIN = "delete the file, or make it again with ttc calibrate"
 
 
@@ -52,6 +54,8 @@ class Profile:
     bins: Bins
     choices: tuple[Choice, ...]
     gains: Gains | None = None  # None: nothing was learnt of how much to spend
+    headroom: tuple[Headroom, ...] = ()  # by budget; (): not known
+    probed: bool = True  # whether ways were measured as they run: after the probes, in one vote
 
     def __post_init__(self) -> None:
         if {choice.bin for choice in self.choices} != set(range(self.bins.count)):
@@ -102,7 +106,7 @@ def parse(text: str, file: str = "profile") -> Profile:
         ConfigError: it is no TOML, of another version, or has an unknown, missing or wrong key.
     """
     top = Table(file, "", parse_toml(text.encode(), file, _AGAIN), _AGAIN)
-    if (version := top.whole("version")) != VERSION:
+    if (version := top.whole("version")) not in READABLE:
         raise ConfigError(
             f"{file}: version is {version}, and this ttc reads {VERSION}", hint="make it again with ttc calibrate"
         )
@@ -117,6 +121,8 @@ def parse(text: str, file: str = "profile") -> Profile:
         bins=top.build(Bins, edges=top.numbers("edges")),
         choices=tuple(_choice(table) for table in top.tables("choice")),
         gains=_gains(top.table("gains")) if top.has("gains") else None,
+        headroom=tuple(_headroom(table) for table in top.tables("headroom")) if top.has("headroom") else (),
+        probed=version > 1,
     )
     top.close()
     return profile
@@ -176,14 +182,29 @@ def _choice(table: Table) -> Choice:
     return choice
 
 
+def _headroom(table: Table) -> Headroom:
+    headroom = Headroom(
+        fixed=table.text("fixed"),
+        interval=Interval(*table.pair("interval")),
+        settled=table.number_or_none("settled"),
+        **{
+            key: table.number(key) for key in ("budget", "accuracy", "by_bin", "by_bin_most", "by_problem_most", "luck")
+        },
+    )
+    table.close()
+    return headroom
+
+
 def render(profile: Profile) -> str:
     """The profile as TOML; floats keep all their digits, and what is None is left out."""
     plain = ("name", "model", "model_hash", "verifier", "verifier_hash", "reviser", "temperature", "unit", "baseline")
-    lines = [f"version = {VERSION}", *(_pair(key, getattr(profile, key)) for key in plain)]
+    lines = [f"version = {VERSION if profile.probed else 1}", *(_pair(key, getattr(profile, key)) for key in plain)]
     lines += ["# chances that one sample is right, between bins: hardest first", _pair("edges", profile.bins.edges)]
     lines += ["", "[made]", *_pairs(profile.made)]
     for choice in profile.choices:
         lines += ["", "[[choice]]  # bin 0 is the easiest", *_pairs(choice)]
+    for headroom in profile.headroom:
+        lines += ["", "[[headroom]]  # gains over the best single way", *_pairs(headroom)]
     lines += ["", "[difficulty]", _pair("probes", profile.difficulty.probes)]
     lines += _model("difficulty.model", profile.difficulty.model)
     if profile.gains:
@@ -200,7 +221,7 @@ def _model(place: str, model: Logistic) -> list[str]:
     return lines
 
 
-def _pairs(value: Made | Choice | Term) -> list[str]:
+def _pairs(value: Made | Choice | Headroom | Term) -> list[str]:
     held = {field.name: getattr(value, field.name) for field in fields(value)}
     return [_pair(key, each) for key, each in held.items() if each is not None]
 

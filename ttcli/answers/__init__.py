@@ -4,11 +4,16 @@ from ttcli.answers.equal import CHECKER, Checker, equivalent, grade, is_correct,
 from ttcli.answers.extract import extract_answer
 from ttcli.answers.vote import best, hierarchical, majority, weighted
 
+extract = extract_answer  # for programs: these two go before the modules of their names
+equal = equivalent
+
 __all__ = [
     "CHECKER",
     "Checker",
     "best",
+    "equal",
     "equivalent",
+    "extract",
     "extract_answer",
     "grade",
     "hierarchical",

@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ttcli.answers.extract import extract_answer
+from ttcli.answers.form import REGEX, last_line, matched
 from ttcli.answers.question import Question
+from ttcli.answers.statement import bare
 from ttcli.answers.thinking import aloud
 from ttcli.answers.whole import code_block
 from ttcli.problem import AnswerForm, Problem
@@ -24,10 +26,14 @@ def answer_of(prefix: Prefix) -> str | None:
             return extract_answer(text)
         case "choice":
             return _letter(text, question, finished=finished)
-        case "text":
+        case "text" | "none":
             return spoken(prefix.text) if finished else None
+        case "last-line":
+            return (bare(last_line(aloud(text)) or "") or None) if finished else None
         case "code":
             return code_block(aloud(prefix.text), finished=finished)
+    if problem.form.startswith(REGEX):
+        return matched(problem.form, aloud(text))
     if finished:
         return extract_answer(text, question)
     stated = extract_answer(text)
@@ -36,7 +42,8 @@ def answer_of(prefix: Prefix) -> str | None:
 
 def kind_of(form: AnswerForm) -> AnswerKind:
     """How answers of this form are compared."""
-    return {"text": AnswerKind.TEXT, "code": AnswerKind.CODE}.get(form, AnswerKind.SHORT)
+    kinds = {"text": AnswerKind.TEXT, "code": AnswerKind.CODE, "none": AnswerKind.EACH}
+    return kinds.get(form, AnswerKind.SHORT)
 
 
 def settled(problem: Problem) -> Problem:

@@ -32,6 +32,16 @@ def weighted(candidates: Sequence[Candidate], same: Equivalence = equivalent) ->
     return _ballot(candidates, same, lambda classes: [math.fsum(_scores(members)) for members in classes])
 
 
+def shortest(candidates: Sequence[Candidate], same: Equivalence = equivalent) -> Tally:
+    """Rank answers by how many candidates gave them; of equally many, the one with the shortest thought, or text."""
+    return _ballot(candidates, same, lambda classes: [float(len(members)) for members in classes], tie=_shortness)
+
+
+def tied(candidates: Sequence[Candidate], same: Equivalence = equivalent) -> Tally:
+    """Rank answers by how many candidates gave them; of equally many, the one with the highest score of a candidate."""
+    return _ballot(candidates, same, lambda classes: [float(len(members)) for members in classes], tie=_score)
+
+
 def best(candidates: Sequence[Candidate], same: Equivalence = equivalent) -> Tally:
     """Rank answers by the highest score of a candidate that gave them; ValueError where one of these has no score."""
     return _ballot(candidates, same, lambda classes: [max(_scores(members)) for members in classes])
@@ -81,8 +91,9 @@ def _ballot(
     candidates: Sequence[Candidate],
     same: Equivalence,
     weigh: Callable[[Sequence[Sequence[Candidate]]], Sequence[float]],
+    tie: Callable[[Candidate], float] | None = None,
 ) -> Tally:
-    """The ballot with the weights that `weigh` gives to the classes of equal answers."""
+    """The ballot with the weights that `weigh` gives to the classes of equal answers; `tie` ranks equal ones."""
     voters = _voters(candidates)
     with CHECKER.voting():
         classes = _classes(voters, same)
@@ -96,7 +107,7 @@ def _ballot(
         )
         for members, weight in zip(classes, weights, strict=True)
     ]
-    confidence = {voter.candidate.index: _confidence(voter.candidate) for voter in voters}
+    confidence = {voter.candidate.index: (tie or _confidence)(voter.candidate) for voter in voters}
     votes.sort(key=lambda vote: (-vote.weight, -max(confidence[index] for index in vote.members), vote.members[0]))
     return Tally(tuple(votes), abstained=len(candidates) - len(voters))
 
@@ -104,6 +115,14 @@ def _ballot(
 def _confidence(candidate: Candidate) -> float:
     """What breaks a tie before the order of drawing does; 0 where nothing is to."""
     return 0.0 if candidate.kind is AnswerKind.SHORT else candidate.confidence or 0.0
+
+
+def _shortness(candidate: Candidate) -> float:
+    return -float(candidate.thought_tokens or candidate.tokens)
+
+
+def _score(candidate: Candidate) -> float:
+    return candidate.score or 0.0
 
 
 def _scores(members: Sequence[Candidate]) -> list[float]:
@@ -122,7 +141,13 @@ class _Voter(NamedTuple):
 def _voters(candidates: Sequence[Candidate]) -> list[_Voter]:
     """The candidates that gave an answer, first drawn first."""
     drawn = sorted(candidates, key=lambda candidate: candidate.index)
-    return [_Voter(c, c.answer, answer_key(c.answer, c.kind)) for c in drawn if c.answer is not None]
+    return [_Voter(c, c.answer, _key(c, c.answer)) for c in drawn if c.answer is not None]
+
+
+def _key(candidate: Candidate, answer: str) -> Canonical:
+    if candidate.kind is AnswerKind.EACH:
+        return Canonical("prose", candidate.index)
+    return answer_key(answer, candidate.kind)
 
 
 def _classes(voters: Sequence[_Voter], same: Equivalence) -> list[list[_Voter]]:

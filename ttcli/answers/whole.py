@@ -35,7 +35,7 @@ def code_block(text: str, *, finished: bool = True) -> str | None:
 def answer_key(answer: str, kind: AnswerKind) -> Canonical:
     """What an answer is reduced to: equal keys are equal answers."""
     match kind:
-        case AnswerKind.TEXT:
+        case AnswerKind.TEXT | AnswerKind.EACH:
             return Canonical("prose", _words(answer))
         case AnswerKind.CODE:
             return Canonical("code", _structure(answer) or _lines(answer))

@@ -1,12 +1,15 @@
 """From a run over many ways of spending to a profile: how hard problems are told, and what is best for which of them.
 
+A search or chains are measured as auto runs them: after the probes, with what these leave of the budget, and in one
+vote. At budgets that the probes use up there are votes alone to choose from.
+
 Difficulty is told from the first samples of each problem and learnt from the others, so that no sample tells of itself.
 Bins hold as many problems each, by chances that come from a model which has not seen the problem.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -14,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ttcli.allocate.difficulty import PROBES, Calibration, calibration, fit_difficulty, probes, quantile_bins, unseen
+from ttcli.allocate.headroom import headroom
 from ttcli.allocate.marginal import FURTHER, LADDER, Gains, Seen, fit_gains
 from ttcli.allocate.optimal import LEVEL, Choice, Outcomes, choose
 from ttcli.allocate.profile import Made, Profile
@@ -26,6 +30,7 @@ from ttcli.bench.store.task import Task
 from ttcli.cost import Budget, Unit
 from ttcli.errors import UsageError
 from ttcli.search.best_of_n import scored_by
+from ttcli.search.method import Method
 from ttcli.search.methods import parse_method
 from ttcli.search.parameters import ratios
 from ttcli.solution import Candidate
@@ -35,15 +40,16 @@ from ttcli.verifier.spec import VerifierSpec
 
 BASELINE = "majority"
 FRUGAL = "adaptive"  # the same vote, ended when it is settled
-WAYS = (BASELINE, FRUGAL, "best-of-n", "beam", "beam:m=sqrt", "dvts")  # besides the grid of revisions
+VOTES = (BASELINE, FRUGAL, "best-of-n")
+SEARCHES = ("beam", "beam:m=sqrt", "dvts")
 FEWEST = 10  # problems: two in each of five bins
 ENOUGH = 100  # problems, to learn what more samples bring
 
 
 def calibration_tasks(methods: Sequence[str], verifier: str, budgets: str) -> tuple[Task, ...]:
-    """Every method with every budget, the simple one always among them; no methods: all that are worth a try.
+    """Every method with every budget, the simple ones always among them; no methods: all that are worth a try.
 
-    Of these, what cannot work with a budget or the verifier is left out.
+    Of these, what cannot work with a budget or the verifier is left out; at budgets up to the probes, all but votes.
 
     Raises:
         UsageError: an unknown method, verifier or budget, budgets that are no numbers of generations or too small, a
@@ -58,34 +64,44 @@ def calibration_tasks(methods: Sequence[str], verifier: str, budgets: str) -> tu
             hint="--budget 4,8,16",
         )
     spec = VerifierSpec.parse(verifier)
-    named = [parse_method(name) for name in dict.fromkeys([BASELINE, *methods])]
+    named = [_as_it_runs(parse_method(name)) for name in dict.fromkeys([BASELINE, FRUGAL, *methods])]
     for method in named:
         method.check_verifier(str(spec), partial=spec.partial)
         if method.generations is not None:
             raise UsageError(f"{method.name} has no budget to suit", hint="leave it out")
         for budget in amounts:
-            method.check(budget)
+            if _offered(method, budget):
+                method.check(budget)
+    named = list(dict.fromkeys(named))
     tasks: list[Task] = []
     for budget in sorted(dict.fromkeys(amounts), key=lambda budget: budget.amount):
-        ways = [method.name for method in named] if methods else [*_worth_a_try(budget, spec)]
-        tasks += [
-            Task(method.name, str(spec) if method.takes_verifier else "", budget)
-            for method in map(parse_method, dict.fromkeys(ways))
-        ]
+        ways = [method for method in named if _offered(method, budget)] if methods else _worth_a_try(budget, spec)
+        tasks += [Task(method.name, str(spec) if method.takes_verifier else "", budget) for method in ways]
     order = list(dict.fromkeys(task.method for task in tasks))
     return tuple(sorted(tasks, key=lambda task: (order.index(task.method), task.budget.amount)))
 
 
-def _worth_a_try(budget: Budget, spec: VerifierSpec) -> Iterable[str]:
-    grid = [f"revise:ratio={ratio}" for ratio in ratios(int(budget.amount))[1:]]  # the first revises nothing
-    for way in (*WAYS, *grid):
-        method = parse_method(way)
+def _as_it_runs(method: Method) -> Method:
+    """What auto comes to where this is chosen: votes begin with the probes anyhow, all else comes after them."""
+    alone = method.parameters is None or method.then is not None
+    return method if alone else parse_method(f"auto:{method.name}")
+
+
+def _offered(method: Method, budget: Budget) -> bool:
+    """Whether there is to be a choice of this at a budget."""
+    return method.then is None or budget.amount > PROBES
+
+
+def _worth_a_try(budget: Budget, spec: VerifierSpec) -> Iterator[Method]:
+    left = max(1, int(budget.amount) - PROBES)
+    grid = [f"revise:ratio={ratio}" for ratio in ratios(left)[1:]]  # the first revises nothing
+    for method in map(_as_it_runs, map(parse_method, (*VOTES, *SEARCHES, *grid))):
         try:
             method.check(budget)
             method.check_verifier(str(spec), partial=spec.partial)
         except UsageError:
             continue
-        yield method.name
+        yield method
 
 
 def check_number(problems: int) -> None:
@@ -148,6 +164,7 @@ def calibrate(store: Store, run: Run, *, name: str, when: str, level: float = LE
         bins=bins,
         choices=tuple(frugal(choices, outcomes, numbers)),
         gains=_gains(known, drawn, chances, verifier=verifier),
+        headroom=tuple(headroom(outcomes, numbers, bins.count, frugal=FRUGAL, seed=config.seed)),
     )
     return Calibrated(profile, calibration(chances, right), len(known), len(figures) - len(known))
 
@@ -158,11 +175,12 @@ def _share_right(figures: ProblemFigures) -> float:
 
 
 def outcomes_of(figures: Sequence[ProblemFigures]) -> Outcomes:
-    """What the tasks of a run came to on these problems."""
+    """What the tasks of a run came to on these problems; a way is called as what has the rest after the probes."""
     tasks = figures[0].config.tasks
-    strategies = tuple(dict.fromkeys(task.method for task in tasks))
+    names = {task: (parse_method(task.method).then or parse_method(task.method)).name for task in tasks}
+    strategies = tuple(dict.fromkeys(names.values()))
     budgets = tuple(sorted({task.budget.amount for task in tasks}))
-    by_place = {(task.method, task.budget.amount): task for task in tasks}
+    by_place = {(name, task.budget.amount): task for task, name in names.items()}
 
     def measured(value: Callable[[Figure], float]) -> Array:
         cells = np.full((len(figures), len(strategies), len(budgets)), np.nan)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
 
+from ttcli.catalog.forms import VerifierForm, verifier_form
 from ttcli.errors import ModelError
 from ttcli.files.toml import Table, read_table
 
@@ -80,17 +81,19 @@ class FileSource:
         return f"file {self.path}"
 
 
-Source = HubSource | WheelsSource | FileSource
-
-
 @dataclass(frozen=True, slots=True)
-class PrmForm:
-    """How a process reward model wants a solution put, and which two tokens it scores a step by."""
+class WeightsSource:
+    """A repository of the hub with the weights in another form: whoever wants a GGUF makes or finds one."""
 
-    form: Literal["step-tag", "step-turn"]  # a tag ends each step; each step is a turn of the user
-    good: str  # label of a right step
-    bad: str  # label of a wrong one
-    tag: str | None = None  # of step-tag
+    repo: str  # owner/name
+
+    @property
+    def label(self) -> str:
+        """The source in a message."""
+        return f"weights {self.repo}, to be converted"
+
+
+Source = HubSource | WheelsSource | FileSource | WeightsSource
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +136,8 @@ class Entry:
     sha256: str | None  # 64 hexadecimal digits, lower case
     template: Template
     sources: tuple[Source, ...]  # in the order they are tried; one of the hub alone where the hash is not known
-    verifier: PrmForm | None = None  # None: it is no process reward model
+    verifier: VerifierForm | None = None  # None: it is no process reward model, and no generative verifier
+    known_as: tuple[str, ...] = ()  # in the names of whatever files it, or its siblings, are read from
     repair: RepairFigure | None = None  # None: it has not been measured
 
 
@@ -187,7 +191,8 @@ def read_entry(path: Path) -> Entry:
         sha256=table.text_or("sha256", None),
         template=_template(table.table("template")),
         sources=tuple(_source(each) for each in table.tables("source")),
-        verifier=_prm_form(table.table("verifier")) if table.has("verifier") else None,
+        verifier=verifier_form(table.table("verifier")) if table.has("verifier") else None,
+        known_as=table.texts("known_as") if table.has("known_as") else (),
         repair=_repair(table.table("repair")) if table.has("repair") else None,
     )
     table.check("name", entry.name == path.stem, f"must be {path.stem!r}, as the file is called")
@@ -197,44 +202,10 @@ def read_entry(path: Path) -> Entry:
     )
     known = (entry.bytes is not None, entry.sha256 is not None)
     table.check("sha256", known[0] == known[1], "and bytes are known both, or neither")
-    alone = len(entry.sources) == 1 and isinstance(entry.sources[0], HubSource)
+    alone = len(entry.sources) == 1 and isinstance(entry.sources[0], HubSource | WeightsSource)
     table.check("source", all(known) or alone, "must be one of the hub where bytes and sha256 are not known")
     table.close()
     return entry
-
-
-def read_form(path: Path) -> PrmForm | None:
-    """The form of a process reward model from a TOML with nothing but the table [verifier]; raises ConfigError.
-
-    None: it has no such table, and is somebody else's.
-    """
-    table = read_table(path)
-    if not table.has("verifier"):
-        return None
-    form = _prm_form(table.table("verifier"))
-    table.close()
-    return form
-
-
-def _prm_form(table: Table) -> PrmForm:
-    table.check("kind", table.text("kind") == "prm", "must be 'prm'")
-    good, bad = table.text("good"), table.text("bad")
-    form: PrmForm
-    match table.text("form"):
-        case "step-tag":
-            form = PrmForm("step-tag", good, bad, table.text("tag"))
-            table.check(
-                "tag",
-                form.tag not in (None, "") and form.tag == str(form.tag).strip(),
-                "must be a word without spaces around it",
-            )
-        case "step-turn":
-            form = PrmForm("step-turn", good, bad)
-        case _:
-            raise table.error("form", "must be 'step-tag' or 'step-turn'")
-    table.check("bad", "" not in (good, bad) and good != bad, "and good must be two different words")
-    table.close()
-    return form
 
 
 def _repair(table: Table) -> RepairFigure:
@@ -280,7 +251,9 @@ def _source(table: Table) -> Source:
             )
         case "file":
             source = FileSource(table.text("path"))
+        case "weights":
+            source = WeightsSource(table.text("repo"))
         case _:
-            raise table.error("kind", "must be 'hub', 'wheels' or 'file'")
+            raise table.error("kind", "must be 'hub', 'wheels', 'file' or 'weights'")
     table.close()
     return source

@@ -58,6 +58,17 @@ def look_up(repo: str, file: str, revision: str | None, patience: HubTimeouts) -
     return HubFacts(facts.size, facts.etag if is_sha256 else None, facts.commit_hash)
 
 
+def list_files(repo: str, revision: str | None, patience: HubTimeouts) -> list[str]:
+    """The paths of the files of a repository; raises SourceFailed."""
+    from huggingface_hub import HfApi
+
+    try:
+        facts = HfApi(endpoint=_endpoint()).model_info(repo, revision=revision, timeout=patience.connect)
+    except _network_errors() as error:
+        raise SourceFailed(_reason(error)) from error
+    return [sibling.rfilename for sibling in facts.siblings or ()]
+
+
 def fetch_from_hub(source: HubSource, partial: Partial, progress: Progress, patience: HubTimeouts) -> None:
     """Stream what is missing into `partial`, going on where a broken transfer stopped; raises SourceFailed."""
     wanted = partial.wanted

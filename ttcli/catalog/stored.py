@@ -7,10 +7,14 @@ import re
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from ttcli.catalog import ollama
 from ttcli.catalog.disk import disk_errors, locked
-from ttcli.catalog.entry import Entry, PrmForm, catalog, find, read_form
+from ttcli.catalog.entry import Entry, catalog, find
+from ttcli.catalog.forms import VerifierForm, read_form
 from ttcli.catalog.partial import leftovers
+from ttcli.catalog.places import Places
 from ttcli.catalog.progress import Progress
+from ttcli.catalog.repositories import choose, files_of, folder_model
 from ttcli.errors import ModelError
 from ttcli.files.gguf import check_gguf
 from ttcli.files.parts import part_paths
@@ -23,7 +27,14 @@ class LocalModel:
 
     path: Path
     entry: Entry | None  # None: not of the catalog
-    name: str  # what the user called it: a catalog name, a path, or hf:owner/repo/file.gguf
+    name: str  # what the user called it: a catalog name, a path, hf:owner/repo/file.gguf or ollama:name
+
+    @property
+    def label(self) -> str:
+        """What it is called in messages and records."""
+        if self.entry is not None:
+            return self.entry.name
+        return self.path.name if self.path.suffix == ".gguf" else self.name  # Ollama's blobs are called by their hash
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,16 +62,41 @@ class HubFile:
         return [replace(self, file=str(part)) for part in part_paths(Path(self.file))]
 
 
-def parse(spec: str) -> Entry | HubFile | Path:
-    """What a user means by `--model SPEC`: `hf:...`, a catalog name, or a path.
+@dataclass(frozen=True, slots=True)
+class HubRepo:
+    """A repository of the hub that the user named and that is not on this machine: `hf:owner/repo[:QUANTIZATION]`."""
 
-    Raises ModelError for an unknown name, a missing file and a malformed `hf:`.
+    repo: str  # owner/name
+    tag: str | None  # a quantization; None: the only one there is
+    revision: str | None  # branch, tag or commit; None: the main branch
+    name: str  # as the user writes it
+
+
+@dataclass(frozen=True, slots=True)
+class OtherFile:
+    """A GGUF in the folders of another program; it is that program's to change and delete."""
+
+    path: Path
+    name: str  # as the user writes it
+
+
+Meant = Entry | HubFile | OtherFile | Path  # a file, here or to be fetched
+
+
+def parse(spec: str) -> Meant | HubRepo:
+    """What a user means by `--model SPEC`: `hf:...`, `ollama:...`, a catalog name, a file, or a directory with one.
+
+    Raises ModelError for an unknown name, a missing file and a malformed `hf:`, and where several files are meant.
     """
     if spec.startswith("hf:"):
-        return _hub_file(spec)
+        return _hub(spec)
+    if spec.startswith(ollama.PREFIX):
+        return OtherFile(ollama.find(spec, Places().ollama), spec)
     if spec in catalog():
         return catalog()[spec]
     path = Path(spec).expanduser()
+    if path.is_dir():
+        return folder_model(path)
     if path.is_file():
         return path
     if spec.endswith(".gguf") or "/" in spec or os.sep in spec:
@@ -68,12 +104,12 @@ def parse(spec: str) -> Entry | HubFile | Path:
     return find(spec)
 
 
-def path_of(what: Entry | HubFile | Path) -> Path:
+def path_of(what: Meant) -> Path:
     """Where the file is, or would be if it were on this machine."""
     match what:
         case Entry():
             return models_dir() / what.file
-        case HubFile():
+        case HubFile() | OtherFile():
             return what.path
         case Path():
             return what
@@ -82,24 +118,26 @@ def path_of(what: Entry | HubFile | Path) -> Path:
 def locate(spec: str) -> LocalModel | None:
     """The model if it is on this machine, without fetching anything; raises ModelError as `parse` does."""
     what = parse(spec)
+    if isinstance(what, HubRepo):
+        return None
     path = path_of(what)
     return local_model(what, path) if _complete(what, path) else None
 
 
-def local_model(what: Entry | HubFile | Path, path: Path) -> LocalModel:
+def local_model(what: Meant, path: Path) -> LocalModel:
     """The model at `path`; raises ModelError when that is no GGUF file."""
     check_gguf(path)
     match what:
         case Entry():
             return LocalModel(path, what, what.name)
-        case HubFile():
+        case HubFile() | OtherFile():
             return LocalModel(path, None, what.name)
         case Path():
             return LocalModel(path, _entry_at(path), str(path))
 
 
-def form_of(model: LocalModel) -> PrmForm | None:
-    """How a process reward model is to be read: by its entry, or by FILE.toml beside FILE.gguf; None: it is no such.
+def form_of(model: LocalModel) -> VerifierForm | None:
+    """How a verifier is to be read: by its entry, by FILE.toml beside FILE.gguf, or by its name; None: it is none.
 
     Raises:
         ConfigError: the TOML beside it cannot be read, or its table `verifier` is not of that kind.
@@ -107,7 +145,14 @@ def form_of(model: LocalModel) -> PrmForm | None:
     if model.entry is not None and model.entry.verifier is not None:
         return model.entry.verifier
     beside = model.path.with_suffix(".toml")
-    return read_form(beside) if beside.is_file() else None
+    told = read_form(beside) if beside.is_file() else None
+    return told or next((each.verifier for each in catalog().values() if _called(model, each)), None)
+
+
+def _called(model: LocalModel, entry: Entry) -> bool:
+    """Whether a file is called as an entry's are."""
+    names = [re.sub(r"[\s_]+", "-", name).casefold() for name in (model.name, model.path.name)]
+    return any(known.casefold() in name for known in entry.known_as for name in names)
 
 
 def installed() -> list[LocalModel]:
@@ -124,8 +169,10 @@ def remove(spec: str, progress: Progress) -> int:
     Raises ModelError when there is nothing to delete, or `spec` is a file that ttc did not fetch.
     """
     what = parse(spec)
-    if isinstance(what, Path):
-        raise ModelError(f"{spec} was not fetched by ttc", hint="delete the file yourself")
+    if isinstance(what, Path | OtherFile):
+        raise ModelError(f"{spec} was not fetched by ttc", hint=_by_whom(what))
+    if isinstance(what, HubRepo):
+        raise not_installed(what.name)
     path = path_of(what)
     if not path.parent.is_dir():
         raise not_installed(what.name)
@@ -150,7 +197,14 @@ def not_installed(name: str) -> ModelError:
     return ModelError(f"{name} is not on this machine", hint=f"ttc models pull {name}")
 
 
-def _complete(what: Entry | HubFile | Path, path: Path) -> bool:
+def _by_whom(what: Path | OtherFile) -> str:
+    """How a file that is not ttc's is deleted."""
+    if isinstance(what, OtherFile) and what.name.startswith(ollama.PREFIX):
+        return f"ollama rm {what.name.removeprefix(ollama.PREFIX)}"
+    return "delete the file yourself" if isinstance(what, Path) else f"it belongs to another program: {what.path}"
+
+
+def _complete(what: Meant, path: Path) -> bool:
     """Whether the whole file is there: a file gets its final name only then, so size is a check against meddling."""
     size = what.bytes if isinstance(what, Entry) else None
     return path.is_file() and (size is None or path.stat().st_size == size)
@@ -161,14 +215,30 @@ def _entry_at(path: Path) -> Entry | None:
     return next((each for each in catalog().values() if path_of(each).resolve() == path.resolve()), None)
 
 
-def _hub_file(spec: str) -> HubFile:
+def _hub(spec: str) -> HubFile | HubRepo | OtherFile:
+    """What `hf:...` means: where another program has the file, that one."""
     plain = r"[\w-][\w.-]*"  # no part may begin with a dot: none leads out of the directory
-    form = re.fullmatch(rf"hf:({plain}/{plain})/((?:{plain}/)*{plain}\.gguf)(?:@({plain}(?:/{plain})*))?", spec)
+    form = re.fullmatch(
+        rf"hf:({plain}/{plain})(?:/((?:{plain}/)*{plain}\.gguf)|:([\w.-]+))?(?:@({plain}(?:/{plain})*))?", spec
+    )
     if form is None:
-        raise ModelError(
-            f"cannot read {spec!r}", hint="write hf:OWNER/REPO/FILE.gguf or hf:OWNER/REPO/FILE.gguf@REVISION"
-        )
-    return HubFile(form[1], form[2], form[3])
+        hint = "write hf:OWNER/REPO, hf:OWNER/REPO:Q4_K_M or hf:OWNER/REPO/FILE.gguf, with @REVISION behind it or not"
+        raise ModelError(f"cannot read {spec!r}", hint=hint)
+    repo, file, tag, revision = form.groups()
+    if file is not None and HubFile(repo, file, revision).path.is_file():
+        return HubFile(repo, file, revision)
+    here = files_of(repo, revision, Places())
+    if file is None:
+        try:
+            file = choose(repo, here, tag)
+        except ModelError:
+            if tag is None and here:
+                raise
+            return HubRepo(repo, tag, revision, spec)  # the hub may have what is not here
+    own = HubFile(repo, file, revision)
+    if file not in here or here[file] == own.path:
+        return own
+    return OtherFile(here[file], spec)
 
 
 def _hub_files() -> list[HubFile]:

@@ -19,7 +19,7 @@ from ttcli.terminal.messages import remark, say, say_json
 if TYPE_CHECKING:
     from ttcli.bench.figures.problem import ProblemFigures
     from ttcli.bench.figures.summary import Summary
-    from ttcli.bench.run import BenchSpec
+    from ttcli.bench.session import BenchSpec
     from ttcli.bench.store.store import Run, Store
     from ttcli.runtime.settings import Settings
 
@@ -44,6 +44,9 @@ def bench(  # over 60 lines: most of them declare an option each
     quiet: options.OnlyTables = False,
     plot: Annotated[Path | None, option("--plot", env=None, says="Accuracy against budget, as .png or .svg.")] = None,
     report: Annotated[Path | None, option("--report", env=None, says="All of it as one HTML page.")] = None,
+    junit: Annotated[
+        Path | None, option("--junit", env=None, says="A test per problem, for continuous integration.", more=True)
+    ] = None,
     dry_run: options.DryRun = False,
     fail_under: Annotated[
         float | None, option("--fail-under", env=None, says="Exit 3 if the first method is less accurate.", more=True)
@@ -57,6 +60,7 @@ def bench(  # over 60 lines: most of them declare an option each
     no_grade: Annotated[
         bool, option("--no-grade", env=None, says="Write answers; rows need no reference answer.")
     ] = False,
+    columns: options.Columns = None,
     skip_bad: options.SkipBad = False,
     retry_failed: options.RetryFailed = False,
     ray: options.Ray = None,
@@ -75,12 +79,12 @@ def bench(  # over 60 lines: most of them declare an option each
     ttc bench questions.jsonl --no-grade > answers.jsonl
     """
     from ttcli.bench.plan import choose_baseline, make_tasks
-    from ttcli.bench.run import BenchSpec
+    from ttcli.bench.session import BenchSpec
     from ttcli.search.methods import parse_method
 
     if fail_under is not None and not 0 <= fail_under <= 1:
         raise UsageError(f"--fail-under must be from 0 to 1, not {fail_under}", hint="--fail-under 0.6")
-    wishes = _BenchOutput(as_json, quiet, plot, report, fail_under)
+    wishes = _BenchOutput(as_json, quiet, plot, report, fail_under, junit)
     if no_grade:
         _check_ungraded(wishes, baseline)
     methods = options.with_ratio(method or (["majority"] if no_grade and not verifier else []), ratio)
@@ -92,7 +96,16 @@ def bench(  # over 60 lines: most of them declare an option each
             options.tell_unadvised(settings, profile)
         tasks = make_tasks(methods, verifier or (), budget, profile=settings.profile, fixed=fixed)
     graded = not no_grade
-    name, rows = choose_rows(data, graded=graded, skip_bad=skip_bad, limit=limit, sample=sample, seed=settings.seed)
+    name, rows = choose_rows(
+        data,
+        graded=graded,
+        skip_bad=skip_bad,
+        limit=limit,
+        sample=sample,
+        seed=settings.seed,
+        columns=columns,
+        offline=settings.offline,
+    )
     command = ("ttc", *sys.argv[1:])
     spec = BenchSpec(settings, tasks, choose_baseline(tasks, baseline), name, rows, command, retry_failed, ray)
     with options.open_store(store) as opened:
@@ -110,6 +123,7 @@ class _BenchOutput:
     plot: Path | None
     report: Path | None
     fail_under: float | None
+    junit: Path | None
 
 
 def _run(store: Store, spec: BenchSpec, wishes: _BenchOutput) -> int:
@@ -157,6 +171,7 @@ def _answer(store: Store, spec: BenchSpec, wishes: _BenchOutput) -> int:
 
 def _tell(summary: Summary, store: Store, wishes: _BenchOutput) -> None:
     """The tables, or the summary as JSON, on stdout; the pictures in their files."""
+    from ttcli.bench.figures.cut import cut_warning
     from ttcli.bench.figures.records import summary_record
     from ttcli.terminal.runs import summary_lines
 
@@ -164,10 +179,16 @@ def _tell(summary: Summary, store: Store, wishes: _BenchOutput) -> None:
         say_json(summary_record(summary))
     else:
         say(*summary_lines(summary))
+    if not wishes.quiet and (warning := cut_warning(summary.run.config, summary.truncated)):
+        remark(warning)
     if wishes.plot:
         from ttcli.bench.report.plots import accuracy_plot
 
         accuracy_plot([summary], wishes.plot)
+    if wishes.junit:
+        from ttcli.bench.report.junit import write_junit
+
+        write_junit(store, summary, wishes.junit, least=wishes.fail_under)
     if wishes.report:
         from ttcli.bench.report.report import write_report
 
@@ -179,6 +200,7 @@ def _check_ungraded(wishes: _BenchOutput, baseline: str | None) -> None:
     given = {
         "--plot": wishes.plot,
         "--report": wishes.report,
+        "--junit": wishes.junit,
         "--fail-under": wishes.fail_under,
         "--baseline": baseline,
     }
@@ -193,3 +215,5 @@ def _check_outputs(wishes: _BenchOutput) -> None:
         options.check_picture(wishes.plot)
     if wishes.report is not None:
         options.check_output(wishes.report, (".html", ".htm"))
+    if wishes.junit is not None:
+        options.check_output(wishes.junit, (".xml",))

@@ -18,12 +18,12 @@ from ttcli.terminal.messages import remark, say, say_json
 
 if TYPE_CHECKING:
     from ttcli.bench.calibrate import Calibrated
-    from ttcli.bench.run import BenchSpec
+    from ttcli.bench.session import BenchSpec
     from ttcli.bench.store.store import Store
     from ttcli.runtime.settings import Settings
 
 
-@run_options(leave_out=("answer", "extract"))
+@run_options(leave_out=("answer", "extract", "prompt", "system"))
 def calibrate(
     *,
     data: options.DataFile,
@@ -58,10 +58,15 @@ def calibrate(
     ttc calibrate dev.jsonl --method best-of-n --method beam --budget 8,16 -o mine
     """
     from ttcli.bench.calibrate import BASELINE, calibration_tasks, check_number
-    from ttcli.bench.run import BenchSpec
+    from ttcli.bench.session import BenchSpec
+    from ttcli.stats.fitting import require_fitting
 
+    if not dry_run:
+        require_fitting("a profile")
     tasks = calibration_tasks(method or (), verifier, budget)
-    source, rows = choose_rows(data, skip_bad=skip_bad, limit=limit, sample=sample, seed=settings.seed)
+    source, rows = choose_rows(
+        data, skip_bad=skip_bad, limit=limit, sample=sample, seed=settings.seed, offline=settings.offline
+    )
     check_number(len(rows))
     name = _name(output, settings.model, source)
     spec = BenchSpec(settings, tasks, BASELINE, source, rows, ("ttc", *sys.argv[1:]), retry_failed, ray)
@@ -104,7 +109,8 @@ def _record(made: Calibrated) -> dict[str, Any]:
         "problems": made.problems,
         "left_out": made.left_out,
         "edges": list(profile.bins.edges),
-        "choices": [asdict(choice) for choice in profile.choices],
+        "choices": [{**asdict(choice), "shown": choice.shown} for choice in profile.choices],
+        "headroom": [{**asdict(each), "verdict": each.verdict} for each in profile.headroom],
         "calibration": {
             **made.trust._asdict(),
             "reliability": [each._asdict() for each in made.trust.reliability],

@@ -29,9 +29,10 @@ def _methods() -> Iterable[str]:
 
 def _models() -> Iterable[str]:
     from ttcli.catalog.entry import catalog
-    from ttcli.catalog.stored import installed
+    from ttcli.catalog.found import found_models
+    from ttcli.catalog.places import Places
 
-    return dict.fromkeys([*catalog(), *(model.name for model in installed())])
+    return dict.fromkeys([*catalog(), *(model.name for model in found_models(Places()) if model.path)])
 
 
 def _heads() -> Iterable[str]:
@@ -54,6 +55,12 @@ def _profiles() -> Iterable[str]:
     return sorted(path.name.removesuffix(".toml") for path in profiles_dir().glob("*.toml"))
 
 
+def _prompts() -> Iterable[str]:
+    from ttcli.policy.prompt_file import shipped
+
+    return shipped()
+
+
 def _runs() -> Iterable[str]:
     from ttcli.bench.store.database import Database
     from ttcli.files.paths import store_file
@@ -66,4 +73,5 @@ def _runs() -> Iterable[str]:
 
 
 methods, models, heads = _completing(_methods), _completing(_models), _completing(_heads)
+prompts = _completing(_prompts)
 verifiers, profiles, runs = _completing(_verifiers), _completing(_profiles), _completing(_runs)

@@ -26,8 +26,8 @@ from ttcli.files.toml import read_toml
 
 _BOTH = (
     "model", "policy", "insecure", "budget", "temperature", "max-tokens", "seed", "offline", "quiet", "top-k", "top-p",
-    "min-p", "width", "threads", "gpu-layers", "aggregate", "command-timeout", "extract", "answer", "profile",
-    "repair",
+    "min-p", "width", "threads", "gpu-layers", "aggregate", "command-timeout", "extract", "answer", "prompt", "system",
+    "profile", "repair",
 )  # fmt: skip
 KEYS = {
     "solve": (*_BOTH, "verifier", "method", "show", "show-solution", "output", "log", "ask-again"),

@@ -18,12 +18,12 @@ from ttcli.terminal.messages import remark, say, say_json
 
 if TYPE_CHECKING:
     from ttcli.bench.execute.worker import Description
-    from ttcli.bench.run import BenchSpec
+    from ttcli.bench.session import BenchSpec
     from ttcli.bench.store.store import Store
     from ttcli.runtime.settings import Settings
 
 
-@run_options(leave_out=("model", "policy", "reviser", "aggregate", "answer", "extract", "repair"))
+@run_options(leave_out=("model", "policy", "reviser", "aggregate", "answer", "extract", "repair", "prompt", "system"))
 def flops(  # over 60 lines: most of them declare an option each
     *,
     data: options.DataFile,
@@ -67,7 +67,7 @@ def flops(  # over 60 lines: most of them declare an option each
     """
     from ttcli.bench.figures.flops import check_tasks, matched, parse_ratios
     from ttcli.bench.plan import choose_baseline, make_tasks
-    from ttcli.bench.run import BenchSpec
+    from ttcli.bench.session import BenchSpec
     from ttcli.bench.store.task import Task
     from ttcli.cost import Budget
 
@@ -81,7 +81,9 @@ def flops(  # over 60 lines: most of them declare an option each
     if plot is not None:
         options.check_picture(plot)
     settings = replace(settings, model=small)
-    name, rows = choose_rows(data, skip_bad=skip_bad, limit=limit, sample=sample, seed=settings.seed)
+    name, rows = choose_rows(
+        data, skip_bad=skip_bad, limit=limit, sample=sample, seed=settings.seed, offline=settings.offline
+    )
     command = ("ttc", *sys.argv[1:])
     spec = BenchSpec(settings, tasks, choose_baseline(tasks, None), name, rows, command, retry_failed)
     larger = replace(settings, model=large)
@@ -136,7 +138,7 @@ def _flops(
 
 
 def _identify(settings: Settings, *, quiet: bool) -> Description:
-    from ttcli.bench.run import identify
+    from ttcli.bench.session import identify
     from ttcli.interrupt import Interrupt
     from ttcli.terminal.download import download_progress
 

@@ -36,6 +36,7 @@ class _Command(NamedTuple):
 
 COMMANDS = {
     "solve": _Command("ttcli.cli.solve:solve", "Solve one problem: many solutions, one answer"),
+    "serve": _Command("ttcli.cli.serve:serve", "Answer chat programs and scripts as OpenAI's API does"),
     "bench": _Command("ttcli.cli.bench:bench", "Run methods over a data set, and compare them"),
     "calibrate": _Command("ttcli.cli.calibrate:calibrate", "Find out which method suits which problems"),
     "flops": _Command("ttcli.cli.flops:flops", "Compare with a larger model at equal FLOPs"),
@@ -45,6 +46,7 @@ COMMANDS = {
     "compare": _Command("ttcli.cli.runs:compare", "Compare runs problem by problem"),
     "report": _Command("ttcli.cli.runs:report", "Write a run as one HTML page"),
     "runs": _Command("ttcli.cli.runs:runs_app", "List, show, export and delete runs"),
+    "prompts": _Command("ttcli.cli.prompts:prompts_app", "List and show the words around a problem"),
     "profile": _Command("ttcli.cli.profile:profile_app", "List, show and choose what calibrate found"),
     "train": _Command("ttcli.cli.train:train_app", "Train a verifier for a model"),
     "config": _Command("ttcli.cli.settings:config_app", "Show settings and which file makes them; trust a directory's"),

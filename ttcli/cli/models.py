@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ttcli.cli import complete
+from ttcli.cli.found import list_found
 from ttcli.cli.heads import heads_app
 from ttcli.cli.signals import interrupted_by_ctrl_c
 from ttcli.printable import printable
@@ -27,14 +28,14 @@ Json = Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")
 Name = Annotated[
     str,
     typer.Argument(
-        metavar="MODEL", help="A name of the catalog, or hf:OWNER/REPO/FILE.gguf.", autocompletion=complete.models
+        metavar="MODEL", help="A name of the catalog, or hf:OWNER/REPO[:Q4_K_M].", autocompletion=complete.models
     ),
 ]
 NameOrPath = Annotated[
     str,
     typer.Argument(
         metavar="MODEL",
-        help="A name of the catalog, hf:OWNER/REPO/FILE.gguf, or the path of a GGUF.",
+        help="A name of the catalog, the path of a GGUF, hf:OWNER/REPO[:Q4_K_M] or ollama:NAME.",
         autocompletion=complete.models,
     ),
 ]
@@ -42,11 +43,19 @@ Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="One line on stderr f
 
 
 @models_app.command("list")
-def list_models(as_json: Json = False) -> None:
+def list_models(
+    found: Annotated[
+        bool, typer.Option("--found", help="What lies on this machine: of Ollama, LM Studio, llama.cpp and the hub.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
     """Show the models ttc knows by name and those it fetched.
 
     Example: ttc models list
     """
+    if found:
+        list_found(as_json=as_json)
+        return
     from ttcli.catalog.entry import DEFAULT_MODEL, catalog
     from ttcli.catalog.stored import installed
 
@@ -214,6 +223,7 @@ def _info_facts(model: str, entry: Entry | None, local: LocalModel | None) -> di
         facts["template"] = entry.template.rule
         facts["system"] = entry.template.system
         facts["step_separator"] = entry.template.step_separator
+        facts["verifier"] = entry.verifier.form if entry.verifier else None
         facts["step_content"] = entry.template.step_content
         facts["sources"] = [source.label for source in entry.sources]
     elif local is not None:

@@ -24,6 +24,7 @@ _COMPLETED = {
     "--verifier": complete.verifiers,
     "--model": complete.models,
     "--profile": complete.profiles,
+    "--prompt": complete.prompts,
 }
 
 
@@ -64,7 +65,12 @@ Ray = Annotated[
 DryRun = Annotated[bool, option("--dry-run", env=None, says="Only say what it would take.")]
 OnlyTables = Annotated[bool, option("--quiet", "-q", env="QUIET", says="Nothing but the tables.")]
 DataFile = Annotated[
-    str, typer.Argument(metavar="FILE|-", help="JSONL, JSON, CSV or Parquet, with problem or question, and answer.")
+    str,
+    typer.Argument(metavar="FILE|-|hf:OWNER/NAME", help="JSONL, JSON, CSV, Parquet or a data set of Hugging Face."),
+]
+Columns = Annotated[
+    str | None,
+    option("--map", env=None, says="Which columns are what: problem=question,answer=target.", more=True),
 ]
 # no variable: set once and for all, it would be in the way of every method that revises nothing
 Ratio = Annotated[

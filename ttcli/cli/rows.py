@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -21,7 +22,15 @@ class ChosenRows(NamedTuple):
 
 
 def choose_rows(
-    data: str, *, graded: bool = True, skip_bad: bool, limit: int | None, sample: int | None, seed: int
+    data: str,
+    *,
+    graded: bool = True,
+    skip_bad: bool,
+    limit: int | None,
+    sample: int | None,
+    seed: int,
+    columns: str | None = None,
+    offline: bool = False,
 ) -> ChosenRows:
     """Read a data set, and choose of its problems.
 
@@ -29,9 +38,12 @@ def choose_rows(
         DatasetError, UsageError: as `read_dataset` and `select` do.
     """
     from ttcli.data.dataset import read_dataset, select
+    from ttcli.data.hub import HUB
 
     tell_waiting(data)
-    dataset = read_dataset(data, graded=graded, skip_bad=skip_bad, limit=limit)
+    if data.startswith(HUB):
+        tell_hub(data, offline=offline)
+    dataset = read_dataset(data, graded=graded, skip_bad=skip_bad, limit=limit, columns=columns)
     rows = select(dataset.rows, limit=limit, sample=sample, seed=seed)
     tell_bad(dataset.bad)
     if dataset.left_out:
@@ -44,6 +56,14 @@ def tell_waiting(source: str) -> None:
     """A line where the file is a pipe: it is read when somebody writes, and that may be never."""
     if Path(source).is_fifo():
         remark(f"waiting for somebody to write to {source}")
+
+
+def tell_hub(source: str, *, offline: bool) -> None:
+    """A line about what is read through `datasets`, and from where; offline, nothing is fetched."""
+    if offline:
+        os.environ["HF_HUB_OFFLINE"] = os.environ["HF_DATASETS_OFFLINE"] = "1"
+    place = "from what was fetched before" if offline else "from this machine or the Hugging Face hub"
+    remark(f"reading {source} {place}")
 
 
 def tell_bad(rows: Iterable[BadRow]) -> None:

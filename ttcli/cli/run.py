@@ -13,7 +13,7 @@ from ttcli.terminal.messages import say, say_json
 
 if TYPE_CHECKING:
     from ttcli.bench.figures.problem import ProblemFigures
-    from ttcli.bench.run import BenchSpec
+    from ttcli.bench.session import BenchSpec
     from ttcli.bench.store.store import Run, Store
 
 
@@ -36,7 +36,7 @@ def work_on(
     from ttcli.answers import CHECKER
     from ttcli.bench.execute.runner import Done
     from ttcli.bench.plan import headline
-    from ttcli.bench.run import open_run
+    from ttcli.bench.session import open_run
     from ttcli.interrupt import Interrupt
     from ttcli.terminal.bench import BenchState, bench_display
     from ttcli.terminal.download import download_progress
@@ -71,20 +71,23 @@ def resume(spec: BenchSpec) -> str:
 
 def tell_forecast(store: Store, spec: BenchSpec, *, as_json: bool) -> int:
     """What a run would take, on stdout; no model is loaded."""
-    from ttcli.bench.run import foresee
+    from ttcli.bench.session import foresee
     from ttcli.terminal.words import counted, duration
 
-    left, speed = foresee(store, spec)
+    left, pace = foresee(store, spec)
+    speed = pace.tokens_per_second if pace else None
     seconds = left.tokens / speed if speed else None
     if as_json:
         told = {"version": 1, "type": "forecast", **left._asdict(), "tokens": left.tokens, "tokens_per_second": speed}
-        say_json({**told, "seconds": seconds})
+        say_json({**told, "seconds": seconds, "width": pace.width if pace else None})
         return 0
     length = "measured" if left.measured else "a guess: none drawn yet"
     say(f"{counted(left.problems, 'problem')}, at most {counted(left.samples, 'sample')} to draw")
     say(f"{left.tokens:,.0f} tokens, {left.tokens_per_sample:,.0f} a sample ({length})")
-    if speed and seconds is not None:
-        say(f"{duration(seconds)} at {speed:,.0f} tokens/s, as in the last run with this model")
+    if pace and seconds is not None:
+        seen = "as ttc models tune found" if pace.tuned else "as in earlier runs with this model"
+        wide = f"with {counted(pace.width, 'text')} at once" if pace.width else "at whatever width"
+        say(f"{duration(seconds)} at {speed:,.0f} tokens/s, {seen} {wide}")
     else:
         say("how fast it goes here is not known before a first run with this model")
     return 0

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import functools
 import inspect
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Annotated, Any, Literal, get_type_hints
 
 from ttcli.catalog.entry import DEFAULT_MODEL
+from ttcli.cli.found import tell_found
 from ttcli.cli.options import More, option
-from ttcli.engine.params import SamplingParams
-from ttcli.problem import AnswerForm
+from ttcli.engine.params import Effort, SamplingParams, Think, ThinkParams
 from ttcli.runtime.settings import Machine, Settings
 
 
@@ -28,14 +29,23 @@ class _Option:
 
 
 _FIRST = {
-    "model": _Option(str | None, "A name, a GGUF file or hf:OWNER/REPO/FILE.gguf.", "-m", default=DEFAULT_MODEL),
+    "model": _Option(str | None, "A name, a GGUF file, hf:OWNER/REPO or ollama:NAME.", "-m", default=DEFAULT_MODEL),
     "policy": _Option(str | None, "Draw from an OpenAI-compatible server: http://HOST:PORT/v1."),
 }
 _LAST = {
     "insecure": _Option(bool, "Let TTC_API_KEY go unencrypted to another machine.", more=True),
-    "answer": _Option(AnswerForm, "What counts as one; auto: as the question says."),
+    "answer": _Option(str, "auto, boxed, choice, last-line, text, code, none or regex:PATTERN: what counts as one."),
+    "prompt": _Option(str | None, "A shipped prompt (ttc prompts list), a TOML file or a template.", more=True),
+    "system": _Option(str | None, "What the model is told before the problem.", more=True),
     "temperature": _Option(float, "0: always the likeliest token.", "-t"),
-    "max_tokens": _Option(int, "Of one solution."),
+    "max_tokens": _Option(int, "Of one solution, its thought not counted."),
+    "think": _Option(Think, "Before the answer; auto: as the model does.", more=True),
+    "think_budget": _Option(int | None, "Tokens of a thought; 4096 or what fits.", more=True),
+    "think_message": _Option(str, "What ends a thought whose budget is spent.", more=True, default=False),
+    "reasoning_effort": _Option(Effort | None, "Of a model that has the switch.", more=True),
+    "template_arg": _Option(
+        list[str] | None, "KEY=VALUE for the chat template; may be repeated.", more=True, variable=False
+    ),
     "seed": _Option(int, "Same seed, same store: the same samples."),
     "offline": _Option(bool, "Never fetch a model."),
     "top_k": _Option(int, "Draw from the k likeliest tokens; 0: off.", more=True),
@@ -59,9 +69,10 @@ _LAST = {
     ),
     "command_timeout": _Option(float, "Seconds for one solution, of --verifier command:CMD.", more=True),
 }
-_PARTS = {"sampling": SamplingParams, "machine": Machine}  # of `Settings`
+_PARTS = {"sampling": SamplingParams, "machine": Machine, "thinking": ThinkParams}  # of `Settings`
 _DEFAULTS = {field.name: field.default for part in (Settings, *_PARTS.values()) for field in fields(part)} | {
-    "model": None  # the default model, or the only one that a server has
+    "model": None,  # the default model, or the only one that a server has
+    "template_arg": None,
 }
 
 
@@ -100,7 +111,10 @@ def run_options(
         @functools.wraps(command)
         def call(_more: bool = False, **arguments: Any) -> int:
             given = {name: arguments.pop(name) for name in (*_FIRST, *_LAST) if name in arguments}
-            return command(settings=_settings(given), **arguments)
+            code = command(settings=_settings(given), **arguments)
+            if _chose_nothing(given) and not arguments.get("quiet") and sys.stderr.isatty():
+                tell_found(DEFAULT_MODEL)
+            return code
 
         del command.__annotations__["settings"]  # a name for type checkers alone, and no option
         hints = get_type_hints(command, include_extras=True)
@@ -127,6 +141,11 @@ def _parameter(name: str, shown: _Option, default: Any) -> inspect.Parameter:
     return inspect.Parameter(
         name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=Annotated[shown.kind, declared]
     )
+
+
+def _chose_nothing(given: Mapping[str, Any]) -> bool:
+    """Whether the default model is used because no other was named, where one could be."""
+    return {"model", "policy"} <= given.keys() and given["model"] is None and given["policy"] is None
 
 
 def _settings(given: dict[str, Any]) -> Settings:

@@ -32,6 +32,7 @@ class _Wishes(NamedTuple):
     quiet: bool
     show: Show
     show_solution: bool
+    show_thinking: bool
     output: Output
 
 
@@ -67,6 +68,9 @@ def solve(  # over 60 lines: most of them declare an option each
     show_solution: Annotated[
         bool, option("--show-solution", env="SHOW_SOLUTION", says="On stderr, above the answer.", more=True)
     ] = False,
+    show_thinking: Annotated[
+        bool, option("--show-thinking", env="SHOW_THINKING", says="On stderr, the thought before it.", more=True)
+    ] = False,
     output: Annotated[Output, option(env="OUTPUT", says="What stdout gets.", more=True)] = "answer",
     log: Annotated[
         bool, option("--log/--no-log", env="LOG", says="Keep it on this machine for ttc show.", more=True)
@@ -90,7 +94,7 @@ def solve(  # over 60 lines: most of them declare an option each
     """
     from ttcli.cost import Budget
 
-    wishes = _Wishes(as_json, quiet, show, show_solution, output)
+    wishes = _Wishes(as_json, quiet, show, show_solution, show_thinking, output)
     if as_json and output == "solution":
         raise UsageError("--json tells all solutions already", hint="leave out --json, or --output")
     settings = replace(
@@ -176,10 +180,13 @@ def _report(began: RunStarted, outcome: Outcome, settings: Settings, wishes: _Wi
     from ttcli.cost import Stopped
     from ttcli.printable import as_written
     from ttcli.record.encode import record
-    from ttcli.terminal.answer import printed, weakness
-    from ttcli.terminal.words import spending, support, winner
+    from ttcli.terminal.answer import cut_note, printed, shown_thought, standing, weakness
+    from ttcli.terminal.words import support, winner
 
     first = winner(outcome)
+    if wishes.show_thinking and (thought := shown_thought(outcome)) is not None:
+        for line in as_written(thought).split("\n"):
+            remark(line)
     if wishes.show_solution and wishes.output == "answer" and first is not None:
         for line in as_written(first.text).split("\n"):
             remark(line)
@@ -191,12 +198,16 @@ def _report(began: RunStarted, outcome: Outcome, settings: Settings, wishes: _Wi
     if outcome.answer is None:
         _tell_silence(outcome, settings, interrupted=interrupted)
     elif not wishes.quiet:
-        if not (wishes.as_json or wishes.show == "lines") and sys.stderr.isatty():
-            remark(f"{support(outcome)}; {spending(outcome.cost)}")
         if 2 * outcome.ballot.abstained > len(outcome.candidates):
             _tell_silence(outcome, settings, interrupted=interrupted)
-        if doubt := weakness(began, outcome):
-            remark(doubt)
+        terminal, doubt = sys.stderr.isatty(), weakness(began, outcome)
+        lined = wishes.show == "lines" or (wishes.show == "auto" and not terminal)
+        if terminal and not lined and not wishes.as_json:
+            remark(standing(began, outcome))
+        elif doubt:  # the last of the lines tells how many agree
+            remark(doubt.removeprefix(f"{support(outcome)}: ") if lined else doubt)
+        if told := cut_note(outcome, settings.max_tokens):
+            remark(told)
     return 130 if interrupted else 0 if outcome.answer is not None else 1
 
 

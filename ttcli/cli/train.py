@@ -35,7 +35,7 @@ train_app = typer.Typer(no_args_is_help=True, help="Train a verifier for a model
 
 @train_app.command()
 @run_options(
-    leave_out=("reviser", "aggregate", "command_timeout", "answer", "extract", "repair"),
+    leave_out=("reviser", "aggregate", "command_timeout", "answer", "extract", "repair", "prompt", "system"),
     more=("policy", "temperature", "max_tokens", "offline"),
     says={
         "policy": "Refused: a server shows no hidden states.",
@@ -82,6 +82,7 @@ def verifier(  # over 60 lines: most of them declare an option each
     Then: ttc solve "..." --method best-of-n --verifier head:gsm8k
     """
     from ttcli.data.solutions import read_given
+    from ttcli.stats.fitting import require_fitting
     from ttcli.train.spec import Source, TrainSpec, split
 
     for name, number, least in (("--samples", samples, 2), ("--rollouts", rollouts, 0)):
@@ -89,9 +90,12 @@ def verifier(  # over 60 lines: most of them declare an option each
             raise UsageError(f"{name} must be at least {least}, not {number}", hint=f"{name} {max(least, 4)}")
     if data == "-":
         raise UsageError("the data set is to be named in the head's card, so it cannot be stdin", hint="name a file")
+    require_fitting("a head")
     target = _target(output, settings.model)
     _check(target, force=force)
-    name, rows = choose_rows(data, skip_bad=skip_bad, limit=limit, sample=sample, seed=settings.seed)
+    name, rows = choose_rows(
+        data, skip_bad=skip_bad, limit=limit, sample=sample, seed=settings.seed, offline=settings.offline
+    )
     spec = TrainSpec(
         settings,
         Source(name, hashlib.sha256(Path(data).read_bytes()).hexdigest()),

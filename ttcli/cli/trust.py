@@ -108,6 +108,16 @@ def _verifier(value: Any) -> str | None:
     return None
 
 
+def _answer(value: Any) -> str | None:
+    return "is a pattern, which may take for ever" if str(value).startswith("regex:") else None
+
+
+def _prompt(value: Any) -> str | None:
+    from ttcli.policy.prompt_file import shipped
+
+    return None if value in shipped() else "says what file is read"
+
+
 def _repair(value: Any) -> str | None:
     return None if value in ("auto", "off", "arithmetic") else "runs a program"
 
@@ -120,5 +130,7 @@ _RULES: Mapping[str, Callable[[Any], str | None]] = {
     "ray": _ray,
     "model": _model,
     "verifier": _verifier,
+    "answer": _answer,
+    "prompt": _prompt,
     "repair": _repair,
 }

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 @run_options(
     leave_out=(
         *("policy", "temperature", "max_tokens", "seed", "top_k", "top_p", "min_p", "width", "reviser"),
-        *("answer", "repair"),
+        *("answer", "repair", "prompt", "system"),
     )
 )
 def verify(

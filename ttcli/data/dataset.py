@@ -13,8 +13,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
 
+from ttcli.data.columns import Columns
 from ttcli.data.content import FORMAT
 from ttcli.data.fields import BadFileError, BadRowError, Fields, text_of
+from ttcli.data.hub import HUB
 from ttcli.data.options import Way
 from ttcli.data.question import asked
 from ttcli.data.records import Record, RowKind
@@ -53,13 +55,14 @@ def read_dataset(
     skip_bad: bool = False,
     limit: int | None = None,
     stdin: BinaryIO | None = None,
+    columns: str | None = None,
 ) -> Dataset:
     """The data set in a file, or in stdin for "-"; of it the first `limit` rows that can be used, and no more is read.
 
     `id`, `unique id` or `record id` names the problem, the number of its line or row where it has none, or `line 3`
     where another row is named 3. A row is bad where it asks nothing or has no reference answer, and too where it
     repeats an id or a problem that came before: the same text would draw the same candidates again. Where they are not
-    to be `graded`, rows need no reference answers, and have none.
+    to be `graded`, rows need no reference answers, and have none. `columns` says which are what, as `--map` does.
 
     Raises:
         UsageError: a limit below 1.
@@ -68,7 +71,10 @@ def read_dataset(
     """
     _check("--limit", limit)
     known = _RowReader(graded=graded)
-    rows, bad = read_rows(source, known.read, form=FORMAT, skip_bad=skip_bad, limit=limit, stdin=stdin)
+    named = Columns.parse(columns)
+    rows, bad = read_rows(source, known.read, form=FORMAT, skip_bad=skip_bad, limit=limit, stdin=stdin, columns=named)
+    if source.startswith(HUB):
+        return Dataset(source, known.named(rows), bad, known.left_out())
     name = Path(source).name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")  # to be kept as text
     return Dataset("stdin" if source == "-" else name, known.named(rows), bad, known.left_out())
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import re
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Collection, Generator, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -13,6 +13,7 @@ from typing import BinaryIO, Literal
 
 from ttcli.data.content import ARROW, ARROW_STREAM, FORMAT, PARQUET, Content, open_content
 from ttcli.data.fields import QUESTIONS, BadRowError, Fields, plain
+from ttcli.data.hub import HUB, hub_rows
 from ttcli.errors import DatasetError
 
 RowKind = Literal["line", "row"]
@@ -40,15 +41,22 @@ class Record:
         return self.content
 
 
-def read_records(source: str, stdin: BinaryIO | None = None) -> Generator[Record, None, None]:
+def read_records(
+    source: str, stdin: BinaryIO | None = None, columns: Collection[str] = ()
+) -> Generator[Record, None, None]:
     """The rows of a file, or of stdin for "-", read as they are asked for where the format allows.
 
     What a file is its first bytes tell, and for CSV its first line too: JSON lines and tables come as a stream; a JSON
-    array, an object with one list of objects in it, and objects that go over several lines are read whole.
+    array, an object with one list of objects in it, and objects that go over several lines are read whole. `hf:NAME` is
+    a data set of the hub. A first line with one of these `columns` in it is the header of a table.
 
     Raises:
         DatasetError: a file that cannot be read, is no text, or is of another kind.
     """
+    if source.startswith(HUB):
+        for number, row in enumerate(hub_rows(source), 1):
+            yield Record("row", number, row)
+        return
     with open_content(source, stdin) as content:
         if content.head.startswith((PARQUET, ARROW, ARROW_STREAM)):
             yield from _columnar(content)
@@ -59,8 +67,8 @@ def read_records(source: str, stdin: BinaryIO | None = None) -> Generator[Record
             return
         if first[1].lstrip().startswith(("[", "{")):
             yield from _json(content, first, lines)
-        elif (delimiter := _delimiter(source, first[1])) is not None:
-            yield from _table(content, chain([first], lines), delimiter)
+        elif (delimiter := _delimiter(source, first[1], columns)) is not None:
+            yield from _table(content, chain([first], lines), delimiter, columns)
         else:
             yield from _json_lines(chain([first], lines))
 
@@ -163,7 +171,7 @@ def _values(text: str) -> list[object]:
     return values
 
 
-def _delimiter(source: str, line: str) -> str | None:
+def _delimiter(source: str, line: str, columns: Collection[str]) -> str | None:
     """What separates the columns of a table with this first line; None where it is none.
 
     A table is what is called so, or has a header with a problem's column among others.
@@ -172,7 +180,7 @@ def _delimiter(source: str, line: str) -> str | None:
     called = suffixes[-1] if source != "-" and suffixes else ""
     for delimiter in _DELIMITERS:
         names = _cells(line, delimiter)
-        if len(names) > 1 and any(plain(name) in _KNOWN for name in names):
+        if len(names) > 1 and any(plain(name) in _KNOWN or name in columns for name in names):
             return delimiter
     return {".csv": ",", ".tsv": "\t"}.get(called)
 
@@ -184,13 +192,15 @@ def _cells(line: str, delimiter: str) -> list[str]:
         return []
 
 
-def _table(content: Content, lines: Iterator[tuple[int, str]], delimiter: str) -> Iterator[Record]:
+def _table(
+    content: Content, lines: Iterator[tuple[int, str]], delimiter: str, columns: Collection[str]
+) -> Iterator[Record]:
     """Rows of CSV or TSV, as Python's csv reads it (RFC 4180): a header, quotes doubled, line feeds within quotes."""
     csv.field_size_limit(_MAX_CELL)
     reader = csv.reader((line for _, line in lines), delimiter=delimiter, strict=True)
     try:
         names = next(reader)
-        if not any(plain(name) in _KNOWN for name in names):
+        if not columns and not any(plain(name) in _KNOWN for name in names):
             raise DatasetError(f"{content.where} has no column of problems but {', '.join(names)}", hint=_HEADER)
         for name in names:
             if name and names.count(name) > 1:

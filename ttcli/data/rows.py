@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import closing
+from dataclasses import replace
 from typing import BinaryIO, NamedTuple, TypeVar
 
+from ttcli.data.columns import Columns
 from ttcli.data.fields import BadFileError, BadRowError
 from ttcli.data.records import Record, RowKind, read_records
 from ttcli.errors import DatasetError
 
 T = TypeVar("T")
+_AS_THEY_ARE = Columns()
 
 
 class BadRow(NamedTuple):
@@ -29,6 +32,7 @@ def read_rows(
     skip_bad: bool = False,
     limit: int | None = None,
     stdin: BinaryIO | None = None,
+    columns: Columns = _AS_THEY_ARE,
 ) -> tuple[tuple[T, ...], tuple[BadRow, ...]]:
     """What `read` makes of each record, at least one and the first `limit`, and those for which it raises BadRowError.
 
@@ -39,10 +43,10 @@ def read_rows(
     where = "stdin" if source == "-" else source
     rows: list[T] = []
     bad: list[BadRow] = []
-    with closing(read_records(source, stdin)) as records:
+    with closing(read_records(source, stdin, columns.names.values())) as records:
         for record in records:
             try:
-                rows.append(read(record))
+                rows.append(read(record if not columns.names else replace(record, content=columns.of(record.fields()))))
             except BadRowError as error:
                 message = f"{where}, {record.place} {record.number}: {error}"
                 if isinstance(error, BadFileError):

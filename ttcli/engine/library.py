@@ -4,25 +4,24 @@ from __future__ import annotations
 
 import collections
 import ctypes
+import functools
+import importlib.util
 import os
 import threading
 from pathlib import Path
 from typing import Any
 
 from ttcli.engine import amx
+from ttcli.engine.barriers import Barriers, barriers, leave_to_runtime, library_directory
 from ttcli.errors import BackendError
 
 SUPPORTED = ((0, 3, 36), (0, 4))  # struct layouts move between releases: floor included, ceiling excluded
-
-# OpenMP threads of llama.cpp wait at a barrier after every operation. If they spin there, a neighbour on the cores
-# makes each wait for the other's time slice; asleep, they cost a wake-up per barrier, which is little in a wide batch.
-# Measured in benchmarks/neighbour.py; whoever has set either variable keeps the choice.
-WAIT_POLICY = "passive"
 
 _LOG_WARN, _LOG_ERROR = 3, 4  # the package's own table of levels is out of date
 _log: collections.deque[str] = collections.deque(maxlen=12)  # lines at warning or error level, newest last
 _lock = threading.Lock()
 _module: Any = None
+_barriers: Barriers | None = None
 _keep_alive: list[object] = []  # callbacks that C code holds
 
 
@@ -40,8 +39,9 @@ def library() -> Any:
 
 
 def _load() -> Any:
-    if "GOMP_SPINCOUNT" not in os.environ:
-        os.environ.setdefault("OMP_WAIT_POLICY", WAIT_POLICY)
+    global _barriers
+    shared = library_directory()
+    switchable = leave_to_runtime(shared)
     os.environ.setdefault("GGML_NO_BACKTRACE", "1")  # ggml's debugger may hang where it is to end the process
     try:
         import llama_cpp
@@ -60,10 +60,31 @@ def _load() -> Any:
     _keep_alive.append(callback)
     llama_cpp.llama_log_set(callback, ctypes.c_void_p(0))
     llama_cpp.llama_backend_init()
-    shared = Path(llama_cpp.__file__).parent / "lib"
+    _barriers = barriers(shared, switchable=switchable)
     if amx.advertised() and not amx.works(shared):
         amx.drop(shared)
     return llama_cpp
+
+
+def knows(architecture: str) -> bool:
+    """Whether this llama.cpp has the word for an architecture, without loading it; True where that cannot be seen."""
+    return not (words := _words()) or architecture.encode() + b"\0" in words
+
+
+@functools.cache
+def _words() -> bytes:
+    """The shared library as it lies on the disk; nothing where it is not found."""
+    package = importlib.util.find_spec("llama_cpp")
+    if package is None or package.origin is None:
+        return b""
+    files = [file for file in (Path(package.origin).parent / "lib").glob("*llama.*") if file.is_file()]
+    return files[0].read_bytes() if files else b""
+
+
+def look_around(threads: int) -> None:
+    """Have threads wait for each other as fits the machine just now; before a decode on so many of them."""
+    if _barriers is not None:
+        _barriers.look(threads)
 
 
 def tensors() -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from pathlib import Path
 
 # Measured with benchmarks/engine.py: on a CPU throughput rises with the width until attention over everybody's cells
@@ -10,6 +11,9 @@ from pathlib import Path
 # kernel that does not skip other sequences' cells, so wider never pays there.
 CPU_WIDTH = 32
 GPU_WIDTH = 64
+# With less to read per token, a buffer for each text costs more than the attention that it saves: while 64 texts have
+# little but their prompt, a decode of a model of 0.4 M weights takes 2.4 times as long; later the two come even.
+_STREAMS_FROM = 20_000_000  # weights
 
 
 def threads() -> int:
@@ -17,9 +21,12 @@ def threads() -> int:
 
     More threads than free cores collapses llama.cpp's throughput, hyper-threads do not help its kernels.
     """
-    allowed = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else set(range(os.cpu_count() or 1))
-    cores = {_first_sibling(cpu) for cpu in allowed}
+    cores = {_first_sibling(cpu) for cpu in _allowed()}
     return max(1, min(len(cores), _quota() or len(cores)))
+
+
+def _allowed() -> set[int]:
+    return os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else set(range(os.cpu_count() or 1))
 
 
 def _first_sibling(cpu: int) -> str:
@@ -39,6 +46,42 @@ def _quota() -> int | None:
     return None if quota == "max" else max(1, int(quota) // int(period))
 
 
+class Neighbours:
+    """What other processes take of the cores that this one may use.
+
+    Told by the processors' times in /proc/stat, less our own. What a hypervisor takes ("steal") is not counted: threads
+    that sleep get no more of the cores for it.
+    """
+
+    def __init__(self) -> None:
+        self._cpus = {f"cpu{number}" for number in _allowed()}
+        self.cores = len(self._cpus)
+        self._last = (time.monotonic(), self._busy(), time.process_time())
+
+    @property
+    def known(self) -> bool:
+        """Whether the system says."""
+        return self._busy() > 0
+
+    def taken(self) -> float | None:
+        """Cores in use by others, on average since this was last asked; None where the times do not add up."""
+        before, self._last = self._last, (time.monotonic(), self._busy(), time.process_time())
+        elapsed, busy, own = (now - then for now, then in zip(self._last, before, strict=True))
+        if elapsed <= 0 or busy < own / 2:
+            return None
+        return max(0.0, busy - own) / elapsed
+
+    def _busy(self) -> float:
+        """Seconds that our processors have computed for anybody."""
+        try:
+            lines = [line.split() for line in Path("/proc/stat").read_text().splitlines()]
+            # user, nice, system, idle, iowait, irq, softirq
+            times = [[int(word) for word in words[1:8]] for words in lines if words and words[0] in self._cpus]
+        except (OSError, ValueError):
+            return 0.0
+        return sum(sum(each) - sum(each[3:5]) for each in times) / os.sysconf("SC_CLK_TCK")
+
+
 def available_memory() -> int | None:
     """Bytes of memory that can be taken without swapping; None where the system does not say."""
     try:
@@ -54,6 +97,14 @@ def has_gpu() -> bool:
     from ttcli.engine.library import library
 
     return bool(library().llama_supports_gpu_offload())
+
+
+def streams(parameters: int) -> bool:
+    """Whether texts of a model of so many weights grow faster in KV buffers of their own than in one for all.
+
+    A GPU's memory is not known here, and one buffer takes less of it.
+    """
+    return parameters >= _STREAMS_FROM and not has_gpu()
 
 
 def width() -> int:

@@ -12,6 +12,7 @@ from ttcli.engine.library import forget_log, last_words, library
 from ttcli.engine.memory import Memory, kind_of, measured
 from ttcli.errors import ModelError
 from ttcli.files.gguf import check_gguf, check_model
+from ttcli.files.kinds import OTHER_MODEL, no_writer
 from ttcli.files.parts import parts
 
 _OUTPUT_TENSOR = (13).to_bytes(8, "little") + b"output.weight"  # a GGUF tensor name is length-prefixed
@@ -74,19 +75,15 @@ class Model:
         lib, handle = self._lib, self.handle
         if lib.llama_model_is_diffusion(handle):
             return "is a diffusion model: it does not write from left to right"
-        architecture = self.metadata("general.architecture")
-        both_ways = self.metadata(f"{architecture}.attention.causal") == "false"  # as BERT and most embedders
-        if both_ways or not lib.llama_model_has_decoder(handle) or lib.llama_model_has_encoder(handle):
+        if not lib.llama_model_has_decoder(handle) or lib.llama_model_has_encoder(handle):
             return "is an encoder model: it does not write text from a prompt"
-        return None
+        return no_writer(self.metadata, lambda: self._has_output)
 
     def require_branching(self) -> None:
         """Raise ModelError if texts of this model cannot be grown and forked."""
         reason = self.cannot_branch()
         if reason:
-            raise ModelError(
-                f"{self.path.name} {reason}", hint="choose a model that writes text from left to right: ttc models list"
-            )
+            raise ModelError(f"{self.path.name} {reason}", hint=OTHER_MODEL)
 
     @cached_property
     def memory(self) -> Memory:
@@ -126,11 +123,15 @@ class Model:
 
         A model with tied embeddings multiplies by the table at its output, so there it counts.
         """
+        return self.parameters - self.vocabulary * self.width if self._has_output else self.parameters
+
+    @cached_property
+    def _has_output(self) -> bool:
+        """Whether it has a table at its output, which is not that of its embeddings."""
         files = parts(self.path)
         # names stand before the weights, behind a vocabulary that takes long to read
         beside_weights = sum(file.stat().st_size for file in files) - int(self._lib.llama_model_size(self.handle))
-        tied = not any(_holds(file, _OUTPUT_TENSOR, beside_weights) for file in files)
-        return self.parameters if tied else self.parameters - self.vocabulary * self.width
+        return any(_holds(file, _OUTPUT_TENSOR, beside_weights) for file in files)
 
     @property
     def _attention_bytes(self) -> int:

@@ -1,4 +1,4 @@
-"""Drawing a token from a row of logits, in numpy.
+"""Drawing tokens from rows of logits, in numpy: all rows of a decode together.
 
 Temperature first, then top-k, top-p (Holtzman et al. 2020, arXiv 1904.09751) and min-p (Nguyen et al. 2024,
 arXiv 2407.01082) on the tempered distribution.
@@ -6,19 +6,18 @@ arXiv 2407.01082) on the tempered distribution.
 
 from __future__ import annotations
 
-import math
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ttcli.engine.overview import Indices, Logits, Overlook, Overview
 from ttcli.engine.params import SamplingParams
-from ttcli.errors import ModelError
 
-Logits = NDArray[np.float32]
+Odds = NDArray[np.float64]
 
-NO_NUMBERS = "its file is damaged, or --gpu-layers 0 helps where the GPU does not compute it right"
-_BLOCK = 64  # tokens per block when looking for the k-th largest logit
+_TOGETHER = 1_250_000  # logits at a time: what is read twice shall still lie in the cache
 _FIRST_LOOK = 1024  # candidates inspected before top-p or min-p alone falls back to sorting the whole vocabulary
 
 
@@ -29,79 +28,111 @@ class Draw(NamedTuple):
     logprob: float  # <= 0
 
 
+class Shortlist(NamedTuple):
+    """The tokens that some rows can draw: a line per row, likeliest first where a cut is on."""
+
+    tokens: Indices
+    odds: Odds  # unnormalised
+    kept: Indices  # how many, from the left, survive the cuts
+
+
 class Sampler:
-    """Draws tokens from rows of one vocabulary; keeps a scratch row so that drawing allocates next to nothing."""
+    """Draws tokens from rows of one vocabulary."""
 
     def __init__(self, vocabulary: int) -> None:
-        self._scratch = np.empty(vocabulary, np.float32)
+        self._overlook = Overlook(vocabulary)
+        self._vocabulary = vocabulary
 
-    def draw(self, row: Logits, sampling: SamplingParams, rng: np.random.Generator) -> Draw:
-        """Draw one token from `row` (n_vocab logits); takes exactly one number from `rng`, none at temperature 0.
+    def draw(
+        self, rows: Logits, samplings: Sequence[SamplingParams], rngs: Sequence[np.random.Generator]
+    ) -> list[Draw]:
+        """Draw a token from each of `rows` [rows, n_vocab], each by its own settings and generator.
+
+        Takes exactly one number from a generator, none at temperature 0. What is drawn from a row does not depend on
+        the other rows.
 
         Raises:
-            ModelError: the row holds what is no number.
+            ModelError: a row holds what is no number.
         """
-        peak = float(row.max())
-        if not math.isfinite(peak):
-            raise ModelError("the model computes what are no numbers", hint=NO_NUMBERS)
-        np.subtract(row, np.float32(peak), out=self._scratch)
-        np.exp(self._scratch, out=self._scratch)
-        log_total = peak + math.log(float(self._scratch.sum()))
-        if sampling.temperature == 0:
-            token = int(row.argmax())
-        else:
-            tokens, odds = shortlist(row, peak, sampling)
-            token = int(tokens[pick(odds, rng.random())])
-        return Draw(token, min(0.0, float(row[token]) - log_total))
+        draws: list[Draw] = []
+        together = max(1, _TOGETHER // self._vocabulary)
+        for begin in range(0, len(rows), together):
+            part = slice(begin, begin + together)
+            draws += self._draw(rows[part], samplings[part], rngs[part])
+        return draws
+
+    def _draw(
+        self, rows: Logits, samplings: Sequence[SamplingParams], rngs: Sequence[np.random.Generator]
+    ) -> list[Draw]:
+        groups: dict[SamplingParams, list[int]] = {}
+        for row, sampling in enumerate(samplings):
+            groups.setdefault(sampling, []).append(row)
+        wanted = np.empty(len(rows), np.intp)
+        for sampling, members in groups.items():
+            wanted[members] = _wanted(sampling, self._vocabulary)
+        overview = self._overlook.look(rows, wanted)
+        tokens = np.empty(len(rows), np.intp)
+        for sampling, members in groups.items():
+            for which in [np.array(members)] if bounded(sampling, self._vocabulary) else np.array(members)[:, None]:
+                short = shortlist(rows, overview, which, sampling)
+                uniforms = np.array([rngs[row].random() if sampling.temperature else 0.0 for row in which])
+                tokens[which] = short.tokens[np.arange(which.size), pick(short.odds, short.kept, uniforms)]
+        logprobs = np.minimum(rows[np.arange(len(rows)), tokens] - overview.log_totals, 0.0)
+        return list(map(Draw, tokens.tolist(), logprobs.tolist()))
 
 
-def shortlist(row: Logits, peak: float, sampling: SamplingParams) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
-    """The tokens that survive top-k, top-p and min-p, with their unnormalised odds; sorted where one of these is on."""
-    unbounded = sampling.top_k == 0 or sampling.top_k >= row.size
-    if unbounded and sampling.top_p == 1 and sampling.min_p == 0:
-        return np.arange(row.size), _tempered(row, peak, sampling.temperature)
-    tokens = _largest(row, _FIRST_LOOK if unbounded else sampling.top_k)
-    odds = _tempered(row[tokens], peak, sampling.temperature)
-    total = odds.sum()
-    if unbounded and tokens.size < row.size:
-        everything = _tempered(row, peak, sampling.temperature)
-        total = everything.sum()
-        enough = odds.sum() >= sampling.top_p * total if sampling.top_p < 1 else odds[-1] < sampling.min_p * odds[0]
+def bounded(sampling: SamplingParams, vocabulary: int) -> bool:
+    """Whether a number of tokens is left that is known beforehand."""
+    return sampling.temperature == 0 or 0 < sampling.top_k < vocabulary
+
+
+def _wanted(sampling: SamplingParams, vocabulary: int) -> int:
+    """How many of the largest tokens to look for."""
+    if bounded(sampling, vocabulary):
+        return sampling.top_k if sampling.temperature else 1
+    return min(_FIRST_LOOK, vocabulary) if sampling.top_p < 1 or sampling.min_p > 0 else 0
+
+
+def shortlist(rows: Logits, overview: Overview, which: Indices, sampling: SamplingParams) -> Shortlist:
+    """What `which` of the rows can draw: several where top-k is on, one at a time where it is not."""
+    vocabulary = rows.shape[1]
+    count = _wanted(sampling, vocabulary)
+    peaks = overview.peaks[which, None].astype(np.float64)
+    temperature = sampling.temperature or 1.0
+    if not count:
+        odds = _tempered(rows[which], peaks, temperature)
+        return Shortlist(np.arange(vocabulary)[None], odds, np.full(which.size, vocabulary))
+    tokens = overview.tokens[overview.starts[which, None] + np.arange(count)]
+    odds = _tempered(rows[which[:, None], tokens], peaks, temperature)
+    totals = odds.sum(axis=1)
+    if not bounded(sampling, vocabulary) and count < vocabulary:
+        everything = _tempered(rows[which], peaks, temperature)
+        totals = everything.sum(axis=1)
+        enough = (
+            odds.sum() >= sampling.top_p * totals if sampling.top_p < 1 else odds[0, -1] < sampling.min_p * odds[0, 0]
+        )
         if not enough:
-            tokens = np.argsort(-row, kind="stable")
-            odds = everything[tokens]
-    keep = odds.size
+            tokens = np.argsort(-rows[which], axis=1, kind="stable")
+            odds = np.take_along_axis(everything, tokens, axis=1)
+    kept = np.full(which.size, tokens.shape[1])
     if sampling.top_p < 1:
-        keep = min(keep, int(np.searchsorted(odds.cumsum(), sampling.top_p * total)) + 1)
+        below = (odds.cumsum(axis=1) < sampling.top_p * totals[:, None]).sum(axis=1)
+        kept = np.minimum(kept, below + 1)
     if sampling.min_p > 0:
-        keep = min(keep, int((odds >= sampling.min_p * odds[0]).sum()))
-    return tokens[:keep], odds[:keep]
+        kept = np.minimum(kept, (odds >= sampling.min_p * odds[:, :1]).sum(axis=1))
+    return Shortlist(tokens, odds, kept)
 
 
-def pick(odds: NDArray[np.float64], uniform: float) -> int:
-    """Index drawn in proportion to `odds` by a number in [0, 1)."""
-    ladder = odds.cumsum()
-    return min(int(np.searchsorted(ladder, uniform * ladder[-1], side="right")), odds.size - 1)
+def pick(odds: Odds, kept: Indices, uniforms: NDArray[np.float64]) -> Indices:
+    """Index of each line drawn in proportion to its first `kept` odds by a number in [0, 1)."""
+    ladder = odds.cumsum(axis=1)
+    height = ladder[np.arange(len(odds)), kept - 1]
+    picked: Indices = np.minimum((ladder <= (uniforms * height)[:, None]).sum(axis=1), kept - 1)
+    return picked
 
 
-def _tempered(logits: Logits, peak: float, temperature: float) -> NDArray[np.float64]:
-    return np.exp((logits.astype(np.float64) - peak) / temperature)
-
-
-def _largest(row: Logits, count: int) -> NDArray[np.intp]:
-    """Indices of the `count` largest logits, largest first, ties by index.
-
-    The count-th largest of the maxima of disjoint blocks bounds the count-th largest logit from below, so one pass over
-    the row leaves few candidates to sort. A block is every n-th logit: that pass runs along the memory.
-    """
-    blocks = row[: row.size - row.size % _BLOCK].reshape(_BLOCK, -1).max(axis=0)
-    if count < blocks.size:
-        bound = np.partition(blocks, blocks.size - count)[blocks.size - count]
-        candidates = np.flatnonzero(row >= bound)
-    else:
-        candidates = np.arange(row.size)
-    order = np.lexsort((candidates, -row[candidates]))[:count]
-    return candidates[order]
+def _tempered(logits: Logits, peaks: NDArray[np.float64], temperature: float) -> Odds:
+    return np.exp((logits.astype(np.float64) - peaks) / temperature)
 
 
 def generator(*key: int) -> np.random.Generator:

@@ -3,28 +3,26 @@
 `step()` reads as what it does: admit, make room, decode, draw. Everything in it is deterministic; no clock is read.
 """
 
+# over 300 lines: who has a place, who waits and who makes room are one account
+
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
-from typing import NamedTuple
+from collections.abc import Iterable, Sequence
+
+import numpy as np
 
 from ttcli.engine.branch import Branch, Piece, States
-from ttcli.engine.job import Job
-from ttcli.engine.sampling import Logits, Sampler
+from ttcli.engine.certainty import certainty
+from ttcli.engine.job import Job, JobUpdate
+from ttcli.engine.overview import Logits
+from ttcli.engine.sampling import Sampler
 from ttcli.engine.session import Session
 from ttcli.errors import BackendError, PromptTooLong
 from ttcli.solution import Ended
 
 _FIRST_GUESS = 256  # tokens a text is expected to take before any has ended
 _LITTLE_MORE = 32  # tokens a text that outgrew the expectation is expected to take still
-
-
-class JobUpdate(NamedTuple):
-    """A token that a job took."""
-
-    job: Job
-    text: str  # that became readable with it; "" inside a multi-byte character
 
 
 class Scheduler:
@@ -61,10 +59,10 @@ class Scheduler:
         Raises:
             PromptTooLong: it could not fit even if it were alone.
         """
-        need = job.parent.length + job.until.max_tokens
+        need = job.parent.length + job.until.most
         if need > self.session.longest:
             raise PromptTooLong(
-                f"{job.parent.length} tokens of prompt and {job.until.max_tokens} of answer "
+                f"{job.parent.length} tokens of prompt and {job.until.most} of answer "
                 f"exceed the {self.session.longest} cells of the context",
                 hint="lower --max-tokens",
             )
@@ -128,6 +126,7 @@ class Scheduler:
     def _admit(self) -> None:
         """Give free places to waiting jobs whose parent is filled; their first token comes from the parent's row."""
         delayed: list[Job] = []
+        fresh: list[tuple[Job, Logits, States]] = []  # room for the next one may cost a parent its row
         while self._waiting and len(self._running) + len(self._filling) < self.session.width:
             job = self._waiting.popleft()
             if job.parent.row is None and not job.parent.released:
@@ -139,11 +138,14 @@ class Scheduler:
                 self._touch(job.parent)
                 self._running.append(job)
                 if job.parent.row is not None and not job.grown:
-                    self._advance(job, job.parent.row, job.parent.states)
+                    fresh.append((job, job.parent.row, job.parent.states))
             else:
                 delayed.append(job)
                 break
         self._waiting.extendleft(reversed(delayed))
+        if fresh:
+            jobs, rows, states = zip(*fresh, strict=True)
+            self._advance(jobs, np.stack(rows), states)
 
     def _fits(self, job: Job) -> bool:
         """Whether the running jobs and this one are expected to find cells to their end."""
@@ -158,7 +160,7 @@ class Scheduler:
     def _outlook(self, job: Job, more: float) -> float:
         """Cells that a job will take if it grows by so many tokens more, or to its limit."""
         known = job.branch.pending if job.branch.resident else self.session.missing(job.branch)
-        return known + min(more, job.until.max_tokens - job.grown)
+        return known + min(more, job.until.most - job.grown)
 
     def _unclaimed(self, keep: Branch | None = None) -> int:
         """Cells that are not promised, and free or could be."""
@@ -273,28 +275,37 @@ class Scheduler:
 
     def _draw(self, pieces: list[Piece], rows: Logits) -> None:
         jobs = {id(job.branch): job for job in self._running}
-        flagged = (piece.branch for piece in pieces if piece.wants_row)
-        for branch, row, states in zip(flagged, rows, self.session.states, strict=True):
-            job = jobs.get(id(branch))
-            if job is None:
-                branch.row, branch.states = row.copy(), states
+        growing: list[int] = []  # rows of jobs
+        flagged = [piece.branch for piece in pieces if piece.wants_row]
+        for number, branch in enumerate(flagged):
+            if id(branch) in jobs:
+                growing.append(number)
+            else:
+                branch.row, branch.states = rows[number].copy(), self.session.states[number]
                 self._filling.remove(branch)
-            else:
-                self._advance(job, row, states)
+        if growing:
+            drawn = rows if len(growing) == len(rows) else rows[growing]
+            states = [self.session.states[number] for number in growing]
+            self._advance([jobs[id(flagged[number])] for number in growing], drawn, states)
 
-    def _advance(self, job: Job, row: Logits, states: States) -> None:
+    def _advance(self, jobs: Sequence[Job], rows: Logits, states: Sequence[States]) -> None:
+        """Let each job take a token drawn from its row."""
         model = self.session.model
-        token, logprob = self._sampler.draw(row, job.sampling, job.rng)
-        text = job.take(token, None if model.ends_generation(token) else model.piece(token), logprob, states)
-        if job.finished:
-            self._running.remove(job)
-            self._expected += (job.grown - self._expected) / 8
-            if job.ended is Ended.OPEN or job.keep:
-                self._idle.add(job.branch)
-                self._touch(job.branch)
-            else:
-                self.session.detach(job.branch)
-        self._grown.append(JobUpdate(job, text))
+        draws = self._sampler.draw(rows, [job.sampling for job in jobs], [job.rng for job in jobs])
+        for job, row, (token, logprob), state in zip(jobs, rows, draws, states, strict=True):
+            sure = certainty(row, float(row[token]) - logprob) if job.traced else None
+            text = job.take(token, None if model.ends_generation(token) else model.piece(token), logprob, state, sure)
+            forced = job.force() if job.due else []
+            if job.finished:
+                self._running.remove(job)
+                self._expected += (job.grown - self._expected) / 8
+                if job.ended is Ended.OPEN or job.keep:
+                    self._idle.add(job.branch)
+                    self._touch(job.branch)
+                else:
+                    self.session.detach(job.branch)
+            self._grown.append(JobUpdate(job, text, not job.aloud))
+            self._grown.extend(JobUpdate(job, words, thought=True) for words in forced)
 
     def _touch(self, branch: Branch) -> None:
         branch.used = self._clock

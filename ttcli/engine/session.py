@@ -14,6 +14,8 @@ has a sequence id and has not grown past its end, whole, and nothing is ever cut
 from __future__ import annotations
 
 import bisect
+import math
+import time
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
@@ -24,7 +26,7 @@ from ttcli.engine import machine
 from ttcli.engine.adapter import Adapter
 from ttcli.engine.batch import BatchArrays
 from ttcli.engine.branch import Branch, Piece, States
-from ttcli.engine.library import forget_log, last_words, library
+from ttcli.engine.library import forget_log, last_words, library, look_around
 from ttcli.engine.model import Model
 from ttcli.engine.observer import Observer
 from ttcli.errors import BackendError
@@ -33,6 +35,7 @@ MAX_SEQUENCES = 256  # llama.cpp's LLAMA_MAX_SEQ
 SPARE_SEQUENCES = 16  # sequence ids beyond the width: prompts, and steps that wait to be extended
 BATCH = 512  # tokens per decode at most: bounds the compute buffer and the time of one prefill chunk
 _CELL_BLOCK = 256  # llama.cpp rounds the cells up to these, but only after it has cut the batch down to the cells
+_SHORT = 0.2  # seconds: a decode that is over by then is not halted in the middle
 _NO_CELL, _ABORTED = 1, 2  # llama_decode's return values
 
 
@@ -43,10 +46,12 @@ class Aborted(Exception):
 class Session:
     """One llama.cpp context with at most `width` rows of logits per decode.
 
-    `flash_attention` saves memory traffic on a GPU. llama.cpp's CPU kernel for small batches accumulates in 16 bits:
-    what is read off a single row, as a judge does, shifts with the size of the batch. Without it, it does not.
+    `flash_attention` saves memory traffic on a GPU, and operations on a CPU. llama.cpp's CPU kernel for small batches
+    accumulates in 16 bits: what is read off a single row, as a judge does, shifts with the size of the batch. Without
+    it, it does not.
 
-    `halted` is asked during every decode, about once per graph node; when it says yes, the decode raises Aborted.
+    `halted` is asked before every decode, and in the middle of those that take long, about once per graph node; when it
+    says yes, the decode raises Aborted.
 
     `adapter` changes the weights, for this context alone.
 
@@ -79,6 +84,8 @@ class Session:
         self._halted = halted or (lambda: False)
         self._ctrl_c = False  # a KeyboardInterrupt came up in the callback, which C code would swallow
         self._abort = lib.ggml_abort_callback(self._ask)
+        self._deaf = lib.ggml_abort_callback(0)  # llama.cpp asks nobody
+        self._token_seconds = math.inf  # of the last decode
         self._observer = Observer(model, observe, self._note_ctrl_c) if observe else None
         self.states: Sequence[States] = ()  # that the rows of the last decode were computed from, in their order
         self.streams = streams
@@ -332,8 +339,9 @@ class Session:
         self._arrays.fill(pieces)
         if self._observer:
             self._observer.expect(pieces, streams=self._adjacent, equal=self.memory.equal)
+        look_around(self.threads)
         forget_log()
-        code = self._lib.llama_decode(self._context, self._arrays.batch)
+        code = self._timed_decode()
         if self._ctrl_c:
             self._ctrl_c = False
             raise KeyboardInterrupt
@@ -343,6 +351,20 @@ class Session:
             reason = "no free cell" if code == _NO_CELL else last_words() or f"code {code}"
             raise BackendError(f"llama.cpp failed to decode {self._arrays.batch.n_tokens} tokens: {reason}")
         return self._observer.states() if self._observer else [{} for piece in pieces if piece.wants_row]
+
+    def _timed_decode(self) -> int:
+        """Have llama.cpp decode the batch; it asks whether to stop only where the answer saves some time.
+
+        It would for every node of its graph, of which there are hundreds, while its other threads wait.
+        """
+        tokens = self._arrays.batch.n_tokens
+        asks = tokens * self._token_seconds > _SHORT
+        self._lib.llama_set_abort_callback(self._context, self._abort if asks else self._deaf, None)
+        begin = time.monotonic()
+        code = int(self._lib.llama_decode(self._context, self._arrays.batch))
+        if not code:
+            self._token_seconds = (time.monotonic() - begin) / tokens
+        return code
 
     def _rows(self, pieces: Sequence[Piece]) -> NDArray[np.float32]:
         """The rows of logits that the last pass left, as they lie in llama.cpp's memory."""

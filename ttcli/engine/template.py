@@ -7,7 +7,7 @@ import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from types import FrameType
+from types import FrameType, MappingProxyType
 from typing import Any, Literal, NamedTuple, NoReturn
 
 import jinja2
@@ -28,6 +28,7 @@ _TEMPLATE_FAILS = (
 )
 _LINES = 200_000  # of a template that may be run for one chat: loops in loops come to any number
 _LONGEST = 1 << 20  # characters of a rendered chat, or of a text that a template makes on the way
+_ABSENT = {"tools": None, "documents": None}  # known to templates as what a chat may have, and this one has not
 _FENCE = "\ue000"  # private-use characters around a message's number: no template has reason to hold them
 
 
@@ -41,12 +42,26 @@ class Span(NamedTuple):
 class ChatTemplate:
     """The chat template of a model.
 
+    Args:
+        source: instead of the model's own.
+        arguments: variables that it is rendered with, besides the usual ones.
+        ending: what is written behind all that it makes, control tokens meant.
+
     Raises:
         ModelError: the model has no template, or one that does not compile.
     """
 
-    def __init__(self, model: Model, source: str | None = None) -> None:
+    def __init__(
+        self,
+        model: Model,
+        source: str | None = None,
+        *,
+        arguments: Mapping[str, object] = MappingProxyType({}),
+        ending: str = "",
+    ) -> None:
         self._model = model
+        self.arguments = dict(arguments)
+        self.ending = ending
         source = source if source is not None else model.chat_template
         if source is None:
             raise ModelError(
@@ -83,6 +98,8 @@ class ChatTemplate:
                 add_generation_prompt=True,
                 bos_token=self._special("bos"),
                 eos_token=self._special("eos"),
+                **_ABSENT,
+                **self.arguments,
             )
         except _TEMPLATE_FAILS as error:
             raise ModelError(f"the chat template of {self._model.path.name} fails: {error}") from error
@@ -98,11 +115,21 @@ class ChatTemplate:
             Span(messages[int(part)]["content"].strip(), trusted=False) if odd % 2 else Span(part, trusted=True)
             for odd, part in enumerate(parts)
         ]
+        spans.append(Span(self.ending, trusted=True))
         return [span for span in spans if span.text]
 
     def _special(self, name: Literal["bos", "eos"]) -> str:
         token = self._model.special_token(name)
         return self._model.piece(token).decode("utf-8", "replace") if token is not None else ""
+
+
+def variables(source: str) -> set[str]:
+    """The names that a template reads and that stand for something it may be given; none where it does not compile."""
+    try:
+        tree = _environment().parse(source)
+    except (jinja2.TemplateError, RecursionError, MemoryError, SyntaxError):
+        return set()
+    return {name.name for name in tree.find_all(jinja2.nodes.Name) if name.ctx == "load"}
 
 
 def rehearse(source: str) -> None:
@@ -123,7 +150,9 @@ def rehearse(source: str) -> None:
         messages = [{"role": role, "content": f"{_FENCE}{number}{_FENCE}"} for number, role in enumerate(form)]
         try:
             template = _environment().from_string(source)
-            _rendered(template, messages=messages, add_generation_prompt=True, bos_token="<s>", eos_token="</s>")
+            _rendered(
+                template, messages=messages, add_generation_prompt=True, bos_token="<s>", eos_token="</s>", **_ABSENT
+            )
         except MemoryError as error:
             raise ModelError("its chat template takes too much memory") from error
         except (*_TEMPLATE_FAILS, SyntaxError):
@@ -233,5 +262,12 @@ def _reject(message: str) -> NoReturn:
     raise jinja2.TemplateError(message)
 
 
-def _to_json(value: Any, indent: int | None = None) -> str:
-    return json.dumps(value, ensure_ascii=False, indent=indent)
+def _to_json(
+    value: Any,
+    ensure_ascii: bool = False,
+    indent: int | None = None,
+    separators: tuple[str, str] | None = None,
+    sort_keys: bool = False,
+) -> str:
+    """As transformers has it, which templates are written for."""
+    return json.dumps(value, ensure_ascii=ensure_ascii, indent=indent, separators=separators, sort_keys=sort_keys)

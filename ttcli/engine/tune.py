@@ -11,7 +11,7 @@ from ttcli.engine.branch import Branch, Piece
 from ttcli.engine.model import Model
 from ttcli.engine.session import Session
 
-CPU_WIDTHS = (48, 32, 24, 16, 8, 4)
+CPU_WIDTHS = (64, 48, 32, 24, 16, 8, 4)
 GPU_WIDTHS = (192, 128, 96, 64, 32, 16)
 _CONTEXT = 192  # tokens that each text has of its own: half of a usual solution
 _STEPS = 6  # timed decodes per width
@@ -39,19 +39,19 @@ def speeds(
     Raises:
         Aborted: `halted` said so.
     """
-    gpu = machine.has_gpu()
-    widths = _affordable(model, sorted(widths or (GPU_WIDTHS if gpu else CPU_WIDTHS), reverse=True))
+    streams = machine.streams(model.parameters)
+    usual = GPU_WIDTHS if machine.has_gpu() else CPU_WIDTHS
+    widths = _affordable(model, sorted(widths or usual, reverse=True))
     steps = (_STEPS + 1) * len(widths)
     most = widths[0]
     longest = context + steps
     session = Session(
         model,
-        cells=most * longest + 64 if gpu else longest,
+        cells=longest if streams else most * longest + 64,
         width=most,
         sequences=most,
-        streams=not gpu,
+        streams=streams,
         threads=threads,
-        flash_attention=gpu,
         halted=halted,
     )
     try:

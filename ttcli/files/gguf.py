@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
 
 from ttcli.errors import ModelError
+from ttcli.files.kinds import no_model
 from ttcli.files.parts import parts
 
 MAGIC = b"GGUF"
@@ -91,7 +92,7 @@ def check_model(path: Path) -> list[Header]:
     """The headers of a model that llama.cpp may be given: all of its parts, the first one first.
 
     Raises:
-        ModelError: a part is missing, or one that llama.cpp would not survive.
+        ModelError: a part is missing, one that llama.cpp would not survive, or something else than a language model.
     """
     check_gguf(path)
     headers = []
@@ -105,6 +106,8 @@ def check_model(path: Path) -> list[Header]:
         told = headers[-1].metadata
         if (told.get("split.no", 0), told.get("split.count", 1) or 1) != (number, len(files)):
             _reject(part, f"it is not part {number + 1} of {len(files)} of a model")
+    if unfit := no_model(headers[0].metadata, {tensor.name for tensor in headers[0].tensors}):
+        raise ModelError(f"{path} {unfit.reason}", hint=unfit.hint)
     _Check(path, headers[0].metadata).all()
     return headers
 

@@ -83,9 +83,30 @@ class Table:
         """A string, or the default where the key is missing."""
         return self.text(key) if key in self._left else default
 
+    def texts(self, key: str) -> tuple[str, ...]:
+        """A list of strings."""
+        values = self._take(key)
+        if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
+            raise self.error(key, f"must be a list of strings, not {values!r}")
+        return tuple(values)
+
+    def truth_or(self, key: str, default: bool) -> bool:
+        """True or false, or the default where the key is missing."""
+        value = self._take(key) if key in self._left else default
+        if not isinstance(value, bool):
+            raise self.error(key, f"must be true or false, not {value!r}")
+        return value
+
     def has(self, key: str) -> bool:
         """Whether there is such a key that has not been read."""
         return key in self._left
+
+    def flag(self, key: str) -> bool:
+        """True or false."""
+        value = self._take(key)
+        if not isinstance(value, bool):
+            raise self.error(key, f"must be true or false, not {value!r}")
+        return value
 
     def integer(self, key: str) -> int:
         """A whole number, of either sign."""

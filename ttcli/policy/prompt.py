@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from ttcli.catalog.entry import Content
 from ttcli.problem import AnswerForm, Problem
@@ -11,8 +12,11 @@ from ttcli.problem import AnswerForm, Problem
 INSTRUCTION = "Please reason step by step, and put your final answer within \\boxed{}."
 _INSTRUCTIONS: Mapping[AnswerForm, str] = {  # behind a problem of which no short answer is wanted
     "text": "",
+    "none": "",
+    "last-line": "\nPlease reason step by step, and put your final answer alone on the last line.",
     "code": "\nPut all of the code into one block between ``` and ```.",
 }
+_WHOLE = {"text", "code", "none"}  # forms of which a revision is the whole again
 _REVISE_WHOLE = (  # likewise
     "This may be wrong or not good enough. Look for what is wrong with it, and then write all of it again, corrected."
 )
@@ -21,6 +25,13 @@ REVISE = (
     "This solution may be wrong. Look for its first mistake, and then write the corrected solution in full, "
     "step by step, with the final answer within \\boxed{}."
 )
+
+
+class Example(NamedTuple):
+    """A problem that has been solved, to be shown before another one."""
+
+    problem: str
+    solution: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,11 +43,20 @@ class Prompt:
     step_separator: str = "\n\n"
     revise: str = REVISE  # what is said to a solution, to have another one
     step_content: Content = "any"  # that a step of a search must hold; without it the next one belongs to it
+    user: str | None = None  # a Jinja template around every problem; None: the words that its form asks for
+    examples: tuple[Example, ...] = ()
 
     @property
     def recipe(self) -> Mapping[str, object]:
         """What of it has a part in a solution that is drawn in one go, and no revision."""
-        return {"system": self.system, "instruction": self.instruction, "step_separator": self.step_separator}
+        told: dict[str, object] = {
+            "system": self.system,
+            "instruction": self.instruction,
+            "step_separator": self.step_separator,
+        }
+        if self.user not in (None, f"{{{{ problem }}}}\n{INSTRUCTION}"):  # the same words, the same solutions
+            told["user"] = self.user
+        return {**told, "examples": [each._asdict() for each in self.examples]} if self.examples else told
 
     def again(self, problem: Problem, solution: str) -> list[dict[str, str]]:
         """The chat that asks a solution for its answer."""
@@ -45,10 +65,32 @@ class Prompt:
 
     def messages(self, problem: Problem, attempts: Sequence[str] = ()) -> list[dict[str, str]]:
         """The chat that asks for a solution, or for another one after these attempts."""
-        system = [{"role": "system", "content": self.system}] if self.system is not None else []
-        instruction = _INSTRUCTIONS.get(problem.form, f"\n{self.instruction}")
-        revise = _REVISE_WHOLE if problem.form in _INSTRUCTIONS else self.revise
-        chat = [*system, {"role": "user", "content": problem.text + instruction}]
+        before = [{"role": turn.role, "content": turn.text} for turn in problem.before]
+        instructed = any(turn.role == "system" for turn in problem.before)
+        system = [{"role": "system", "content": self.system}] if self.system is not None and not instructed else []
+        revise = _REVISE_WHOLE if problem.bare or problem.form in _WHOLE else self.revise
+        shown = [] if problem.bare else self._shown
+        chat = [*system, *before[:instructed], *shown, *before[instructed:], self._asked(problem)]
         for attempt in attempts:
             chat += [{"role": "assistant", "content": attempt}, {"role": "user", "content": revise}]
         return chat
+
+    def _asked(self, problem: Problem) -> dict[str, str]:
+        """A problem as the user puts it."""
+        if problem.bare:
+            return {"role": "user", "content": problem.text}
+        if self.user is not None:
+            from ttcli.policy.wording import around  # Jinja: not before it is needed
+
+            return {"role": "user", "content": around(self.user, problem)}
+        if problem.form.startswith("regex:"):
+            return {"role": "user", "content": problem.text}
+        return {"role": "user", "content": problem.text + _INSTRUCTIONS.get(problem.form, f"\n{self.instruction}")}
+
+    @property
+    def _shown(self) -> list[dict[str, str]]:
+        """The examples as turns of the chat."""
+        turns = []
+        for example in self.examples:
+            turns += [self._asked(Problem(example.problem)), {"role": "assistant", "content": example.solution}]
+        return turns

@@ -19,7 +19,7 @@ from ttcli.solution import Ended, Prefix, Repair, Step
 
 MOST = 4  # repairs of a solution
 _FEW = 8  # tokens that a number takes at most, as a rule
-_SHORT = ("auto", "boxed", "choice")  # forms of answers whose solutions are read; elsewhere a number is no result
+_WRITTEN = {"text", "code", "none"}  # forms of answers whose solutions are left alone: a number there is no result
 _STOP = re.compile(r"\n|[.!?;]\s")  # behind it, what was said before is not added to
 
 
@@ -35,6 +35,7 @@ class RepairingPolicy:
     def __init__(self, policy: BatchPolicy, repairer: Repairer, *, most: int = MOST) -> None:
         self.name = policy.name
         self.parameters = policy.parameters
+        self.thought_tokens = policy.thought_tokens
         self._policy = policy
         self._repairer = repairer
         self._most = most
@@ -71,9 +72,13 @@ class RepairingPolicy:
         """The policy's."""
         return self._policy.resume(root, steps)
 
-    def ask(self, root: Prefix, solution: str) -> Prefix:
+    def speak(self, prefix: Prefix, words: str) -> Prefix:
         """The policy's."""
-        return self._policy.ask(root, solution)
+        return self._policy.speak(prefix, words)
+
+    def ask(self, root: Prefix, solution: str, thought: str | None = None) -> Prefix:
+        """The policy's."""
+        return self._policy.ask(root, solution, thought)
 
     def rewrites(self, problem: Problem) -> bool:
         """The policy's."""
@@ -215,7 +220,7 @@ class _Work:
             return None
         text = _Growing(next(self._numbers), request, request.seed, None)
         prefix = request.prefix
-        wanted = request.until != "box" and prefix.problem.form in _SHORT and len(prefix.repairs) < self._most
+        wanted = request.until != "box" and prefix.problem.form not in _WRITTEN and len(prefix.repairs) < self._most
         if wanted and self._policy.rewrites(prefix.problem):
             text.watcher = _Watcher(self._repairer, prefix)
             text.request = replace(request, watch=text.watcher)

@@ -12,6 +12,7 @@ from typing import Any
 from ttcli.errors import ModelError
 from ttcli.problem import Problem
 from ttcli.solution import Step
+from ttcli.thought import USUAL_TAGS
 
 SEPARATOR = "\n\n"
 
@@ -27,6 +28,8 @@ class ScriptLine:
     scores: tuple[float, ...] | None = None  # its opinion after each step, in [0, 1]; None: `score`, whatever the step
     after: str | None = None  # it revises an attempt with this in it; None: it revises nothing, or what has no other
     again: str = ""  # what follows where it is asked for its answer again, from within the box on
+    # trial answers, where it is asked in its thought, after each of its paragraphs: from within the box on
+    trials: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if not isinstance(self.text, str):
@@ -38,9 +41,25 @@ class ScriptLine:
         if not isinstance(self.again, str):
             raise TypeError(f"what it says again is a string, not {self.again!r}")
         if self.scores is not None:
-            steps = len(steps_of(self.text, self.logprob))
+            steps = len(steps_of(self.spoken, self.logprob))
             if len(self.scores) != steps or not all(0 <= score <= 1 for score in self.scores):
                 raise ValueError(f"the scores {self.scores} must be {steps}, one per step, and from 0 to 1")
+
+    @property
+    def thought(self) -> str | None:
+        """What it thinks first, between the tags <think> and </think> of its text; None: nothing."""
+        before, opened, rest = self.text.partition(USUAL_TAGS.opening)
+        return rest.partition(USUAL_TAGS.closing)[0] if opened and not before.strip() else None
+
+    @property
+    def spoken(self) -> str:
+        """The text without that."""
+        return self.text if self.thought is None else self.text.partition(USUAL_TAGS.closing)[2].lstrip()
+
+    @property
+    def closes(self) -> bool:
+        """Whether its thought comes to its end."""
+        return self.thought is not None and USUAL_TAGS.closing in self.text
 
     def scores_after(self, steps: int) -> tuple[float, ...]:
         """The verifier's opinions after each of the first so many steps."""
@@ -56,6 +75,8 @@ class Script:
     @classmethod
     def read(cls, path: Path) -> Script:
         """Read `{"problem text or empty": [{"text": …, "logprob": …, "score": …, "scores": […], "after": …}, …]}`.
+
+        A text may begin with `<think>…</think>`, which is its thought; a word of that is a token too.
 
         Raises:
             ModelError: no such file, or not of this form.
@@ -95,8 +116,8 @@ class Script:
 
 def _line(content: dict[str, Any]) -> ScriptLine:
     """A line as JSON has it, where a tuple is a list."""
-    scores = content.get("scores")
-    return ScriptLine(**content) if scores is None else ScriptLine(**{**content, "scores": tuple(scores)})
+    told: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in content.items()}
+    return ScriptLine(**told)
 
 
 def steps_of(text: str, logprob: float) -> list[Step]:

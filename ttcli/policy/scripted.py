@@ -8,10 +8,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from ttcli.policy.rewriting import rewritten_steps
-from ttcli.policy.script import Script, ScriptLine, steps_of, words_of
+from ttcli.policy.script import SEPARATOR, Script, ScriptLine, steps_of, words_of
 from ttcli.problem import Problem
 from ttcli.seams import ASK, Extend, Extension, Growth, Load, Rewritten, StepScores
 from ttcli.solution import Ended, Prefix, Step
+from ttcli.thought import Thought
+
+WIDTH = 4  # texts at once, unless another number is asked for
 
 
 class ScriptedPolicy:
@@ -28,12 +31,13 @@ class ScriptedPolicy:
         self,
         script: Script,
         *,
-        width: int = 4,
+        width: int = WIDTH,
         interrupted: Callable[[], bool] = lambda: False,
         between: Callable[[], None] = lambda: None,
     ) -> None:
         self.name = "scripted"
         self.width = width
+        self.thought_tokens = 0  # whatever its lines think counts as part of their length
         self.live: set[int] = set()  # ids of prefixes not released: a test asserts that none is left
         self._script = script
         self._kept: dict[int, tuple[str, ...]] = {}  # by id of a finished solution: the attempts before it, and it
@@ -77,9 +81,17 @@ class ScriptedPolicy:
         """What was written before, on a root."""
         return self._handle(replace(root, steps=tuple(steps)))
 
-    def ask(self, root: Prefix, solution: str) -> Prefix:
+    def ask(self, root: Prefix, solution: str, thought: str | None = None) -> Prefix:  # noqa: ARG002 - of no account
         """A finished solution, to be extended until it has named its answer."""
         return self._handle(replace(root, steps=(Step(solution + ASK, len(words_of(solution + ASK)), 0.0),)))
+
+    def speak(self, prefix: Prefix, words: str) -> Prefix:
+        """A fork of a prefix whose thought is closed, and these words said."""
+        thought = prefix.thought
+        assert thought is not None  # else there is nothing to close
+        assert not thought.closed
+        steps = (Step(words, len(words_of(words)), None),) if words else ()
+        return self._handle(replace(prefix, thought=thought.joined(Thought("", 1, 0.0, forced=1)), steps=steps))
 
     def rewrites(self, problem: Problem) -> bool:  # noqa: ARG002 - as the protocol calls it
         """As far as the script has solutions that begin so."""
@@ -88,7 +100,7 @@ class ScriptedPolicy:
     def rewrite(self, prefix: Prefix, keep: int, text: str) -> Rewritten | None:
         """A prefix with another end, a token for each of its words; None: no solution in the script begins so."""
         written = prefix.text[:keep] + text
-        if not any(line.text.startswith(written) for line in self._script.drawn(prefix.problem, prefix.attempts)):
+        if not any(line.spoken.startswith(written) for line in self._script.drawn(prefix.problem, prefix.attempts)):
             return None
         tokens = sum(step.tokens for step in steps_of(written, 0.0))
         self.live.discard(prefix.id)
@@ -117,7 +129,7 @@ class ScriptedPolicy:
             self._rows += len(growing)
             happened: list[Growth | Extension] = []
             for number, text in list(growing.items()):
-                happened.append(Growth(number, text.grow()))
+                happened.append(Growth(number, *text.grow()))
                 if text.stops:
                     happened.append(self._finish(number, growing.pop(number), cut=True))
                 elif text.done:
@@ -143,15 +155,33 @@ class ScriptedPolicy:
         if prefix.id not in self.live:
             raise ValueError(f"prefix {prefix.id} has been released or has ended")
         if request.until == "box":
-            line = next(each for each in self._script.of(prefix.problem) if prefix.text.startswith(each.text))
-            return _ScriptedText(prefix, line, steps_of(line.again, line.logprob), request)
+            return self._answering(request)
         known = self._script.drawn(prefix.problem, prefix.attempts)
-        lines = [line for line in known if line.text.startswith(prefix.text)]
+        lines = [line for line in known if _begins(line, prefix)]
         line = lines[0] if request.temperature == 0 else random.Random(repr(request.seed)).choice(lines)
+        thought = _thought_left(line, prefix)
+        if request.until == "paragraph" and len(thought) > 1:
+            return _ScriptedText(request, line, (), thought[:1])
         complete = len(prefix.steps) - prefix.partial
-        steps = steps_of(line.text, line.logprob)[complete:] or [Step("", 1, line.logprob)]
+        steps = steps_of(line.spoken, line.logprob)[complete:] or [Step("", 1, line.logprob)]
+        forced = prefix.thought is not None and prefix.thought.forced
+        never_speaks = line.thought is not None and not (line.closes or forced)
+        if never_speaks or (thought and request.until in ("thought", "paragraph")):
+            steps = []
         wanted = steps[: request.steps] if request.until == "step" else steps
-        return _ScriptedText(prefix, line, wanted, request)
+        return _ScriptedText(request, line, wanted, thought)
+
+    def _answering(self, request: Extend) -> _ScriptedText:
+        """What names an answer: a trial in the middle of a thought, or the end of a solution."""
+        prefix = request.prefix
+        lines = self._script.of(prefix.problem)
+        if prefix.thought is not None and prefix.thought.forced:
+            line = next(each for each in lines if (each.thought or "").startswith(prefix.thought.text))
+            said = line.trials[min(len(_paragraphs(prefix.thought.text)), len(line.trials)) - 1] if line.trials else ""
+        else:
+            line = next(each for each in lines if prefix.text.startswith(each.spoken))
+            said = line.again
+        return _ScriptedText(request, line, steps_of(said, line.logprob))
 
     def _finish(self, number: int, text: _ScriptedText, *, cut: bool = False) -> Extension:
         prefix = text.so_far() if cut else text.whole()
@@ -166,7 +196,8 @@ class ScriptedPolicy:
 class _ScriptedText:
     """A continuation in the making."""
 
-    def __init__(self, prefix: Prefix, line: ScriptLine, steps: Sequence[Step], request: Extend) -> None:
+    def __init__(self, request: Extend, line: ScriptLine, steps: Sequence[Step], thought: Sequence[str] = ()) -> None:
+        prefix = request.prefix
         self.prefix = prefix
         self.request = request
         self.stops = False  # whoever watches it says so
@@ -175,30 +206,82 @@ class _ScriptedText:
         self.steps_of = steps
         self._before = prefix.steps[:-1] if prefix.partial else prefix.steps
         self._begun = prefix.steps[-1].text if prefix.partial else ""
-        rest = [steps[0].text.removeprefix(self._begun), *(step.text for step in steps[1:])]
-        self.words_of = [word for text in rest for word in words_of(text)]
+        rest = "".join(step.text for step in steps).removeprefix(self._begun)
+        self._thought = [word for part in thought for word in words_of(part)]
+        self.words_of = [*self._thought, *words_of(rest)]
+        most = request.max_tokens
+        left = len(self.words_of) if most is None else max(most - prefix.spoken_tokens, 1) + len(self._thought)
+        self._most = min(len(self.words_of), left)
 
     @property
     def done(self) -> bool:
-        return self.taken == len(self.words_of)
+        return self.taken >= self._most
 
-    def grow(self) -> str:
+    def grow(self) -> tuple[str, bool]:
+        """The next word, and whether it is part of a thought."""
         self.taken += 1
-        watch, grown = self.request.watch, "".join(self.words_of[: self.taken])
-        self.stops = watch is not None and watch(grown, self.done and self.whole().ended is Ended.STOP)
-        return self.words_of[self.taken - 1]
+        thinks = self.taken <= len(self._thought)
+        if self.request.watch is not None and not thinks:
+            spoken = "".join(self.words_of[len(self._thought) : self.taken])
+            self.stops = self.request.watch(spoken, self.done and self.whole().ended is Ended.STOP)
+        return self.words_of[self.taken - 1], thinks
 
     def whole(self) -> Prefix:
-        steps = (*self._before, *self.steps_of)
-        finished = "".join(step.text for step in steps) == self._line.text
+        if self.taken == self._most < len(self.words_of):
+            return replace(self.so_far(), ended=Ended.LENGTH, partial=False)
+        grown = self._grown(self.steps_of, len(self._thought))
+        thought = grown.thought
+        all_thought = thought is None or thought.closed or thought.text == self._line.thought
+        finished = grown.text == self._line.spoken and all_thought
         ended = (Ended.LENGTH if self._line.length else Ended.STOP) if finished else Ended.OPEN
-        return replace(self.prefix, id=0, steps=steps, ended=ended, partial=False)
+        if thought is not None and thought.closed and not grown.steps:
+            ended = Ended.OPEN  # it has not spoken yet
+        return replace(grown, ended=ended, partial=False)
 
     def so_far(self) -> Prefix:
-        text = self._begun + "".join(self.words_of[: self.taken])
-        steps = (*self._before, *steps_of(text, self._line.logprob))
+        text = self._begun + "".join(self.words_of[len(self._thought) : self.taken])
+        steps = steps_of(text, self._line.logprob) if text else []
         ended = Ended.OPEN if self.stops else Ended.CUT
-        return replace(self.prefix, id=0, steps=steps, ended=ended, partial=self.stops)
+        grown = self._grown(steps, min(self.taken, len(self._thought)))
+        return replace(grown, ended=ended, partial=self.stops)
+
+    def _grown(self, steps: Sequence[Step], words: int) -> Prefix:
+        """The prefix with these steps more, and so many words of its thought."""
+        before = self.prefix.thought
+        text = (before.text if before else "") + "".join(self._thought[:words])
+        thought = before
+        if self._thought:
+            logprob = (before.logprob or 0.0 if before else 0.0) + self._line.logprob * words
+            closed = self._line.closes and text == self._line.thought
+            thought = Thought(text, (before.tokens if before else 0) + words, logprob, closed)
+        return replace(self.prefix, id=0, thought=thought, steps=(*self._before, *steps))
+
+
+def _paragraphs(thought: str) -> list[str]:
+    """The paragraphs of a thought, each with the blank line behind it."""
+    parts = thought.split(SEPARATOR)
+    return [part for part in (*(part + SEPARATOR for part in parts[:-1]), parts[-1]) if part] or [""]
+
+
+def _begins(line: ScriptLine, prefix: Prefix) -> bool:
+    """Whether a solution begins as a prefix does."""
+    thought = prefix.thought
+    if thought is None and not prefix.steps:
+        return True
+    if thought is not None and thought.forced:  # its text is what follows, whatever was asked in between
+        return (line.thought or "").startswith(thought.text)
+    if thought is not None and not (line.thought or "").startswith(thought.text):
+        return False
+    whole = thought is None or not thought.closed or line.thought == thought.text
+    return whole and line.spoken.startswith(prefix.text)
+
+
+def _thought_left(line: ScriptLine, prefix: Prefix) -> list[str]:
+    """What a solution is still to think, by paragraphs."""
+    known = prefix.thought
+    if line.thought is None or prefix.steps or (known is not None and known.closed):
+        return []
+    return _paragraphs(line.thought.removeprefix(known.text if known else ""))
 
 
 class ScriptedVerifier:
@@ -223,7 +306,8 @@ class ScriptedVerifier:
     def _score(self, prefix: Prefix) -> StepScores:
         self.live.add((prefix.problem.text, prefix.text))
         text = prefix.text.partition(ASK)[0]
-        line = next(line for line in self._script.of(prefix.problem) if line.text.startswith(text))
+        told = replace(prefix, steps=(Step(text, 0, None),))
+        line = next(line for line in self._script.of(prefix.problem) if _begins(line, told))
         steps = line.scores_after(len(prefix.steps))
         return StepScores(steps[-1] if steps else line.score, steps, 0)
 

@@ -86,7 +86,7 @@ def answer_kind(problem: Problem, outcome: Outcome) -> str | None:
         return None
     winner = next(candidate for candidate in outcome.candidates if candidate.index == leader.members[0])
     if winner.kind is not AnswerKind.SHORT:
-        return winner.kind
+        return AnswerKind.CODE if winner.kind is AnswerKind.CODE else AnswerKind.TEXT
     question = Question.of(problem.text)
     if answer in question.options:
         return "choice"
@@ -117,6 +117,9 @@ def candidate_record(candidate: Candidate) -> dict[str, Any]:
         del told["kind"]
     if not candidate.asked_again:
         del told["asked_again"]
+    del told["certainty"]  # what it is for is the score
+    if candidate.thought is None:
+        del told["thought"], told["thought_tokens"], told["thought_open"]
     for name in ("lineage", "places"):
         if told[name] is None:
             del told[name]

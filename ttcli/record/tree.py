@@ -10,6 +10,14 @@ from ttcli.solution import Candidate, Ended, Node, Repair
 
 TAIL = 400  # characters kept of a text: more than any terminal shows of it
 ROOT = 0  # the number of the prompt
+THINKING = "(thinking)"  # what is shown of a thought
+
+
+def grown_tail(tail: str, text: str, *, thought: bool) -> str:
+    """The end of a text that has grown by a token, or in the place of its thought a word that says so."""
+    if thought:
+        return tail or THINKING
+    return (tail.removeprefix(THINKING) + text)[-TAIL:]
 
 
 @dataclass(slots=True)
@@ -75,10 +83,10 @@ class SearchTree:
         match event:
             case StepStarted(node=number, parent=parent, rollout=rollout):
                 self._fork(number, parent, rollout=rollout)
-            case StepToken(node=number, text=text):
+            case StepToken(node=number, text=text, thought=thought):
                 branch = self.branches[number]
                 branch.tokens += 1
-                branch.tail = (branch.tail + text)[-TAIL:]
+                branch.tail = grown_tail(branch.tail, text, thought=thought)
             case TextMended(node=int() as number, repair=repair):
                 self.branches[number].tail = mended(self.branches[number].tail, repair)
             case StepFinished(node=node):

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from typing import TYPE_CHECKING, TypeAlias
 
-from ttcli.catalog.entry import PrmForm, Template, catalog
+from ttcli.catalog.entry import Template, catalog
 from ttcli.catalog.fingerprint import fingerprint
+from ttcli.catalog.forms import CritiqueForm, PrmForm
 from ttcli.catalog.progress import Progress
 from ttcli.catalog.pull import resolve
-from ttcli.catalog.stored import LocalModel, form_of, locate
+from ttcli.catalog.stored import LocalModel, form_of
+from ttcli.catalog.thinking import told_tags
 from ttcli.errors import ConfigError, ModelError, UsageError
+from ttcli.files.kinds import LOST_HEAD, NAMES, lost_head
 from ttcli.interrupt import Interrupt
+from ttcli.runtime.forms import critic_of, form_key, prm_form
 from ttcli.runtime.heads import find_head
 from ttcli.runtime.memories import learn_memory
 from ttcli.runtime.settings import Settings
@@ -25,8 +29,8 @@ from ttcli.verifier.spec import VerifierSpec
 
 if TYPE_CHECKING:
     from ttcli.engine.model import Model
+    from ttcli.engine.thinking import Thinking
     from ttcli.policy.prompt import Prompt
-    from ttcli.verifier.form import Form
 
 Loaded: TypeAlias = "tuple[LocalModel, Model]"
 
@@ -50,9 +54,19 @@ class Loader:
         return resolve(name, offline=self._settings.offline, progress=self._progress)
 
     def load(self, local: LocalModel) -> Model:
-        """The weights of a model; see `learn_memory` for what is tried with them."""
+        """The weights of a model; see `learn_memory` for what is tried with them.
+
+        Raises:
+            ModelError: it cannot be used, or is what a conversion has left of a reward model.
+        """
         model = open_model(local, gpu_layers=self._settings.machine.gpu_layers)
         self._stack.callback(model.close)
+        told = (model.metadata(key) for key in NAMES)
+        if lost_head(local.name, local.path.name, *told) and form_of(local) is None:
+            raise ModelError(
+                f"{local.label} is a reward model without its head: {LOST_HEAD}",
+                hint="process reward models that say + or - work: ttc models list",
+            )
         learn_memory(model, local, self._progress, threads=self._settings.machine.threads)
         return model
 
@@ -81,6 +95,10 @@ class Loader:
                 )
             case "scripted":
                 raise UsageError("the scripted verifier goes with a scripted model", hint="--verifier confidence")
+            case "tail" | "lowest":
+                from ttcli.verifier.certainty import WindowCertainty
+
+                return WindowCertainty(spec.kind, int(spec.model) if spec.model else None)
             case "arithmetic":
                 from ttcli.verifier.arithmetic import Arithmetic
 
@@ -97,6 +115,9 @@ class Loader:
             own = self._shared(self.resolve(spec.model), own)
         if own is None:
             raise UsageError("a server does not judge its own solutions", hint="--verifier judge:MODEL")
+        form = form_of(own[0]) if spec.model is not None else None
+        if isinstance(form, CritiqueForm):
+            return critic_of(own[1], form, threads=self._settings.machine.threads, interrupted=self._interrupt)
         return Judge(own[1], threads=self._settings.machine.threads, interrupted=self._interrupt)
 
     def _prm(self, name: str, own: Loaded | None) -> Verifier:
@@ -104,6 +125,13 @@ class Loader:
 
         local = self.resolve(name)
         told = form_of(local)
+        if told is None and lost_head(local.name, local.path.name):
+            self.load(local)  # says why it cannot be used
+        if isinstance(told, CritiqueForm):
+            raise ModelError(
+                f"{local.label} writes a critique before its verdict, and no label behind each step",
+                hint=f"--verifier judge:{name}",
+            )
         if told is None:
             raise ModelError(
                 f"{local.name} is not known to be a process reward model that says + or - behind each step",
@@ -111,7 +139,7 @@ class Loader:
                 '[verifier] kind = "prm", form = "step-turn", good = "+", bad = "-"',
             )
         _, model = self._shared(local, own)
-        return Prm(model, _form(model, told), threads=self._settings.machine.threads, interrupted=self._interrupt)
+        return Prm(model, prm_form(model, told), threads=self._settings.machine.threads, interrupted=self._interrupt)
 
     def _shared(self, local: LocalModel, own: Loaded | None) -> Loaded:
         """A model with its weights: those of the policy where they are the same."""
@@ -119,7 +147,8 @@ class Loader:
 
     def _head(self, spec: VerifierSpec, own: Loaded | None) -> Verifier:
         """A head, on the policy's own model or on another one of the catalog."""
-        from ttcli.engine.template import ChatTemplate
+        from ttcli.engine.params import ThinkParams
+        from ttcli.engine.thinking import plan
         from ttcli.verifier.head_verifier import HeadVerifier, VisibleVerifier
 
         weights = fingerprint(own[0]) if own else None
@@ -138,12 +167,13 @@ class Loader:
             other = self.resolve(names[0])
             own = (other, self.load(other))
         local, model = own
-        template, prompt = ChatTemplate(model), prompt_of(local)
+        asked = plan(model, thinking_of(model, local), self._settings.thinking if carried else ThinkParams(think="off"))
+        prompt = prompt_of(local, self._settings)
         return HeadVerifier(
             found.head,
             f"head:{found.name}",
             model,
-            lambda problem: template.encode(prompt.messages(problem)),
+            lambda problem: asked.encode(prompt.messages(problem)),
             carried=carried,
             threads=self._settings.machine.threads,
             interrupted=self._interrupt,
@@ -160,17 +190,28 @@ def facts(local: LocalModel) -> dict[str, str | int]:
     except ConfigError as error:
         told, odd = None, str(error)
     undescribed = f"no: {odd or 'nothing describes it'}"
+    critic = told if isinstance(told, CritiqueForm) else None
+    prm = told if isinstance(told, PrmForm) else None
     model = open_model(local)
     try:
         reason = model.cannot_branch()
+        judge = _possible(lambda: critic_of(model, critic), f"yes: {critic.form}") if critic else None
         return {
             **describe(model),
-            "judge": _possible(lambda: Judge(model), "yes"),
-            "prm": _possible(lambda: _form(model, told), f"yes: {told.form}") if told else undescribed,
+            **({} if reason else {"thinking": _thinking(model, local)}),
+            "judge": judge or _possible(lambda: Judge(model), "yes"),
+            "prm": _possible(lambda: prm_form(model, prm), f"yes: {prm.form}") if prm else undescribed,
             "head": f"no: {reason}" if reason else f"yes, once trained: layers 0 to {model.layers - 2} can be read",
         }
     finally:
         model.close()
+
+
+def _thinking(model: Model, local: LocalModel) -> str:
+    try:
+        return thinking_of(model, local).summary
+    except ConfigError as error:
+        return f"not known: {error}"
 
 
 def _possible(make: Callable[[], object], success: str) -> str:
@@ -181,13 +222,15 @@ def _possible(make: Callable[[], object], success: str) -> str:
     return success
 
 
-def _form(model: Model, told: PrmForm) -> Form:
-    """The form of a process reward model, checked against its vocabulary."""
-    from ttcli.verifier.form import StepTag, StepTurn
+def thinking_of(model: Model, local: LocalModel) -> Thinking:
+    """How a model thinks: as FILE.toml beside FILE.gguf tells, or else as its template and vocabulary do.
 
-    if told.tag is not None:
-        return StepTag(model, good=told.good, bad=told.bad, tag=told.tag)
-    return StepTurn(model, good=told.good, bad=told.bad)
+    Raises:
+        ConfigError: the TOML beside it cannot be read.
+    """
+    from ttcli.engine.thinking import recognise
+
+    return recognise(model, tags=told_tags(local))
 
 
 def check(specs: Sequence[VerifierSpec], settings: Settings) -> None:
@@ -215,31 +258,43 @@ def score_key(spec: VerifierSpec, settings: Settings, weights: Callable[[str | N
     match spec.kind:
         case "head":
             key = f"head:{find_head(spec.model, weights(None)).sha256}"
-        case "judge" | "scripted":
+        case "scripted":
             key = f"{spec.kind}:{weights(spec.model)}"
-        case "prm":
-            local = locate(str(spec.model))
-            form = form_of(local) if local else None
-            told = (form.form, form.tag, form.good, form.bad) if form else ()
-            key = f"prm:{weights(spec.model)} {json.dumps(told)}"
+        case "judge" | "prm":
+            key = f"{spec.kind}:{weights(spec.model)}{form_key(spec)}"
         case "command":
             from ttcli.verifier.command import fingerprint as of_command
 
             key = f"command:{of_command(str(spec.model))}"
             key += f" {settings.extract}" if settings.extract else ""
+        case "arithmetic":
+            from ttcli.verifier.arithmetic import RULES
+
+            key = f"arithmetic:{RULES}"
         case _:
             key = str(spec)
     return key if settings.aggregate is None else f"{key} {settings.aggregate}"
 
 
-def prompt_of(local: LocalModel) -> Prompt:
-    """How a model is asked."""
+def prompt_of(local: LocalModel | None, settings: Settings) -> Prompt:
+    """How a model is asked; None: one that a server has."""
     from ttcli.policy.prompt import REVISE, Prompt
 
-    words = local.entry.template if local.entry else Template()
-    return Prompt(
+    words = local.entry.template if local and local.entry else Template()
+    usual = Prompt(
         system=words.system,
         step_separator=words.step_separator,
         revise=words.revise or REVISE,
         step_content=words.step_content,
     )
+    if (chosen := settings.words) is not None:
+        usual = chosen.on(usual)
+    return usual if settings.system is None else replace(usual, system=settings.system)
+
+
+def read_by_heads(specs: Sequence[VerifierSpec], local: LocalModel, notice: Callable[[str], None]) -> list[int]:
+    """The layers of a model that the heads among some verifiers read."""
+    asked = [spec for spec in specs if spec.kind == "head"]
+    weights = fingerprint(local) if asked else None
+    heads = [find_head(spec.model, weights, notice).head for spec in asked]
+    return sorted({layer for head in heads if head.weights == weights for layer in head.observed})

@@ -7,34 +7,34 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
+from typing import TypeAlias
 
 from ttcli.answers.final import settled
-from ttcli.catalog.entry import DEFAULT_MODEL, Entry, Template
+from ttcli.catalog.entry import DEFAULT_MODEL, Entry
 from ttcli.catalog.fingerprint import fingerprint
 from ttcli.catalog.progress import Progress
 from ttcli.catalog.pull import resolve
-from ttcli.catalog.speeds import known_width
-from ttcli.catalog.stored import LocalModel
 from ttcli.cost import Meter, Unit
 from ttcli.errors import UsageError
-from ttcli.events import Event, Outcome, RunFinished, RunStarted
+from ttcli.events import Event, RunFinished, RunStarted
 from ttcli.interrupt import Interrupt
 from ttcli.policy.script import Script
+from ttcli.policy.scripted import WIDTH as SCRIPTED_WIDTH
 from ttcli.policy.scripted import ScriptedPolicy, ScriptedVerifier
 from ttcli.policy.server.address import Address
 from ttcli.problem import Problem
+from ttcli.runtime.answered import answered
 from ttcli.runtime.heads import doubts, find_head
-from ttcli.runtime.loader import Loader, check, prompt_of, score_key
+from ttcli.runtime.loader import Loader, check, prompt_of, read_by_heads, score_key, thinking_of
 from ttcli.runtime.repair import mending
 from ttcli.runtime.settings import Settings
-from ttcli.seams import BatchPolicy, Verifier
-from ttcli.search.again import ask_again
-from ttcli.search.finals import count_of
+from ttcli.runtime.width import threads_of, width_of
+from ttcli.seams import AskingPolicy, BatchPolicy, Verifier
 from ttcli.search.method import NO_DEMAND, Adviser, Demand
-from ttcli.search.texts import with_texts
 from ttcli.verifier.aggregate import Aggregated
-from ttcli.verifier.confidence import Confidence
 from ttcli.verifier.spec import VerifierSpec
+
+Events: TypeAlias = Generator[Event, None, None]
 
 SCRIPTED = "scripted:"  # --model scripted:FILE runs a script instead of a model
 
@@ -75,6 +75,11 @@ class Runtime:
         return {"reviser": self._reviser, **self.policy.revisions}
 
     @property
+    def max_tokens(self) -> int:
+        """Of one solution, its thought included."""
+        return self.settings.max_tokens + self.policy.thought_tokens
+
+    @property
     def adviser(self) -> Adviser | None:
         """What auto asks; None where there is no profile."""
         if self.settings.profile is None:
@@ -97,16 +102,26 @@ class Runtime:
             UsageError: before the first event, where the method cannot work with the verifier.
         """
         settings = self.settings
-        verifier = self.verifiers[str(settings.verifier)] if settings.verifier else None
         if settings.budget.unit is Unit.SECONDS:
             self.interrupt.after(settings.budget.amount)
-        meter = Meter(settings.budget, max_tokens=settings.max_tokens, interrupted=lambda: self.interrupt.requested)
+        meter = Meter(settings.budget, max_tokens=self.max_tokens, interrupted=lambda: self.interrupt.requested)
+        yield from self.solve_with(settings, problem, self.policy, meter)
+
+    def solve_with(
+        self, settings: Settings, problem: Problem, policy: AskingPolicy, meter: Meter
+    ) -> Generator[Event, None, None]:
+        """The same with other settings, whose verifier is one of those loaded, and a policy in front of our own.
+
+        Raises:
+            UsageError: as `solve` does, and where there is no such verifier.
+        """
+        verifier = self._verifier(settings)
         asked = settled(replace(problem, form=settings.answer))
-        events = settings.method.run(asked, self.policy, verifier, meter, seed=settings.seed, adviser=self.adviser)
+        events = settings.method.run(asked, policy, verifier, meter, seed=settings.seed, adviser=self.adviser)
         yield RunStarted(
             problem,
             settings.method.name,
-            self.policy.name,
+            policy.name,
             verifier.name if verifier else None,
             settings.budget,
             settings.seed,
@@ -114,23 +129,18 @@ class Runtime:
         )
         for event in events:
             if isinstance(event, RunFinished):
-                yield RunFinished((yield from self._answered(event.outcome, asked, verifier, meter)))
+                yield RunFinished((yield from answered(event.outcome, settings, asked, policy, verifier, meter)))
             else:
                 yield event
 
-    def _answered(
-        self, outcome: Outcome, problem: Problem, verifier: Verifier | None, meter: Meter
-    ) -> Generator[Event, None, Outcome]:
-        """The outcome with what candidates without an answer come to, where that is wanted."""
-        settings = self.settings
-        count = count_of(settings.method)
-        if settings.ask_again:
-            outcome = yield from ask_again(
-                outcome, problem, self.policy, verifier, meter, count=count, seed=settings.seed
-            )
-        if settings.answer not in {"boxed", "choice"}:
-            outcome = yield from with_texts(outcome, problem, verifier, meter, count=count)
-        return outcome
+    def _verifier(self, settings: Settings) -> Verifier | None:
+        spec = settings.verifier
+        if spec is None:
+            return None
+        if str(spec) not in self.verifiers:
+            known = ", ".join(self.verifiers) or "none"
+            raise UsageError(f"the verifier {spec} has not been loaded, but {known}", hint=f"--verifier {spec}")
+        return self.verifiers[str(spec)]
 
 
 @contextmanager
@@ -184,15 +194,16 @@ def _served(
     stack: ExitStack,
 ) -> Runtime:
     # numpy and the HTTP client: not before they are needed
-    from ttcli.policy.prompt import Prompt
     from ttcli.policy.server.policy import WIDTH, ServerPolicy
 
     policy = ServerPolicy(
         server,
         model=settings.model,
-        prompt=Prompt(step_content=Template().step_content),
+        prompt=prompt_of(None, settings),
         sampling=settings.sampling,
         max_tokens=settings.max_tokens,
+        thinking=settings.thinking,
+        traced=any(spec.traces for spec in specs),
         width=settings.machine.width or WIDTH,
         insecure=settings.insecure,
         notice=progress.note,
@@ -214,18 +225,16 @@ def _scripted(
     file: Path, settings: Settings, specs: Sequence[VerifierSpec], interrupt: Interrupt, loader: Loader
 ) -> Runtime:
     script = Script.read(file)
-    policy = ScriptedPolicy(script, width=settings.machine.width or 4, interrupted=interrupt)
+    policy = ScriptedPolicy(script, width=settings.machine.width or SCRIPTED_WIDTH, interrupted=interrupt)
     if settings.reviser is not None:
         raise UsageError("a script has no weights for --reviser to change", hint="leave it out")
     if any(spec.kind == "judge" for spec in specs):
         raise UsageError("a script cannot judge", hint="--verifier scripted")
     if any(spec.kind == "head" and (spec.model is None or find_head(spec.model, None).head.observed) for spec in specs):
         raise UsageError("a script has no hidden states", hint="--verifier scripted")
-    known: dict[str, Verifier] = {
-        "scripted": ScriptedVerifier(script),
-        "confidence": Confidence(),
-        "weakest": Confidence(weakest=True),
-    }
+    if not settings.thinking.usual:
+        raise UsageError("a script thinks as it is written", hint="leave out --think and what belongs to it")
+    known: dict[str, Verifier] = {"scripted": ScriptedVerifier(script)}
     verifiers = {str(spec): known[spec.kind] if spec.kind in known else loader.make(spec) for spec in specs}
     return Runtime(
         settings,
@@ -248,35 +257,33 @@ def _local(
     stack: ExitStack,
 ) -> Runtime:
     # the engine brings numpy and llama.cpp: not before they are needed
-    from ttcli.engine import machine
     from ttcli.engine.adapter import Adapter
     from ttcli.policy.local.policy import LocalPolicy
 
     loader = Loader(settings, interrupt, progress, stack)
     local = loader.resolve(name)
     model = loader.load(local)
-    threads = settings.machine.threads or machine.threads()
-    width = known_width(local.path, threads) or machine.width()
-    if at_once is not None:
-        width = min(width, at_once)
-    width = settings.machine.width or width
-    layers = _read_by_heads(specs, local, progress.note)
+    layers = read_by_heads(specs, local, progress.note)
     if demand.beams:
         doubts(specs, local, progress.note)
     adapter = loader.resolve(settings.reviser) if settings.reviser is not None else None
     policy = LocalPolicy(
         model,
-        name=local.entry.name if local.entry else local.path.name,
-        prompt=prompt_of(local),
+        name=local.label,
+        prompt=prompt_of(local, settings),
         sampling=settings.sampling,
         max_tokens=settings.max_tokens,
-        width=width,
+        width=width_of(settings, local.path, at_once=at_once),
+        think=settings.thinking,
+        thinking=thinking_of(model, local),
+        traced=any(spec.traces for spec in specs),
         beams=demand.beams,
         attempts=demand.attempts,
         reviser=Adapter(model, adapter.path) if adapter else None,
         observe=sorted({*observe(model.layers), *layers}),
-        threads=threads,
+        threads=threads_of(settings),
         interrupted=interrupt,
+        paused=lambda: interrupt.paused,
     )
     stack.callback(policy.close)
     verifiers = {str(spec): loader.make(spec, (local, model)) for spec in specs}
@@ -290,11 +297,3 @@ def _local(
         fingerprint(adapter) if adapter else None,
         local.entry,
     )
-
-
-def _read_by_heads(specs: Sequence[VerifierSpec], local: LocalModel, notice: Callable[[str], None]) -> list[int]:
-    """The layers of a model that the heads among some verifiers read."""
-    asked = [spec for spec in specs if spec.kind == "head"]
-    weights = fingerprint(local) if asked else None
-    heads = [find_head(spec.model, weights, notice).head for spec in asked]
-    return sorted({layer for head in heads if head.weights == weights for layer in head.observed})

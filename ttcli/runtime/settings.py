@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 
 from ttcli.catalog.entry import DEFAULT_MODEL
 from ttcli.cost import Budget
-from ttcli.engine.params import SamplingParams
+from ttcli.engine.params import SamplingParams, ThinkParams
 from ttcli.errors import UsageError
 from ttcli.policy.server.address import Address
 from ttcli.problem import AnswerForm
@@ -18,6 +18,7 @@ from ttcli.verifier.spec import VerifierSpec
 
 if TYPE_CHECKING:
     from ttcli.allocate.profile import Profile
+    from ttcli.policy.prompt_file import PromptFile
     from ttcli.search.method import Demand, Method
     from ttcli.verifier.aggregate import Aggregation
 
@@ -57,7 +58,8 @@ class Settings:
     seed: int = 0  # 0 or more
     offline: bool = False
     sampling: SamplingParams = field(default_factory=SamplingParams)
-    max_tokens: int = 1024  # of one solution
+    max_tokens: int = 1024  # of one solution, without its thought
+    thinking: ThinkParams = field(default_factory=ThinkParams)
     machine: Machine = field(default_factory=Machine)
     reviser: str | None = None  # a LoRA adapter that draws the revisions; None: the model itself does
     policy: str | None = None  # the URL of an OpenAI-compatible server; None: the engine in this process
@@ -65,12 +67,20 @@ class Settings:
     aggregate: Aggregation | None = None  # from scores of steps to that of the whole; None: as the verifier does it
     command_timeout: float = 30.0  # seconds that a verifying command may take for a solution
     profile: Profile | None = None  # that auto goes by; None: there is none
-    answer: AnswerForm = "auto"  # that is wanted
+    answer: AnswerForm = "auto"  # that is wanted; where it is auto, the one that the prompt names
+    prompt: str | None = None  # the name of a shipped prompt, or a file; None: the words that the problem asks for
+    system: str | None = None  # what the model is told first; None: what the prompt or the model's catalog entry says
     ask_again: bool = False  # those that end without an answer, where most do, for it
     repair: str = "off"  # what mends texts while they are drawn: auto, off, arithmetic or command:CMD
     extract: Literal["code"] | None = None  # what of a solution a verifying command is given; None: all of it
 
     def __post_init__(self) -> None:
+        if self.answer != "auto":
+            from ttcli.answers.form import check_form  # the room of answers: not before it is needed
+
+            check_form(self.answer)
+        if (words := self.words) is not None and words.answer is not None and self.answer == "auto":
+            object.__setattr__(self, "answer", words.answer)
         self.method.check(self.budget)
         if self.budget.shared:
             raise UsageError(f"{self.budget} is an average, and here is one problem", hint=f"{self.budget.amount:g}")
@@ -97,6 +107,19 @@ class Settings:
                     f"{self.method.name} scores nothing, so it has no use for a verifier", hint="--method best-of-n"
                 )
             self.method.check_verifier(str(spec), partial=spec.partial)
+
+    @property
+    def words(self) -> PromptFile | None:
+        """The prompt asked for.
+
+        Raises:
+            ConfigError: it cannot be read, or used.
+        """
+        if self.prompt is None:
+            return None
+        from ttcli.policy.prompt_file import read_prompt  # Jinja: not before it is needed
+
+        return read_prompt(self.prompt)
 
     @property
     def server(self) -> Address | None:

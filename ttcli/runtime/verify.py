@@ -49,7 +49,8 @@ def verifying(settings: Settings, interrupt: Interrupt, progress: Progress) -> I
     with ExitStack() as stack:
         loader = Loader(settings, interrupt, progress, stack)
         own: Loaded | None = None
-        if spec.kind in {"judge", "head"} and spec.model is None:
+        named = settings.model is not None and spec.kind == "head"  # a head's name does not say where its model is
+        if spec.kind in {"judge", "head"} and (spec.model is None or named):
             local = loader.resolve(settings.model or DEFAULT_MODEL)
             own = (local, loader.load(local))
         verifier = loader.make(spec, own)

@@ -16,7 +16,7 @@ from ttcli.cost import Cost, Meter
 from ttcli.errors import PromptTooLong
 from ttcli.events import CandidateFinished, CostUpdated, Event, Outcome, VoteUpdated
 from ttcli.problem import Problem
-from ttcli.seams import ASK, BOX_TOKENS, BatchPolicy, Extend, Extension, Verifier
+from ttcli.seams import ASK, BOX_TOKENS, AskingPolicy, Extend, Extension, Verifier
 from ttcli.search.sampling import Count, begin, scored_text
 from ttcli.solution import Candidate, Ended, Prefix, Step
 
@@ -27,7 +27,7 @@ _CLOSE = "\n</think>"
 def ask_again(
     outcome: Outcome,
     problem: Problem,
-    policy: BatchPolicy,
+    policy: AskingPolicy,
     verifier: Verifier | None,
     meter: Meter,
     *,
@@ -71,7 +71,7 @@ def _has_short_answer(problem: Problem) -> bool:
 
 
 def _asked(
-    silent: Sequence[Candidate], problem: Problem, policy: BatchPolicy, meter: Meter, *, seed: int
+    silent: Sequence[Candidate], problem: Problem, policy: AskingPolicy, meter: Meter, *, seed: int
 ) -> Generator[Event, None, dict[int, Candidate]]:
     """These candidates with what they said when they were asked again, by index; without those that did not get to it.
 
@@ -87,7 +87,9 @@ def _asked(
             return answers
         begin(root, policy, meter)
         meter.add(Cost(prompt_tokens=given, flops=2.0 * policy.parameters * given))
-        asked = [policy.ask(root, each.text + (_CLOSE if thinks_on(each.text) else "")) for each in silent]
+        asked = [
+            policy.ask(root, each.text + (_CLOSE if thinks_on(each.text) else ""), each.thought) for each in silent
+        ]
         held += asked
         requests = [
             Extend(prefix, (seed, problem.key, each.index), until="box", temperature=0.0)

@@ -2,18 +2,17 @@
 
 The probes stay candidates and count. What is best for a problem as hard as they make it look, an adviser says, from
 what was learnt on other problems (Snell et al. 2024, s. 3.2; there the probes are extra, here they are part of the
-budget).
+budget). Whatever has the rest of the budget, all solutions have one vote each, with its score: probes and attempts of
+chains alike. `auto:METHOD` does the same with a method that is given, so that what is chosen from can be measured.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from ttcli.answers import vote
 from ttcli.cost import Budget, Cost, Meter, Unit
-from ttcli.errors import UsageError
 from ttcli.events import (
     CandidateFinished,
     CandidateScored,
@@ -21,6 +20,7 @@ from ttcli.events import (
     CandidateToken,
     CostUpdated,
     Event,
+    MethodChosen,
     Outcome,
     RunFinished,
     VoteUpdated,
@@ -29,8 +29,7 @@ from ttcli.problem import Problem
 from ttcli.seams import Policy, Verifier
 from ttcli.search.adaptive import adaptive, settle
 from ttcli.search.best_of_n import COUNTS, scored_by
-from ttcli.search.method import Advice, Adviser, Method
-from ttcli.search.parameters import ChainParameters, ratios
+from ttcli.search.method import PROBES, Adviser, Method
 from ttcli.search.sampling import Count, begin, conclude, draw
 from ttcli.solution import Candidate, Ended, Prefix
 
@@ -44,18 +43,44 @@ def auto(
     if adviser is None:
         yield from adaptive(problem, policy, meter, seed=seed)
         return
-    count = scored_by(vote.hierarchical) if verifier is not None else vote.majority
+
+    def advised(probes: Sequence[Candidate]) -> tuple[MethodChosen, Method]:
+        advice = adviser.advise(probes, _generations(meter, len(probes)))
+        return advice.chose, advice.method
+
+    yield from _probe(problem, policy, verifier, meter, seed=seed, number=adviser.probes, decide=advised)
+
+
+def probed(
+    problem: Problem, policy: Policy, verifier: Verifier | None, meter: Meter, *, seed: int, then: Method
+) -> Iterator[Event]:
+    """Draw the probes, and let a method have the rest, as auto does where it is advised so."""
+    yield from _probe(problem, policy, verifier, meter, seed=seed, number=PROBES, decide=lambda _probes: (None, then))
+
+
+def _probe(
+    problem: Problem,
+    policy: Policy,
+    verifier: Verifier | None,
+    meter: Meter,
+    *,
+    seed: int,
+    number: int,
+    decide: Callable[[Sequence[Candidate]], tuple[MethodChosen | None, Method]],
+) -> Iterator[Event]:
+    count = scored_by(vote.weighted) if verifier is not None else vote.majority
     root = policy.start(problem)
     begin(root, policy, meter)
     try:
-        probes = yield from draw(root, policy, meter, count=count, seed=seed, limit=adviser.probes, verifier=verifier)
-        if len(probes) < adviser.probes or any(probe.ended is Ended.CUT for probe in probes):
+        probes = yield from draw(root, policy, meter, count=count, seed=seed, limit=number, verifier=verifier)
+        if len(probes) < number or any(probe.ended is Ended.CUT for probe in probes):
             yield from conclude(probes, vote.majority, meter)
             return
-        advice = adviser.advise(probes, _generations(meter, len(probes)))
-        yield advice.chose
-        work = _Rest(root, policy, verifier, meter, seed, probes, advice)
-        if advice.method.parameters is None:
+        chose, method = decide(probes)
+        if chose is not None:
+            yield chose
+        work = _Rest(root, policy, verifier, meter, seed, probes, chose, method)
+        if method.parameters is None:
             yield from work.sample()
         else:
             yield from work.search(count)
@@ -81,11 +106,12 @@ class _Rest:
     meter: Meter
     seed: int
     probes: Sequence[Candidate]
-    advice: Advice
+    chose: MethodChosen | None  # None: nobody was asked
+    method: Method
 
     def sample(self) -> Iterator[Event]:
         """More samples like the probes, and a vote over all."""
-        method = self.advice.method
+        method = self.method
         if method.vote is None:
             candidates = yield from settle(self.root, self.policy, self.meter, seed=self.seed, before=self.probes)
             yield from self._conclude(candidates, vote.majority)
@@ -99,12 +125,12 @@ class _Rest:
         """The method on what is left, in a size that it can have, and a vote over the probes and what it came to."""
         left = self._left()
         prompt = self.root.prompt_tokens if left.unit is Unit.TOKENS else 0  # it is decoded again
-        method = _divided(self.advice.method, left)
-        size = _fitting(method, left) if left.amount > prompt else None
-        if size is None:
+        fitted = self.method.fitted(left) if left.amount > prompt else None
+        if fitted is None:
             more = yield from self._draw(count, self.verifier)
             yield from self._conclude([*self.probes, *more], count)
             return
+        method, size = fitted
         odd = int(left.amount - size.amount) if left.unit is Unit.GENERATIONS else 0
         before = [*self.probes, *((yield from self._draw(count, self.verifier, limit=odd)) if odd else ())]
         self.policy.release([self.root])  # the method has one of its own
@@ -115,9 +141,7 @@ class _Rest:
         yield VoteUpdated(ballot)
         answer = ballot.leader.answer if ballot.leader else None
         candidates = (*before, *outcome.candidates)
-        yield RunFinished(
-            Outcome(answer, ballot, candidates, all_spent, outcome.stopped, outcome.tree, self.advice.chose)
-        )
+        yield RunFinished(Outcome(answer, ballot, candidates, all_spent, outcome.stopped, outcome.tree, self.chose))
 
     def _embed(
         self, method: Method, size: Budget, before: Sequence[Candidate], count: Count
@@ -170,37 +194,4 @@ class _Rest:
 
     def _conclude(self, candidates: Sequence[Candidate], count: Count) -> Iterator[Event]:
         for event in conclude(candidates, count, self.meter):
-            yield (
-                RunFinished(replace(event.outcome, chose=self.advice.chose))
-                if isinstance(event, RunFinished)
-                else event
-            )
-
-
-def _divided(method: Method, left: Budget) -> Method:
-    """Chains of revisions with the nearest ratio, and rather longer ones, that makes whole chains of what is left."""
-    parameters = method.parameters
-    generations = int(left.amount)
-    if (
-        not isinstance(parameters, ChainParameters)
-        or left.unit is not Unit.GENERATIONS
-        or parameters.ratio is None
-        or not generations
-    ):
-        return method
-    wanted = math.log(parameters.ratio)
-    nearest = min(ratios(generations), key=lambda ratio: (abs(math.log(ratio) - wanted), -ratio))
-    return replace(method, parameters=ChainParameters(nearest))
-
-
-def _fitting(method: Method, left: Budget) -> Budget | None:
-    """The largest budget, up to what is left, that a method can work with; None: there is none."""
-    sizes = range(int(left.amount), 0, -1) if left.unit is Unit.GENERATIONS else [left.amount] * (left.amount > 0)
-    for amount in sizes:
-        budget = replace(left, amount=amount)
-        try:
-            method.check(budget)
-        except UsageError:
-            continue
-        return budget
-    return None
+            yield RunFinished(replace(event.outcome, chose=self.chose)) if isinstance(event, RunFinished) else event

@@ -36,6 +36,7 @@ def beam(
     `floor` is given up. The best N of all that finished vote, each with its score, as `rule` says.
     """
     with Tree(problem, policy, verifier, meter, seed=seed, finals=beams, rule=rule) as tree:
+        beams = yield from tree.fit(beams, expand)
         kept: list[Beam] = []
         growing = [tree.root] * beams
         while tree.goes_on(growing):

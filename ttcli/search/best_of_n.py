@@ -42,6 +42,11 @@ def best_of_n_plain(
     yield from _independent(problem, policy, verifier, meter, scored_by(vote.best), seed=seed)
 
 
+def tie_break(problem: Problem, policy: Policy, verifier: Verifier, meter: Meter, *, seed: int) -> Iterator[Event]:
+    """As many candidates as the budget allows; the most frequent answer wins, of equally many the best-scored one."""
+    yield from _independent(problem, policy, verifier, meter, vote.tied, seed=seed)
+
+
 def scored_by(count: Count) -> Count:
     """The vote by scores; those that a verifier did not come to score count as the mean of those that it did.
 

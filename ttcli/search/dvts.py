@@ -32,6 +32,7 @@ def dvts(
     vote, each with its score, as `rule` says.
     """
     with Tree(problem, policy, verifier, meter, seed=seed, finals=beams, rule=rule) as tree:
+        beams = yield from tree.fit(beams, expand)
         growing = [tree.root] * beams
         while tree.goes_on(growing):
             steps = yield from tree.grow(growing)

@@ -27,8 +27,9 @@ def count_of(method: Method) -> Count:
     """The vote over all that a method came to, of which some may have been asked again."""
     if isinstance(method.parameters, TreeParameters):
         return VOTES[method.parameters.vote]
-    # without scores a vote by majority, and without chains by the sum of scores
-    return COUNTS["best"] if method.vote == "best" else scored_by(vote.hierarchical)
+    # without scores they are votes by majority
+    by_sum = vote.hierarchical if method.by_chains else vote.weighted
+    return COUNTS["best"] if method.vote == "best" else scored_by(by_sum)
 
 
 class Finals:

@@ -35,6 +35,7 @@ def lookahead(
     N = `beams` beams counts as k + 1 generations.
     """
     with Tree(problem, policy, verifier, meter, seed=seed, finals=beams, rule=rule, generations=ahead + 1) as tree:
+        beams = yield from tree.fit(beams, expand)
         kept: list[Beam] = []
         rollouts: Rollouts = {}
         growing = [tree.root] * beams

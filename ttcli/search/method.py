@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple, Protocol
 
-from ttcli.cost import Budget, Meter
+from ttcli.cost import Budget, Meter, Unit
 from ttcli.errors import UsageError
 from ttcli.events import Event, MethodChosen
 from ttcli.problem import Problem
 from ttcli.seams import Policy, Verifier
-from ttcli.search.parameters import ChainParameters, HalfParameters, TreeParameters
+from ttcli.search.parameters import ChainParameters, HalfParameters, TreeParameters, ratios
+from ttcli.search.probe import ProbeParameters
+from ttcli.search.short import ShortParameters
 from ttcli.solution import Candidate
+
+PROBES = 4  # samples that auto draws first; difficulty is told from them
 
 Plain = Callable[..., Iterator[Event]]  # (problem, policy, meter, *, seed, **sizes)
 VoteRule = Literal["majority", "weighted", "best"]
@@ -45,10 +50,11 @@ class Method:
     advised: Advised | None = None  # an adviser says how, and with which verifier
     vote: VoteRule | None = None  # of a method that votes over the first n of independent samples, whatever n is
     generations: int | None = None  # that it draws, whatever the budget; None: as many as that allows
-    parameters: TreeParameters | ChainParameters | HalfParameters | None = (
+    parameters: TreeParameters | ChainParameters | HalfParameters | ShortParameters | ProbeParameters | None = (
         None  # how it is set; None: there is nothing to set
     )
     attempts: int = 0  # earlier solutions that its prompts show at most
+    then: Method | None = None  # what has the rest of the budget after the probes; None: it draws no probes first
 
     @property
     def needs_verifier(self) -> bool:
@@ -63,7 +69,14 @@ class Method:
     @property
     def stepwise(self) -> bool:
         """Whether it draws and scores step by step, down a tree."""
+        if self.then is not None:
+            return self.then.stepwise
         return self.parameters is not None and self.parameters.stepwise
+
+    @property
+    def by_chains(self) -> bool:
+        """Whether its chains have one vote each, rather than their solutions."""
+        return isinstance(self.parameters, ChainParameters)
 
     @property
     def _base(self) -> str:
@@ -75,7 +88,53 @@ class Method:
         Raises:
             UsageError: it cannot work with this budget.
         """
+        if self.then is not None:
+            way, size = self._after_probes(budget)
+            return way.beams(size)
         return self.parameters.beside(self._base, budget) if self.parameters is not None else 0
+
+    def fitted(self, left: Budget) -> tuple[Method, Budget] | None:
+        """This method with the largest budget, up to what is left, that it can work with; None: there is none.
+
+        Chains of revisions get the nearest ratio, and rather longer ones, that makes whole chains of all that is left.
+        """
+        counted = left.unit is Unit.GENERATIONS
+        method = self._divided(int(left.amount)) if counted else self
+        sizes = range(int(left.amount), 0, -1) if counted else [left.amount] * (left.amount > 0)
+        for amount in sizes:
+            budget = replace(left, amount=amount)
+            try:
+                method.check(budget)
+            except UsageError:
+                continue
+            return method, budget
+        return None
+
+    def _divided(self, generations: int) -> Method:
+        parameters = self.parameters
+        if not isinstance(parameters, ChainParameters) or parameters.ratio is None or not generations:
+            return self
+        wanted = math.log(parameters.ratio)
+        nearest = min(ratios(generations), key=lambda ratio: (abs(math.log(ratio) - wanted), -ratio))
+        return replace(self, parameters=ChainParameters(nearest))
+
+    def _after_probes(self, budget: Budget) -> tuple[Method, Budget]:
+        """What has the rest of a budget, and how much of it.
+
+        Raises:
+            UsageError: the rest is nothing that it could work with.
+        """
+        assert self.then is not None
+        if budget.unit is not Unit.GENERATIONS:
+            self.then.check(budget)
+            return self.then, budget
+        fitted = self.then.fitted(replace(budget, amount=max(0, budget.amount - PROBES)))
+        if fitted is None:
+            raise UsageError(
+                f"{self.name} draws {PROBES} probes first, and {budget} leaves {self.then.name} too little",
+                hint=f"a larger --budget, or --method {self.then.name}",
+            )
+        return fitted
 
     def demand(self, budget: Budget) -> Demand:
         """What it holds in the policy's context.

@@ -37,6 +37,7 @@ def particles(
     """
     dice = random.Random(f"{seed} {problem.key}")
     with Tree(problem, policy, verifier, meter, seed=seed, finals=beams, rule="places") as tree:
+        beams = yield from tree.fit(beams)
         population = [tree.root] * beams
         while tree.goes_on(growing := [each for each in population if each.open]):
             steps = yield from tree.grow(growing)

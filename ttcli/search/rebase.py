@@ -32,7 +32,7 @@ def rebase(
     `floor` gets no share.
     """
     with Tree(problem, policy, verifier, meter, seed=seed, finals=beams, rule=rule) as tree:
-        budget = beams
+        budget = yield from tree.fit(beams)
         growing = [tree.root] * budget
         while tree.goes_on(growing):
             steps = yield from tree.grow(growing)

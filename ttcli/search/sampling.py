@@ -23,8 +23,9 @@ from ttcli.events import (
 )
 from ttcli.problem import Problem
 from ttcli.seams import Extend, Extension, Interrupted, Mended, Policy, Verifier
-from ttcli.solution import Candidate, Ended, Node, Prefix, Step
+from ttcli.solution import AnswerKind, Candidate, Ended, Node, Prefix, Step
 from ttcli.tally import Tally
+from ttcli.thought import clean
 
 Count = Callable[[Sequence[Candidate]], Tally]
 
@@ -139,7 +140,7 @@ def grow(  # over 60 lines: one loop over what happens, in the order in which it
             else:
                 under_way[start.index] += 1
                 grown += 1
-                events.append(CandidateToken(start.index, happening.text))
+                events.append(CandidateToken(start.index, happening.text, happening.thought))
         meter.add(Cost(policy_tokens=grown, flops=2.0 * policy.parameters * grown))
         yield from events
         for one, prefix in finished:
@@ -181,9 +182,26 @@ def conclude(
 
 def candidate(index: int, prefix: Prefix) -> Candidate:
     """A solution as it takes part in the vote."""
-    answer, kind = answer_of(prefix), kind_of(prefix.problem.form)
-    told = (index, prefix.text, answer, prefix.ended, prefix.tokens, prefix.logprob)
-    return Candidate(*told, kind=kind, repairs=prefix.repairs)
+    return answering(index, prefix, answer_of(prefix), kind_of(prefix.problem.form))
+
+
+def answering(index: int, prefix: Prefix, answer: str | None, kind: AnswerKind) -> Candidate:
+    """The same, where its answer is known."""
+    thought = prefix.thought
+    return Candidate(
+        index,
+        prefix.text,
+        answer,
+        prefix.ended,
+        prefix.tokens,
+        prefix.logprob,
+        kind=kind,
+        thought=clean(thought.text) if thought else None,
+        thought_tokens=thought.tokens if thought else 0,
+        thought_open=thought is not None and not thought.closed,
+        certainty=prefix.certainty,
+        repairs=prefix.repairs,
+    )
 
 
 def scored(
@@ -213,5 +231,7 @@ def scored_text(
     drawn: Candidate, problem: Problem, verifier: Verifier | None, meter: Meter
 ) -> Generator[Event, None, Candidate]:
     """The same of a candidate of which the policy holds nothing any more; the problem is the caller's to release."""
-    prefix = Prefix(problem, 0, steps=(Step(drawn.text, drawn.tokens, drawn.logprob),), ended=drawn.ended)
+    spoken = drawn.tokens - drawn.thought_tokens
+    steps = (Step(drawn.text, spoken, drawn.logprob, certainty=drawn.certainty),)
+    prefix = Prefix(problem, 0, steps=steps, ended=drawn.ended)
     return (yield from scored(drawn, prefix, verifier, meter))

@@ -2,8 +2,10 @@
 
 A search is a loop on a `Tree`, and a turn of it is a round: `grow` draws steps, `score` asks the verifier about them in
 one call, `select` says which go on and frees the others at once. Whatever ends the loop, the method, the budget or
-Ctrl-C, `conclude` votes over the solutions that have come to their end.
+Ctrl-C, `conclude` votes over the solutions that have come to their end. `fit` comes before: where tokens or seconds are
+the budget, it draws a whole solution and says how many beams the rest is enough for (see `reserve`).
 """
+# over 300 lines: the tree, its rounds and how they end share one state
 
 # over 300 lines: a round, its steps and what is kept of them are one account
 
@@ -12,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from dataclasses import replace
 from types import TracebackType
+from typing import Literal
 
 from ttcli.cost import Cost, Meter
 from ttcli.errors import PromptTooLong
@@ -21,10 +24,12 @@ from ttcli.seams import Extend, Extension, Interrupted, Mended, Policy, StepScor
 from ttcli.search.finals import Finals
 from ttcli.search.parameters import TreeVote
 from ttcli.search.prefixes import Beam
+from ttcli.search.reserve import FIRST, Reserve
 from ttcli.search.sampling import begin, conclude
 from ttcli.solution import Ended, Node, Prefix
 
 ROUNDS = 40  # at most (Snell et al. 2024, s. 5.2)
+_USUAL = 4  # M, where a method has none: the best N / M are finished in any case
 
 
 class Tree:
@@ -55,6 +60,9 @@ class Tree:
         self._finals = Finals(finals, rule)
         self._distinct = rule == "best"  # where nobody counts, a copy is of no use
         self._redrawn = 0  # steps drawn again that no later round has paid for yet
+        self._places = finals
+        self._reserve = Reserve(meter, verifier)
+        self._whole_ones: list[Beam] = []  # solutions drawn, or brought to their end, to have an answer in time
         self._generations = generations
         self._nodes: dict[int, Node] = {}
         self._undecided: dict[int, Beam] = {}  # by node: neither grown from, nor given up, nor a candidate yet
@@ -78,6 +86,25 @@ class Tree:
         """Whether there is to be another round, in which these grow."""
         return bool(growing) and self._round < ROUNDS and not self._halted and self._meter.stopped is None
 
+    def fit(self, beams: int, expand: int = 1) -> Generator[Event, None, int]:
+        """How many of these beams to begin with: as many, in multiples of `expand`, as the budget can bring to an end.
+
+        A budget in generations is for all of them. Where it is in tokens or seconds, and nobody knows how long
+        solutions are, whole ones come first, the first samples of a vote, until one has an answer.
+        """
+        reserve = self._reserve
+        if not reserve.wanted(self.root.prefix, beams * self._generations):
+            return beams
+        if self._meter.length is None:
+            for _ in range(FIRST):
+                if not self._finals.answered and self._meter.stopped is None and not self._halted:
+                    yield from self._sample(1, usual=True)
+        fitting = min(beams, reserve.room(self._generations) // expand * expand)
+        if not fitting:
+            yield from self._fill()
+        reserve.plan(min(max(fitting // (expand if expand > 1 else _USUAL), 1), fitting // 2))
+        return fitting
+
     # -- a round
 
     def grow(self, parents: Sequence[Beam], *, beside: Sequence[Beam] = ()) -> Generator[Event, None, list[Beam]]:
@@ -90,6 +117,9 @@ class Tree:
         parents = self._paying(parents)
         for parent in parents:
             self._undecided.pop(parent.node, None)
+        self._reserve.begin(
+            [beam.prefix.tokens for beam in self._ranked(parents)] if self._round else [0] * len(parents)
+        )
         steps = yield from self._draw(parents, generations=0 if self._round else self._generations)
         repeats = self._repeats([*beside, *steps]) if self._distinct and not self._halted else []
         if not repeats:
@@ -139,28 +169,85 @@ class Tree:
         A round that was cut short decides nothing.
         """
         if self._halted:
+            if self._reserve.touched and self._meter.stopped is None:
+                yield from self._finish([beam for node, beam in self._held.items() if beam.open and node])
             return
         self._round += 1
         finished = self._finished()
-        staying = {beam.node for beam in (*kept, *aside)}
+        staying = {beam.node for beam in (*kept, *aside)} | ({0} if self._reserve.active else set())
         given_up = [beam for node, beam in self._undecided.items() if node not in staying and beam not in finished]
         self._give_up(given_up)
         self._free([beam for node, beam in self._held.items() if node not in staying])
         self._undecided = {n: beam for n, beam in self._undecided.items() if n in staying and beam not in finished}
         yield StepsSelected(self._round, tuple(beam.node for beam in kept), tuple(beam.node for beam in given_up))
         yield from self._finals.take(finished)
+        going = self._ranked(beam for beam in kept if beam.open)
+        if self._reserve.active and (not going or self._round == ROUNDS):
+            yield from self._fill()
+        elif not self._reserve.suffices([beam.prefix.tokens for beam in going]):
+            yield from self._finish(going)
 
     # -- the end
+
+    def _finish(self, beams: Sequence[Beam]) -> Iterator[Event]:
+        """End the search while there is enough for it: the best prefixes grow to their end, and nothing else does."""
+        self._halted = False
+        self._reserve.let_go()
+        ranked = self._ranked(beams)
+        if ranked:
+            best = ranked[: self._reserve.finishing([beam.prefix.tokens for beam in ranked])]
+            yield from self._whole((yield from self._draw(best, until="answer")))
+        yield from self._fill()
+        self._halted = True
+
+    def _fill(self) -> Iterator[Event]:
+        """Have as many whole solutions as are still wanted and can be paid."""
+        self._reserve.let_go()
+        while not self._halted and self._meter.stopped is None and (room := self._reserve.room()):
+            wanted = self._places - len(self._finals.candidates) or int(not self._finals.answered)
+            if wanted <= 0:
+                return
+            yield from self._sample(min(room, wanted))
+
+    def _sample(self, count: int, *, usual: bool = False) -> Iterator[Event]:
+        """So many whole solutions; `usual`: the samples that a vote begins with, if nothing else was drawn before."""
+        drawn = yield from self._draw([self.root] * count, generations=1, until="answer", usual=usual)
+        yield from self._whole(drawn)
+
+    def _whole(self, beams: Sequence[Beam]) -> Iterator[Event]:
+        """Score solutions, where that can be paid, and have them vote."""
+        ended = [beam for beam in beams if beam.prefix.ended in (Ended.STOP, Ended.LENGTH)]
+        for beam in ended:
+            self._reserve.learn(beam.prefix)
+        answered = [beam for beam in ended if beam.answer is not None]
+        if self._verifier.price([beam.prefix for beam in answered]) <= self._meter.left:
+            yield from self.score(answered)
+        yield from self._finals.take(self._finished())
+        self._whole_ones += ended
+        for beam in ended:
+            self._undecided.pop(beam.node, None)
+
+    def _ranked(self, beams: Iterable[Beam]) -> list[Beam]:
+        """Each of these once, the best first; one without a score has that of the step above."""
+
+        def rank(beam: Beam) -> tuple[float, int]:
+            parent = self._nodes[beam.node].parent if beam.node else 0
+            above = self._nodes[parent].score if parent else None
+            score = beam.score if beam.score is not None else above
+            return -(score or 0.0), beam.node
+
+        return sorted({beam.node: beam for beam in beams}.values(), key=rank)
 
     def conclude(self, population: Sequence[Beam] | None = None) -> Iterator[Event]:
         """Vote over what has finished; where none of it has an answer, let the best unfinished solution vote too.
 
-        `population`: those that have places at the end, each as often as it has one; None: places mean nothing.
+        `population`: those that have places at the end, each as often as it has one; what was drawn whole, or brought
+        to its end, has one besides. None: places mean nothing.
         """
         finals = self._finals
         yield from finals.take(self._finished())
         if population is not None:
-            finals.settle(population)
+            finals.settle([*population, *self._whole_ones])
         if not finals.answered and (best := self._best_unfinished()):
             yield from finals.take([best])
         for node in finals.beaten:
@@ -192,10 +279,20 @@ class Tree:
 
     # -- steps
 
-    def _draw(
-        self, parents: Sequence[Beam], *, generations: int = 0, temperature: float | None = None, rollout: bool = False
+    def _draw(  # over 60 lines: one loop over what happens, in the order in which it is told
+        self,
+        parents: Sequence[Beam],
+        *,
+        generations: int = 0,
+        temperature: float | None = None,
+        rollout: bool = False,
+        until: Literal["step", "answer"] = "step",
+        usual: bool = False,
     ) -> Generator[Event, None, list[Beam]]:
-        """A step from each of these; node i draws from the generator keyed by (seed, problem, i)."""
+        """A step from each of these, or all up to the answer.
+
+        Node i draws from the generator keyed by (seed, problem, i); `usual`, by the one of sample i - 1.
+        """
         if self._halted or self._meter.stopped is not None:
             self._halted |= bool(parents)
             return []
@@ -209,10 +306,10 @@ class Tree:
                 self._last += 1
                 forked.append(StepStarted(self._last, parent.node, rollout))
                 self._meter.add(Cost(generations=generations))
-                key = (self._seed, parent.prefix.problem.key, self._last)
-                yield Extend(parent.prefix, key, until="step", temperature=temperature)
+                key = (self._seed, parent.prefix.problem.key, self._last - usual)
+                yield Extend(parent.prefix, key, until=until, temperature=temperature)
 
-        for happenings in self._policy.extend(requests(), stop=lambda tokens: not self._meter.allows(tokens)):
+        for happenings in self._policy.extend(requests(), stop=lambda tokens: not self._reserve.allows(tokens)):
             events = [*forked]  # told when all that came is in the tree: a reader may leave at any of them
             forked.clear()
             grown = shared = 0
@@ -230,7 +327,7 @@ class Tree:
                 else:
                     grown += 1
                     seen[at] += 1
-                    events.append(StepToken(first + at, happening.text))
+                    events.append(StepToken(first + at, happening.text, happening.thought))
             flops = 2.0 * self._policy.parameters * grown
             self._meter.add(Cost(policy_tokens=grown, shared_tokens=shared, flops=flops))
             yield from events
@@ -275,7 +372,7 @@ class Tree:
         """The verifier's opinions; None for what is too long for it, and for all where they cannot be had any more."""
         nobody = [None] * len(prefixes)
         price = self._verifier.price(prefixes) if prefixes else 0
-        if price and (self._halted or not self._meter.allows(price)):
+        if price and (self._halted or not self._reserve.allows(price)):
             self._halted = True
             return nobody
         try:

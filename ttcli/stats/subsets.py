@@ -50,6 +50,13 @@ class GradedSamples:
     def __len__(self) -> int:
         return len(self.classes)
 
+    def part(self, which: slice, scores: NDArray[np.float64] | None = None) -> GradedSamples:
+        """Some of them, at least 1; with these scores, of the shape (N,), where there are any."""
+        told = self.scores if scores is None else scores
+        own = self.classes[which]
+        classes = np.where(own < 0, -1, np.searchsorted(np.unique(own[own >= 0]), own))
+        return GradedSamples(classes, self.correct[which], None if told is None else told[which])
+
 
 def random_pick(samples: GradedSamples) -> float:
     """The probability that one sample is correct, in [0, 1]."""
@@ -66,6 +73,17 @@ def coverage(samples: GradedSamples, n: int) -> float:
     _check(n, total)
     all_subsets = math.comb(total, n)
     return (all_subsets - math.comb(total - int(samples.correct.sum()), n)) / all_subsets
+
+
+def consistency(samples: GradedSamples, n: int) -> float:
+    """The probability that all of n samples are correct, C(c, n) / C(N, n): pass^n (Yao et al. 2024, arXiv 2406.12045).
+
+    Raises:
+        ValueError: n outside [1, N].
+    """
+    total = len(samples)
+    _check(n, total)
+    return math.comb(int(samples.correct.sum()), n) / math.comb(total, n)
 
 
 class SubsetVote(NamedTuple):

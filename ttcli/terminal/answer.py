@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from ttcli.answers.thinking import thinks_on
@@ -14,6 +15,8 @@ from ttcli.terminal import words
 
 _AGREE = 0.5  # of the candidates; fewer are weak support
 _STAYS = 0.8  # chance that the leader stays ahead; less is weak
+_IN_THOUGHT = "cut in the middle of a thought"
+_MANY_CUT = 0.1  # of the candidates; more are worth a warning
 
 
 class Silence(NamedTuple):
@@ -28,6 +31,11 @@ def printed(outcome: Outcome) -> str:
     first = words.winner(outcome)
     answer = outcome.answer or ""
     return one_line(answer) if first is None or first.kind is AnswerKind.SHORT else as_written(answer)
+
+
+def standing(began: RunStarted, outcome: Outcome) -> str:
+    """What stands behind an answer, whether that is weak, and what it cost, on one line."""
+    return f"{weakness(began, outcome) or words.support(outcome)}; {words.spending(outcome.cost)}"
 
 
 def weakness(began: RunStarted, outcome: Outcome) -> str | None:
@@ -47,6 +55,28 @@ def weakness(began: RunStarted, outcome: Outcome) -> str | None:
     return f"{words.support(outcome)}: weak; a larger --budget tells more"
 
 
+def shown_thought(outcome: Outcome) -> str | None:
+    """What was thought before the answer; where there is no answer, before the first candidate."""
+    first = words.winner(outcome) or next(iter(outcome.candidates), None)
+    return first.thought if first else None
+
+
+def cut_note(outcome: Outcome, max_tokens: int) -> str | None:
+    """A line where many candidates ran into a limit, with or without an answer; None where few did."""
+    cut = [each for each in outcome.candidates if each.truncated]
+    if len(cut) <= _MANY_CUT * len(outcome.candidates):
+        return None
+    return f"{len(cut)} of {len(outcome.candidates)} candidates ran into a token limit; {longer(cut, max_tokens)}"
+
+
+def longer(cut: Sequence[Candidate], max_tokens: int) -> str:
+    """The option that lets such candidates grow longer."""
+    thinking = sum(each.thought_open for each in cut)
+    if 2 * thinking > len(cut):
+        return f"--think-budget {2 * max(each.thought_tokens for each in cut)} gives them more"
+    return f"--max-tokens {2 * max_tokens} gives them more"
+
+
 def silence(outcome: Outcome, form: AnswerForm, max_tokens: int) -> Silence | None:
     """Why candidates have no answer, and what may help; None where all have one."""
     silent = [candidate for candidate in outcome.candidates if candidate.answer is None]
@@ -57,6 +87,7 @@ def silence(outcome: Outcome, form: AnswerForm, max_tokens: int) -> Silence | No
     hints = {
         f"cut at {limit}": f"--max-tokens {2 * max_tokens}",
         f"still thinking at {limit}": f"--max-tokens {4 * max_tokens}",
+        _IN_THOUGHT: f"--think-budget {2 * max((each.thought_tokens for each in silent), default=1)}",
         "cut short": "a larger --budget",
         "ended without one": {"code": "--answer text", "text": "another --model"}.get(
             form, "--answer text takes the text itself, or another --model"
@@ -68,8 +99,10 @@ def silence(outcome: Outcome, form: AnswerForm, max_tokens: int) -> Silence | No
 
 
 def _reason(candidate: Candidate, limit: str) -> str:
-    thinking = thinks_on(candidate.text)
+    thinking = candidate.thought_open or thinks_on(candidate.text)
     if candidate.ended is Ended.LENGTH:
+        if candidate.thought_open:
+            return _IN_THOUGHT
         return f"still thinking at {limit}" if thinking else f"cut at {limit}"
     if candidate.ended is Ended.CUT:
         return "cut short"

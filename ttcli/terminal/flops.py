@@ -18,9 +18,10 @@ def flops_lines(matches: Sequence[Match], small: str, large: str, multiple: floa
         f"large    {large}, {multiple:.1f} times the parameters",
         "",
         "R: tokens of inference for each one of pre-training; k: solutions that the small model may draw for the same",
-        "FLOPs, pre-training included, and n as many of them as were measured; bins by the small model's own rate of",
-        "right samples, 1 is the easiest; intervals are those of 95 %, of the difference by paired bootstrap; p: how",
-        "often chance signs make so large a difference; below 0.05 there is a winner, which takes 6 problems at least",
+        "FLOPs, pre-training included, and n as many of them as were measured; bins by the rate of right ones in the",
+        "second half of the small model's samples, measured on the first half, 1 is the easiest; intervals are those",
+        "of 95 %, of the difference by paired bootstrap; p: how often chance signs make so large a difference; below",
+        "0.05 there is a winner, which takes 6 problems at least",
     ]
     for (method, against, reckoning), group in groupby(matches, key=lambda each: each[1:4]):
         own = list(group)

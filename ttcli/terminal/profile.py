@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Collection, Sequence
 
 from ttcli.allocate.difficulty import Calibration
+from ttcli.allocate.headroom import Headroom
 from ttcli.allocate.optimal import Choice
 from ttcli.allocate.profile import Profile
 from ttcli.bench.figures.numbers import bounds, percent, points, points_between
@@ -45,7 +47,30 @@ def profile_lines(profile: Profile) -> list[str]:
         f"{profile.difficulty.probes}; bin 1 is the easiest",
         "expected: accuracy of what is chosen on one half of a bin, on the other half; intervals are those of 95 %",
     ]
-    return [*lines, "", *note, "", *fitted(heads, expected, reasons, width, marks)]
+    told = [line for each in profile.headroom for line in ("", *headroom_lines(each))]
+    return [*lines, "", *note, "", *fitted(heads, expected, reasons, width, marks), *told]
+
+
+def headroom_lines(headroom: Headroom) -> list[str]:
+    """Whether choosing a way for each problem can pay at a budget, in plain words."""
+    way, budget = headroom.fixed, f"{headroom.budget:g}"
+    adds, most = points(headroom.by_bin), points(headroom.by_bin_most)
+    sentences = [
+        f"at {budget}: {way} for every problem is right in {percent(headroom.accuracy)}, the best of all single ways.",
+        f"Choosing by difficulty adds {adds} points ({points_between(headroom.interval)}), chosen on one half and",
+        f"measured on the other, and {most} at most, luck included.",
+        f"Who knew the best way for each problem would gain {points(headroom.by_problem_most)}, of which about",
+        f"{points(headroom.luck)} would be luck if all ways were equally good.",
+    ]
+    if headroom.settled is not None:
+        sentences.append(f"The vote is settled after {headroom.settled:.1f} of {budget} samples in the mean.")
+    verdicts = {
+        "pays": "So allocation pays here.",
+        "cannot pay": f"So allocation cannot pay here: --method {way} is as good.",
+        "undecided": "So it is not known whether allocation pays here: more problems would tell;"
+        f" --method {way} is the simple choice.",
+    }
+    return textwrap.wrap(" ".join([*sentences, verdicts[headroom.verdict]]), max(20, min(stdout_width(), 110)))
 
 
 def trust_lines(trust: Calibration) -> list[str]:
@@ -86,10 +111,12 @@ def _bin(profile: Profile, choice: Choice) -> str:
 def _why(profile: Profile, choice: Choice) -> str:
     if choice.gain <= 0:
         ended = "" if choice.strategy == profile.baseline else f" {profile.baseline}, ended when settled:"
-        return f"{ended} nothing is shown to be better".strip()
+        better = "likely" if profile.probed else "shown"
+        return f"{ended} nothing is {better} to be better".strip()
     where = f"{100 * choice.own:.0f} % of it from this bin"
     between = points_between(Interval(*choice.gain_interval))
-    return f"replaces {profile.baseline}: {points(choice.gain)} points ({between}), {where}"
+    sure = "" if choice.shown else ", likely and not shown"
+    return f"replaces {profile.baseline}: {points(choice.gain)} points ({between}){sure}, {where}"
 
 
 def _percent(share: float | None) -> str:

@@ -87,7 +87,7 @@ def _facts(node: Node, outcome: Outcome) -> str:
     told += ["looks ahead"] if node.rollout else []
     told += ["pruned"] if node.pruned else []
     told += [f"answer {words.answer(candidate)}" for candidate in outcome.candidates if candidate.node == node.number]
-    return ", ".join(told).replace("answer no answer", "no answer")
+    return ", ".join(told).replace("answer no answer", "no answer").replace(f"answer {words.CUT}", words.CUT)
 
 
 def _console() -> Console:

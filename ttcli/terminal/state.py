@@ -24,7 +24,7 @@ from ttcli.events import (
     TextMended,
     VoteUpdated,
 )
-from ttcli.record.tree import TAIL, SearchTree, mended
+from ttcli.record.tree import SearchTree, grown_tail, mended
 from ttcli.solution import Candidate
 from ttcli.tally import Tally
 
@@ -59,10 +59,10 @@ class RunState:
                 self.chose = event
             case CandidateStarted(candidate=index):
                 self.growing[index] = Growing()
-            case CandidateToken(candidate=index, text=text):
+            case CandidateToken(candidate=index, text=text, thought=thought):
                 growing = self.growing[index]
                 growing.tokens += 1
-                growing.tail = (growing.tail + text)[-TAIL:]
+                growing.tail = grown_tail(growing.tail, text, thought=thought)
             case TextMended(candidate=int() as index, repair=repair):
                 self.growing[index].tail = mended(self.growing[index].tail, repair)
             case StepStarted() | StepToken() | TextMended() | StepFinished() | StepScored() | StepsSelected():

@@ -8,7 +8,7 @@ from itertools import groupby
 
 from ttcli.bench.figures.compare import Pairing
 from ttcli.bench.figures.numbers import bounds, p_value, percent, points, points_between, short, to_tell, verdict
-from ttcli.bench.figures.summary import Summary, SummaryLine
+from ttcli.bench.figures.summary import ALL_CORRECT, Summary, SummaryLine
 from ttcli.stats.intervals import SIGNIFICANT, Comparison
 from ttcli.terminal import words
 from ttcli.terminal.columns import Column, fitted, table
@@ -60,6 +60,10 @@ def accuracy_table(summary: Summary, *, width: int = WIDTH, marks: Marks = UNICO
     if compared:
         said.append(f"difference to {summary.run.config.baseline} at the same budget, in points")
         said.append("accuracy, difference and p (a sign-flip test) are those of all draws of so many samples")
+    if any(line.cut for line in lines):
+        said.append("cut: no answer, and some of what was drawn ran into the token limit")
+    if any(line.name == ALL_CORRECT for line in lines):
+        said.append("any correct is pass@k and all correct pass^k, with the budget as k")
     note = _wrapped(marks.line("; ".join(said)), width)
     return [*note, "", *fitted(heads, _accuracies(lines), differences, width, marks)]
 
@@ -159,10 +163,13 @@ def _budgets(lines: Sequence[SummaryLine]) -> Column:
 
 
 def _accuracies(lines: Sequence[SummaryLine]) -> list[Column]:
-    return [
+    columns = [
         Column("accuracy", [percent(line.accuracy) for line in lines]),
         Column("interval", [bounds(line.interval) for line in lines]),
     ]
+    if any(line.cut for line in lines):
+        columns.append(Column(words.CUT, [percent(line.cut) if line.cut else "" for line in lines]))
+    return columns
 
 
 def _differences(found: Sequence[Comparison | None]) -> list[Column]:

@@ -10,6 +10,7 @@ from ttcli.printable import one_line
 from ttcli.solution import AnswerKind, Candidate, Ended
 
 _NO_TWO = "no two"
+CUT = "cut"  # it ran into a token limit before it had an answer: what it would have come to is not known
 _BRIEF = 100  # characters of an answer among others
 
 
@@ -53,7 +54,8 @@ def fate(ended: Ended) -> str:
 def length(candidate: Candidate) -> str:
     """How long a candidate is, why no longer, and whether it had to be asked for its answer."""
     asked = "asked again" if candidate.asked_again else ""
-    return ", ".join(filter(None, [counted(candidate.tokens, "token"), fate(candidate.ended), asked]))
+    thought = f"{candidate.thought_tokens:,} of them thought" if candidate.thought_tokens else ""
+    return ", ".join(filter(None, [counted(candidate.tokens, "token"), thought, fate(candidate.ended), asked]))
 
 
 def name(candidate: Candidate) -> str:
@@ -65,7 +67,9 @@ def name(candidate: Candidate) -> str:
 
 def answer(candidate: Candidate) -> str:
     """The candidate's answer on one line, the beginning of it where it is long."""
-    return brief(candidate.answer) if candidate.answer is not None else "no answer"
+    if candidate.answer is not None:
+        return brief(candidate.answer)
+    return CUT if candidate.truncated else "no answer"
 
 
 def brief(text: str) -> str:
@@ -121,9 +125,18 @@ def tally(outcome: Outcome) -> str:
     if support(outcome).startswith(_NO_TWO):
         return f"{counted(len(outcome.ballot.votes), 'text')}, each another one"
     votes = [f"{brief(vote.answer)} x {len(vote.members)}" for vote in outcome.ballot.votes]
-    if outcome.ballot.abstained:
-        votes.append(f"no answer x {outcome.ballot.abstained}")
+    if cut := cut_short(outcome):
+        votes.append(f"{CUT} x {cut}")
+    if silent := outcome.ballot.abstained - cut:
+        votes.append(f"no answer x {silent}")
     return "; ".join(votes)
+
+
+def cut_short(outcome: Outcome) -> int:
+    """Candidates that ran into a token limit before they had an answer."""
+    voted = {index for vote in outcome.ballot.votes for index in vote.members}
+    silent = [each for each in outcome.candidates if each.truncated and each.answer is None and each.index not in voted]
+    return min(len(silent), outcome.ballot.abstained)
 
 
 def duration(seconds: float) -> str:

@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 from ttcli.bench.execute.worker import Description
 from ttcli.bench.figures.problem import ProblemFigures, load_figures
-from ttcli.bench.run import BenchSpec
-from ttcli.bench.run import config_of as bench_config
+from ttcli.bench.session import BenchSpec
+from ttcli.bench.session import config_of as bench_config
 from ttcli.bench.store.config import RunConfig
 from ttcli.bench.store.sample import Sample, SampleKey
 from ttcli.bench.store.store import Run, Store

@@ -11,7 +11,7 @@ from ttcli.solution import Prefix
 
 
 class Confidence:
-    """exp of the mean token log-probability: of the solution, or of its weakest step."""
+    """exp of the mean token log-probability: of the solution without its thought, or of its weakest step."""
 
     parameters = 0
     partial = True
@@ -39,7 +39,8 @@ class Confidence:
                 "the server gives no log-probabilities, so confidence has nothing to score by",
                 hint="--method adaptive, --verifier judge:MODEL, or a server that gives them",
             )
-        mean = math.exp(prefix.logprob / prefix.tokens) if prefix.tokens else 1.0
+        spoken = prefix.spoken_tokens
+        mean = math.exp(prefix.logprob / spoken) if spoken else 1.0
         score = min(steps, default=1.0) if self._weakest else mean
         return StepScores(score, steps, 0, value=score)  # what a step scores tells nothing of those before it
 

@@ -1,7 +1,8 @@
 """How a process reward model wants a solution put: the tokens of a problem and of each step, appended one by one.
 
-Two forms of token-label models. *Step-tag* (Wang et al. 2023, "Math-Shepherd", arXiv 2312.08935): problem and solution
-as plain text with a tag behind each step, where the model says + or -. *Step-turn* (RLHFlow, 2024): each step is a turn
+Two forms of token-label models. *Step-tag* (Wang et al. 2023, "Math-Shepherd", arXiv 2312.08935; with other words
+around, VersaPRM, openr's Math-psa and SPARE): problem and solution as plain text, or in one turn of a chat, with a tag
+behind each step, where the model says + or -. *Step-turn* (RLHFlow, 2024): each step is a turn
 of the user, and the model says + or - as the assistant. Each step is tokenised by itself, so what stands already is
 never tokenised again.
 """
@@ -34,20 +35,42 @@ class Form(Protocol):
 
 
 class StepTag:
-    """Plain text, "{problem} {step} {tag}\\n{step} {tag}".
+    """Plain text, "{problem} {step} {tag}\\n{step} {tag}", or what else a form says of it.
+
+    Args:
+        tag: what ends a step; where it does not begin with white space, a space stands before it.
+        before_problem: what all begins with; in a chat, the message of the system.
+        after_problem: between the problem and the first step; in a chat, what the turn of the solution begins with.
+        between: between a tag and the next step.
+        chat: problem and solution are turns of the user, in the model's own template.
 
     Raises:
-        ModelError: a label is not one token, or the tag is not the same tokens wherever it stands.
+        ModelError: a label is not one token, the tag is not the same tokens wherever it stands, or the chat template
+            does not take two turns of the user.
     """
 
-    def __init__(self, model: Model, *, good: str, bad: str, tag: str) -> None:
+    def __init__(
+        self,
+        model: Model,
+        *,
+        good: str,
+        bad: str,
+        tag: str,
+        before_problem: str = "",
+        after_problem: str = " ",
+        between: str = "\n",
+        chat: bool = False,
+    ) -> None:
         self._model = model
         self.labels = labels(model, good, bad)
-        self._tag = _behind(model, _ANCHOR, f" {tag}")
-        self._before = f"{_ANCHOR} {tag}"
-        places = [(f"{end} {tag}", _said(model, end) + self._tag) for end in _ENDS]
+        self._before_problem, self._after_problem, self._between = before_problem, after_problem, between
+        self._template = ChatTemplate(model) if chat else None
+        written = tag if tag[:1].isspace() else f" {tag}"
+        self._tag = _behind(model, _ANCHOR, written)
+        self._before = f"{_ANCHOR}{written}"
+        places = [(f"{end}{written}", _said(model, end) + self._tag) for end in _ENDS]
         for standing, expected in places:
-            for text in (standing, *(f"{standing}\n{beginning}" for beginning in _BEGINNINGS)):
+            for text in (standing, *(f"{standing}{between}{beginning}" for beginning in _BEGINNINGS)):
                 if model.tokenize(text, special=False)[: len(expected)] != expected:
                     raise ModelError(
                         f"{model.path.name} does not write the tag {tag!r} the same everywhere: "
@@ -55,14 +78,29 @@ class StepTag:
                         f"elsewhere as {_shown(model, self._tag)}",
                         hint="its TOML must name the tag that this model was trained with",
                     )
+        if chat:
+            self.head("a")  # raises where that cannot be
 
     def head(self, problem: str) -> list[int]:
-        """The problem as it stands."""
-        return [*_bos(self._model), *_said(self._model, problem.strip())]
+        """The problem, with what stands before it; in a chat, up to where the solution's first step begins."""
+        if self._template is None:
+            return [*_bos(self._model), *_said(self._model, self._before_problem + problem.strip())]
+        system = [{"role": "system", "content": self._before_problem}] if self._before_problem else []
+        turns = [{"role": "user", "content": problem}, {"role": "user", "content": "a"}]
+        spans = self._template.render([*system, *turns])
+        last = max(number for number, span in enumerate(spans) if not span.trusted)
+        ids = tokenize(self._model, [*spans[:last], Span(self._after_problem, trusted=False)])
+        bos = _bos(self._model)
+        return ids if ids[:1] == bos else [*bos, *ids]
 
     def step(self, text: str, *, first: bool) -> list[int]:
         """The step, and the tag, behind which the label is read."""
-        own = _behind(self._model, *(_ANCHOR, " ") if first else (self._before, "\n"), text.strip())
+        if not first:
+            own = _behind(self._model, self._before, self._between, text.strip())
+        elif self._template is None:
+            own = _behind(self._model, _ANCHOR, self._after_problem, text.strip())
+        else:
+            own = _behind(self._model, self._after_problem, text.strip())
         return own + self._tag
 
 

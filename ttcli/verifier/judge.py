@@ -12,7 +12,7 @@ from itertools import takewhile
 
 from ttcli.engine.branch import Branch
 from ttcli.engine.model import Model
-from ttcli.engine.template import ChatTemplate
+from ttcli.engine.thinking import quiet
 from ttcli.errors import ModelError
 from ttcli.problem import Problem
 from ttcli.seams import StepScores
@@ -43,7 +43,7 @@ class Judge:
     ) -> None:
         self.name = f"judge:{model.path.stem}"
         self.parameters = model.matmul_parameters
-        self._template = ChatTemplate(model)
+        self._template = quiet(model)  # asked for a verdict at once
         yes, no = (label_tokens(model, word) for word in ("Yes", "No"))
         if not yes or not no:
             raise ModelError(f"{model.path.name} has no single token for Yes and for No, so it cannot judge")

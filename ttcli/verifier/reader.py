@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from ttcli.engine import machine
 from ttcli.engine.branch import Branch, States
 from ttcli.engine.model import Model
-from ttcli.engine.sampling import NO_NUMBERS, Logits
+from ttcli.engine.overview import NO_NUMBERS, Logits
 from ttcli.engine.scheduler import Scheduler
 from ttcli.engine.session import Aborted, Session
 from ttcli.errors import BackendError, ModelError, PromptTooLong

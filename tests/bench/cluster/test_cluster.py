@@ -26,7 +26,7 @@ from ttcli.bench.cluster.handle import WorkerHandle
 from ttcli.bench.execute.runner import Done
 from ttcli.bench.execute.worker import Description
 from ttcli.bench.plan import make_tasks
-from ttcli.bench.run import BenchSpec, open_run
+from ttcli.bench.session import BenchSpec, open_run
 from ttcli.bench.store.sample import Sample, SampleKey
 from ttcli.bench.store.store import Store
 from ttcli.bench.store.task import Failed, Finished, News, Record, Task, Work

@@ -14,7 +14,7 @@ from verifier.heads import random_head
 from bench.builder import Made, make_rows, make_run
 from bench.scripts import CountingPolicy, CountingVerifier, ScriptedRuntime, make_engine, task
 from ttcli.bench.execute.runner import Begun, Done, Going, Runner, WorkProgress, open_tasks
-from ttcli.bench.figures.problem import load_figures
+from ttcli.bench.figures.problem import Figure, Spending, load_figures
 from ttcli.bench.figures.records import problem_record, summary_record
 from ttcli.bench.figures.summary import summarise
 from ttcli.bench.report.details import problem_records
@@ -248,7 +248,7 @@ def test_a_failed_problem_is_done_with_and_stays_in_the_denominator(store: Store
     assert len(_done(progress)) == 6
     failed = load_figures(store, run)[2]
     assert set(failed.failed.values()) == {"too long"}
-    assert all(failed.figure(each) == (0.0, False, (0.0,) * 7) for each in run.config.tasks)
+    assert all(failed.figure(each) == Figure(0.0, False, Spending()) for each in run.config.tasks)
     summary = summarise(store, run)
     assert (summary.problems, summary.done, summary.failed) == (6, 6, 1)
     assert {line.problems for line in summary.lines} == {6}

@@ -129,3 +129,23 @@ def test_the_figure_has_a_curve_per_bin_and_a_star_per_ratio(
     assert "larger model" in (tmp_path / "flops.svg").read_text()
     with pytest.raises(UsageError, match=r"neither \.png nor \.svg"):
         flops_plot(found, curves, "", tmp_path / "flops.gif")
+
+
+def test_a_bin_is_cut_by_other_samples_than_it_is_measured_on(tmp_path: Path) -> None:
+    """Where all problems are alike, the first half of the samples knows nothing of the bins of the second."""
+    figures = []
+    for model in ("small", "large"):
+        path = tmp_path / f"{model}.sqlite3"
+        run = make_run(path, 300, samples=8, model=model, skill=0.5, alike=True, bulk=True)
+        with Store(path, readonly=True) as store:
+            figures.append(load_figures(store, run))
+    small, large = figures
+    curves = [each for each in reaches(small, large) if each.method == "majority"]
+    bins = [each for each in curves if each.difficulty != ALL]
+    assert {each.drawn for each in bins} == {1, 2, 3, 4}
+    assert {each.drawn for each in curves if each.difficulty == ALL} == set(range(1, 9))
+    for each in bins:
+        if each.drawn == 1:  # by the same samples, the easiest bin would be at 90 %, the hardest at 10
+            assert each.accuracy == pytest.approx(0.48, abs=0.12)
+    told = [each for each in matches(small, large, 3.0, (0.1,)) if each.difficulty != ALL]
+    assert {each.drawn for each in told} == {4}

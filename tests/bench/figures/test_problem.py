@@ -12,7 +12,7 @@ import pytest
 from bench.builder import Made, make_rows, make_run, records
 from ttcli.answers import CHECKER, Checker, is_correct, layer, majority
 from ttcli.answers.vote import best, weighted
-from ttcli.bench.figures.problem import ProblemFigures, Spending, load_figures
+from ttcli.bench.figures.problem import Figure, ProblemFigures, Spending, load_figures
 from ttcli.bench.store.sample import Sample
 from ttcli.bench.store.store import Run, Store
 from ttcli.bench.store.task import Failed, News, Task
@@ -160,7 +160,7 @@ def test_a_failure_while_many_were_drawn_leaves_the_figures_of_fewer(path: Path)
     four = failed.figure(Task("majority", "", Budget(4)))
     assert four is not None
     assert four.spending.generations == 4
-    assert failed.figure(Task("majority", "", Budget(8))) == (0.0, False, Spending())
+    assert failed.figure(Task("majority", "", Budget(8))) == Figure(0.0, False, Spending())
 
 
 def test_a_verifier_that_failed_does_not_fail_a_majority(path: Path) -> None:
@@ -174,7 +174,7 @@ def test_a_verifier_that_failed_does_not_fail_a_majority(path: Path) -> None:
         (figures,) = load_figures(store, run)
     whole = [figures.figure(task) for task in (majority_task, first)]
     assert all(figure and figure.spending.generations == 8 for figure in whole)
-    assert figures.figure(second) == (0.0, False, Spending())
+    assert figures.figure(second) == Figure(0.0, False, Spending())
 
 
 def test_a_verifier_that_failed_does_not_fail_another_that_has_not_scored_yet(path: Path) -> None:
@@ -186,7 +186,7 @@ def test_a_verifier_that_failed_does_not_fail_another_that_has_not_scored_yet(pa
             db.execute("DELETE FROM rating")
         (figures,) = load_figures(store, run)
     assert figures.figure(first) is None
-    assert figures.figure(second) == (0.0, False, Spending())
+    assert figures.figure(second) == Figure(0.0, False, Spending())
 
 
 def test_a_method_that_is_no_vote_has_the_outcome_that_was_kept(path: Path) -> None:
@@ -274,3 +274,19 @@ def test_a_store_opened_to_read_takes_no_verdicts(path: Path, asked: list[tuple[
     assert asked
     with Store(path) as store:
         assert store.verdicts.all(layer()) == {}
+
+
+def test_what_rating_some_of_the_samples_cost_is_counted_for_as_many(path: Path) -> None:
+    run = make_run(path, 1)
+    with Store(path) as store, store._database.write() as db:
+        db.execute("DELETE FROM rating WHERE sample IN (SELECT id FROM sample WHERE number >= 4)")
+    (figures,) = figures_of(path, run)
+    rated = figures.ratings["confidence"]
+    assert rated.complete == 4
+    answered = sum(each.answer is not None for each in figures.facts[:4])
+    two, plain = figures.spending(2, "confidence"), figures.spending(2)
+    assert two.verifier_tokens == pytest.approx(30 * answered / 2)
+    assert two.seconds - plain.seconds == pytest.approx(0.05 * answered / 2)
+    assert rated.samples is not None
+    assert len(rated.samples) == 4  # what has no score takes no part in the mean over draws either
+    assert figures.figure(run.config.tasks[1]._replace(budget=Budget(4))) is not None

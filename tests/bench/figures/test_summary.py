@@ -14,6 +14,7 @@ from bench.builder import make_rows, make_run
 from ttcli.bench.figures.problem import ProblemFigures, load_figures
 from ttcli.bench.figures.records import problem_record, summary_record
 from ttcli.bench.figures.summary import (
+    ALL_CORRECT,
     COVERAGE,
     DIFFICULTY_BINS,
     RANDOM,
@@ -55,6 +56,7 @@ def test_lines_are_the_methods_at_every_power_of_two_then_coverage_and_a_random_
         *(f"best-of-n[confidence]@{n}" for n in budgets),
         *("adaptive@12", "greedy@1"),
         *(f"{COVERAGE}@{n}" for n in budgets),
+        *(f"{ALL_CORRECT}@{n}" for n in budgets[1:]),
         f"{RANDOM}@1",
     ]
 
@@ -75,7 +77,7 @@ def test_every_accuracy_has_its_number_of_problems_and_its_interval(path: Path) 
     for line in summary.lines:
         assert line.problems == 10
         assert line.interval == pytest.approx(wilson(line.accuracy * 10, 10))
-        if line.name not in (COVERAGE, RANDOM):
+        if line.name not in (COVERAGE, ALL_CORRECT, RANDOM):
             task = next(task for task in curve_tasks(run.config) if task.key == line.key)
             found = [each.figure(task) for each in figures]
             assert math.isclose(line.accuracy, sum(each.accuracy for each in found if each) / 10)
@@ -259,3 +261,13 @@ def test_a_problem_is_told_with_its_results(path: Path) -> None:
     facts = figures_from(path, run)[0].facts
     assert told[0]["no_answer"] == sum(each.answer is None for each in facts)
     assert told[0]["correct"] == sum(each.answer == told[0]["reference"] for each in facts)
+
+
+def test_all_correct_is_pass_to_the_power_of_n(path: Path) -> None:
+    run = make_run(path, 12)
+    lines = {line.key: line for line in summary_from(path, run).lines}
+    rates = [each.samples.correct for each in figures_from(path, run) if each.samples is not None]
+    total = len(rates[0])
+    wanted = sum(math.comb(int(right.sum()), 2) / math.comb(total, 2) for right in rates) / len(rates)
+    assert math.isclose(lines[f"{ALL_CORRECT}@2"].accuracy, wanted)
+    assert lines[f"{ALL_CORRECT}@8"].accuracy <= lines[f"{ALL_CORRECT}@2"].accuracy <= lines[f"{RANDOM}@1"].accuracy

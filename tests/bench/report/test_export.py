@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from bench.builder import make_rows, make_run, with_text
+from ttcli.answers import CHECKER
 from ttcli.bench.report.export import rows, to_line, write_jsonl, write_parquet
 from ttcli.bench.store.store import Run, Store
 from ttcli.errors import TtcError, UsageError
@@ -58,6 +59,32 @@ def test_a_row_has_text_answer_and_scores_of_its_sample(path: Path) -> None:
         assert all((score is None) == (each["answer"] is None) for score in each["scores"].values())
         assert each["tokens"] > 0
         assert each["prompt_tokens"] == 60
+
+
+def test_an_answer_that_cannot_be_graded_is_neither_right_nor_wrong(
+    path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = make_run(path, 2, others=("greedy",))
+    graded = exported(path, run)
+    assert not any("ungraded" in each for each in graded)
+    hanging = {graded[0]["answer"], *(each["answer"] for each in of_type(graded, "result")[:1])} - {None}
+
+    def verdict(answer: str, reference: str) -> bool | None:
+        return None if answer in hanging else answer == reference
+
+    monkeypatch.setattr(CHECKER, "verdict", verdict)
+    found = exported(path, run)
+    for kind in ("sample", "result"):
+        assert any(each["answer"] in hanging for each in of_type(found, kind))
+    for each in found:
+        assert each["correct"] == (None if each["answer"] in hanging else each["answer"] == each["reference"])
+        assert each.get("ungraded") == (True if each["answer"] in hanging else None)
+    with Store(path, readonly=True) as store:
+        write_parquet(store, run, tmp_path / "out.parquet")
+    read = read_parquet(tmp_path / "out.parquet")
+    assert [(each["correct"], each["ungraded"]) for each in read] == [
+        (each["correct"], each.get("ungraded")) for each in found
+    ]
 
 
 def test_samples_of_other_runs_are_not_exported(path: Path) -> None:

@@ -7,9 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from matplotlib.collections import LineCollection, PolyCollection
 
 from bench.builder import make_line, make_run, make_summary
 from ttcli.bench.figures.summary import COVERAGE, RANDOM, Summary, SummaryLine, summarise
+from ttcli.bench.report.canvas import drawing
 from ttcli.bench.report.plots import accuracy_figure, accuracy_plot, cost_figure, fill_figure, svg_text
 from ttcli.bench.store.store import LoadRow, Store
 from ttcli.errors import TtcError, UsageError
@@ -124,6 +126,41 @@ def test_several_runs_are_told_apart_by_what_differs() -> None:
     assert label([one, again]) == {f"majority, {one.run.id}", "majority, ffffffff"}
     other = make_summary([line], data="math.jsonl")
     assert label([one, other]) == {"majority, gsm8k-like.jsonl", "majority, math.jsonl"}
+
+
+def bars(axes: Any) -> list[Any]:
+    """The interval bars, one collection for each method that has them."""
+    return [each for each in axes.collections if isinstance(each, LineCollection)]
+
+
+def test_intervals_of_several_methods_are_bars_beside_each_other() -> None:
+    budgets = ("1", "2", "4")
+    methods = ("majority", "best-of-n[judge]", "best-of-n[head]", "adaptive")
+    lines = [make_line(name, budget, 40) for name in methods for budget in budgets]
+    [axes] = accuracy_figure([make_summary(lines)]).axes
+    found = bars(axes)
+    assert len(found) == len(methods)
+    assert not [each for each in axes.collections if isinstance(each, PolyCollection)]
+    places = [segment[0][0] for each in found for segment in each.get_segments()]
+    assert len({round(place, 6) for place in places}) == len(methods) * len(budgets)
+    [alone] = accuracy_figure([make_summary(lines[:3])]).axes
+    assert not bars(alone)
+    assert [each for each in alone.collections if isinstance(each, PolyCollection)]
+
+
+def test_the_legend_stands_under_the_axes_however_long_the_names() -> None:
+    lines = [
+        make_line(name, budget, 40) for name in ("majority", f"best-of-n[{'long-' * 90}]") for budget in ("1", "4")
+    ]
+    figure = accuracy_figure([make_summary(lines)])
+    with drawing("accuracy"):
+        figure.draw_without_rendering()
+    [legend] = figure.legends
+    box, axes = legend.get_window_extent(), figure.axes[0].get_window_extent()
+    assert box.y1 < axes.y0
+    assert box.x0 >= 0
+    assert box.x1 <= figure.bbox.width
+    assert axes.height > figure.bbox.height / 3
 
 
 def test_cost_plots_have_round_ticks() -> None:

@@ -248,6 +248,22 @@ def test_the_page_fits_a_phone(chromium: Any, page: tuple[str, Run]) -> None:
     assert shown.errors() == []
 
 
+def test_on_a_narrow_page_pictures_are_whole_and_the_command_wraps(chromium: Any, tmp_path: Path) -> None:
+    run = make_run(
+        tmp_path / "s.db", 3, verifiers=("confidence", "judge"), others=("greedy",), data=f"{'long-' * 30}.jsonl"
+    )
+    with Store(tmp_path / "s.db") as store:
+        write_report(store, run, tmp_path / "report.html")
+    shown = Page(chromium, (tmp_path / "report.html").as_uri(), width=480)
+    hidden = "return [...document.querySelectorAll('figure.scroll, .command')].map(e => e.scrollWidth - e.clientWidth)"
+    found = shown.browser.execute_script(hidden)
+    assert found == [0] * 5  # the command, accuracy, two of costs, the batch
+    texts = (
+        "return Math.max(...[...document.querySelectorAll('figure text')].map(e => e.getBoundingClientRect().right))"
+    )
+    assert shown.browser.execute_script(texts) <= 480
+
+
 def test_ten_thousand_samples_open_quickly(chromium: Any, tmp_path: Path) -> None:
     path, _ = report(tmp_path, 625, samples=16, verifiers=("confidence", "judge"), bulk=True)
     shown = Page(chromium, path.as_uri())

@@ -342,6 +342,9 @@ def flip(path: Path, table: str, column: str, where: str) -> None:
         ("rating", "score", "the score of sample 1 of"),
         ("rating", "steps", "the score of sample 1 of"),
         ("result", "outcome", "the result of greedy@1 on problem 1"),
+        ("event", "event", "event 1 of greedy@1 on problem 1"),
+        ("load", "rows", "row 1 of how full the batch was"),
+        ("load", "seconds", "row 1 of how full the batch was"),
         ("item", "reference", "the configuration of run"),
         ("item", "name", "the configuration of run"),
     ],
@@ -350,7 +353,13 @@ def test_a_row_that_is_not_what_was_written_is_named(path: Path, table: str, col
     run = make_run(path, ROWS, others=("greedy",))
     with Store(path, readonly=True) as store:
         assert store.damaged(run) == []
-    where = {"sample": "id = 1", "rating": "sample = 1", "result": "position = 0 AND outcome IS NOT NULL"}
+    where = {
+        "sample": "id = 1",
+        "rating": "sample = 1",
+        "result": "position = 0 AND outcome IS NOT NULL",
+        "event": "position = 0 AND number = 0",
+        "load": "rowid = 1",
+    }
     flip(path, table, column, where.get(table, "position = 0"))
     with Store(path, readonly=True) as store:
         [damage] = store.damaged(run)

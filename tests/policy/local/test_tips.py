@@ -24,6 +24,12 @@ SUM = Problem("What is 7 + 5?")
 MakePolicy = Callable[..., LocalPolicy]
 
 
+@pytest.fixture(autouse=True)
+def streams_for_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However small the model."""
+    monkeypatch.setattr(machine, "_STREAMS_FROM", 0)
+
+
 @pytest.fixture
 def make_policy(tiny_model: Callable[[str], Model]) -> Iterator[MakePolicy]:
     with ExitStack() as stack:

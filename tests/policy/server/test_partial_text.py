@@ -102,4 +102,31 @@ def test_what_has_no_words_belongs_to_the_step_before() -> None:
 def test_thoughts_are_counted_and_not_said() -> None:
     draft = draft_of(Delta(0, "", thought="hm"), piece("a", told=False))
     draft.end()
-    assert [(step.text, step.tokens) for step in draft.steps()] == [("a", 2)]
+    assert [(step.text, step.tokens) for step in draft.steps()] == [("a", 1)]
+    assert draft.thought is not None
+    assert (draft.thought.text, draft.thought.tokens, draft.thought.closed, draft.tokens) == ("hm", 1, True, 2)
+
+
+def test_a_thought_between_tags_in_the_text_is_a_thought() -> None:
+    draft = draft_of(piece("<th", "ink>", "hm\n\nso", "</think>", "\n\n", "a\n\n", "b"))
+    draft.end()
+    assert [(step.text, step.tokens) for step in draft.steps()] == [("a\n\n", 2), ("b", 1)]
+    assert draft.thought is not None
+    assert (draft.thought.text, draft.thought.tokens, draft.thought.closed) == ("hm\n\nso", 4, True)
+
+
+def test_steps_before_a_closing_tag_that_nobody_opened_were_a_thought() -> None:
+    draft = draft_of(piece("hm\n\n", "so ", "</think>", "a"))
+    draft.end()
+    assert [step.text for step in draft.steps()] == ["a"]
+    assert draft.thought is not None
+    assert (draft.thought.text, draft.tokens) == ("hm\n\nso ", 4)
+
+
+def test_a_request_that_failed_takes_its_thought_back() -> None:
+    draft = draft_of(Delta(0, "", thought="hm"))
+    draft.rewind()
+    assert draft.thought is None
+    assert draft.sampled == 1
+    assert draft.take(Delta(0, "", thought="ha")) == []
+    assert draft.thinking

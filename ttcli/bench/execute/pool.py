@@ -41,9 +41,10 @@ class Pool:
             self.ratings[new.sample, new.verifier] = new
         self.news.append(new)
 
-    def twins(self, steps: tuple[Step, ...]) -> list[SampleKey]:
+    def twins(self, prefix: Prefix) -> list[SampleKey]:
         """The samples that read like this: short ones may be drawn more than once."""
-        return [key for key, each in self.samples.items() if each.steps == steps]
+        told = (prefix.steps, prefix.thought)
+        return [key for key, each in self.samples.items() if (each.steps, each.thought) == told]
 
 
 @dataclass(slots=True)
@@ -111,6 +112,10 @@ class PooledPolicy:
         """The policy's."""
         return self._policy.resume(root, steps)
 
+    def speak(self, prefix: Prefix, words: str) -> Prefix:
+        """The policy's."""
+        return self._policy.speak(prefix, words)
+
     def release(self, prefixes: Iterable[Prefix]) -> None:
         """Tell the policy."""
         self._policy.release(prefixes)
@@ -171,7 +176,7 @@ class PooledVerifier:
 
     def score(self, prefixes: Sequence[Prefix]) -> list[StepScores]:
         """One opinion per prefix, in order; see the protocol. Those that the pool has not are asked for together."""
-        twins = [self._pool.twins(prefix.steps) for prefix in prefixes]
+        twins = [self._pool.twins(prefix) for prefix in prefixes]
         known = [self._known(keys) for keys in twins]
         asked = iter(self._ask([prefix for prefix, rating in zip(prefixes, known, strict=True) if rating is None]))
         scores = []

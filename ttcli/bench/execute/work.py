@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from ttcli.bench.execute.pool import Flight, Pool, PooledPolicy, PooledVerifier
@@ -12,15 +11,13 @@ from ttcli.cost import Meter, Stopped, Unit
 from ttcli.errors import BackendError, TtcError, UsageError
 from ttcli.events import CostUpdated, RunFinished
 from ttcli.problem import AnswerForm, Problem
+from ttcli.runtime.rotation import Rotation, Turns
 from ttcli.runtime.runtime import Runtime
 from ttcli.seams import Load
 from ttcli.search.methods import parse_method
 
 ATTEMPTS = 2  # at a task, before it counts as failed
 _PATIENCE = 3  # failures of the engine or a server in a row, before the bench gives up rather than fail every problem
-
-
-_Turns = Generator[Record | None, None, None]  # None: a decode has been had, now it is another problem's turn
 
 
 class Engine:
@@ -73,7 +70,7 @@ class Engine:
             BackendError: the engine or the server failed again and again.
             UsageError: a method cannot work with its verifier.
         """
-        policy, waiting, active = self._runtime.policy, iter(works), deque[_Turns]()
+        policy, waiting, active = self._runtime.policy, iter(works), Rotation[Record](self._runtime.interrupt)
         alone = False  # a budget in seconds is for one problem at a time
         try:
             while not self._runtime.interrupt.requested:
@@ -83,33 +80,16 @@ class Engine:
                     if work is not None:
                         alone = any(task.budget.unit is Unit.SECONDS for task in work.tasks)
                         while alone and active and not self._runtime.interrupt.requested:
-                            yield from self._round(active)
-                        active.append(self._solve(work))
-                        yield from self._turn(active, active[-1])
+                            yield from active.round()
+                        yield from active.open(self._solve(work))
                         continue
                 if not active:
                     return
-                yield from self._round(active)
+                yield from active.round()
         finally:
-            for problem in active:
-                problem.close()
+            active.close()
 
-    def _round(self, active: deque[_Turns]) -> Iterator[Record]:
-        """A turn for every problem."""
-        for problem in list(active):
-            yield from self._turn(active, problem)
-
-    def _turn(self, active: deque[_Turns], problem: _Turns) -> Iterator[Record]:
-        """Let one problem go on until it has had a decode, or is done."""
-        for record in problem:
-            if record is None:
-                return
-            yield record
-            if self._runtime.interrupt.requested:
-                return
-        active.remove(problem)
-
-    def _solve(self, work: Work) -> _Turns:
+    def _solve(self, work: Work) -> Turns[Record]:
         """The tasks of a problem one after the other; None after each decode."""
         pool = Pool.of(work.samples, work.ratings)
         work = replace(work, problem=replace(work.problem, form=self._form))
@@ -136,7 +116,8 @@ class Engine:
         method = parse_method(task.method)
         # known solutions come all at once and whole: where tokens or seconds are the budget, others would fit into it,
         # and what grows step by step is no sample, even if it reads like one
-        known = pool if task.budget.unit is Unit.GENERATIONS and not method.stepwise else Pool()
+        whole = not method.stepwise or method.then is not None  # or at least its probes are
+        known = pool if task.budget.unit is Unit.GENERATIONS and whole else Pool()
         policy = PooledPolicy(runtime.policy, known, self._flight, temperature=self._temperature)
         verifier = PooledVerifier(runtime.verifiers[task.verifier], known, task.verifier) if task.verifier else None
         meter = Meter(task.budget, max_tokens=self._max_tokens, interrupted=lambda: runtime.interrupt.requested)

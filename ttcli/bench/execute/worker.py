@@ -108,7 +108,7 @@ def engine(runtime: Runtime) -> Engine:
     settings = runtime.settings
     temperature = settings.sampling.temperature
     return Engine(
-        runtime, seed=settings.seed, temperature=temperature, max_tokens=settings.max_tokens, form=settings.answer
+        runtime, seed=settings.seed, temperature=temperature, max_tokens=runtime.max_tokens, form=settings.answer
     )
 
 

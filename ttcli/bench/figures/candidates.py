@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import NamedTuple
 
 from ttcli.bench.store.config import RunConfig
@@ -10,6 +11,7 @@ from ttcli.bench.store.sample import Sample
 from ttcli.bench.store.store import Store
 from ttcli.problem import Problem
 from ttcli.seams import StepScores
+from ttcli.search.sampling import answering
 from ttcli.solution import AnswerKind, Candidate, Prefix
 
 
@@ -22,17 +24,11 @@ class RatedSample(NamedTuple):
     def candidate(self, verifier: str, kind: AnswerKind) -> Candidate:
         """As a candidate with such an answer, and with the score that this verifier gave it; "": with none."""
         sample, scores = self.sample, self.scores.get(verifier)
-        prefix = sample.on(Prefix(Problem(""), 0))
-        return Candidate(
-            index=sample.key.number,
-            text=prefix.text,
-            answer=sample.answer,
-            ended=sample.ended,
-            tokens=sample.tokens,
-            logprob=prefix.logprob,
+        drawn = answering(sample.key.number, sample.on(Prefix(Problem(""), 0)), sample.answer, kind)
+        return replace(
+            drawn,
             score=scores.score if scores else None,
             step_scores=tuple(scores.steps) if scores else (),
-            kind=kind,
         )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
-from ttcli.bench.figures.summary import COVERAGE, RANDOM, Summary, SummaryLine
+from ttcli.bench.figures.summary import ALL_CORRECT, COVERAGE, RANDOM, Summary, SummaryLine
 from ttcli.cost import Unit
 
 Kind = Literal["method", "coverage", "random"]
@@ -30,7 +30,8 @@ def curves(summaries: Sequence[Summary], unit: Unit) -> list[Curve]:
     """All curves with budgets in this unit, by run and in the order of its methods."""
     found = []
     for summary, name in zip(summaries, _names(summaries), strict=True):
-        lines = [line for line in summary.lines if line.budget.unit is unit]
+        # that all samples are right is no accuracy that one could reach
+        lines = [line for line in summary.lines if line.budget.unit is unit and line.name != ALL_CORRECT]
         for method in dict.fromkeys(line.name for line in lines):
             own = sorted((line for line in lines if line.name == method), key=lambda line: line.budget.amount)
             label = ", ".join([method, *name, *_count(own, summaries)])

@@ -7,16 +7,20 @@ k of them, X + k Y = M (X + n Y) (Snell et al. 2024, s. 7):
     k = n M + 3 (M - 1) / R,  R = D_inf / D_pre
 
 A verifier as large as the model makes it Y = 4 N D_inf, which is how the paper's later version reckons: 1.5 for 3.
+
+Bins are cut by the second half of the small model's samples, and what they hold is measured on the first: a problem
+that is in the easiest bin by luck has no luck in what is measured.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Literal, NamedTuple
 
 from ttcli.bench.figures.paired import paired
-from ttcli.bench.figures.problem import ProblemFigures
+from ttcli.bench.figures.problem import ProblemFigures, first_samples
 from ttcli.bench.figures.summary import by_difficulty
 from ttcli.bench.store.task import Task
 from ttcli.cost import Budget, Unit
@@ -118,10 +122,11 @@ def matches(
     for method, tasks in _methods(small):
         for against in large[0].config.tasks:
             for reckoning in TRAINING:
-                for difficulty, pairs in groups:
+                for difficulty, pairs, most in groups:
+                    known = [task for task in tasks if _samples_of(task) <= most]
                     for ratio in ratios:
                         k = allowed(multiple, ratio, reckoning, solutions=against.budget.amount)
-                        task = _within(tasks, k)
+                        task = _within(known, k)
                         if task is not None and (match := _match(pairs, task, against)):
                             told = (difficulty, method, against.key, reckoning, ratio, k, int(task.budget.amount))
                             found.append(Match(*told, *match))
@@ -132,8 +137,8 @@ def reaches(small: Sequence[ProblemFigures], large: Sequence[ProblemFigures]) ->
     """How far the small model comes with more and more solutions, bin by bin."""
     found = []
     for method, tasks in _methods(small):
-        for difficulty, pairs in _groups(small, large):
-            for task in tasks:
+        for difficulty, pairs, most in _groups(small, large):
+            for task in (task for task in tasks if _samples_of(task) <= most):
                 done = [figure.accuracy for one, _ in pairs if (figure := one.figure(task))]
                 if done:
                     mean = math.fsum(done) / len(done)
@@ -141,13 +146,35 @@ def reaches(small: Sequence[ProblemFigures], large: Sequence[ProblemFigures]) ->
     return found
 
 
-def _groups(
-    small: Sequence[ProblemFigures], large: Sequence[ProblemFigures]
-) -> list[tuple[str, list[tuple[ProblemFigures, ProblemFigures]]]]:
+class _Group(NamedTuple):
+    """Problems that are compared together."""
+
+    difficulty: str
+    pairs: list[tuple[ProblemFigures, ProblemFigures]]
+    most: float  # samples of the small model that may be measured
+
+
+def _groups(small: Sequence[ProblemFigures], large: Sequence[ProblemFigures]) -> list[_Group]:
     """All problems, then those of each bin, as pairs."""
-    bins = [(name, {member.position for member in members}) for _, name, members in by_difficulty(small)]
-    pairs = list(zip(small, large, strict=True))
-    return [(ALL, pairs), *((name, [pair for pair in pairs if pair[0].position in own]) for name, own in bins)]
+    half = small[0].config.depth // 2
+    cut = [
+        replace(each, samples=each.samples.part(slice(half, None)))
+        for each in small
+        if each.samples is not None and len(each.samples) > half
+    ]
+    measured = {one.position: (first_samples(one, half), other) for one, other in zip(small, large, strict=True)}
+    bins = by_difficulty(cut) if half else []
+    of_bins = [_Group(name, [measured[each.position] for each in members], half) for _, name, members in bins]
+    return [_Group(ALL, list(zip(small, large, strict=True)), math.inf), *of_bins]
+
+
+def _samples_of(task: Task) -> int:
+    """How many of the independent samples a task may have taken for its own; what grows step by step takes none."""
+    method = parse_method(task.method)
+    if method.stepwise:
+        return 0
+    sizes = method.parameters.sizes(method.name, task.budget) if method.parameters else {}
+    return int(sizes.get("chains") or sizes.get("proposals") or task.budget.amount)
 
 
 def _methods(figures: Sequence[ProblemFigures]) -> Iterator[tuple[str, list[Task]]]:

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ttcli.answers import CHECKER, grade, layer, majority
+from ttcli.bench.figures.cut import cut_outcome, cut_vote
 from ttcli.bench.figures.revisions import Attempt, attempts_of
 from ttcli.bench.store.config import RunConfig
 from ttcli.bench.store.database import ODD
@@ -48,6 +49,7 @@ class Figure(NamedTuple):
     accuracy: float  # in [0, 1]: over all subsets where it is a vote, else 0 or 1
     right: bool  # in the run as it was
     spending: Spending
+    cut: float = 0.0  # in [0, 1]: no answer, because what it drew was cut; over all subsets where it is a vote
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,10 +57,10 @@ class Ratings:
     """A verifier's opinions of the samples; arrays have the shape (N,)."""
 
     scores: NDArray[np.float64]  # in [0, 1]; nan: not scored
-    samples: GradedSamples | None  # with these scores; None: there are none
+    samples: GradedSamples | None  # the first `complete` ones with these scores; None: there are none
     complete: int  # so many of the first samples it was asked for a score, be it in vain, or they had no answer
-    tokens: int  # in all
-    seconds: float  # in all
+    tokens: int  # for these, in all
+    seconds: float  # for these, in all
 
 
 class SampleCost(NamedTuple):
@@ -78,6 +80,7 @@ class Settled:
     ungraded: bool = False  # whether its answer is right could not be found out
     attempts: tuple[Attempt, ...] = ()  # of its chains of revisions; (): it revises nothing
     chose: str | None = None  # the method that it chose; None: it is one that does not choose
+    cut: bool = False  # it has no answer, because what it drew was cut
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +111,7 @@ class ProblemFigures:
         if task.key in self.failed:
             return Figure(0.0, False, Spending())
         settled = self.settled.get(task.key)
-        return Figure(float(settled.right), settled.right, settled.spending) if settled else None
+        return Figure(float(settled.right), settled.right, settled.spending, float(settled.cut)) if settled else None
 
     def failure(self, task: Task) -> str | None:
         """Why a task failed here, or another that was to draw what this one votes over; None: it did not."""
@@ -122,8 +125,9 @@ class ProblemFigures:
         prompt = self.facts[0].prompt_tokens
         per_sample = n / len(self.facts)
         rated = self.ratings.get(verifier)
+        per_rated = n / rated.complete if rated and rated.complete else 0.0  # not all samples need have been rated
         policy = per_sample * self.drawn.tokens
-        scoring = per_sample * rated.tokens if rated else 0.0
+        scoring = per_rated * rated.tokens if rated else 0.0
         parameters = self.config.verifiers[verifier].parameters if rated else 0
         return Spending(
             generations=n,
@@ -132,7 +136,7 @@ class ProblemFigures:
             verifier_tokens=scoring,
             shared_tokens=(n - 1) * prompt,
             flops=2.0 * (self.config.parameters * (prompt + policy) + parameters * scoring),
-            seconds=per_sample * (self.drawn.seconds + (rated.seconds if rated else 0.0)),
+            seconds=per_sample * self.drawn.seconds + (per_rated * rated.seconds if rated else 0.0),
         )
 
     def rated(self, verifier: str, n: int) -> bool:
@@ -150,7 +154,7 @@ class ProblemFigures:
             accuracy, right = random_pick(samples), bool(samples.correct[0])
         else:
             accuracy, right = subset_vote(samples, n, rule, seed=self.config.seed, subsets=self.subsets)
-        return Figure(accuracy, right, self.spending(n, task.verifier))
+        return Figure(accuracy, right, self.spending(n, task.verifier), cut_vote(self.facts, n))
 
     def _failed_vote(self, task: Task) -> bool:
         """Whether drawing, or scoring with the task's verifier, failed."""
@@ -202,6 +206,14 @@ def load_figures(store: Store, run: Run, *, position: int | None = None) -> list
     return figures
 
 
+def first_samples(figures: ProblemFigures, count: int) -> ProblemFigures:
+    """A problem as if no more than so many of its independent samples were known."""
+    return _figures(
+        *(figures.position, figures.row, figures.config, figures.facts[:count]),
+        *(figures.settled, figures.failed, figures.subsets),
+    )
+
+
 def _figures(
     position: int,
     row: Row,
@@ -244,11 +256,11 @@ def _samples(facts: Sequence[Facts], verdicts: Mapping[str | None, bool | None],
 
 
 def _ratings(facts: Sequence[Facts], samples: GradedSamples | None, scores: Sequence[Score | None]) -> Ratings:
-    given = [score for score in scores if score]
     values = np.array([score.score if score else None for score in scores], np.float64)  # None becomes nan
     open_ones = (at for at, each in enumerate(scores) if each is None and facts[at].answer is not None)
     complete = next(open_ones, len(scores))
-    scored = samples and GradedSamples(samples.classes, samples.correct, values)
+    given = [score for score in scores[:complete] if score]
+    scored = samples.part(slice(complete), values) if samples and complete else None
     return Ratings(values, scored, complete, sum(each.tokens for each in given), sum(each.seconds for each in given))
 
 
@@ -264,4 +276,5 @@ def _settled(outcome: str, reference: str, kind: AnswerKind) -> Settled:
         verdict is None,
         attempts_of(content, reference, kind),
         chose["method"] if chose else None,
+        cut_outcome(content),
     )

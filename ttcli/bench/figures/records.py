@@ -92,6 +92,7 @@ def _line(line: SummaryLine) -> dict[str, Any]:
         "problems": line.problems,
         "accuracy": line.accuracy,
         "interval": list(line.interval),
+        "cut": line.cut,
         **_spending(line.spending),
     }
     if against := line.against:

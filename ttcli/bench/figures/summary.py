@@ -19,9 +19,10 @@ from ttcli.bench.store.task import SHARED, Task
 from ttcli.cost import Budget
 from ttcli.solution import Ended
 from ttcli.stats.intervals import Comparison, Interval, wilson
-from ttcli.stats.subsets import GradedSamples, coverage, random_pick
+from ttcli.stats.subsets import GradedSamples, consistency, coverage, random_pick
 
 COVERAGE = "any correct"  # what a verifier that knows would reach: the oracle
+ALL_CORRECT = "all correct"  # pass^n, as COVERAGE is pass@n
 RANDOM = "random pick"
 DIFFICULTY_BINS = 5
 
@@ -30,13 +31,14 @@ DIFFICULTY_BINS = 5
 class SummaryLine:
     """A method with a budget, over problems."""
 
-    name: str  # the method and its verifier, or COVERAGE or RANDOM
+    name: str  # the method and its verifier, or COVERAGE, ALL_CORRECT or RANDOM
     budget: Budget
     problems: int  # that it is done on, the failed ones included
     accuracy: float  # in [0, 1]
     interval: Interval  # Wilson, 95 %
     spending: Spending  # per problem
     against: Comparison | None  # with the baseline at the same budget; None: it is the baseline, or that is missing
+    cut: float = 0.0  # part of the problems without an answer because what was drawn ran into the token limit
 
     @property
     def key(self) -> str:
@@ -81,7 +83,7 @@ class Summary:
     samples: int  # independent ones, those of problems in work included
     silent: float  # part of the samples of problems that are done without an answer
     truncated: float  # part of these that ran into the token limit
-    lines: tuple[SummaryLine, ...]  # by method in order of the command, then COVERAGE and RANDOM; each by budget
+    lines: tuple[SummaryLine, ...]  # by method in order of the command, then COVERAGE and so on; each by budget
     groups: tuple[Group, ...]
     fill: float | None  # part of the places in the batch that were taken, while problems waited; None: not known
     ungraded: int = 0  # answers that it could not be found out of whether they are right: they count as wrong
@@ -159,6 +161,7 @@ def _lines(config: RunConfig, figures: Sequence[ProblemFigures], tasks: Sequence
         lines.append(_line(figures, task, base if base != task else None))
     budgets = sorted({int(task.budget.amount) for task in tasks if task.pooled})
     lines += [_reading(figures, COVERAGE, n, partial(coverage, n=n)) for n in budgets]
+    lines += [_reading(figures, ALL_CORRECT, n, partial(consistency, n=n)) for n in budgets if n > 1]
     lines += [_reading(figures, RANDOM, 1, random_pick)] if budgets else []
     return [line for line in lines if line.problems]
 
@@ -187,6 +190,7 @@ def _line(figures: Sequence[ProblemFigures], task: Task, baseline: Task | None) 
         [each.accuracy for each in done],
         [each.spending for each in done],
         pair and pair.comparison,
+        math.fsum(each.cut for each in done),
     )
 
 
@@ -206,13 +210,18 @@ def _reading(
 
 
 def _made(
-    name: str, budget: Budget, accuracies: list[float], spending: list[Spending], against: Comparison | None
+    name: str,
+    budget: Budget,
+    accuracies: list[float],
+    spending: list[Spending],
+    against: Comparison | None,
+    cut: float = 0.0,
 ) -> SummaryLine:
     n = len(accuracies)
     total = math.fsum(accuracies)
     mean = Spending(*(math.fsum(column) / n for column in zip(*spending, strict=True))) if n else Spending()
     interval = wilson(min(total, n), n) if n else Interval(0.0, 1.0)
-    return SummaryLine(name, budget, n, total / n if n else 0.0, interval, mean, against)
+    return SummaryLine(name, budget, n, total / n if n else 0.0, interval, mean, against, cut / n if n else 0.0)
 
 
 def _groups(config: RunConfig, figures: Sequence[ProblemFigures]) -> list[Group]:

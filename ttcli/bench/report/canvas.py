@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import io
+import textwrap
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ttcli.errors import UsageError
 from ttcli.files.atomic import writing
+from ttcli.printable import printable
 
 if TYPE_CHECKING:  # it takes its time to load
     from matplotlib.figure import Figure
@@ -21,6 +23,7 @@ INK = "#1b1b1f"  # text and axes; a page may take its own colour instead
 MARKERS = "osD^vPX*"
 HEIGHT, WIDTH = 4.2, 5.2  # inches of one pair of axes
 LETTER = 0.08  # inches per character of a label
+LINE = 0.19  # inches per line of text
 _SETTINGS: dict[Any, Any] = {
     "font.family": "sans-serif",
     "font.size": 10.0,
@@ -63,6 +66,21 @@ def rendered(figure: Figure, kind: str, salt: str, *, transparent: bool = True) 
     with drawing(salt):
         figure.savefig(content, format=kind, metadata=unsaid, dpi=160, transparent=transparent)
     return content.getvalue()
+
+
+def wrapped(text: str, width: float, *, lines: int = 2) -> str:
+    """A name or a heading on so many lines at most, each within so many inches."""
+    return textwrap.fill(printable(text), int(width / LETTER), max_lines=lines, placeholder=" …")
+
+
+def legend_height(labels: Sequence[str]) -> float:
+    """Inches that a legend with these labels takes below the axes, one column."""
+    return LINE * sum(label.count("\n") + 1.25 for label in labels)
+
+
+def legend_below(figure: Figure, handles: Sequence[Any], labels: Sequence[str]) -> None:
+    """What each line stands for, under the axes: beside them it would be cut off on a narrow page."""
+    figure.legend(handles, labels, loc="outside lower left", ncols=1, borderaxespad=0.2)
 
 
 @contextmanager

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from ttcli.answers import is_correct
+from ttcli.answers import grade
 from ttcli.bench.figures.candidates import rated_samples
 from ttcli.bench.figures.problem import ProblemFigures, load_figures
 from ttcli.bench.store.store import Run, Store
@@ -19,6 +19,7 @@ _COLUMNS = {  # of a Parquet file, besides the scores
     "number": "int64",
     "answer": "string",
     "correct": "bool",
+    "ungraded": "bool",
     **dict.fromkeys(("ended", "failed"), "string"),
     **dict.fromkeys(("tokens", "prompt_tokens"), "int64"),
     "seconds": "float64",
@@ -80,6 +81,13 @@ def _problem(figures: ProblemFigures) -> dict[str, Any]:
     }
 
 
+def _verdict(right: bool | None, reference: str | None) -> dict[str, bool | None]:
+    """Whether an answer is right; null where that could not be found out, as a key besides tells, or not asked."""
+    if reference is None:
+        return {"correct": None}
+    return {"correct": right} if right is not None else {"correct": None, "ungraded": True}
+
+
 def _samples(store: Store, run: Run, figures: ProblemFigures) -> Iterator[dict[str, Any]]:
     config = run.config
     reference = figures.row.problem.answer
@@ -91,12 +99,13 @@ def _samples(store: Store, run: Run, figures: ProblemFigures) -> Iterator[dict[s
             **_problem(figures),
             "number": sample.key.number,
             "answer": sample.answer,
-            "correct": None if reference is None else is_correct(sample.answer, reference, figures.config.kind),
+            **_verdict(grade(sample.answer, reference or "", figures.config.kind), reference),
             "ended": sample.ended.value,
             "tokens": sample.tokens,
             "prompt_tokens": sample.prompt_tokens,
             "seconds": sample.seconds,
             "text": "".join(step.text for step in sample.steps),
+            **({"thought": sample.thought.text, "thought_tokens": sample.thought.tokens} if sample.thought else {}),
             "scores": {name: scored.score if scored else None for name, scored in opinions.items()},
         }
 
@@ -113,7 +122,7 @@ def _results(run: Run, figures: ProblemFigures) -> Iterator[dict[str, Any]]:
             **_problem(figures),
             "method": task.key,
             "answer": settled.answer if settled else None,
-            "correct": None if figures.row.problem.answer is None else figure.right,
+            **_verdict(None if settled and settled.ungraded else figure.right, figures.row.problem.answer),
             "failed": figures.failed.get(task.key),
             "tokens": int(figure.spending.tokens),
             "seconds": figure.spending.seconds,

@@ -8,12 +8,18 @@ from typing import TYPE_CHECKING
 
 from ttcli.bench.figures.flops import TRAINING, Match, Reach
 from ttcli.bench.figures.numbers import round_ticks
-from ttcli.bench.report.canvas import HEIGHT, INK, MARKERS, PALETTE, WIDTH, drawing, save
-from ttcli.printable import printable
+from ttcli.bench.report.canvas import HEIGHT, INK, LINE, MARKERS, PALETTE, WIDTH, drawing, save, wrapped
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+
+_CAPTION = (
+    "Curves: accuracy of the small model by the number of its solutions, of all problems and by difficulty. Stars: the "
+    "larger model, where both have taken as many FLOPs in pre-training and inference, at the R beside it: tokens of "
+    "inference over tokens of pre-training. A star above its curve says that the larger model pays, one below it that "
+    "test-time compute does. M: how many times as many parameters it has."
+)
 
 
 def flops_plot(matches: Sequence[Match], reaches: Sequence[Reach], title: str, path: Path) -> None:
@@ -36,8 +42,10 @@ def flops_figure(matches: Sequence[Match], reaches: Sequence[Reach], title: str)
     from matplotlib.lines import Line2D
 
     with drawing("flops"):
-        figure = Figure(figsize=(WIDTH * len(TRAINING) + 2.6, HEIGHT), layout="constrained")
-        figure.suptitle(printable(title), x=0.01, horizontalalignment="left")
+        width = WIDTH * len(TRAINING) + 2.6
+        figure = Figure(figsize=(width, HEIGHT + 4 * LINE), layout="constrained")
+        figure.suptitle(wrapped(title, width), x=0.01, horizontalalignment="left")
+        figure.supxlabel(wrapped(_CAPTION, 1.1 * width, lines=4), x=0.01, horizontalalignment="left", fontsize="small")
         names = [*dict.fromkeys(reach.difficulty for reach in reaches)]
         styles = {name: (PALETTE[at % len(PALETTE)], MARKERS[at % len(MARKERS)]) for at, name in enumerate(names)}
         styles |= {names[0]: (INK, MARKERS[0])} if names else {}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import re
-import textwrap
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from html import escape
 from itertools import accumulate
@@ -14,10 +13,22 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 from ttcli.bench.figures.curves import Curve, curves, title, units
 from ttcli.bench.figures.numbers import apart, round_ticks
 from ttcli.bench.figures.summary import Summary, SummaryLine
-from ttcli.bench.report.canvas import HEIGHT, INK, LETTER, MARKERS, PALETTE, WIDTH, drawing, rendered, save
+from ttcli.bench.report.canvas import (
+    HEIGHT,
+    INK,
+    LINE,
+    MARKERS,
+    PALETTE,
+    WIDTH,
+    drawing,
+    legend_below,
+    legend_height,
+    rendered,
+    save,
+    wrapped,
+)
 from ttcli.bench.store.store import LoadRow
 from ttcli.cost import Unit
-from ttcli.printable import printable
 
 if TYPE_CHECKING:  # it takes its time to load
     from matplotlib.axes import Axes
@@ -27,6 +38,7 @@ Measure = Literal["tokens", "flops", "seconds"]
 
 _DASHES = ((0, (5, 3)), (0, (9, 2, 2, 2)), (0, (3, 2)))  # of any correct, by run
 _DOTS = ((0, (1, 2)), (0, (1, 4)), (0, (1, 6)))  # of random pick, by run
+_BESIDE = 1.03  # from the bar of one method to that of the next, on an axis of logarithms
 _BINS = 400  # points of a curve over time at most
 _AXES: dict[Measure, str] = {
     "tokens": "tokens per problem: prompt, policy and verifier",
@@ -115,21 +127,22 @@ def _figure(panels: Sequence[_Panel], heading: str) -> Figure:
     from matplotlib.figure import Figure
 
     with drawing("accuracy"):
-        labels = dict.fromkeys(curve.label for panel in panels for curve in panel.curves)
-        width = WIDTH * max(1, len(panels)) + LETTER * max(map(len, labels), default=0) + 0.6
-        figure = Figure(figsize=(width, HEIGHT), layout="constrained")
-        lines = textwrap.wrap(printable(heading), int(width / LETTER * 0.9))
-        figure.suptitle("\n".join(lines), x=0.01, horizontalalignment="left")
+        styles = _styles(panels)
+        labels = {name: wrapped(name, WIDTH - 0.6) for name in styles}
+        legend = legend_height([*labels.values()])
+        lines = wrapped(heading, WIDTH, lines=4)
+        height = HEIGHT * max(1, len(panels)) + legend + LINE * lines.count("\n")
+        figure = Figure(figsize=(WIDTH, height), layout="constrained")
+        figure.suptitle(lines, x=0.01, horizontalalignment="left")
         if not panels:
             figure.text(0.5, 0.5, "there is nothing to draw yet", horizontalalignment="center")
             return figure
-        styles = _styles(panels)
         handles: dict[str, Any] = {}
-        all_axes = figure.subplots(1, len(panels), sharey=True, squeeze=False)[0]
+        all_axes = figure.subplots(len(panels), 1, squeeze=False)[:, 0]
         for axes, panel in zip(all_axes, panels, strict=True):
             handles |= _draw(axes, panel, styles)
         named = sorted(handles, key=[*styles].index)
-        figure.legend([handles[name] for name in named], [*map(printable, named)], loc="outside right center")
+        legend_below(figure, [handles[name] for name in named], [labels[name] for name in named])
         return figure
 
 
@@ -158,9 +171,18 @@ def _draw(axes: Axes, panel: _Panel, styles: Mapping[str, dict[str, Any]]) -> di
 
     axes.set_xscale("log")
     handles: dict[str, Any] = {}
+    measured = [curve.label for curve in panel.curves if curve.kind == "method"]
     for curve in panel.curves:
-        draw = _draw_level if curve.kind == "random" else _draw_curve
-        handles[curve.label] = draw(axes, curve, panel.x, styles[curve.label])
+        style = styles[curve.label]
+        if curve.kind == "random":
+            handles[curve.label] = axes.axhline(curve.lines[0].accuracy, **style)
+        elif curve.label in measured:
+            beside = _BESIDE ** (measured.index(curve.label) - (len(measured) - 1) / 2)
+            handles[curve.label] = _draw_curve(axes, curve, panel.x, style, band=len(measured) == 1, beside=beside)
+        else:
+            points = sorted(curve.lines, key=panel.x)
+            values = [line.accuracy for line in points]
+            handles[curve.label] = axes.plot([*map(panel.x, points)], values, **{"marker": "", **style})[0]
     axes.set(xlabel=panel.label, ylabel="accuracy with its 95 % interval", ylim=_accuracy_range(panel.curves))
     axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0, symbol=" %"))
     axes.xaxis.set_minor_locator(NullLocator())
@@ -169,20 +191,22 @@ def _draw(axes: Axes, panel: _Panel, styles: Mapping[str, dict[str, Any]]) -> di
     return handles
 
 
-def _draw_level(axes: Axes, curve: Curve, _x: Callable[[SummaryLine], float], style: dict[str, Any]) -> Any:
-    return axes.axhline(curve.lines[0].accuracy, **style)
+def _draw_curve(
+    axes: Axes, curve: Curve, x: Callable[[SummaryLine], float], style: dict[str, Any], *, band: bool, beside: float
+) -> Any:
+    """A line in its band where it is alone; else with a bar at each point, `beside` times further right.
 
-
-def _draw_curve(axes: Axes, curve: Curve, x: Callable[[SummaryLine], float], style: dict[str, Any]) -> Any:
-    """A line in its band, or a point with its error bar where it is but one."""
+    Bands of several lines would be one grey area, and bars in one place one bar.
+    """
     points = sorted(curve.lines, key=x)
-    at, values = [x(line) for line in points], [line.accuracy for line in points]
+    at, values = [x(line) * beside for line in points], [line.accuracy for line in points]
     low, high = [line.interval.low for line in points], [line.interval.high for line in points]
-    if len(points) > 1:
-        axes.fill_between(at, low, high, color=style["color"], alpha=0.08, linewidth=0)
+    if band and len(points) > 1:
+        axes.fill_between(at, low, high, color=style["color"], alpha=0.12, linewidth=0)
         return axes.plot(at, values, **style)[0]
-    bars = [[max(0.0, values[0] - low[0])], [max(0.0, high[0] - values[0])]]
-    return axes.errorbar(at, values, yerr=bars, **{"marker": "_", **style}, capsize=3)
+    below = [max(0.0, value - least) for value, least in zip(values, low, strict=True)]
+    above = [max(0.0, most - value) for value, most in zip(values, high, strict=True)]
+    return axes.errorbar(at, values, yerr=[below, above], **style, capsize=2, elinewidth=0.8, capthick=0.8)
 
 
 def _accuracy_range(drawn: Sequence[Curve]) -> tuple[float, float]:

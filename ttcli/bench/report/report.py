@@ -96,14 +96,17 @@ def _facts(summary: Summary) -> str:
 def _accuracy(summary: Summary) -> str:
     figure = plots.accuracy_figure([summary])
     says = "Accuracy against budget; the table below has the numbers."
+    any_cut = any(line.cut for line in summary.lines)
     rows = [
         [
             *(line.name, str(line.budget), f"{line.problems:,}", percent(line.accuracy), bounds(line.interval)),
+            *([percent(line.cut)] if any_cut else []),
             *_difference(line),
         ]
         for line in summary.lines
     ]
-    heads = ["Method", "Budget", "n", "Accuracy", "95 % interval", "Difference", "95 % interval", "p"]
+    cut = ["Cut"] if any_cut else []
+    heads = ["Method", "Budget", "n", "Accuracy", "95 % interval", *cut, "Difference", "95 % interval", "p"]
     caption = (
         f"Accuracy, and the difference to {summary.run.config.baseline} at the same budget in points. Accuracy, "
         "difference and p (a sign-flip test) are those of all draws of so many samples."

@@ -26,6 +26,28 @@ def damaged(database: Database, run: str, source_key: str) -> Iterator[str]:
     for position, task, outcome, error, written in rows:
         if written != checksum(position, task, outcome, error):
             yield f"the result of {task} on problem {position + 1}"
+    if has_column(database, "event", "checksum"):
+        yield from _damaged_events(database, run)
+
+
+def _damaged_events(database: Database, run: str) -> Iterator[str]:
+    """How methods went, and how full the batch was."""
+    rows = database.read(
+        "SELECT position, task, number, event, checksum FROM event WHERE run = ? AND checksum IS NOT NULL "
+        "ORDER BY position, task, number",
+        (run,),
+    )
+    for position, task, number, event, written in rows:
+        if written != checksum(position, task, number, event):
+            yield f"event {number + 1} of {task} on problem {position + 1}"
+    loads = database.read(
+        "SELECT at, seconds, decodes, rows, open, waiting, width, checksum FROM load WHERE run = ? "
+        "AND checksum IS NOT NULL ORDER BY rowid",
+        (run,),
+    )
+    for number, (*values, written) in enumerate(loads):
+        if written != checksum(*values):
+            yield f"row {number + 1} of how full the batch was"
 
 
 def _damaged_samples(database: Database, run: str, source_key: str) -> Iterator[str]:

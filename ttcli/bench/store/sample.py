@@ -8,6 +8,7 @@ from typing import NamedTuple
 from ttcli.seams import Extension, StepScores
 from ttcli.search.sampling import candidate
 from ttcli.solution import Ended, Prefix, Step
+from ttcli.thought import Thought
 
 
 class SampleKey(NamedTuple):
@@ -28,22 +29,24 @@ class Sample:
     answer: str | None
     prompt_tokens: int
     seconds: float  # its share of the decodes it grew in
+    thought: Thought | None = None  # before the first step
 
     @classmethod
     def of(cls, key: SampleKey, extension: Extension) -> Sample:
         """A finished extension of a root as a sample."""
         prefix = extension.prefix
         answer = candidate(key.number, prefix).answer
-        return cls(key, prefix.steps, prefix.ended, answer, prefix.prompt_tokens, extension.seconds)
+        told = (prefix.steps, prefix.ended, answer, prefix.prompt_tokens, extension.seconds, prefix.thought)
+        return cls(key, *told)
 
     @property
     def tokens(self) -> int:
-        """Sampled tokens."""
-        return sum(step.tokens for step in self.steps)
+        """Sampled tokens, those of its thought included."""
+        return sum(step.tokens for step in self.steps) + (self.thought.tokens if self.thought else 0)
 
     def on(self, root: Prefix) -> Prefix:
         """The sample as a prefix grown from a root of its problem."""
-        return Prefix(root.problem, 0, root.prompt_tokens, self.steps, self.ended)
+        return Prefix(root.problem, 0, root.prompt_tokens, self.steps, self.ended, thought=self.thought)
 
 
 class Rating(NamedTuple):

@@ -16,6 +16,7 @@ from ttcli.bench.store.checksum import checksum, has_column
 from ttcli.bench.store.database import ODD, Database
 from ttcli.bench.store.sample import Rating, Sample, SampleKey
 from ttcli.bench.store.states import States, insert_states, stacked
+from ttcli.bench.store.thoughts import NO_THOUGHT, insert_thought, read_thoughts
 from ttcli.seams import StepScores
 from ttcli.solution import Ended, Step
 
@@ -64,11 +65,15 @@ class Samples:
             (_hash(problem), self._source_key),
         )
         states = States(self._database).by_step([row for row, *_ in found], layers)
+        thoughts = read_thoughts(self._database, [row for row, *_ in found])
         samples = {}
         for row, temperature, seed, number, steps, ended, *rest in found:
             try:
-                written = _steps(steps, states.get(row))
-                samples[row] = Sample(SampleKey(temperature, seed, number), written, Ended(ended), *rest)
+                thought = thoughts.get(row, NO_THOUGHT)
+                written = thought.onto(_steps(steps, states.get(row)))
+                key, (answer, prompt_tokens, seconds) = SampleKey(temperature, seed, number), rest
+                whole = (Ended(ended), answer, prompt_tokens, seconds, thought.thought)
+                samples[row] = Sample(key, written, *whole)
             except ODD as error:
                 self._database.pass_over(f"sample {row}", error)
         names = {key: name for name, key in keys.items()}
@@ -94,6 +99,15 @@ class Samples:
             "SELECT total(tokens), total(seconds) FROM sample WHERE seconds > 0 "
             "AND source = (SELECT id FROM source WHERE key = ?)",
             (self._source_key,),
+        )
+        return tokens / seconds if tokens and seconds else None
+
+    def speed_at(self, width: int) -> float | None:
+        """Tokens per second of runs of the source that decoded so many texts at once; None: there are none."""
+        ((tokens, seconds),) = self._database.read(
+            "SELECT total(rows), total(seconds) FROM load WHERE width = ? AND seconds > 0 "
+            "AND run IN (SELECT run.id FROM run JOIN source ON source.id = run.source WHERE source.key = ?)",
+            (width, self._source_key),
         )
         return tokens / seconds if tokens and seconds else None
 
@@ -131,6 +145,7 @@ class Samples:
             )
             if added.rowcount and added.lastrowid is not None:
                 insert_states(db, added.lastrowid, stacked([step.states for step in sample.steps]))
+                insert_thought(db, added.lastrowid, sample.thought, sample.steps)
 
     def rate(self, problem: str, rating: Rating, verifier_key: str) -> None:
         """Keep a rating; one that is there already stays as it is."""

@@ -136,8 +136,22 @@ ALTER TABLE rating ADD COLUMN checksum TEXT;
 ALTER TABLE result ADD COLUMN checksum TEXT;
 """
 
+_FOURTH = """
+CREATE TABLE thought (           -- before a sample's steps, and how sure the model was; a sample may have none
+    sample INTEGER PRIMARY KEY REFERENCES sample (id) ON DELETE CASCADE,
+    text TEXT,                   -- without its tags; NULL: it did not think, and so are the next four
+    tokens INTEGER,              -- they are among those of the sample
+    logprob REAL,                -- NULL, too: not known
+    closed INTEGER,              -- whether it came to its end
+    forced INTEGER,              -- tokens that were written to end it
+    certainty TEXT               -- JSON: [[nats by token, ...] of the thought and of each step]; NULL: not asked for
+) STRICT;
+ALTER TABLE event ADD COLUMN checksum TEXT;  -- NULL: written before there were any
+ALTER TABLE load ADD COLUMN checksum TEXT;
+"""
+
 # the n-th leads from version n to n + 1; never changed once released, only added to
-MIGRATIONS = (_FIRST, _SECOND, _THIRD)
+MIGRATIONS = (_FIRST, _SECOND, _THIRD, _FOURTH)
 
 
 def migrate(connection: sqlite3.Connection, path: str) -> None:

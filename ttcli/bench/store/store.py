@@ -229,8 +229,9 @@ class Store:
 
     def write_load(self, run: Run, load: LoadRow) -> None:
         """Keep how full the batch was."""
+        values = (float(load.at), float(load.seconds), *load[2:])
         with self._database.write() as db:
-            db.execute("INSERT INTO load VALUES (?, ?, ?, ?, ?, ?, ?, ?)", (run.id, *load))
+            db.execute("INSERT INTO load VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", (run.id, *values, checksum(*values)))
 
     def loads(self, run: Run) -> list[LoadRow]:
         """How full the batch was, over time."""
@@ -273,11 +274,11 @@ class Store:
         task = (run.id, record.position, record.task.key)
         event = json.dumps(event_record(record.event))
         with self._database.write() as db:
-            db.execute(
-                "INSERT INTO event SELECT ?, ?, ?, coalesce(max(number) + 1, 0), ? FROM event "
-                "WHERE run = ? AND position = ? AND task = ?",
-                (*task, event, *task),
-            )
+            (number,) = db.execute(
+                "SELECT coalesce(max(number) + 1, 0) FROM event WHERE run = ? AND position = ? AND task = ?", task
+            ).fetchone()
+            sealed = checksum(*task[1:], number, event)
+            db.execute("INSERT INTO event VALUES (?, ?, ?, ?, ?, ?)", (*task, number, event, sealed))
 
     def _insert_result(self, run: Run, result: Result) -> None:
         with self._database.write() as db:

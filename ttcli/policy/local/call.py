@@ -6,7 +6,7 @@ import itertools
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from ttcli.engine.job import Job
+from ttcli.engine.job import Job, JobUpdate
 from ttcli.seams import Extend
 from ttcli.solution import Prefix
 
@@ -20,14 +20,14 @@ class Call:
         self.source = iter(requests)
         self.numbers = itertools.count()
         self.texts: dict[Job, Text] = {}
-        self.inbox: list[tuple[Job, str]] = []  # tokens not read yet
+        self.inbox: list[JobUpdate] = []  # tokens not read yet
         self.over = False  # it was told to stop: nothing of it grows any more
         self._stop = stop
 
     def ends(self) -> bool:
         """Ask whether it is to stop before the next decode."""
         # a text that has just begun takes two tokens at once, the first from its parent's row of logits
-        growing = sum(1 if job.grown else 2 for job in self.texts if not job.finished)
+        growing = sum(job.next_tokens + (not job.grown) for job in self.texts if not job.finished)
         self.over = self.over or self._stop(len(self.inbox) + growing)
         return self.over
 

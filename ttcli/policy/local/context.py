@@ -8,11 +8,11 @@ from ttcli.engine import machine
 from ttcli.engine.adapter import Adapter
 from ttcli.engine.beginning import beginning
 from ttcli.engine.branch import Branch
-from ttcli.engine.job import Job
+from ttcli.engine.job import Job, JobUpdate
 from ttcli.engine.model import Model
-from ttcli.engine.scheduler import JobUpdate, Scheduler
+from ttcli.engine.scheduler import Scheduler
 from ttcli.engine.session import SPARE_SEQUENCES, Session
-from ttcli.errors import ModelError, PromptTooLong
+from ttcli.errors import ContextInUse, ModelError
 from ttcli.policy.local.rewrite import Change
 from ttcli.seams import Load
 
@@ -190,7 +190,7 @@ class Context:
             if need <= self._scheduler.session.longest:
                 return
             if self._in_use:
-                raise PromptTooLong(
+                raise ContextInUse(
                     f"the prompt takes {prompt} tokens and the answer up to {self._max_tokens}, "
                     f"but the context in use has {self._scheduler.session.longest} cells",
                     hint="give it a run of its own",
@@ -207,8 +207,7 @@ class Context:
         memory, affordable = self.model.memory, self._affordable(prompts)  # bytes
         stream = (need + _CELL_BLOCK) * memory.cell_bytes + memory.state_bytes
         texts = affordable // stream - _SPARE - self._held - 1  # that the session keeps
-        # a GPU's memory is not known here, and one buffer takes less of it
-        streams = self._cells is None and texts >= min(self.width, _ENOUGH) and not machine.has_gpu()
+        streams = self._cells is None and texts >= min(self.width, _ENOUGH) and machine.streams(self.model.parameters)
         if streams:
             self.width = min(self.width, texts)
         sequences = self.width + self._held + (_SPARE if streams else SPARE_SEQUENCES)
@@ -224,7 +223,6 @@ class Context:
             sequences=sequences,
             streams=streams,
             threads=self._threads,
-            flash_attention=not streams,
             adapter=self._adapter,
             observe=self._observe,
             halted=self._interrupted,

@@ -1,6 +1,6 @@
 """Solutions from a GGUF model in this process: one prompt, many continuations in one batch."""
 
-# over 300 lines: every call of the protocol and what it leaves in the contexts are one account
+# over 300 lines: all of a protocol, on one context or two
 
 from __future__ import annotations
 
@@ -11,23 +11,26 @@ from functools import partial
 
 from ttcli.engine.adapter import Adapter
 from ttcli.engine.branch import Branch
+from ttcli.engine.certainty import LIKELIEST
 from ttcli.engine.job import Job, StopCriteria
 from ttcli.engine.model import Model
-from ttcli.engine.params import SamplingParams
+from ttcli.engine.params import SamplingParams, ThinkParams
 from ttcli.engine.sampling import generator
 from ttcli.engine.scheduler import Scheduler
 from ttcli.engine.session import Aborted
-from ttcli.engine.template import ChatTemplate
+from ttcli.engine.thinking import Thinking
 from ttcli.errors import PromptTooLong
 from ttcli.policy.content import steps_counted
 from ttcli.policy.local.call import Call, Text
 from ttcli.policy.local.context import Context
 from ttcli.policy.local.rewrite import change_of
+from ttcli.policy.local.thoughts import Thoughts
 from ttcli.policy.prompt import Prompt
 from ttcli.policy.rewriting import rewritten_steps
 from ttcli.problem import Problem
 from ttcli.seams import ASK, BOX_TOKENS, Extend, Extension, Growth, Load, Rewritten
 from ttcli.solution import Ended, Prefix, Step
+from ttcli.thought import Thought, whole
 
 _NOTHING = Problem("")
 _MOST = 0.8  # of a solution that is asked for its answer: less of it is no ground for one
@@ -39,20 +42,25 @@ class LocalPolicy:
     Args:
         model: the weights; they stay the caller's to close.
         name: what the model is called in messages and records.
-        max_tokens: sampled tokens of one solution at most.
+        max_tokens: sampled tokens of one solution at most, without its thought.
         width: texts that grow in one batch at most.
+        think: whether it thinks before, and for how long.
+        thinking: how the model thinks; None: as is seen by its template and vocabulary.
+        traced: whether steps and thoughts carry how sure the model was of each token.
         cells: KV cells; None: enough for `width` usual solutions, within the memory that is free.
         beams: prefixes that a search has side by side; 0: there will be no searches.
         attempts: earlier solutions that the prompt of a revision shows at most; 0: there will be no revisions.
         reviser: draws the revisions, on the same weights, in a context of its own; None: the model itself draws them.
         observe: layers whose outputs the steps carry; see `Step.states`.
         interrupted: asked during every decode.
+        paused: likewise; what it calls off is done again.
 
     Raises:
         ModelError: the model has no chat template, cannot be branched, or has no such layers.
+        UsageError: it does not think as `think` wants it to.
     """
 
-    def __init__(
+    def __init__(  # over 60 lines: as many settings, handed on by name
         self,
         model: Model,
         *,
@@ -61,6 +69,9 @@ class LocalPolicy:
         sampling: SamplingParams,
         max_tokens: int,
         width: int,
+        think: ThinkParams | None = None,
+        thinking: Thinking | None = None,
+        traced: bool = False,
         cells: int | None = None,
         beams: int = 0,
         attempts: int = 0,
@@ -68,30 +79,35 @@ class LocalPolicy:
         observe: Sequence[int] = (),
         threads: int | None = None,
         interrupted: Callable[[], bool] | None = None,
+        paused: Callable[[], bool] = lambda: False,
     ) -> None:
         model.require_branching()
         self.model = model
         self.name = name
         self.parameters = model.matmul_parameters
         self.width = width
-        self._template = ChatTemplate(model)
         self._prompt = prompt
         self._sampling = sampling
         self._max_tokens = max_tokens
+        self._traced = traced
+        self._thoughts = Thoughts(model, think or ThinkParams(), thinking, max_tokens)
+        self.thought_tokens = self._thoughts.tokens
+        self._most = max_tokens + self.thought_tokens  # tokens of a solution, its thought included
         self._interrupted = interrupted or (lambda: False)
+        self._paused = paused
         turn = len(self.encode(_NOTHING, ("",))) - len(self.encode(_NOTHING)) if attempts else 0
         make = partial(
             Context,
             model,
             name,
-            max_tokens=max_tokens,
+            max_tokens=self._most,
             width=width,
             cells=cells,
             beams=beams,
             turn=turn,
             observe=tuple(observe),
             threads=threads,
-            interrupted=self._interrupted,
+            interrupted=lambda: self._interrupted() or paused(),
         )
         self._plain = make(attempts=0 if reviser else attempts, adapter=None)
         self._revising = make(attempts=attempts, adapter=reviser) if reviser else self._plain
@@ -103,12 +119,14 @@ class LocalPolicy:
 
     @property
     def recipe(self) -> Mapping[str, object]:
-        """Prompt, sampler and token limit."""
+        """Prompt, sampler and token limits."""
         return {
             "template": self.model.chat_template,
             "prompt": dict(self._prompt.recipe),
             "sampler": asdict(self._sampling),
             "max_tokens": self._max_tokens,
+            **self._thoughts.recipe,
+            **({"certainty": LIKELIEST} if self._traced else {}),
         }
 
     @property
@@ -134,37 +152,33 @@ class LocalPolicy:
 
     def encode(self, problem: Problem, attempts: Sequence[str] = ()) -> list[int]:
         """The tokens of a problem, and of attempts at it, up to where a solution begins."""
-        return self._template.encode(self._prompt.messages(problem, attempts))
+        return self._thoughts.encode(self._prompt.messages(problem, attempts))
 
     def start(self, problem: Problem, *, attempts: Sequence[str] = ()) -> Prefix:
         """The root of a problem, or of a revision; nothing is decoded until it is extended."""
         shown, ids = tuple(attempts), self.encode(problem, attempts)
-        while shown and len(ids) + self._max_tokens > self._revising.longest:
+        while shown and len(ids) + self._most > self._revising.longest:
             shown = shown[1:]
             ids = self.encode(problem, shown)
-        need, context = len(ids) + self._max_tokens, self.model.context
-        if need > context:
-            fits = context - len(ids)
-            raise PromptTooLong(
-                f"the prompt takes {len(ids)} tokens and the answer up to {self._max_tokens}, "
-                f"but {self.name} has a context of {context}",
-                hint=f"--max-tokens {fits}" if fits > 0 else "shorten it, or choose a model with a longer context",
-            )
+        if len(ids) + self._most > self.model.context:
+            raise self._thoughts.too_long(len(ids), self.name)
         branch, known = self._revising.revision(ids) if shown else (self._plain.root(ids), 0)
         self.width = self._plain.width
         root = Prefix(problem, 0, prompt_tokens=len(ids), attempts=shown, known_tokens=known)
         return self._handle(root, branch)
 
-    def resume(self, root: Prefix, steps: Sequence[Step]) -> Prefix:
+    def resume(self, root: Prefix, steps: Sequence[Step], thought: str | None = None) -> Prefix:
         """What was written elsewhere, or long ago, on a root: to be extended as if it had been drawn here.
 
-        Each step is tokenized by itself, which may differ from the tokens that were drawn.
+        Each step is tokenized by itself, which may differ from the tokens that were drawn; so is the thought before.
         """
+        before = self._thoughts.before(thought)
         tokens = [token for step in steps for token in self.model.tokenize(step.text, special=False)]
-        branch = Branch(self._context(root).branches[root.id], tokens)
-        return self._handle(replace(root, steps=tuple(steps)), branch)
+        branch = Branch(self._context(root).branches[root.id], [*before, *tokens])
+        thoughts = Thought(thought or "", len(before), None) if before else None
+        return self._handle(replace(root, thought=thoughts, steps=tuple(steps)), branch)
 
-    def ask(self, root: Prefix, solution: str) -> Prefix:
+    def ask(self, root: Prefix, solution: str, thought: str | None = None) -> Prefix:
         """A finished solution, to be extended until it has named its answer; see the protocol.
 
         Raises:
@@ -172,6 +186,8 @@ class LocalPolicy:
         """
         context = self._context(root)
         told, asked = (self.model.tokenize(text, special=False) for text in (solution, ASK))
+        before = self._thoughts.before(thought)
+        told = [*before, *told]
         room = context.longest - root.prompt_tokens - len(asked) - BOX_TOKENS
         if room < _MOST * len(told):
             raise PromptTooLong(f"{len(told)} tokens of a solution and its answer do not fit the context in use")
@@ -191,9 +207,21 @@ class LocalPolicy:
         if change is None:
             return None
         new, decoded = context.rewrite(branch, change)
-        steps = rewritten_steps(prefix, keep, text, prefix.tokens - change.dropped + len(change.tokens))
+        steps = rewritten_steps(prefix, keep, text, prefix.spoken_tokens - change.dropped + len(change.tokens))
         context.branches[prefix.id] = new
         return Rewritten(replace(prefix, steps=steps, partial=True), decoded)
+
+    def speak(self, prefix: Prefix, words: str) -> Prefix:
+        """A fork of a prefix whose thought is closed, and these words said; see the protocol."""
+        thought, closing = prefix.thought, self._thoughts.closing()
+        assert thought is not None  # else there is nothing to close
+        assert not thought.closed
+        said = self.model.tokenize(words, special=False)
+        context = self._context(prefix)
+        branch = Branch(context.branches[prefix.id], [*closing, *said])
+        closed = thought.joined(Thought("", len(closing), 0.0, forced=len(closing)))
+        steps = (Step(words, len(said), None),) if said else ()
+        return self._handle(replace(prefix, thought=closed, steps=steps), branch)
 
     def extend(
         self, requests: Iterable[Extend | None], *, stop: Callable[[int], bool] = lambda _tokens: False
@@ -259,19 +287,25 @@ class LocalPolicy:
         prefix = request.prefix
         context = self._context(prefix)
         branch = context.branches[prefix.id]
-        sampling = self._sampling
-        if request.temperature is not None:
-            sampling = replace(sampling, temperature=request.temperature)
-        left = self._max_tokens - (branch.length - prefix.prompt_tokens)
+        sampling = self._sampling.changed(temperature=request.temperature, top_p=request.top_p)
+        thought = prefix.thought
+        spoken = branch.length - prefix.prompt_tokens - (thought.tokens if thought else 0)
+        left = min(self._max_tokens, request.max_tokens or self._max_tokens) - spoken
         if request.until == "box":
             until = StopCriteria(BOX_TOKENS, steps=1, closes=True)
         else:
-            steps = request.steps if request.until == "step" else None
-            counted = steps_counted(prefix.problem, self._prompt.step_content)
-            separator = self._prompt.step_separator
-            until = StopCriteria(left, separator=separator, steps=steps, count=counted, watch=request.watch)
+            until = StopCriteria(
+                left,
+                separator=self._prompt.step_separator,
+                steps=request.steps if request.until == "step" else None,
+                count=steps_counted(prefix.problem, self._prompt.step_content),
+                watch=request.watch,
+                think=self._thoughts.limit(prefix),
+                pause=request.until if request.until in ("thought", "paragraph") else None,
+            )
         begun = prefix.steps[-1] if prefix.partial else None
-        job = Job(branch, sampling, until, generator(*request.seed), keep=request.keep, begun=begun)
+        rng = generator(*request.seed)
+        job = Job(branch, sampling, until, rng, keep=request.keep, begun=begun, traced=self._traced)
         context.scheduler.submit(job)
         fresh = 0 if prefix.id in self._claimed else branch.pending
         self._claimed.add(prefix.id)
@@ -293,20 +327,19 @@ class LocalPolicy:
             halted = True  # what another context has drawn before counts
         self._unshared += time.perf_counter() - began
         texts = {job: text for call in self._calls for job, text in call.texts.items()}
-        for job, token in grown:
-            texts[job].call.inbox.append((job, token))
-            texts[job].seconds += self._unshared / len(grown)
+        for update in grown:
+            texts[update.job].call.inbox.append(update)
+            texts[update.job].seconds += self._unshared / len(grown)
         if grown:
             self._unshared = 0.0
-        return not halted
+        return not halted or self._paused()
 
     def _read(self, call: Call) -> list[Growth | Extension]:
         """What arrived for one call: tokens, and the extensions that are complete."""
         events: list[Growth | Extension] = []
-        events.extend(Growth(call.texts[job].number, token) for job, token in call.inbox)
-        finished = [
-            job for job in dict.fromkeys(job for job, _ in call.inbox) if job.finished
-        ]  # a new text is in twice
+        events.extend(Growth(call.texts[job].number, text, thought) for job, text, thought in call.inbox)
+        # a new text is in twice
+        finished = [job for job in dict.fromkeys(update.job for update in call.inbox) if job.finished]
         events.extend(self._extension(job, call.texts.pop(job)) for job in finished)
         call.inbox.clear()
         return events
@@ -319,7 +352,9 @@ class LocalPolicy:
 
     def _extension(self, job: Job, text: Text) -> Extension:
         before = text.prefix.steps[:-1] if text.prefix.partial else text.prefix.steps
-        grown = replace(text.prefix, id=0, steps=(*before, *job.steps), ended=job.ended, partial=job.stopped)
+        thought = whole((text.prefix.thought, job.thought))
+        steps = (*before, *job.steps)
+        grown = replace(text.prefix, id=0, thought=thought, steps=steps, ended=job.ended, partial=job.stopped)
         if job.ended is Ended.OPEN or (job.keep and job.ended is not Ended.CUT):
             grown = self._handle(grown, job.branch)
         return Extension(text.number, grown, job.grown, text.shared, text.seconds)

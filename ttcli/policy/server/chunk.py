@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+LIKELIEST = 20  # tokens that a certainty is made of, as for models that run here
 _MOST = 10**7  # tokens of a request, or choices: no context is longer, and what is more is no count
 _LOWEST = 1e6  # nats; what is further from 0 is no log-probability
 _THOUGHTS = ("think", "reason")  # in the type of a part
@@ -17,6 +18,7 @@ class Token(NamedTuple):
 
     text: str  # may hold half a character
     logprob: float | None  # <= 0; None: it does not say
+    certainty: float | None = None  # minus the mean log-probability of the likeliest; None: it tells too few of them
 
 
 class Delta(NamedTuple):
@@ -113,7 +115,19 @@ def _tokens(told: object) -> tuple[Token, ...]:
         return ()
     if not all(isinstance(entry, Mapping) and isinstance(entry.get("token"), str) for entry in entries):
         return ()
-    return tuple(Token(entry["token"], _logprob(entry.get("logprob"))) for entry in entries)
+    return tuple(
+        Token(entry["token"], _logprob(entry.get("logprob")), _certainty(entry.get("top_logprobs")))
+        for entry in entries
+    )
+
+
+def _certainty(told: object) -> float | None:
+    """From the log-probabilities of the likeliest tokens, where the server tells as many as were asked for."""
+    if not isinstance(told, list) or len(told) < LIKELIEST:
+        return None
+    values = [_logprob(each.get("logprob")) for each in told[:LIKELIEST] if isinstance(each, Mapping)]
+    known = [value for value in values if value is not None]
+    return -sum(known) / len(known) if len(known) == LIKELIEST else None
 
 
 def _logprob(value: object) -> float | None:

@@ -6,11 +6,10 @@ import asyncio
 import hashlib
 from collections.abc import Sequence
 from contextlib import aclosing
-from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from ttcli.engine.params import SamplingParams
+from ttcli.engine.params import THINK_BUDGET, SamplingParams, ThinkParams
 from ttcli.errors import BackendError
 from ttcli.policy.prompt import Prompt
 from ttcli.policy.server.chunk import AllTold, Delta, Usage
@@ -23,6 +22,7 @@ from ttcli.seams import BOX_TOKENS
 from ttcli.solution import Ended, Prefix
 
 _ENDS = {"length": Ended.LENGTH, "max_tokens": Ended.LENGTH, "content_filter": Ended.CUT}  # all else: end of turn
+_LENGTHS = [reason for reason, ended in _ENDS.items() if ended is Ended.LENGTH]
 _BROKEN = {"abort", "error", "cancelled"}  # reasons that are none
 _PROBE = "1"  # a word of one token, or of two where the tokenizer puts a space before it
 _PROBE_TOKENS = (1, 2)
@@ -42,6 +42,8 @@ class Completions:
         prompt: Prompt,
         sampling: SamplingParams,
         max_tokens: int,
+        thinking: ThinkParams,
+        likeliest: int = 1,
     ) -> None:
         self._dialect = dialect
         self._api = api
@@ -50,6 +52,8 @@ class Completions:
         self._prompt = prompt
         self._sampling = sampling
         self._max_tokens = max_tokens
+        self._thinking = thinking
+        self._likeliest = likeliest
         self._with_retries = partial(with_retries, api, dialect)
         self._checking = asyncio.Lock()
         self.asked: set[int] = set()  # ids of prefixes whose one attempt is asked for its answer, and not for another
@@ -93,6 +97,7 @@ class Completions:
         with self._mailbox.lock:
             for text in texts:
                 text.draft.rewind()
+                text.budget = self._budget
                 text.draft.admit(max(1, self._left(text)))
                 text.finish = None
         body = self._body(texts)
@@ -132,6 +137,7 @@ class Completions:
         if piece.choice > 0:
             self._dialect.many = True
         self._mailbox.take(text, piece)
+        self._dialect.thinks |= bool(piece.thought)
         if piece.finish in _BROKEN:
             raise Trouble(f"it ended a text by {piece.finish}")
         self._dialect.explains |= piece.finish is not None
@@ -173,6 +179,8 @@ class Completions:
                 text.draft.keep()
                 if text.draft.full or self._left(text) <= 0:
                     self._conclude(text, Ended.OPEN, usage)
+            elif piece.finish in _LENGTHS and text.draft.thinking and text.budget < self._budget:
+                return  # nobody knew that it thinks: the next request has room for that
             else:
                 ended = _ENDS.get(piece.finish or "", Ended.STOP)
                 if ended is Ended.STOP and self._stopped(text, ended=True):
@@ -195,20 +203,32 @@ class Completions:
 
     def _left(self, text: ServerText) -> int:
         """Tokens that a text may still take."""
-        return self._max_tokens - text.request.prefix.tokens - text.draft.tokens
+        thought = text.request.prefix.thought
+        budget = max(text.budget, thought.tokens if thought else 0)
+        most = min(self._max_tokens, text.request.max_tokens or self._max_tokens)
+        return most + budget - text.request.prefix.tokens - text.draft.tokens
+
+    @property
+    def _budget(self) -> int:
+        """Tokens for a thought: as many as were said, or the usual number from a server that has told of one."""
+        params = self._thinking
+        if params.think == "off":
+            return 0
+        usual = THINK_BUDGET if params.think == "on" or self._dialect.thinks else 0
+        return usual if params.think_budget is None else params.think_budget
 
     def _body(self, texts: Sequence[ServerText]) -> dict[str, Any]:
         first = texts[0]
         request = first.request
-        sampling = self._sampling
-        if request.temperature is not None:
-            sampling = replace(sampling, temperature=request.temperature)
+        sampling = self._sampling.changed(temperature=request.temperature, top_p=request.top_p)
         body = self._dialect.body(
             self._model,
             self._messages(request.prefix, first.draft.kept),
             sampling,
             max_tokens=max(1, min(self._left(first), BOX_TOKENS) if request.until == "box" else self._left(first)),
             seed=seed_of(*request.seed, first.requests),
+            thinking=self._thinking,
+            likeliest=self._likeliest,
         )
         if request.until == "step" and first.stops and self._dialect.names_stops:
             body["stop"] = [self._prompt.step_separator]
@@ -217,7 +237,7 @@ class Completions:
         return body
 
     def _messages(self, prefix: Prefix, more: str) -> list[dict[str, str]]:
-        """The chat of a prefix that has grown by this much more."""
+        """The chat of a prefix that has grown by this much more; a thought is no part of it."""
         answer = prefix.text + more
         partial_answer = [{"role": "assistant", "content": answer}] if answer else []
         if prefix.id in self.asked:

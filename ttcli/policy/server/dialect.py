@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ttcli.engine.params import SamplingParams
+from ttcli.engine.params import SamplingParams, ThinkParams
 from ttcli.policy.server.client import LIMITS, Refusal
 
 _SAMPLERS = ("top_k", "min_p")  # no part of OpenAI's own format
@@ -22,6 +22,9 @@ _OPTIONAL = {
     "stream_options": "tokens are counted here",
     "continue_final_message": None,
     "add_generation_prompt": None,
+    "chat_template_kwargs": "it thinks as it is set up to, whatever --think and --template-arg say",
+    "reasoning_effort": "it thinks as hard as it is set up to",
+    "reasoning_budget_tokens": "its thoughts are cut, not closed, where they pass --think-budget",
 }
 _NEEDED = ("temperature", "messages", "model")
 _REFUSES = (400, 422)  # statuses that may speak of a field
@@ -34,6 +37,7 @@ class Dialect:
         self.many: bool | None = None  # whether it draws several choices in one request; None: not known
         self.continues: bool | None = None  # whether it goes on with a partial answer; None: not known
         self.explains = False  # whether it has said of a text why it ended
+        self.thinks = False  # whether it has told of a thought
         self.names_stops = False  # whether it tells a stop string from the end of a turn
         self.notices: list[str] = []  # what the user should know, once each
         self._server = server
@@ -43,9 +47,20 @@ class Dialect:
         self._limit = LIMITS[0]
 
     def body(
-        self, model: str, messages: Sequence[Mapping[str, str]], sampling: SamplingParams, *, max_tokens: int, seed: int
+        self,
+        model: str,
+        messages: Sequence[Mapping[str, str]],
+        sampling: SamplingParams,
+        *,
+        max_tokens: int,
+        seed: int,
+        thinking: ThinkParams | None = None,
+        likeliest: int = 1,
     ) -> dict[str, Any]:
-        """A request; a last message of the assistant's is one to go on with."""
+        """A request; a last message of the assistant's is one to go on with.
+
+        `likeliest`: tokens whose log-probabilities are asked for, beside each that is drawn.
+        """
         body: dict[str, Any] = {
             "model": model,
             "messages": list(messages),
@@ -54,11 +69,12 @@ class Dialect:
             "top_p": sampling.top_p,
             "seed": seed,
             "logprobs": True,
-            "top_logprobs": 1,  # llama-cpp-python gives none without, llama-server none with 0
+            "top_logprobs": likeliest,  # llama-cpp-python gives none without, llama-server none with 0
             "stream_options": {"include_usage": True},
         }
         if sampling.temperature > 0:
             body |= {name: getattr(sampling, name) for name in _SAMPLERS if getattr(sampling, name)}
+        body |= _thinking(thinking or ThinkParams())
         if messages[-1]["role"] == "assistant":
             body |= _CONTINUE
         return {name: value for name, value in body.items() if name not in self._dropped}
@@ -121,3 +137,15 @@ class Dialect:
         self._dropped |= names
         if "logprobs" in names:
             self._dropped.add("top_logprobs")
+
+
+def _thinking(params: ThinkParams) -> dict[str, Any]:
+    """What of a request is about thinking, by the names that llama-server, vLLM and SGLang know."""
+    arguments = dict(params.arguments)
+    if params.think != "auto":
+        arguments = {"enable_thinking": params.think == "on", "thinking": params.think == "on"} | arguments
+    return {
+        **({"chat_template_kwargs": arguments} if arguments else {}),
+        **({"reasoning_effort": params.reasoning_effort} if params.reasoning_effort else {}),
+        **({"reasoning_budget_tokens": params.think_budget} if params.think_budget else {}),
+    }

@@ -14,6 +14,7 @@ from ttcli.policy.server.chunk import Delta, Usage
 from ttcli.policy.server.partial_text import PartialText
 from ttcli.seams import Extend, Extension, Growth
 from ttcli.solution import Ended
+from ttcli.thought import whole
 
 _BUSY = 0.002  # seconds to wait for news of one call while others have theirs unread
 
@@ -51,6 +52,7 @@ class ServerText:
     stops: bool = True  # whether its requests may end at a stop string
     requests: int = 0  # that went well
     stopped: bool = False  # by whoever watches it
+    budget: int = 0  # tokens for a thought in the request under way, beside those of the text
     began: float | None = None  # seconds given out before it; None: it waits for its turn
 
 
@@ -99,7 +101,7 @@ class Mailbox:
         with self.lock:
             if not (text.done or text.call.over):
                 for token in text.draft.take(piece):
-                    self._post(text.call, Growth(text.number, token))
+                    self._post(text.call, Growth(text.number, token, text.draft.thinking))
 
     def conclude(self, text: ServerText, ended: Ended, usage: Usage | None = None) -> None:
         """A text is complete, or as complete as it will be."""
@@ -180,6 +182,7 @@ class Mailbox:
             prefix,
             id=self.new_id() if ended is Ended.OPEN else 0,
             prompt_tokens=usage.prompt if usage and not prefix.steps and not draft.kept else prefix.prompt_tokens,
+            thought=whole((prefix.thought, draft.thought)),
             steps=(*before, *steps),
             ended=ended,
             partial=text.stopped,

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from ttcli.policy.server.chunk import Delta
 from ttcli.solution import Step
+from ttcli.thought import USUAL_TAGS, Thought, ThoughtReader, Told
 
 _LETTERS, _SPARE = 16, 256  # of a text for each token that it may have, on the average, and once
 
@@ -20,6 +21,8 @@ class _TextUnit(NamedTuple):
     tokens: int  # told by the server; 0: it does not tell
     logprob: float | None  # their sum; None: not known
     letters: int  # of the text, and of thoughts
+    thought: str = ""  # words that are no part of the text
+    certainty: tuple[float, ...] = ()
 
 
 @dataclass(slots=True)
@@ -31,6 +34,20 @@ class _TextPart:
     chunks: int = 0  # pieces with words, where it does not tell tokens
     logprob: float | None = 0.0  # None: not known of all of them
     charged: int | None = None  # tokens by the usage of the request
+    certainty: tuple[float, ...] = ()
+
+    @property
+    def counted(self) -> int:
+        """Tokens as far as the server tells them."""
+        return self.tokens or (self.chunks if self.charged is None else self.charged)
+
+    def take_over(self, other: _TextPart, *, text: bool) -> None:
+        """Have what another part counts; with its words, or without."""
+        self.text += other.text if text else ""
+        self.tokens += other.tokens
+        self.chunks += other.chunks
+        self.logprob = _sum(self.logprob, other.logprob)
+        self.certainty += other.certainty
 
 
 class PartialText:
@@ -45,6 +62,7 @@ class PartialText:
         steps: wanted; None: all.
         count: how many of those wanted its steps come to, by their texts.
         goes_on: its first step has begun before it.
+        begins: whether it is the beginning of a solution, where a thought may stand.
     """
 
     def __init__(
@@ -54,6 +72,7 @@ class PartialText:
         count: Callable[[Sequence[str]], int] = len,
         *,
         goes_on: bool = False,
+        begins: bool = True,
     ) -> None:
         self._count = count
         self._goes_on = goes_on
@@ -61,6 +80,9 @@ class PartialText:
         self._steps = steps
         self._parts: list[_TextPart] = []
         self._open = _TextPart()
+        self._thought = _TextPart()
+        self._begins = begins
+        self._reader = self._new_reader()
         self._kept = 0  # parts that stay whatever happens
         self._drawn = self._kept_drawn = 0  # tokens of this text, of its kept parts
         self._lost = 0  # tokens of requests that failed, and of what lay behind the last step wanted
@@ -95,6 +117,21 @@ class PartialText:
         return not self._kept
 
     @property
+    def thought(self) -> Thought | None:
+        """What was thought before the first step; None: nothing that the server told."""
+        part = self._thought
+        if not (part.chunks or part.tokens):
+            return None
+        closed = any(step.text.strip() for step in (*self._parts, self._open))
+        logprob = part.logprob if part.tokens else None
+        return Thought(part.text, part.counted, logprob, closed, certainty=part.certainty)
+
+    @property
+    def thinking(self) -> bool:
+        """Whether it has thought, and not spoken."""
+        return self.thought is not None and self.empty
+
+    @property
     def kept(self) -> str:
         """What the next request goes on with."""
         return "".join(part.text for part in self._parts[: self._kept])
@@ -106,8 +143,8 @@ class PartialText:
 
     @property
     def tokens(self) -> int:
-        """Of its steps."""
-        return sum(step.tokens for step in self.steps())
+        """Of its steps, and of its thought."""
+        return sum(step.tokens for step in self.steps()) + (self._thought.counted if self.thought else 0)
 
     @property
     def sampled(self) -> int:
@@ -153,12 +190,14 @@ class PartialText:
         self._drawn = self._kept_drawn
         del self._parts[self._kept :]
         self._open = _TextPart()
+        if not self._kept:
+            self._thought, self._reader = _TextPart(), self._new_reader()
 
     def charge(self, tokens: int) -> None:
         """Deal out the usage of the last request over its steps, if it can be true of what came."""
         if tokens <= 0 or (self._room is not None and tokens > max(self._room, self._letters)):
             return
-        parts = [*self._parts[self._kept :], self._open]
+        parts = [*([] if self._kept else [self._thought]), *self._parts[self._kept :], self._open]
         bounds = [0, *accumulate(part.chunks for part in parts)]
         if bounds[-1]:
             shares = [round(tokens * bound / bounds[-1]) for bound in bounds]
@@ -169,12 +208,15 @@ class PartialText:
 
     def end(self) -> None:
         """Close the last step; what has no words is no step of its own."""
+        if self._reader is not None:
+            self._file(self._reader.take("", final=True), _TextUnit("", 0, 0.0, 0))
         if self._parts and self.blank:
             last = self._parts[-1]
             last.text += self._open.text
             last.tokens += self._open.tokens
             last.chunks += self._open.chunks
             last.logprob = _sum(last.logprob, self._open.logprob)
+            last.certainty += self._open.certainty
             if last.charged is not None or self._open.charged is not None:
                 last.charged = (last.charged or 0) + (self._open.charged or 0)
             self._open = _TextPart()
@@ -184,10 +226,9 @@ class PartialText:
     def steps(self) -> tuple[Step, ...]:
         """The steps that are closed."""
         if any(part.tokens for part in (*self._parts, self._open)):
-            return tuple(Step(part.text, part.tokens, part.logprob) for part in self._parts)
-        return tuple(
-            Step(part.text, part.chunks if part.charged is None else part.charged, None) for part in self._parts
-        )
+            parts = self._parts
+            return tuple(Step(part.text, part.tokens, part.logprob, certainty=part.certainty) for part in parts)
+        return tuple(Step(part.text, part.counted, None) for part in self._parts)
 
     def _admits(self, unit: _TextUnit) -> bool:
         """Whether the request may bring this too. Where tokens are not told, pieces count, unless they are letters."""
@@ -198,12 +239,35 @@ class PartialText:
             return drawn <= self._room
         return letters <= _LETTERS * self._room + _SPARE and (drawn <= self._room or letters < 2 * drawn)
 
+    def _new_reader(self) -> ThoughtReader | None:
+        return ThoughtReader(USUAL_TAGS, "unsaid") if self._begins else None
+
     def _append(self, unit: _TextUnit) -> None:
-        part = self._open
-        part.text += unit.text
+        thinking = self._reader is not None and self._reader.phase == "thinking"
+        told = self._reader.take(unit.text) if self._reader is not None and unit.text else Told(text=unit.text)
+        thinks = thinking or told.opened or told.closed or (bool(unit.thought) and not unit.text)
+        if told.opened and self.empty:
+            self._thought.take_over(self._open, text=False)  # the beginning of the tag
+            self._open = _TextPart()
+        part = self._thought if thinks else self._open
         part.tokens += unit.tokens
         part.chunks += 1
         part.logprob = _sum(part.logprob, unit.logprob)
+        part.certainty += unit.certainty
+        self._file(told, unit)
+
+    def _file(self, told: Told, unit: _TextUnit) -> None:
+        """Put words where they belong, and close the steps that they end."""
+        if told.reclaims:  # tags in the text, and steps that were none
+            for step in (*self._parts[self._kept :], self._open):
+                self._thought.take_over(step, text=True)
+            del self._parts[self._kept :]
+            self._open = _TextPart()
+        self._thought.text += unit.thought + told.thought
+        text = told.text
+        if self.thought is not None and self.empty:
+            text = text.lstrip()
+        self._open.text += text
         while end := self._end_of_step():
             rest = "" if unit.tokens == 1 else self._open.text[end:]  # a token is not cut in two
             self._open.text = self._open.text.removesuffix(rest)
@@ -228,11 +292,14 @@ def _sum(one: float | None, other: float | None) -> float | None:
 
 def _units(piece: Delta) -> Iterator[_TextUnit]:
     tokens = piece.tokens
+    sure = tuple(token.certainty for token in tokens if token.certainty is not None)
     if tokens and "".join(token.text for token in tokens) == piece.text:
-        yield from (_TextUnit(token.text, 1, token.logprob, len(token.text)) for token in tokens)
+        for token in tokens:
+            own = () if token.certainty is None else (token.certainty,)
+            yield _TextUnit(token.text, 1, token.logprob, len(token.text), certainty=own)
     elif tokens:
         logprobs = [token.logprob for token in tokens if token.logprob is not None]
         known = sum(logprobs) if len(logprobs) == len(tokens) else None
-        yield _TextUnit(piece.text, len(tokens), known, len(piece.text) + len(piece.thought))
+        yield _TextUnit(piece.text, len(tokens), known, len(piece.text) + len(piece.thought), piece.thought, sure)
     elif piece.text or piece.thought:
-        yield _TextUnit(piece.text, 0, 0.0, len(piece.text) + len(piece.thought))
+        yield _TextUnit(piece.text, 0, 0.0, len(piece.text) + len(piece.thought), piece.thought)

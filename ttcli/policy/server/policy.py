@@ -15,13 +15,14 @@ from dataclasses import asdict, replace
 from functools import partial
 from itertools import groupby
 
-from ttcli.engine.params import SamplingParams
+from ttcli.engine.params import SamplingParams, ThinkParams
 from ttcli.errors import BackendError, UsageError
 from ttcli.policy.content import steps_counted
 from ttcli.policy.prompt import Prompt
 from ttcli.policy.rewriting import rewritten_steps
 from ttcli.policy.server.address import Address
 from ttcli.policy.server.background import Background
+from ttcli.policy.server.chunk import LIKELIEST
 from ttcli.policy.server.client import ChatApi
 from ttcli.policy.server.completions import Completions
 from ttcli.policy.server.dialect import Dialect
@@ -49,6 +50,8 @@ class ServerPolicy:
     Args:
         model: a name that the server knows; None: the only one that it has, for which it is asked here.
         max_tokens: of one solution.
+        thinking: passed on to the server; a thought has its budget besides, once one has come.
+        traced: whether steps are to carry how sure the model was of each token.
         width: texts that grow at once at most.
         insecure: whether the key may go unencrypted to another machine.
         notice: told on `close`, once each, what the server does not understand.
@@ -69,6 +72,8 @@ class ServerPolicy:
         prompt: Prompt,
         sampling: SamplingParams,
         max_tokens: int,
+        thinking: ThinkParams | None = None,
+        traced: bool = False,
         width: int = WIDTH,
         insecure: bool = False,
         patience: Patience | None = None,
@@ -80,6 +85,9 @@ class ServerPolicy:
         self._prompt = prompt
         self._sampling = sampling
         self._max_tokens = max_tokens
+        self._thinking = thinking or ThinkParams()
+        self._traced = traced
+        self.thought_tokens = self._thinking.think_budget or 0
         self._notice = notice
         self._interrupted = interrupted
         self._calls: list[ServerCall] = []
@@ -101,6 +109,8 @@ class ServerPolicy:
             prompt=prompt,
             sampling=sampling,
             max_tokens=max_tokens,
+            thinking=self._thinking,
+            likeliest=LIKELIEST if traced else 1,
         )
 
     @property
@@ -112,6 +122,8 @@ class ServerPolicy:
             "prompt": dict(self._prompt.recipe),
             "sampler": asdict(self._sampling),
             "max_tokens": self._max_tokens,
+            **({} if self._thinking.usual else {"thinking": asdict(self._thinking)}),
+            **({"certainty": LIKELIEST} if self._traced else {}),
         }
 
     @property
@@ -143,7 +155,18 @@ class ServerPolicy:
         """What was written before, on a root; the server is not told before it goes on."""
         return replace(root, id=self._mailbox.new_id(), steps=tuple(steps))
 
-    def ask(self, root: Prefix, solution: str) -> Prefix:
+    def speak(self, prefix: Prefix, words: str) -> Prefix:  # noqa: ARG002 - as the protocol calls it
+        """Not here.
+
+        Raises:
+            UsageError: always.
+        """
+        raise UsageError(
+            f"{self._address.name} cannot go on in the middle of a thought, so probe cannot run on it",
+            hint="--method short, or a model that runs here",
+        )
+
+    def ask(self, root: Prefix, solution: str, thought: str | None = None) -> Prefix:  # noqa: ARG002 - not to be sent
         """A finished solution, to be extended until it has named its answer; see the protocol.
 
         Where the server cannot go on with a partial answer, it is asked for in a turn of its own.
@@ -173,7 +196,7 @@ class ServerPolicy:
     def rewrite(self, prefix: Prefix, keep: int, text: str) -> Rewritten | None:
         """A prefix with another end; the server is not told before it goes on."""
         written = prefix.text
-        tokens = max(1, round(prefix.tokens * (keep + len(text)) / max(len(written), 1)))
+        tokens = max(1, round(prefix.spoken_tokens * (keep + len(text)) / max(len(written), 1)))
         steps = rewritten_steps(prefix, keep, text, tokens)
         return Rewritten(replace(prefix, id=self._mailbox.new_id(), steps=steps, partial=True), 0)
 
@@ -234,6 +257,7 @@ class ServerPolicy:
                 request.steps if request.until == "step" else None,
                 steps_counted(request.prefix.problem, self._prompt.step_content),
                 goes_on=request.prefix.partial,
+                begins=not request.prefix.steps,
             )
             text = ServerText(call, next(call.numbers), request, draft)
             call.texts[text.number] = text

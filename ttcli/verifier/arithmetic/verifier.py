@@ -13,6 +13,7 @@ from ttcli.seams import StepScores
 from ttcli.solution import Ended, Prefix
 from ttcli.verifier.arithmetic.equations import equations
 
+RULES = 1  # of what is read and how it is scored, by number: others give other scores
 FALSE = 0.04  # a false equation is stated
 NONE = 0.06  # a finished solution states nothing that can be checked
 OPEN = 0.25  # nothing so far: as often as all solutions

@@ -15,6 +15,7 @@ from ttcli.bench.execute.runner import Executor, Runner, WorkProgress, open_task
 from ttcli.bench.execute.share import profile_counts
 from ttcli.bench.execute.worker import Description, describe, engine
 from ttcli.bench.figures.problem import load_figures
+from ttcli.bench.pace import Pace, pace
 from ttcli.bench.plan import Forecast, forecast
 from ttcli.bench.store.config import RunConfig, VerifierConfig, digest
 from ttcli.bench.store.store import Run, Store
@@ -119,11 +120,11 @@ def identify(settings: Settings, interrupt: Interrupt, download: Download) -> De
         return describe(runtime)
 
 
-def foresee(store: Store, spec: BenchSpec) -> tuple[Forecast, float | None]:
-    """What is left to draw of a run, and at how many tokens per second; None where no run has shown that.
+def foresee(store: Store, spec: BenchSpec) -> tuple[Forecast, Pace | None]:
+    """What is left to draw of a run, and how fast that will go; None where nothing has shown that.
 
     No model is loaded: an engine with these settings was described when it was last loaded from this store. One that
-    never was has drawn nothing. The speed is that of all samples drawn so, or of the last run with this model. Nothing
+    never was has drawn nothing. The speed is that of runs like it, or of others with this model; see `pace`. Nothing
     stays behind in the store.
 
     Raises:
@@ -137,8 +138,7 @@ def foresee(store: Store, spec: BenchSpec) -> tuple[Forecast, float | None]:
     try:
         left = forecast(load_figures(store, run), spec.settings.max_tokens)
         configs = [config, *(other.config for other in reversed(store.runs()) if other.config.model == config.model)]
-        speeds = (store.samples(each).speed() for each in configs)
-        return left, next((speed for speed in speeds if speed), None)
+        return left, pace(store, configs, spec.settings, ray=spec.ray is not None)
     finally:
         if known is None:
             store.remove(run, samples=False)
@@ -155,6 +155,7 @@ def engine_key(spec: BenchSpec) -> str:
             "sampling": asdict(settings.sampling),
             "machine": asdict(settings.machine),
             "max_tokens": settings.max_tokens,
+            "prompt": [str(settings.words), settings.system],
             "aggregate": settings.aggregate,
             "repair": settings.repair,
             "verifiers": [str(verifier) for verifier in spec.verifiers],

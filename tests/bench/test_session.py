@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from ttcli.bench.run import BenchSpec
+from ttcli.bench.session import BenchSpec
 from ttcli.bench.store.task import Task
 from ttcli.cost import Budget
 from ttcli.runtime.settings import Settings
