@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from ttcli.stats.logistic import Logistic, Term, fit
 
-_PAIRS = 64  # of a problem, at random
+_PAIRS = 64  # of a problem, at random, where rows are short
+_WORTH = 8.0  # what a problem counts: steps of one solution are no independent evidence
 
 
 def fit_pairs(
@@ -21,6 +22,7 @@ def fit_pairs(
     *,
     c: float,
     seed: int,
+    pairs: int = _PAIRS,
 ) -> NDArray[np.float64]:
     """(width,) the direction in which right steps lie from wrong ones; zeros where no problem has both.
 
@@ -28,11 +30,12 @@ def fit_pairs(
         rows: (steps, width), standardised.
         labels: (steps,) in [0, 1]: a step is a right one above one half, a wrong one below.
         problem: (steps,).
-        c: the inverse of the weight of |w|^2 / 2 beside the summed loss, in which every problem counts `_PAIRS`.
+        c: the inverse of the weight of |w|^2 / 2 beside the summed loss, in which every problem counts `_WORTH`.
+        pairs: of each problem.
     """
     from sklearn.linear_model import LogisticRegression
 
-    right, wrong, weight = _pairs(labels, problem, seed)
+    right, wrong, weight = _pairs(labels, problem, seed, pairs)
     if not len(right):
         return np.zeros(rows.shape[1])
     differences = rows[right] - rows[wrong]
@@ -44,7 +47,7 @@ def fit_pairs(
 
 
 def _pairs(
-    labels: NDArray[np.float64], problem: NDArray[np.intp], seed: int
+    labels: NDArray[np.float64], problem: NDArray[np.intp], seed: int, pairs: int
 ) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.float64]]:
     """Right steps, wrong steps beside them, and what each pair counts."""
     rng = np.random.default_rng((seed, len(labels)))
@@ -53,11 +56,11 @@ def _pairs(
         own = problem == at
         right, wrong = np.flatnonzero(own & (labels > 0.5)), np.flatnonzero(own & (labels < 0.5))
         if len(right) and len(wrong):
-            found.append((rng.choice(right, _PAIRS), rng.choice(wrong, _PAIRS)))
+            found.append((rng.choice(right, pairs), rng.choice(wrong, pairs)))
     if not found:
         return np.empty(0, np.intp), np.empty(0, np.intp), np.empty(0)
     rights, wrongs = (np.concatenate(side) for side in zip(*found, strict=True))
-    return rights, wrongs, np.full(len(rights), 1 / 8)  # steps of one solution are no independent evidence
+    return rights, wrongs, np.full(len(rights), _WORTH / pairs)
 
 
 def calibrated(values: NDArray[np.float64], labels: NDArray[np.float64]) -> tuple[float, float]:
