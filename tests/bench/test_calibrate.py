@@ -84,7 +84,7 @@ def test_the_simple_way_is_always_there_and_so_is_ending_it_when_it_is_settled()
         ((), "confidence", "20000tok", "budgets in generations"),
         ((), "confidence", "16/problem", "budgets in generations"),
         ((), "confidence", "2,4", "told from 4 samples"),
-        (("beam",), "confidence", "4,6", "auto:beam draws 4 probes first, and 6 leaves beam too little"),
+        (("beam:m=4",), "confidence", "4,6", "draws 4 probes first, and 6 leaves beam:m=4 too little"),
         (("beam",), "command:true", "8", "judges only finished solutions"),
         (("greedy",), "confidence", "8", "greedy has no budget to suit"),
         (("beams",), "confidence", "8", "there is no method"),

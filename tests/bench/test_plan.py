@@ -44,7 +44,7 @@ def test_what_is_asked_for_twice_runs_once() -> None:
 
 
 def test_a_search_is_named_by_what_is_unusual_about_it() -> None:
-    assert keys(["beam:m=4", "beam", "beam:m=sqrt"], ["confidence"], "4,16") == [
+    assert keys(["beam:vote=weighted", "beam", "beam:m=sqrt"], ["confidence"], "4,16") == [
         "beam[confidence]@4",
         "beam[confidence]@16",
         "beam:m=sqrt[confidence]@4",
@@ -63,13 +63,13 @@ def test_budgets_may_be_of_tokens_or_seconds(budgets: str) -> None:
         (["beams"], [], "4", "there is no method 'beams'", "adaptive, majority"),
         (["beam:q=1"], [], "4", "beam has no setting 'q'", "beam:m=4,n=16"),
         (
-            ["majority", "beam"],
+            ["majority", "beam:m=4"],
             [],
             "16,10",
             "beam takes beams in multiples of 4; a budget of 10 makes 10",
             "--budget 8",
         ),
-        (["lookahead"], [], "8,4", "a budget of 4 makes 2, at 2 generations a beam", "--budget 8"),
+        (["lookahead:m=4"], [], "8,4", "a budget of 4 makes 2, at 2 generations a beam", "--budget 8"),
         (["beam:n=8"], [], "8,16", "beam has 16 beams with a budget of 16, not n=8", "leave n out, or --budget 8"),
         (["majority"], ["judge"], "4", "majority scores nothing", "--method best-of-n"),
         ([], ["prm"], "4", "there is no verifier 'prm'", "confidence"),
@@ -95,7 +95,7 @@ def test_the_baseline_is_majority_or_the_first_method_or_the_one_wanted() -> Non
     assert choose_baseline(tasks, "best-of-n") == "best-of-n[judge]"
     assert choose_baseline(tasks, "best-of-n[confidence]") == "best-of-n[confidence]"
     searches = make_tasks(["majority", "beam", "beam:m=sqrt"], [], "16")
-    assert choose_baseline(searches, "beam:m=4") == "beam[confidence]"
+    assert choose_baseline(searches, "beam:vote=weighted") == "beam[confidence]"
     assert choose_baseline(searches, "beam:m=sqrt[confidence]") == "beam:m=sqrt[confidence]"
     with pytest.raises(UsageError, match="'greedy' is none of the methods") as caught:
         choose_baseline(tasks, "greedy")

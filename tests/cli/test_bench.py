@@ -279,7 +279,7 @@ def test_a_data_set_that_cannot_be_used_is_said_by_line(
 
 BAD = [
     (["--method", "beams"], 2, "there is no method 'beams'", "one of auto, adaptive, "),
-    (["--method", "beam", "-b", "8,10"], 2, "multiples of 4; a budget of 10 makes 10", "--budget 8"),
+    (["--method", "beam:m=4", "-b", "8,10"], 2, "multiples of 4; a budget of 10 makes 10", "--budget 8"),
     (["--verifier", "prm"], 2, "there is no verifier 'prm'", "one of confidence, "),
     (["--method", "majority", "--verifier", "judge"], 2, "majority scores nothing", "--method best-of-n"),
     (["--verifier", "judge"], 2, "a script cannot judge", "--verifier scripted"),

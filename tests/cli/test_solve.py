@@ -106,7 +106,7 @@ BAD = [
     (["--budget", "1.5"], 2, "'1.5' is not a whole number of generations", "16 (generations)"),
     (["--method", "beams"], 2, "there is no method 'beams'", "one of auto, adaptive, majority, best-of-n"),
     (["--method", "beam:q=1"], 2, "beam has no setting 'q'", "beam:m=4,n=16"),
-    (["--method", "beam", "-b", "10"], 2, "beam takes beams in multiples of 4; a budget of 10 makes 10", "--budget 8"),
+    (["--method", "beam", "-b", "11"], 2, "beam takes beams in multiples of 2; a budget of 11 makes 11", "--budget 12"),
     (["--verifier", "prm"], 2, "there is no verifier 'prm'", "one of confidence, "),
     (["--method", "majority", "--verifier", "confidence"], 2, "majority scores nothing", "--method best-of-n"),
     (["--verifier", "judge"], 2, "a script cannot judge", "--verifier scripted"),

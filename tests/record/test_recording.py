@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from search.runs import FIVE, FOUR, LINES, PROBLEM, Run, of
 from terminal.forest import SMALL, SMALL_EVENTS, SMALL_OUTCOME, TREE_BEGAN, node, outcome_of
@@ -43,6 +43,7 @@ def written(**changes: Any) -> dict[str, Any]:
 # -- what was written is read
 
 
+@settings(deadline=None)
 @given(LINES, st.sampled_from(METHODS), st.integers(0, 5))
 def test_a_record_reads_back_as_the_run_it_was(lines: Any, method: str, seed: int) -> None:
     outcome = Run(lines, method, Budget(8), seed=seed).outcome()
@@ -51,6 +52,7 @@ def test_a_record_reads_back_as_the_run_it_was(lines: Any, method: str, seed: in
     assert (found.began, found.outcome) == (began, outcome)
 
 
+@settings(deadline=None)
 @given(LINES, st.sampled_from(METHODS), st.integers(0, 5))
 def test_events_that_are_kept_read_back_as_they_were(lines: Any, method: str, seed: int) -> None:
     events = Run(lines, method, Budget(8), seed=seed).events()

@@ -47,7 +47,7 @@ def test_a_verifier_is_refused_where_nothing_is_scored(method: str) -> None:
         ({"method_name": "beams"}, "there is no method 'beams'"),
         ({"method_name": ""}, "there is no method ''"),
         ({"method_name": "beam:q=1"}, "beam has no setting 'q'"),
-        ({"method_name": "beam", "budget": Budget(10)}, "beam takes beams in multiples of 4"),
+        ({"method_name": "beam:m=4", "budget": Budget(10)}, "beam takes beams in multiples of 4"),
         ({"method_name": "lookahead:k=3", "budget": Budget(3)}, "a budget of 3 makes 0"),
         ({"method_name": "revise:ratio=4", "budget": Budget(8)}, "8 generations make no whole chains"),
         ({"method_name": "search-revise:by=beam", "verifier_name": "command:true"}, "judges only finished solutions"),

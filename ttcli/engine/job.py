@@ -1,5 +1,7 @@
 """A text in the making: its thought, its steps, and when it has come to its end."""
 
+# over 300 lines: what a token does to a text, its thought and its steps is one account
+
 from __future__ import annotations
 
 import codecs

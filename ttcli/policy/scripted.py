@@ -1,5 +1,7 @@
 """A policy and a verifier that follow a script: for tests, demonstrations, and displays without a model."""
 
+# over 300 lines: the policy and the verifier of one script are told together
+
 from __future__ import annotations
 
 import itertools

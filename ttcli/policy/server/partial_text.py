@@ -1,5 +1,7 @@
 """A text in the making, from the pieces in which a server sends it."""
 
+# over 300 lines: how pieces become tokens, steps and their costs is one account
+
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
