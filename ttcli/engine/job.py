@@ -1,5 +1,7 @@
 """A text in the making: its thought, its steps, and when it has come to its end."""
 
+# over 300 lines: the thought, the steps and what may end them are one account of each token
+
 from __future__ import annotations
 
 import codecs

@@ -1,5 +1,7 @@
 """A policy and a verifier that follow a script: for tests, demonstrations, and displays without a model."""
 
+# over 300 lines: all that a policy does, without a model
+
 from __future__ import annotations
 
 import itertools
