@@ -48,7 +48,7 @@ def test_json_has_the_thoughts_and_show_reads_what_was_kept(ttc: Call, thinking_
     for each in told["candidates"]:
         assert 0 < each["thought_tokens"] <= each["tokens"]
         assert each["thought_open"] is (each["ended"] == "length")
-    assert ttc("show").code == 0
+    assert ttc("show", "last").code == 0
 
 
 def test_many_that_are_cut_are_worth_a_warning_with_the_option_that_helps(ttc: Call, thinking_script: str) -> None:

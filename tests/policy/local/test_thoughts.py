@@ -165,8 +165,9 @@ def test_a_thought_is_forked_asked_and_gone_on_with(make_policy: MakePolicy, arc
         assert more.prefix.thought is not None
         assert more.prefix.thought.text.startswith(paragraph.prefix.thought.text)
     (whole,), _ = draw(policy, Extend(part.prefix, (5,)))
-    assert whole.prefix.thought == thought
-    assert whole.prefix.text
+    assert whole.prefix.thought is not None
+    assert whole.prefix.thought.text.startswith(thought.text)
+    assert whole.tokens > 0
     policy.release(held)
     assert policy.scheduler.session.cells_used == 0
 
