@@ -240,8 +240,8 @@ def prepare() -> None:
     """Import what both commands need, so that each process has little more to do than its work."""
     import sklearn.linear_model
     import sklearn.preprocessing  # noqa: F401
-    import ttcli.bench.run
 
+    import ttcli.bench.session
     import ttcli.cli.bench
     import ttcli.cli.train
     import ttcli.policy.local.policy
