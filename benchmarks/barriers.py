@@ -24,7 +24,7 @@ from ttcli.catalog.pull import resolve
 from ttcli.engine import library, machine
 from ttcli.engine.barriers import Barriers, Crowd
 from ttcli.engine.branch import Branch, Piece
-from ttcli.engine.machine import Neighbours
+from ttcli.engine.neighbours import Neighbours
 from ttcli.engine.session import Session
 from ttcli.terminal.download import download_progress
 

@@ -13,7 +13,7 @@ import pytest
 
 from ttcli.engine import barriers as module
 from ttcli.engine.barriers import Barriers, Crowd, leave_to_runtime
-from ttcli.engine.machine import Neighbours
+from ttcli.engine.neighbours import Neighbours
 
 
 class FakeNeighbours(Neighbours):
@@ -156,8 +156,8 @@ def test_neighbours_take_what_our_cores_compute_and_we_do_not(monkeypatch: pytes
     monkeypatch.setattr(Path, "read_text", answer)
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1}, raising=False)
     monkeypatch.setattr(os, "sysconf", lambda _: 100)
-    monkeypatch.setattr("ttcli.engine.machine.time.monotonic", lambda: times["wall"])
-    monkeypatch.setattr("ttcli.engine.machine.time.process_time", lambda: times["own"])
+    monkeypatch.setattr("ttcli.engine.neighbours.time.monotonic", lambda: times["wall"])
+    monkeypatch.setattr("ttcli.engine.neighbours.time.process_time", lambda: times["own"])
     neighbours = Neighbours()
     assert neighbours.cores == 2
     times.update(wall=2.0, own=3.0)

@@ -18,7 +18,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from ttcli.engine.machine import Neighbours
+from ttcli.engine.neighbours import Neighbours
 
 _INTERVAL = 0.25  # seconds between two looks at the machine
 _CROWDED, _QUIET = 0.2, 0.1  # cores missing for our threads: from here on they sleep, up to here they spin
