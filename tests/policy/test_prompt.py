@@ -28,7 +28,8 @@ def test_the_recipe_is_the_prompt_without_the_words_of_revisions() -> None:
     """Samples are filed under it: it must not change, nor may the order of its keys."""
     prompt = Prompt(system="Be brief.", revise="Again.")
     assert list(prompt.recipe) == ["system", "instruction", "step_separator"]
-    assert {**prompt.recipe, "revise": "Again.", "step_content": "any"} == asdict(prompt)
+    unused = {"revise": "Again.", "step_content": "any", "user": None, "examples": ()}
+    assert {**prompt.recipe, **unused} == asdict(prompt)
 
 
 def test_the_usual_request_asks_for_a_boxed_answer() -> None:

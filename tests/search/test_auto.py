@@ -212,10 +212,10 @@ def test_what_can_be_measured_is_what_runs(way: str) -> None:
 
 def test_at_a_budget_of_the_probes_alone_a_method_after_them_is_refused() -> None:
     method = parse_method("auto:beam")
-    for budget in (4, 7):
+    for budget in (4, 5):
         with pytest.raises(UsageError, match="draws 4 probes first"):
             method.check(Budget(budget))
-    method.check(Budget(8))
+    method.check(Budget(6))
     assert (method.beams(Budget(16)), method.stepwise, method.needs_verifier) == (12, True, True)
     assert not parse_method("auto:revise").needs_verifier
 

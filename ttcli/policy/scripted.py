@@ -208,9 +208,10 @@ class _ScriptedText:
         self.steps_of = steps
         self._before = prefix.steps[:-1] if prefix.partial else prefix.steps
         self._begun = prefix.steps[-1].text if prefix.partial else ""
-        rest = "".join(step.text for step in steps).removeprefix(self._begun)
+        texts = [step.text for step in steps]
+        texts[:1] = [text.removeprefix(self._begun) for text in texts[:1]]
         self._thought = [word for part in thought for word in words_of(part)]
-        self.words_of = [*self._thought, *words_of(rest)]
+        self.words_of = [*self._thought, *(word for text in texts for word in words_of(text))]
         most = request.max_tokens
         left = len(self.words_of) if most is None else max(most - prefix.spoken_tokens, 1) + len(self._thought)
         self._most = min(len(self.words_of), left)
