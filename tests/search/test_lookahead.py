@@ -54,7 +54,7 @@ def test_the_rollout_of_a_step_that_is_kept_is_not_drawn_again() -> None:
 
 def test_the_first_step_of_a_kept_rollout_is_the_first_of_the_next_steps() -> None:
     lines = [ScriptLine(f"way\n\n{n}\n\n\\boxed{{4}}", scores=(0.5, 0.5, 0.9)) for n in range(50)]
-    events = Run(lines, "lookahead:m=4,vote=best", Budget(8), seed=3).events()
+    events = Run(lines, "lookahead:m=4", Budget(8), seed=3).events()
     nodes = {node.number: node for node in outcome_of(events).tree}
     (kept,) = of(StepsSelected, events)[0].kept
     forks = [fork for fork in of(StepStarted, events) if fork.parent == kept]
@@ -62,7 +62,7 @@ def test_the_first_step_of_a_kept_rollout_is_the_first_of_the_next_steps() -> No
     adopted, *drawn = [nodes[fork.node] for fork in forks]
     assert not adopted.rollout
     assert adopted.text == "0\n\n"  # the likeliest
-    assert len({node.text for node in (adopted, *drawn)}) == 4
+    assert all(node.text.strip().isdigit() for node in drawn)
 
 
 def test_a_step_that_repeats_the_adopted_one_is_drawn_again() -> None:

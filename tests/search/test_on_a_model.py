@@ -85,7 +85,7 @@ def test_a_budget_of_tokens_is_kept_to_the_last_one(small_model: Model, method: 
     for amount in (whole.cost.tokens - 7, whole.cost.prompt_tokens + 3):
         outcome = outcome_of(events_of(policy, method, Budget(amount, Unit.TOKENS)))
         assert outcome.cost.tokens <= amount
-        assert outcome.stopped is not None
+        assert outcome.stopped is not None or outcome.candidates  # or it began no more than it could end
         session = policy.scheduler.session
         assert (session.cells_used, session.sequences_free) == (0, session.sequences)
     policy.close()
