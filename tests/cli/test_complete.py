@@ -32,7 +32,7 @@ def offered(*words: str, home: Path) -> list[str]:
     ("words", "expected"),
     [
         (("solve", "--method", "bea"), ["beam"]),
-        (("bench", "--verifier", "conf"), ["confidence", "confidence:weakest"]),
+        (("bench", "--verifier", "conf"), ["confidence", "confidence:weakest", "confidence:tail", "confidence:lowest"]),
         (("solve", "--model", "smol"), ["smollm2-135m"]),
         (("models", "info", "smol"), ["smollm2-135m"]),
         (("profile", "show", ""), []),

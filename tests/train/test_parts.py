@@ -137,4 +137,7 @@ def test_rollouts_go_on_from_given_solutions_and_from_drawn_ones(tmp_path: Path)
     collect(room)
     kept = contents(room.path)
     answered = {each[:2] for each in kept["sample"] if each[3] is not None and each[0] != ROWS[2].problem.text}
-    assert Counter(each[:2] for each in kept["rollout"]) == dict.fromkeys(answered, 2)
+    drawn = Counter(each[:2] for each in kept["rollout"])
+    assert set(drawn) == answered
+    assert set(drawn.values()) <= {2, 4, 6}  # two from a step, and three steps at most of a problem that is mixed
+    assert max(drawn.values()) > 2

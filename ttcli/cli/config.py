@@ -27,10 +27,10 @@ from ttcli.files.toml import read_toml
 _BOTH = (
     "model", "policy", "insecure", "budget", "temperature", "max-tokens", "seed", "offline", "quiet", "top-k", "top-p",
     "min-p", "width", "threads", "gpu-layers", "aggregate", "command-timeout", "extract", "answer", "prompt", "system",
-    "profile", "repair",
+    "profile", "repair", "think", "think-budget", "think-message", "reasoning-effort",
 )  # fmt: skip
 KEYS = {
-    "solve": (*_BOTH, "verifier", "method", "show", "show-solution", "output", "log", "ask-again"),
+    "solve": (*_BOTH, "verifier", "method", "show", "show-solution", "show-thinking", "output", "log", "ask-again"),
     "verify": (
         "model",
         "verifier",
