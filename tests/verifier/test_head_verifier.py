@@ -21,7 +21,7 @@ from ttcli.errors import ModelError, PromptTooLong
 from ttcli.policy.local.policy import LocalPolicy
 from ttcli.policy.prompt import Prompt
 from ttcli.problem import Problem
-from ttcli.seams import Extend, Extension, Interrupted
+from ttcli.seams import Extend, Extension, Interrupted, StepScores
 from ttcli.solution import Ended, Prefix, Step
 from ttcli.verifier.head_verifier import HeadVerifier
 from ttcli.verifier.states import StateReader
@@ -244,7 +244,7 @@ def test_what_was_read_and_what_was_carried_score_alike(make_verifier: Make, dra
 
 
 def test_a_root_has_no_fault_yet(make_verifier: Make) -> None:
-    assert make_verifier().score([Prefix(PROBLEM, 1)])[0] == (1.0, (), 0)
+    assert make_verifier().score([Prefix(PROBLEM, 1)])[0] == StepScores(1.0, (), 0)
 
 
 @pytest.mark.parametrize(("width", "layer"), [(0, 29), (0, 40), (1, 3)])
