@@ -25,7 +25,7 @@ def test_stdout_is_exactly_the_answer_and_stderr_tells_the_story(ttc: Call, scri
     assert sum(line.startswith("candidate ") for line in lines) == 8
     assert lines[-3].startswith("votes: 4 x ")
     assert " of 8 candidates agree; " in lines[-2]
-    assert lines[-1] == "1 of 8 candidates ran into a token limit; --max-tokens 2048 gives them more"
+    assert lines[-1] == "2 of 8 candidates ran into a token limit; --max-tokens 2048 gives them more"
 
 
 def test_quiet_says_nothing_but_the_answer(ttc: Call, script: str) -> None:
@@ -127,12 +127,12 @@ BAD = [
     (["--model", "./missing.gguf"], 1, "no such file: ./missing.gguf", "hf:OWNER/REPO/FILE.gguf"),
     (["--model", "bad.json"], 1, "bad.json is not a GGUF file", "ttc models list"),
     (["--model", "bad.gguf"], 1, "bad.gguf is not a GGUF file", "ttc models list"),
-    (["--model", "."], 1, "unknown model '.'", "ttc models list"),
+    (["--model", "."], 1, "bad.gguf is not a GGUF file", "ttc models list"),
     (["--model", ""], 1, "unknown model ''", "ttc models list"),
     (["--model", "bad.gguf", "--temperature", "nan"], 2, "--temperature must be from 0 to 5, not nan", "0.8"),
     (["--model", "bad.gguf", "--temperature", "-1"], 2, "--temperature must be from 0 to 5, not -1", "0.8"),
     (["--model", "bad.gguf", "--top-p", "2"], 2, "--top-p must be above 0 and at most 1", "0.95"),
-    (["--answer", "poem"], 2, "Invalid value for '--answer': 'poem' is not one of 'auto', 'boxed'", "ttc solve --help"),
+    (["--answer", "poem"], 2, "--answer 'poem' is no form of an answer", "boxed"),
     (["--output", "all"], 2, "Invalid value for '--output': 'all' is not one of 'answer', 'solution'", "ttc solve"),
     (["--output", "solution", "--json"], 2, "--json tells all solutions already", "leave out --json"),
     (["--extract", "code"], 2, "no command checks anything here", "--verifier command:CMD"),

@@ -61,7 +61,7 @@ def test_texts_that_all_were_cut_are_no_answer(here: Call, clean: Path) -> None:
     error, hint = result.err.splitlines()
     assert error.startswith("error: no answer from 8 candidates: ")
     assert " cut at 64 tokens" in error
-    assert " still thinking at 64 tokens" in error
+    assert " cut in the middle of a thought" in error
     assert hint.startswith("hint: --max-tokens ")
 
 

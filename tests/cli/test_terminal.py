@@ -100,7 +100,9 @@ def test_at_forty_columns_nothing_runs_over_the_edge(script: str) -> None:
 def test_a_small_window_keeps_the_votes_and_the_answer(script: str) -> None:
     seen = at_terminal("solve", PROBLEM, "-m", script, "-b", "40", "--method", "majority", lines=14)
     assert any(line.startswith("└── … and ") for line in seen.lines)
-    assert seen.lines[-2] == "4"
+    assert seen.lines[-3] == "4"
+    assert " of 40 candidates agree; " in seen.lines[-2]
+    assert " of 40 candidates ran into a token limit; " in seen.lines[-1]
 
 
 def test_lines_on_a_terminal_tell_the_support_once(script: str) -> None:

@@ -40,10 +40,17 @@ def alike(one: Any, other: Any, *, but: frozenset[str] = frozenset()) -> bool:
         found, wanted = one.keys() - ADDED, other.keys() - ADDED
         return found == wanted and all(key in but or alike(one[key], other[key], but=but) for key in found)
     if isinstance(one, list) and isinstance(other, list):
+        if not any(map(_is_new, other)):
+            one = [each for each in one if not _is_new(each)]
         return len(one) == len(other) and all(alike(*pair, but=but) for pair in zip(one, other, strict=True))
     if isinstance(one, float) and isinstance(other, float):
         return math.isclose(one, other, rel_tol=1e-6, abs_tol=1e-9)
     return type(one) is type(other) and bool(one == other)
+
+
+def _is_new(line: Any) -> bool:
+    """Whether it is a line of a table that the old outputs lack."""
+    return isinstance(line, dict) and line.get("method") == "all correct"
 
 
 def lines(text: str) -> Iterator[Any]:

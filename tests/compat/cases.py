@@ -49,9 +49,11 @@ BENCHES: dict[str, tuple[str, ...]] = {
     ),
 }
 
-REAL_BENCH = (
+AS_EVER = (VOTES, OTHER_SEED, SHARED)  # those without searches, which select otherwise since, and are runs of their own
+
+REAL_VOTES = (
     *("bench", "sums.jsonl", "-m", "smollm2-135m", "--limit", "2"),
-    *(*_methods("majority", "best-of-n", "beam:m=2", "revise"), "--verifier", "head:./head.safetensors"),
+    *(*_methods("majority", "best-of-n"), "--verifier", "head:./head.safetensors"),
     *("--verifier", "confidence", "--max-tokens", "40", "--width", "8", "--budget", "4", *_TRAINED),
 )
 

@@ -17,7 +17,7 @@ from ttcli.bench.execute.worker import Description, describe, engine
 from ttcli.bench.figures.problem import load_figures
 from ttcli.bench.pace import Pace, pace
 from ttcli.bench.plan import Forecast, forecast
-from ttcli.bench.store.config import RunConfig, VerifierConfig, digest
+from ttcli.bench.store.config import RunConfig, VerifierConfig, digest, search_version
 from ttcli.bench.store.store import Run, Store
 from ttcli.bench.store.task import Task
 from ttcli.catalog.entry import DEFAULT_MODEL
@@ -219,6 +219,7 @@ def config_of(spec: BenchSpec, description: Description) -> RunConfig:
         ttc=description.ttc,
         revisions=dict(description.revisions) if spec.demand.attempts else None,
         profile=_profile_key(spec),
+        search=search_version(spec.tasks),
     )
 
 

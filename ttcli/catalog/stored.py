@@ -92,8 +92,8 @@ def parse(spec: str) -> Meant | HubRepo:
         return _hub(spec)
     if spec.startswith(ollama.PREFIX):
         return OtherFile(ollama.find(spec, Places().ollama), spec)
-    if spec in catalog():
-        return catalog()[spec]
+    if spec in catalog() or not spec.strip():
+        return find(spec)
     path = Path(spec).expanduser()
     if path.is_dir():
         return folder_model(path)

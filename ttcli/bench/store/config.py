@@ -12,7 +12,10 @@ from ttcli.answers.final import kind_of
 from ttcli.bench.store.task import Task
 from ttcli.cost import Budget
 from ttcli.data.dataset import Row
+from ttcli.search.methods import parse_method
 from ttcli.solution import AnswerKind
+
+_SEARCH_VERSION = 2  # raised where a search of the same name and settings comes to select otherwise
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +43,7 @@ class RunConfig:
     ttc: str  # version
     revisions: Mapping[str, Any] | None = None  # what besides decides how they are distributed; None: it has none
     profile: str | None = None  # hash of what auto goes by; None: nothing
+    search: int | None = None  # see `search_version`
 
     @property
     def source_recipe(self) -> dict[str, Any]:
@@ -66,7 +70,7 @@ class RunConfig:
 
     def run_id(self, rows: Iterable[Row]) -> str:
         """Eight hexadecimal digits that the same configuration and problems always get."""
-        besides = {"revisions": self.revisions, "profile": self.profile}
+        besides = {"revisions": self.revisions, "profile": self.profile, "search": self.search}
         return digest(
             {
                 **{key: value for key, value in besides.items() if value is not None},
@@ -97,6 +101,7 @@ class RunConfig:
                 "ttc": self.ttc,
                 "revisions": self.revisions,
                 "profile": self.profile,
+                **({"search": self.search} if self.search is not None else {}),
             }
         )
 
@@ -111,6 +116,12 @@ class RunConfig:
         content["verifiers"] = {name: VerifierConfig(*each) for name, each in content["verifiers"].items()}
         content["command"] = tuple(content["command"])
         return cls(**content)
+
+
+def search_version(tasks: Iterable[Task]) -> int | None:
+    """The version of what searches select by; None: there are none, and none that `auto` might choose."""
+    methods = [parse_method(task.method) for task in tasks]
+    return _SEARCH_VERSION if any(method.stepwise or method.advised for method in methods) else None
 
 
 def digest(content: object) -> str:
