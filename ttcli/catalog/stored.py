@@ -92,7 +92,9 @@ def parse(spec: str) -> Meant | HubRepo:
         return _hub(spec)
     if spec.startswith(ollama.PREFIX):
         return OtherFile(ollama.find(spec, Places().ollama), spec)
-    if spec in catalog() or not spec.strip():
+    if spec in catalog():
+        return catalog()[spec]
+    if not spec.strip():
         return find(spec)
     path = Path(spec).expanduser()
     if path.is_dir():
