@@ -1,0 +1,256 @@
+"""Make the laboratory's models: `python benchmarks/lab/make.py --work FOLDER [PART ...]`; needs torch and transformers.
+
+Each part goes by steps from a fixed seed, goes on where it was stopped, and leaves a GGUF under models/lab/, and its
+time, tokens and loss in models/lab/made.json. What lies between (checkpoints, samples) stands in the folder of --work.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import random
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from functools import cache
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import nets
+import torch
+import words
+from task import Task, corrupted, first_fault, tasks
+from torch.nn import functional
+from training import IGNORED, Example, Recipe, fit, next_token, solution_example
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
+ROOT = Path(__file__).parents[2]
+MODELS = ROOT / "models" / "lab"
+EASY = 0.5  # share of easy problems among those that are measured on
+HELD_SEED, POOL_SEED = 12345, 777
+HELD, POOL, SAMPLES = 1000, 8000, 16
+PRM_STEPS, REVISER_STEPS = 6000, 5000
+
+
+@cache
+def held() -> tuple[Task, ...]:
+    """The problems that everything is measured on; none of them is ever trained on."""
+    return tuple(islice(tasks(HELD_SEED, easy=EASY), HELD))
+
+
+def others(seed: int, *, easy: float) -> Iterator[Task]:
+    """Problems to train on."""
+    return tasks(seed, easy=easy, without=frozenset(task.problem for task in held()))
+
+
+def references(seed: int) -> Iterator[Example]:
+    """What a policy learns from: hard problems and their reference solutions."""
+    for task in others(seed, easy=0.0):
+        yield solution_example(task.problem, task.solution)
+
+
+def policy(work: Path) -> dict[str, float]:
+    """The policy: 0.4 million weights."""
+    return _pretrain("policy", nets.llama(96, 3, 4, 256), Recipe(steps=1600), work)
+
+
+def large(work: Path) -> dict[str, float]:
+    """Its sibling: about 14 times the size, on the same tokens."""
+    return _pretrain("large", nets.llama(256, 7, 8, 704), Recipe(steps=1600), work)
+
+
+def hybrid(work: Path) -> dict[str, float]:
+    """A policy of short convolutions and attention."""
+    return _pretrain("hybrid", nets.lfm2(96, "caca", 4, 256), Recipe(steps=1600), work)
+
+
+def _pretrain(name: str, net: PreTrainedModel, recipe: Recipe, work: Path) -> dict[str, float]:
+    done = fit(net, references(recipe.seed), recipe, next_token, work / f"{name}.pt")
+    nets.write(net, MODELS / f"lab-{name}.gguf", f"lab-{name}")
+    return done
+
+
+def pool(work: Path) -> dict[str, float]:
+    """Samples of the policy on problems to train on, drawn by `ttc bench`."""
+    problems = work / "pool-problems.jsonl"
+    rows = [
+        json.dumps({"id": f"t{number}", "problem": task.problem, "answer": task.answer})
+        for number, task in enumerate(islice(others(POOL_SEED, easy=EASY), POOL))
+    ]
+    problems.write_text("\n".join(rows) + "\n", encoding="utf-8")
+    model = str(MODELS / "lab-policy.gguf")
+    drawing = ("--budget", str(SAMPLES), "--temperature", "1", "--max-tokens", "160", "--quiet")
+    ttc(work, "bench", str(problems), "--model", model, "--method", "majority", *drawing)
+    (work / "pool.jsonl").write_text(ttc(work, "runs", "export", "last"), encoding="utf-8")
+    return {"problems": POOL, "samples": SAMPLES}
+
+
+def ttc(work: Path, *arguments: str) -> str:
+    """Run a command of ttc with a home of its own; its standard output."""
+    environment = {**os.environ, "TTC_HOME": str(work / "home"), "PYTHONPATH": str(ROOT)}
+    ended = subprocess.run(
+        [sys.executable, "-m", "ttcli", *arguments], env=environment, stdout=subprocess.PIPE, text=True, check=True
+    )
+    return ended.stdout
+
+
+def drawn(work: Path) -> Iterator[tuple[Task, list[str]]]:
+    """The pool: each problem with the texts of its samples that ended."""
+    texts: dict[str, list[str]] = {}
+    with (work / "pool.jsonl").open(encoding="utf-8") as lines:
+        for line in lines:
+            row = json.loads(line)
+            if row["finish"] == "stop":
+                texts.setdefault(row["problem"], []).append(row["text"])
+    for task in islice(others(POOL_SEED, easy=EASY), POOL):
+        if task.problem in texts:
+            yield task, texts[task.problem]
+
+
+def deeper(work: Path, layers: int) -> PreTrainedModel:
+    """The policy's weights, with more layers behind them that change little at first."""
+    base = nets.llama(96, 3, 4, 256)
+    base.load_state_dict(torch.load(work / "policy.pt")["net"])
+    net = nets.llama(96, layers, 4, 256)
+    net.load_state_dict(base.state_dict(), strict=False)
+    with torch.no_grad():
+        for layer in net.model.layers[3:]:
+            layer.self_attn.o_proj.weight.mul_(0.05)
+            layer.mlp.down_proj.weight.mul_(0.05)
+    return net
+
+
+def labelled(task: Task, steps: list[str]) -> Example:
+    """A solution with the label of each token: is all right so far; in a step by its tokens, at a tag by its step."""
+    tokens, places = words.tagged(task.problem, steps)
+    reference, _ = words.tagged(task.problem, [*task.steps, f"#### {task.answer}"])
+    right, targets = True, [float(IGNORED)] * len(tokens)
+    for at in range(len(task.problem.encode()) + 1, len(tokens)):
+        right = right and at < len(reference) and tokens[at] == reference[at]
+        targets[at] = float(right)
+    fault = first_fault(task, steps)
+    for number, place in enumerate(places):
+        targets[place] = float(number < fault)
+    return Example(tokens, targets)
+
+
+def judged(work: Path) -> Iterator[Example]:
+    """What the process reward model learns from, without end: samples, and references with a fault or none."""
+    rng = random.Random(5)
+    sampled = [(task, list(dict.fromkeys(texts))) for task, texts in drawn(work)]
+    fresh = others(POOL_SEED + 1, easy=0.3)
+    while True:
+        rng.shuffle(sampled)
+        for task, texts in sampled:
+            for text in rng.sample(texts, min(2, len(texts))):
+                yield labelled(task, words.steps_of(text))
+            other = next(fresh)
+            yield labelled(other, [*other.steps, f"#### {other.answer}"])
+            yield labelled(other, list(corrupted(rng, other)))
+
+
+def judging(net: PreTrainedModel, tokens: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+    """Binary cross-entropy of the labels, and a little of the next token where all is right: judges must calculate."""
+    states = net.model(tokens).last_hidden_state
+    asked = targets >= 0
+    label = net.lm_head.weight[words.GOOD] - net.lm_head.weight[words.BAD]
+    loss = functional.binary_cross_entropy_with_logits(states[asked] @ label, targets[asked])
+    following = tokens[:, 1:]
+    wanted = (targets[:, 1:] == 1) & (following != words.TAG)
+    return loss + 0.3 * functional.cross_entropy(net.lm_head(states[:, :-1][wanted]), following[wanted])
+
+
+def prm(work: Path) -> dict[str, float]:
+    """The process reward model: the policy with three more layers, trained on the exact labels of every token."""
+    net = deeper(work, 6)
+    recipe = Recipe(steps=PRM_STEPS, rate=0.01, other_rate=1.5e-3, tokens=3000)
+    done = fit(net, judged(work), recipe, judging, work / "prm.pt")
+    nets.write(net, MODELS / "lab-prm.gguf", "lab-prm")
+    return done
+
+
+def trajectories(work: Path) -> Iterator[Example]:
+    """What the reviser learns from, without end: up to four wrong solutions, the closest last, then a right one."""
+    rng = random.Random(6)
+    sampled = []
+    for task, texts in drawn(work):
+        right = [text for text in texts if words.answer_of(text) == task.answer]
+        wrong = [text for text in dict.fromkeys(texts) if words.answer_of(text) not in (None, task.answer)]
+        if right:
+            sampled.append((task, right, wrong))
+    fresh = others(POOL_SEED + 2, easy=0.3)
+    while True:
+        rng.shuffle(sampled)
+        for task, right, wrong in sampled:
+            yield trajectory(rng, task.problem, rng.choice(right), wrong)
+            other = next(fresh)
+            faulty = [words.SEPARATOR.join(corrupted(rng, other)) for _ in range(4)]
+            yield trajectory(rng, other.problem, other.solution, faulty)
+
+
+def trajectory(rng: random.Random, problem: str, right: str, wrong: list[str]) -> Example:
+    """A solution behind attempts, the closest by edit distance last."""
+    shown = rng.sample(wrong, min(len(wrong), rng.randint(0, 4)))
+    if shown:
+        closest = min(shown, key=lambda text: distance(text, right))
+        shown.remove(closest)
+        shown.append(closest)
+    return solution_example(problem, right, shown)
+
+
+def distance(one: str, other: str) -> int:
+    """Levenshtein's edit distance, in characters."""
+    above = list(range(len(other) + 1))
+    for row, letter in enumerate(one, 1):
+        line = [row]
+        for column, wanted in enumerate(other):
+            line.append(min(above[column] + (letter != wanted), above[column + 1] + 1, line[-1] + 1))
+        above = line
+    return above[-1]
+
+
+def reviser(work: Path) -> dict[str, float]:
+    """The reviser: the policy with three more layers."""
+    net = deeper(work, 6)
+    recipe = Recipe(steps=REVISER_STEPS, rate=0.01, other_rate=1.5e-3, tokens=3500)
+    done = fit(net, trajectories(work), recipe, next_token, work / "reviser.pt")
+    nets.write(net, MODELS / "lab-reviser.gguf", "lab-reviser")
+    return done
+
+
+PARTS: dict[str, Callable[[Path], dict[str, float]]] = {
+    "policy": policy,
+    "large": large,
+    "hybrid": hybrid,
+    "pool": pool,
+    "prm": prm,
+    "reviser": reviser,
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("parts", nargs="*", metavar="PART", help=", ".join(PARTS))
+    parser.add_argument("--work", type=Path, required=True, help="folder of what lies between")
+    parser.add_argument("--threads", type=int, default=1)
+    options = parser.parse_args()
+    for name in options.parts:
+        if name not in PARTS:
+            parser.error(f"no part is called {name}: there are {', '.join(PARTS)}")
+    torch.set_num_threads(options.threads)
+    options.work.mkdir(parents=True, exist_ok=True)
+    MODELS.mkdir(parents=True, exist_ok=True)
+    records = MODELS / "made.json"
+    for name in options.parts or PARTS:
+        made = json.loads(records.read_text(encoding="utf-8")) if records.exists() else {}
+        torch.manual_seed(0)
+        made[name] = PARTS[name](options.work)
+        records.write_text(json.dumps(made, indent=1) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

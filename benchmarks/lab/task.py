@@ -1,0 +1,125 @@
+"""The laboratory's task: a chain of one to eight operations, worked out one operation a step.
+
+A problem is an expression such as `(6+12)*3*8+5+7`; its solution has a step for each operation, parted by blank lines,
+and ends in `#### 444`. Two knobs make it hard: how many operations there are, and how large the operands are.
+"""
+
+from __future__ import annotations
+
+import random
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+MOST = 8  # operations
+_STEP = re.compile(r"(\d+)([-+*])(\d+)=(\d+)")
+_OPERATIONS: dict[str, Callable[[int, int], int]] = {
+    "+": lambda one, other: one + other,
+    "-": lambda one, other: one - other,
+    "*": lambda one, other: one * other,
+}
+
+
+@dataclass(frozen=True)
+class Task:
+    """One problem: its text, the steps of its solution (`6+12=18`), and its answer."""
+
+    problem: str
+    steps: tuple[str, ...]
+    answer: str
+
+    @property
+    def solution(self) -> str:
+        """The reference solution, as the policy is to write it."""
+        return solution(self.steps, self.answer)
+
+
+def solution(steps: tuple[str, ...], answer: str) -> str:
+    """Steps and an answer as one text."""
+    return "\n\n".join((*steps, f"#### {answer}"))
+
+
+def draw(rng: random.Random, *, easy: float) -> Task:
+    """One problem; `easy` is the share of those with small operands."""
+    small = rng.random() < easy
+    while True:
+        size = rng.random()
+        drawn = _chain(rng, rng.randint(2 if small else 1, MOST), size, small=small)
+        if drawn is not None:
+            return drawn
+
+
+def _chain(rng: random.Random, length: int, size: float, *, small: bool) -> Task | None:
+    """A chain of so many operations with operands up to 10 to the power of 1 + size, or 2; None: it grew too large."""
+    highest, limit = int(10 ** (1 + (1 if small else 2) * size)), 999 if small else 9999
+    value = rng.randint(1, highest)
+    text, steps, factor = str(value), [], True
+    for _ in range(length):
+        operation = rng.choice("++--***")
+        if operation != "*":
+            operand = rng.randint(1, highest)
+        elif small or rng.random() > size * 0.6:
+            operand = rng.randint(2, 9)
+        else:
+            operand = rng.randint(11, 30)
+        result = _OPERATIONS[operation](value, operand)
+        if not 0 <= result <= limit:
+            return None
+        if operation == "*" and not factor:
+            text = f"({text})"
+        factor = operation == "*"
+        text += f"{operation}{operand}"
+        steps.append(f"{value}{operation}{operand}={result}")
+        value = result
+    return Task(text, tuple(steps), str(value))
+
+
+def tasks(seed: int, *, easy: float, without: frozenset[str] = frozenset()) -> Iterator[Task]:
+    """Problems without end, each once, none of those in `without`."""
+    rng, seen = random.Random(seed), set(without)
+    while True:
+        task = draw(rng, easy=easy)
+        if task.problem not in seen:
+            seen.add(task.problem)
+            yield task
+
+
+def first_fault(task: Task, steps: list[str]) -> int:
+    """How many of the steps, the answer's line among them, are the reference's before the first that is not."""
+    wanted = [*task.steps, f"#### {task.answer}"]
+    for position, step in enumerate(steps):
+        if position >= len(wanted) or step.strip() != wanted[position]:
+            return position
+    return len(steps)
+
+
+def corrupted(rng: random.Random, task: Task) -> tuple[str, ...]:
+    """The steps of a solution that errs once in a result and goes on from there, with the answer's line."""
+    at = rng.randrange(len(task.steps))
+    steps, value = list(task.steps[:at]), ""
+    for position in range(at, len(task.steps)):
+        found = _STEP.fullmatch(task.steps[position])
+        assert found is not None
+        left, operation, right = value or found[1], found[2], found[3]
+        exact = max(0, _OPERATIONS[operation](int(left), int(right)))
+        value = _near(rng, exact) if position == at else str(exact)
+        steps.append(f"{left}{operation}{right}={value}")
+    return (*steps, f"#### {value}")
+
+
+def _near(rng: random.Random, exact: int) -> str:
+    """Another number: a digit changed, a carry lost or won, off by a little, a digit too many or too few."""
+    digits = str(exact)
+    while True:
+        kind = rng.random()
+        if kind < 0.45:
+            at = rng.randrange(len(digits))
+            other = digits[:at] + str((int(digits[at]) + rng.choice((1, 1, 2, 5, 8, 9, 9))) % 10) + digits[at + 1 :]
+        elif kind < 0.75:
+            other = str(exact + rng.choice((-1, 1)) * 10 ** rng.randrange(len(digits)))
+        elif kind < 0.95:
+            other = str(exact + rng.randint(-20, 20))
+        else:
+            other = digits[:-1] if rng.random() < 0.5 else digits + str(rng.randrange(10))
+        if other and other != digits and int(other) >= 0 and str(int(other)) == other:
+            return other

@@ -1,0 +1,61 @@
+"""The laboratory's vocabulary: 256 bytes, and one token for each sentence that stands around every solution."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from ttcli.policy.prompt import INSTRUCTION, REVISE
+
+SEPARATOR = "\n\n"
+BOS, EOS, USER, ASK, INSTRUCT, STEP, AGAIN, PAD = range(256, 264)
+SIZE = 264
+SPECIAL = ("<|begin|>", "<|end|>", "<|user|>", "<|ask|>", f"\n{INSTRUCTION}", SEPARATOR, REVISE, "<|pad|>")
+CONTROL = {BOS, EOS, USER, ASK, PAD}
+TAG, GOOD, BAD = ord("?"), ord("+"), ord("-")
+TEMPLATE = (
+    "{{ bos_token }}{% for m in messages %}{% if m['role'] == 'user' %}<|user|>{{ m['content'] }}<|ask|>"
+    "{% elif m['role'] == 'assistant' %}{{ m['content'] }}<|end|>{% endif %}{% endfor %}"
+)
+
+
+def encode(text: str) -> list[int]:
+    """Tokens of a text, as llama.cpp makes them."""
+    tokens: list[int] = []
+    for position, part in enumerate(text.split(SEPARATOR)):
+        tokens += ([STEP] if position else []) + list(part.encode())
+    return tokens
+
+
+def decode(tokens: Sequence[int]) -> str:
+    """The text of tokens; control tokens are nothing."""
+    raw = b"".join(bytes([token]) if token < 256 else SEPARATOR.encode() if token == STEP else b"" for token in tokens)
+    return raw.decode("utf-8", "replace")
+
+
+def ask(problem: str, attempts: Sequence[str] = ()) -> list[int]:
+    """The chat that asks for a solution, or for another one after attempts."""
+    tokens = [BOS, USER, *encode(problem), INSTRUCT, ASK]
+    for attempt in attempts:
+        tokens += [*encode(attempt), EOS, USER, AGAIN, ASK]
+    return tokens
+
+
+def tagged(problem: str, steps: Sequence[str]) -> tuple[list[int], list[int]]:
+    """A solution as the process reward model reads it (form step-tag), and where the tags stand."""
+    tokens, places = [BOS, *problem.encode()], []
+    for position, step in enumerate(steps):
+        tokens += [*("\n" if position else " ").encode(), *step.strip().encode(), *b" ", TAG]
+        places.append(len(tokens) - 1)
+    return tokens, places
+
+
+def steps_of(text: str) -> list[str]:
+    """The steps of a solution, the answer's line among them."""
+    return [part for part in text.split(SEPARATOR) if part.strip()]
+
+
+def answer_of(text: str) -> str | None:
+    """What stands behind the last `####`."""
+    found = re.findall(r"#### (\S+)", text)
+    return found[-1] if found else None
