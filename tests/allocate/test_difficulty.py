@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -45,6 +47,12 @@ def test_what_nobody_scored_or_told_is_not_known() -> None:
     features = look(probes([drawn]))
     assert features["agreement"] == 1
     assert all(np.isnan(features[name]) for name in ("score", "spread", "logprob"))
+
+
+def test_the_probability_is_that_of_the_text_behind_a_thought() -> None:
+    drawn = [replace(candidate(number, "1"), tokens=40, thought="hm", thought_tokens=30) for number in range(2)]
+    features = look(probes([drawn]))
+    assert (float(features["logprob"][0]), float(features["length"][0])) == pytest.approx((-0.5, np.log(40)))
 
 
 def test_samples_without_an_answer_do_not_agree() -> None:

@@ -57,7 +57,8 @@ def probes(problems: Sequence[Sequence[Candidate]]) -> Probes:
 
 
 def _per_token(candidate: Candidate) -> float | None:
-    return candidate.logprob / max(candidate.tokens, 1) if candidate.logprob is not None else None
+    spoken = candidate.tokens - candidate.thought_tokens  # the log-probability is that of the text
+    return candidate.logprob / max(spoken, 1) if candidate.logprob is not None else None
 
 
 def look(probes: Probes) -> dict[str, Array]:
