@@ -154,7 +154,7 @@ def test_a_head_is_trained_from_given_solutions_and_scores_new_ones(
     told = json.loads(first.out)
     assert told["head"] == str(clean / "home" / "heads" / "small.safetensors")
     assert told["card"]["figures"]["auc_within"]["value"] > 0.9
-    assert told["card"]["command"].startswith("ttc ")
+    assert told["card"]["command"].split()[0] == "ttc"
     assert "solutions read: 48 of 48" in first.err
     new = [
         {"problem": "What is 50 + 2?", "solution": f"I add 50 and 2.\n\n{way}, so it is \\boxed{{{answer}}}."}
