@@ -11,8 +11,17 @@ from __future__ import annotations
 import json
 import sys
 import time
+from typing import Any
 
 import xllamacpp
+
+
+def complete(replies: list[dict[str, Any]], texts: int, count: int) -> bool:
+    """Whether so many texts of so many tokens came; some versions count the tokens of one choice, and all are alike."""
+    if len(replies) > 1:
+        return sum(reply["tokens_predicted"] for reply in replies) == texts * count
+    drawn = replies[0]["usage"]["completion_tokens"]
+    return len(replies[0]["choices"]) == texts and drawn in (count, texts * count)
 
 
 def main() -> None:
@@ -42,12 +51,8 @@ def main() -> None:
             }
         )
         seconds.append(time.perf_counter() - begin)
-        drawn = sum(
-            each["usage"]["completion_tokens"] if "usage" in each else each["tokens_predicted"]
-            for each in (told if isinstance(told, list) else [told])
-        )
-        if drawn != texts * count:
-            sys.exit(f"the server drew {drawn} tokens instead of {texts} x {count}: {str(told)[:300]}")
+        if not complete(told if isinstance(told, list) else [told], texts, count):
+            sys.exit(f"the server did not draw {texts} texts of {count} tokens: {str(told)[:300]}")
     print(json.dumps({"warm": seconds[0], "seconds": seconds[1]}))
 
 
