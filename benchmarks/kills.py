@@ -38,7 +38,7 @@ from ttcli.cli.main import run
 from ttcli.engine.library import library
 from ttcli.train.recipe import RECIPES
 from ttcli.train.verifier import train_verifier
-from ttcli.verifier.head import read_head
+from ttcli.verifier.head_file import read_head
 
 POLL = 0.003  # seconds between two looks into the store
 LINGER = 0.05  # seconds at most between the row that a kill waits for and the kill
