@@ -276,8 +276,8 @@ def score_key(spec: VerifierSpec, settings: Settings, weights: Callable[[str | N
     return key if settings.aggregate is None else f"{key} {settings.aggregate}"
 
 
-def prompt_of(local: LocalModel | None, settings: Settings) -> Prompt:
-    """How a model is asked; None: one that a server has."""
+def prompt_of(local: LocalModel | None, settings: Settings | None = None) -> Prompt:
+    """How a model is asked; None: one that a server has, and one whose words nobody asked to change."""
     from ttcli.policy.prompt import REVISE, Prompt
 
     words = local.entry.template if local and local.entry else Template()
@@ -287,9 +287,9 @@ def prompt_of(local: LocalModel | None, settings: Settings) -> Prompt:
         revise=words.revise or REVISE,
         step_content=words.step_content,
     )
-    if (chosen := settings.words) is not None:
-        usual = chosen.on(usual)
-    return usual if settings.system is None else replace(usual, system=settings.system)
+    chosen, system = (settings.words, settings.system) if settings else (None, None)
+    usual = usual if chosen is None else chosen.on(usual)
+    return usual if system is None else replace(usual, system=system)
 
 
 def read_by_heads(specs: Sequence[VerifierSpec], local: LocalModel, notice: Callable[[str], None]) -> list[int]:
