@@ -25,7 +25,7 @@ from ttcli.serve.plan import Plan
 from ttcli.serve.progress import Progress
 from ttcli.serve.refusal import Refusal, refusal_of
 from ttcli.serve.reply import Choice, account, choices_of, stopped_of, usage_of
-from ttcli.serve.wire import DONE, KEEP_ALIVE, Clipper, Envelope, encoded, event
+from ttcli.serve.wire import DONE, KEEP_ALIVE, Clipper, Envelope, encoded, event, thought_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +156,9 @@ class Exchange:
                 case Refusal():
                     await self._write(send, event(told.body))
                     self._tell(f"{told.status} {told.message}")
+                case CandidateToken(candidate=number, text=text, thought=True) if number < n:
+                    if text:
+                        await self._piece(send, number, thought_of(text))
                 case CandidateToken(candidate=number, text=text) if number < n:
                     if passed := clippers[number].take(text):
                         await self._piece(send, number, {"content": passed})
@@ -163,7 +166,7 @@ class Exchange:
                     await self._end_stream(send, outcome, clippers)
                 case _ if not self._plan.plain:
                     for line in progress.lines(told):
-                        await self._piece(send, 0, {"reasoning_content": f"{line}\n", "reasoning": f"{line}\n"})
+                        await self._piece(send, 0, thought_of(f"{line}\n"))
         await self._write(send, DONE, more=False)
 
     async def _first(self) -> Told | None:

@@ -86,6 +86,8 @@ class _StopWatch:
     ended: set[int] = field(default_factory=set)
 
     def take(self, token: CandidateToken) -> None:
+        if token.thought:
+            return
         text = self.tails.get(token.candidate, "") + token.text
         if any(stop in text for stop in self.stops):
             self.ended.add(token.candidate)

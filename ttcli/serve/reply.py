@@ -24,7 +24,8 @@ class Choice:
 
     text: str
     finish: Finish
-    tokens: int  # sampled for it
+    tokens: int  # sampled for it, those of its thought not counted
+    thought: str | None = None  # before it; None: there was none
 
 
 def choices_of(
@@ -64,7 +65,8 @@ def _rank(candidate: Candidate) -> tuple[bool, bool, float, float, int]:
 def _choice(candidate: Candidate, text: str, stops: Sequence[str]) -> Choice:
     end = min((at for stop in stops if (at := text.find(stop)) >= 0), default=None)
     finish: Finish = "stop" if candidate.ended is Ended.STOP or end is not None else "length"
-    return Choice(text if end is None else text[:end], finish, candidate.tokens)
+    said = text if end is None else text[:end]
+    return Choice(said, finish, candidate.tokens - candidate.thought_tokens, candidate.thought)
 
 
 def _told(candidate: Candidate, *, concludes: bool) -> str:

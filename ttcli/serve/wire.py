@@ -11,6 +11,11 @@ from typing import Any
 from ttcli.serve.reply import Choice
 
 
+def thought_of(text: str | None) -> dict[str, str]:
+    """A thought in a message or a delta, under both names that servers have for it; {} where there is none."""
+    return {"reasoning_content": text, "reasoning": text} if text is not None else {}
+
+
 class Envelope:
     """What all objects of one reply have in common."""
 
@@ -26,7 +31,7 @@ class Envelope:
         told = [
             {
                 "index": number,
-                "message": {"role": "assistant", "content": choice.text},
+                "message": {"role": "assistant", "content": choice.text, **thought_of(choice.thought)},
                 "finish_reason": choice.finish,
                 "logprobs": None,
             }
