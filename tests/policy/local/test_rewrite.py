@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -12,7 +11,6 @@ from tiny_models import HYBRID, RECURRENT
 
 from ttcli.engine.branch import Branch
 from ttcli.engine.model import Model
-from ttcli.engine.params import SamplingParams
 from ttcli.policy.local.policy import LocalPolicy
 from ttcli.policy.local.rewrite import change_of
 from ttcli.policy.prompt import Prompt
@@ -28,24 +26,12 @@ MakePolicy = Callable[..., LocalPolicy]
 
 
 @pytest.fixture
-def make_policy(tiny_model: Callable[[str], Model]) -> Iterator[MakePolicy]:
-    with ExitStack() as stack:
+def make_policy(tiny_model: Callable[[str], Model], policy_on: MakePolicy) -> MakePolicy:
+    def make(architecture: str, **options: Any) -> LocalPolicy:
+        defaults = {"prompt": Prompt(system="", instruction=""), "max_tokens": 24, "beams": 4}
+        return policy_on(tiny_model(architecture), **defaults | options)
 
-        def make(architecture: str, **options: Any) -> LocalPolicy:
-            defaults: dict[str, Any] = {
-                "name": "tiny",
-                "prompt": Prompt(system="", instruction=""),
-                "sampling": SamplingParams(),
-                "max_tokens": 24,
-                "width": 4,
-                "beams": 4,
-                "threads": 1,
-            }
-            policy = LocalPolicy(tiny_model(architecture), **defaults | options)
-            stack.callback(policy.close)
-            return policy
-
-        yield make
+    return make
 
 
 class AtTen:

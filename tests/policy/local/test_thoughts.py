@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -23,25 +22,13 @@ MakePolicy = Callable[..., LocalPolicy]
 
 
 @pytest.fixture
-def make_policy(thinking_model: Callable[[str], Model]) -> Iterator[MakePolicy]:
-    with ExitStack() as stack:
+def make_policy(thinking_model: Callable[[str], Model], policy_on: MakePolicy) -> MakePolicy:
+    def make(architecture: str = "llama", **options: Any) -> LocalPolicy:
+        think = {"think_budget": 80, "think_message": "Enough."} | options.pop("think", {})
+        defaults = {"prompt": Prompt(step_separator=" "), "max_tokens": 12, "think": ThinkParams(**think)}
+        return policy_on(thinking_model(architecture), **defaults | options)
 
-        def make(architecture: str = "llama", **options: Any) -> LocalPolicy:
-            think = {"think_budget": 80, "think_message": "Enough."} | options.pop("think", {})
-            defaults: dict[str, Any] = {
-                "name": "tiny",
-                "prompt": Prompt(step_separator=" "),
-                "sampling": SamplingParams(),
-                "max_tokens": 12,
-                "width": 4,
-                "threads": 1,
-                "think": ThinkParams(**think),
-            }
-            policy = LocalPolicy(thinking_model(architecture), **defaults | options)
-            stack.callback(policy.close)
-            return policy
-
-        yield make
+    return make
 
 
 def draw(policy: LocalPolicy, *requests: Extend) -> tuple[list[Extension], list[Growth]]:

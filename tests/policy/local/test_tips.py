@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -11,7 +10,6 @@ from tiny_models import HYBRID, RECURRENT
 
 from ttcli.engine import machine
 from ttcli.engine.model import Model
-from ttcli.engine.params import SamplingParams
 from ttcli.policy.local.policy import LocalPolicy
 from ttcli.policy.prompt import Prompt
 from ttcli.problem import Problem
@@ -31,24 +29,12 @@ def streams_for_all(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def make_policy(tiny_model: Callable[[str], Model]) -> Iterator[MakePolicy]:
-    with ExitStack() as stack:
+def make_policy(tiny_model: Callable[[str], Model], policy_on: MakePolicy) -> MakePolicy:
+    def make(architecture: str, **options: Any) -> LocalPolicy:
+        defaults = {"prompt": Prompt(system="", instruction="", revise="Again."), "max_tokens": 16, "attempts": 4}
+        return policy_on(tiny_model(architecture), **defaults | options)
 
-        def make(architecture: str, **options: Any) -> LocalPolicy:
-            defaults: dict[str, Any] = {
-                "name": "tiny",
-                "prompt": Prompt(system="", instruction="", revise="Again."),
-                "sampling": SamplingParams(),
-                "max_tokens": 16,
-                "width": 4,
-                "attempts": 4,
-                "threads": 1,
-            }
-            policy = LocalPolicy(tiny_model(architecture), **defaults | options)
-            stack.callback(policy.close)
-            return policy
-
-        yield make
+    return make
 
 
 def draw(policy: LocalPolicy, start: Prefix, seed: int) -> Extension:
