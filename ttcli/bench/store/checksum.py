@@ -3,9 +3,26 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 from ttcli.bench.store.database import Database
+
+# table, columns that are summed, order, and a row in words, by its number and values
+_OF_RUNS: tuple[tuple[str, str, str, Callable[[int, Sequence[Any]], str]], ...] = (
+    (
+        *("result", "position, task, outcome, error", "position, task"),
+        lambda _, values: f"the result of {values[1]} on problem {values[0] + 1}",
+    ),
+    (
+        *("event", "position, task, number, event", "position, task, number"),
+        lambda _, values: f"event {values[2] + 1} of {values[1]} on problem {values[0] + 1}",
+    ),
+    (
+        *("load", "at, seconds, decodes, rows, open, waiting, width", "rowid"),
+        lambda number, _: f"row {number + 1} of how full the batch was",
+    ),
+)
 
 
 def checksum(*values: object) -> str:
@@ -18,36 +35,15 @@ def damaged(database: Database, run: str, source_key: str) -> Iterator[str]:
     if not has_column(database, "sample", "checksum"):
         return
     yield from _damaged_samples(database, run, source_key)
-    rows = database.read(
-        "SELECT position, task, outcome, error, checksum FROM result WHERE run = ? AND checksum IS NOT NULL "
-        "ORDER BY position, task",
-        (run,),
-    )
-    for position, task, outcome, error, written in rows:
-        if written != checksum(position, task, outcome, error):
-            yield f"the result of {task} on problem {position + 1}"
-    if has_column(database, "event", "checksum"):
-        yield from _damaged_events(database, run)
-
-
-def _damaged_events(database: Database, run: str) -> Iterator[str]:
-    """How methods went, and how full the batch was."""
-    rows = database.read(
-        "SELECT position, task, number, event, checksum FROM event WHERE run = ? AND checksum IS NOT NULL "
-        "ORDER BY position, task, number",
-        (run,),
-    )
-    for position, task, number, event, written in rows:
-        if written != checksum(position, task, number, event):
-            yield f"event {number + 1} of {task} on problem {position + 1}"
-    loads = database.read(
-        "SELECT at, seconds, decodes, rows, open, waiting, width, checksum FROM load WHERE run = ? "
-        "AND checksum IS NOT NULL ORDER BY rowid",
-        (run,),
-    )
-    for number, (*values, written) in enumerate(loads):
-        if written != checksum(*values):
-            yield f"row {number + 1} of how full the batch was"
+    for table, columns, order, told in _OF_RUNS:
+        if not has_column(database, table, "checksum"):
+            continue
+        rows = database.read(
+            f"SELECT {columns}, checksum FROM {table} WHERE run = ? AND checksum IS NOT NULL ORDER BY {order}", (run,)
+        )
+        for number, (*values, written) in enumerate(rows):
+            if written != checksum(*values):
+                yield told(number, values)
 
 
 def _damaged_samples(database: Database, run: str, source_key: str) -> Iterator[str]:
