@@ -246,9 +246,10 @@ def main() -> None:
     MODELS.mkdir(parents=True, exist_ok=True)
     records = MODELS / "made.json"
     for name in options.parts or PARTS:
-        made = json.loads(records.read_text(encoding="utf-8")) if records.exists() else {}
         torch.manual_seed(0)
-        made[name] = PARTS[name](options.work)
+        done = PARTS[name](options.work)
+        made = json.loads(records.read_text(encoding="utf-8")) if records.exists() else {}
+        made[name] = done
         records.write_text(json.dumps(made, indent=1) + "\n", encoding="utf-8")
 
 
