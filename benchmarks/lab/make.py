@@ -32,8 +32,8 @@ ROOT = Path(__file__).parents[2]
 MODELS = ROOT / "models" / "lab"
 EASY = 0.5  # share of easy problems among those that are measured on
 HELD_SEED, POOL_SEED = 12345, 777
-HELD, POOL, SAMPLES = 1000, 8000, 16
-PRM_STEPS, REVISER_STEPS = 6000, 5000
+HELD, POOL, SAMPLES = 1000, 4000, 16
+PRM_STEPS, REVISER_STEPS = 2000, 2000
 
 
 @cache
