@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parents[2]
 MODELS = ROOT / "models" / "lab"
 POOL_SEED = 777
-POOL, SAMPLES = 4000, 16
+POOL, SAMPLES = 1500, 16
 PRM_STEPS, REVISER_STEPS = 1200, 1200
 
 
