@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from ttcli.catalog.entry import Entry, FileSource, Template, catalog
+from ttcli.catalog.entry import Entry, FileSource, catalog
+from ttcli.catalog.template import Template
 from ttcli.cli.models import models_app
 from ttcli.errors import DownloadError, ModelError, TtcError, UsageError
 
@@ -40,7 +41,7 @@ def tiny(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Entry:
 @pytest.fixture(autouse=True)
 def described(monkeypatch: pytest.MonkeyPatch) -> None:
     told = {"architecture": "llama", "layers": 30, "judge": "yes"}
-    monkeypatch.setattr("ttcli.runtime.loader.facts", lambda local: told)
+    monkeypatch.setattr("ttcli.runtime.facts.facts", lambda local: told)
 
 
 def run(*arguments: str, fails: type[TtcError] | None = None) -> tuple[str, str]:

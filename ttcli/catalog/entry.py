@@ -8,26 +8,13 @@ import math
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, get_args
 
 from ttcli.catalog.forms import VerifierForm, verifier_form
+from ttcli.catalog.template import Template, read_template
 from ttcli.errors import ModelError
 from ttcli.files.toml import Table, read_table
 
 DEFAULT_MODEL = "qwen2.5-coder-0.5b"
-Content = Literal["any", "number", "equation"]  # of a step that states something
-CONTENTS: tuple[Content, ...] = get_args(Content)
-
-
-@dataclass(frozen=True, slots=True)
-class Template:
-    """How a problem becomes a prompt, and where a solution's steps end."""
-
-    rule: str = "gguf"  # the GGUF's own chat template, the only rule so far
-    system: str | None = None  # None: no system message of ours
-    step_separator: str = "\n\n"
-    revise: str | None = None  # what is said to a solution, to have another one; None: the usual words
-    step_content: Content = "number"  # that a step of a search must hold: any, number or equation
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,6 +167,8 @@ def read_entry(path: Path) -> Entry:
     """The model of one TOML file; raises ConfigError that names the file and the key."""
     table = read_table(path)
     table.check("version", table.integer("version") == 1, "must be 1")
+    template = table.table("template")
+    template.check("rule", template.has("rule"), "is missing")
     entry = Entry(
         name=table.text("name"),
         description=table.text("description"),
@@ -189,7 +178,7 @@ def read_entry(path: Path) -> Entry:
         file=table.text("file"),
         bytes=table.positive("bytes") if table.has("bytes") else None,
         sha256=table.text_or("sha256", None),
-        template=_template(table.table("template")),
+        template=read_template(template, Template()),
         sources=tuple(_source(each) for each in table.tables("source")),
         verifier=verifier_form(table.table("verifier")) if table.has("verifier") else None,
         known_as=table.texts("known_as") if table.has("known_as") else (),
@@ -220,24 +209,6 @@ def _repair(table: Table) -> RepairFigure:
         table.check(name, 0 <= count <= figure.solutions, "must be from 0 to the number of solutions")
     table.close()
     return figure
-
-
-def _template(table: Table) -> Template:
-    default = Template()
-    content = table.text_or("step_content", default.step_content)
-    template = Template(
-        rule=table.text("rule"),
-        system=table.text_or("system", default.system),
-        step_separator=table.text_or("step_separator", default.step_separator),
-        revise=table.text_or("revise", default.revise),
-        step_content=next((each for each in CONTENTS if each == content), default.step_content),
-    )
-    table.check("rule", template.rule == "gguf", "must be 'gguf'")
-    table.check("step_separator", template.step_separator != "", "must not be empty")
-    table.check("step_content", content in CONTENTS, f"must be one of {', '.join(CONTENTS)}")
-    table.check("revise", template.revise is None or template.revise.strip() != "", "must not be empty")
-    table.close()
-    return template
 
 
 def _source(table: Table) -> Source:

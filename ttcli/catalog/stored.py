@@ -8,13 +8,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ttcli.catalog import ollama
+from ttcli.catalog.beside import Beside, read_beside
 from ttcli.catalog.disk import disk_errors, locked
 from ttcli.catalog.entry import Entry, catalog, find
-from ttcli.catalog.forms import VerifierForm, read_form
+from ttcli.catalog.forms import VerifierForm
 from ttcli.catalog.partial import leftovers
 from ttcli.catalog.places import Places
 from ttcli.catalog.progress import Progress
 from ttcli.catalog.repositories import choose, files_of, folder_model
+from ttcli.catalog.template import Template
 from ttcli.errors import ModelError
 from ttcli.files.gguf import check_gguf
 from ttcli.files.parts import part_paths
@@ -35,6 +37,16 @@ class LocalModel:
         if self.entry is not None:
             return self.entry.name
         return self.path.name if self.path.suffix == ".gguf" else self.name  # Ollama's blobs are called by their hash
+
+    @property
+    def beside(self) -> Beside:
+        """What the TOML beside the file tells; raises ConfigError where that cannot be read."""
+        return read_beside(self.path, self.entry.template if self.entry else Template())
+
+    @property
+    def template(self) -> Template:
+        """How a problem is put to it: as the TOML beside the file tells, else its entry; raises ConfigError."""
+        return self.beside.template or (self.entry.template if self.entry else Template())
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,9 +158,7 @@ def form_of(model: LocalModel) -> VerifierForm | None:
     """
     if model.entry is not None and model.entry.verifier is not None:
         return model.entry.verifier
-    beside = model.path.with_suffix(".toml")
-    told = read_form(beside) if beside.is_file() else None
-    return told or next((each.verifier for each in catalog().values() if _called(model, each)), None)
+    return model.beside.verifier or next((each.verifier for each in catalog().values() if _called(model, each)), None)
 
 
 def _called(model: LocalModel, entry: Entry) -> bool:
