@@ -221,6 +221,7 @@ def config_of(spec: BenchSpec, description: Description) -> RunConfig:
         revisions=dict(description.revisions) if spec.demand.attempts else None,
         profile=_profile_key(spec),
         search=search_version(spec.tasks),
+        reviser=description.reviser if spec.demand.attempts else None,
     )
 
 

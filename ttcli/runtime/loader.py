@@ -15,7 +15,8 @@ from ttcli.catalog.pull import resolve
 from ttcli.catalog.stored import LocalModel, form_of
 from ttcli.catalog.template import Template
 from ttcli.errors import ModelError, UsageError
-from ttcli.files.kinds import LOST_HEAD, NAMES, lost_head
+from ttcli.files.gguf import read_header
+from ttcli.files.kinds import LOST_HEAD, NAMES, is_adapter, lost_head
 from ttcli.interrupt import Interrupt
 from ttcli.runtime.forms import critic_of, form_key, prm_form
 from ttcli.runtime.heads import find_head
@@ -28,8 +29,10 @@ from ttcli.verifier.confidence import Confidence
 from ttcli.verifier.spec import VerifierSpec
 
 if TYPE_CHECKING:
+    from ttcli.engine.adapter import Adapter
     from ttcli.engine.model import Model
     from ttcli.engine.thinking import Thinking
+    from ttcli.policy.local.voice import Reviser
     from ttcli.policy.prompt import Prompt
 
 Loaded: TypeAlias = "tuple[LocalModel, Model]"
@@ -69,6 +72,21 @@ class Loader:
             )
         learn_memory(model, local, self._progress, threads=self._settings.machine.threads)
         return model
+
+    def reviser(self, local: LocalModel, own: Loaded) -> Adapter | Reviser:
+        """What draws the revisions of a policy's solutions: an adapter of its weights, or a model of its own.
+
+        Raises:
+            ModelError: it is neither, or goes with another model; its vocabulary must be the policy's.
+        """
+        from ttcli.engine.adapter import Adapter
+        from ttcli.policy.local.voice import Reviser, same_vocabulary
+
+        if is_adapter(read_header(local.path).metadata):
+            return Adapter(own[1], local.path)
+        _, model = self._shared(local, own)
+        same_vocabulary(own[1], model, local.label)
+        return Reviser(model, prompt_of(local, self._settings), thinking_of(model, local))
 
     def make(self, spec: VerifierSpec, own: Loaded | None = None) -> Verifier:
         """A verifier; `own`: the model whose solutions it is to score, where that runs here.

@@ -14,6 +14,7 @@ from ttcli.catalog.entry import DEFAULT_MODEL, Entry
 from ttcli.catalog.fingerprint import fingerprint
 from ttcli.catalog.progress import Progress
 from ttcli.catalog.pull import resolve
+from ttcli.catalog.stored import LocalModel
 from ttcli.cost import Meter, Unit
 from ttcli.errors import UsageError
 from ttcli.events import Event, RunFinished, RunStarted
@@ -50,7 +51,7 @@ class Runtime:
         interrupt: Interrupt,
         weights: Callable[[str | None], str],
         layers: Sequence[int] = (),
-        reviser: str | None = None,
+        reviser: LocalModel | None = None,
         entry: Entry | None = None,
     ) -> None:
         self.settings = settings
@@ -60,7 +61,7 @@ class Runtime:
         self.verifiers = {name: Aggregated(each, how) if how else each for name, each in verifiers.items()}
         self.interrupt = interrupt
         self.layers = tuple(layers)  # of the policy's model: those whose hidden states its heads read
-        self._reviser = reviser  # the hash of the adapter that draws revisions; None: there is none
+        self._reviser = reviser  # the adapter or model that draws revisions; None: there is none
         self._weights = weights  # the hash of a model, by what the user calls it; None: the policy's own
 
     @property
@@ -72,7 +73,12 @@ class Runtime:
     @property
     def revisions(self) -> dict[str, object]:
         """All that decides besides how revisions are distributed, as JSON."""
-        return {"reviser": self._reviser, **self.policy.revisions}
+        return {"reviser": fingerprint(self._reviser) if self._reviser else None, **self.policy.revisions}
+
+    @property
+    def reviser(self) -> str | None:
+        """What draws revisions in the policy's place; None: nothing does."""
+        return self._reviser.label if self._reviser else None
 
     @property
     def max_tokens(self) -> int:
@@ -126,6 +132,7 @@ class Runtime:
             settings.budget,
             settings.seed,
             self.repair,
+            self.reviser,
         )
         for event in events:
             if isinstance(event, RunFinished):
@@ -257,7 +264,6 @@ def _local(
     stack: ExitStack,
 ) -> Runtime:
     # the engine brings numpy and llama.cpp: not before they are needed
-    from ttcli.engine.adapter import Adapter
     from ttcli.policy.local.policy import LocalPolicy
 
     loader = Loader(settings, interrupt, progress, stack)
@@ -266,7 +272,7 @@ def _local(
     layers = read_by_heads(specs, local, progress.note)
     if demand.beams:
         doubts(specs, local, progress.note)
-    adapter = loader.resolve(settings.reviser) if settings.reviser is not None else None
+    reviser = loader.resolve(settings.reviser) if settings.reviser is not None else None
     policy = LocalPolicy(
         model,
         name=local.label,
@@ -279,7 +285,7 @@ def _local(
         traced=any(spec.traces for spec in specs),
         beams=demand.beams,
         attempts=demand.attempts,
-        reviser=Adapter(model, adapter.path) if adapter else None,
+        reviser=loader.reviser(reviser, (local, model)) if reviser else None,
         observe=sorted({*observe(model.layers), *layers}),
         threads=threads_of(settings),
         interrupted=interrupt,
@@ -294,6 +300,6 @@ def _local(
         interrupt,
         lambda other: fingerprint(resolve(name if other is None else other, offline=True, progress=progress)),
         layers,
-        fingerprint(adapter) if adapter else None,
+        reviser,
         local.entry,
     )

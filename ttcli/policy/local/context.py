@@ -43,8 +43,8 @@ class Context:
     def __init__(
         self,
         model: Model,
-        name: str,
         *,
+        name: str,
         max_tokens: int,
         width: int,
         cells: int | None,
