@@ -18,6 +18,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import entries
 import nets
 import torch
 import words
@@ -33,6 +34,7 @@ MODELS = ROOT / "models" / "lab"
 EASY = 0.5  # share of easy problems among those that are measured on
 HELD_SEED, POOL_SEED = 12345, 777
 HELD, POOL, SAMPLES = 1000, 8000, 16
+SHIPPED = 200  # of the problems that everything is measured on
 PRM_STEPS, REVISER_STEPS = 6000, 5000
 
 
@@ -45,6 +47,17 @@ def held() -> tuple[Task, ...]:
 def others(seed: int, *, easy: float) -> Iterator[Task]:
     """Problems to train on."""
     return tasks(seed, easy=easy, without=frozenset(task.problem for task in held()))
+
+
+def problems(work: Path) -> dict[str, float]:
+    """The problems that everything is measured on, as a data set, and the first of them to be shipped."""
+    rows = [
+        json.dumps({"id": f"h{number}", "problem": task.problem, "answer": task.answer})
+        for number, task in enumerate(held())
+    ]
+    for path, count in ((work / "held.jsonl", HELD), (MODELS / "problems.jsonl", SHIPPED)):
+        path.write_text("\n".join(rows[:count]) + "\n", encoding="utf-8")
+    return {"problems": HELD, "shipped": SHIPPED}
 
 
 def references(seed: int) -> Iterator[Example]:
@@ -223,12 +236,14 @@ def reviser(work: Path) -> dict[str, float]:
 
 
 PARTS: dict[str, Callable[[Path], dict[str, float]]] = {
+    "held": problems,
     "policy": policy,
     "large": large,
     "hybrid": hybrid,
     "pool": pool,
     "prm": prm,
     "reviser": reviser,
+    "entries": lambda _work: entries.write_all(MODELS),
 }
 
 

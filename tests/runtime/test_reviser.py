@@ -19,7 +19,7 @@ from ttcli.interrupt import Interrupt
 from ttcli.policy.local.policy import LocalPolicy
 from ttcli.problem import Problem
 from ttcli.runtime.runtime import load_runtime
-from ttcli.runtime.settings import Settings
+from ttcli.runtime.settings import Machine, Settings
 from ttcli.seams import Extend, Extension
 from ttcli.terminal.words import heading
 
@@ -42,6 +42,7 @@ def settings(policy: Path, reviser: Path | None, method: str = "revise:ratio=4")
         budget=Budget(4),
         sampling=SamplingParams(temperature=0),
         max_tokens=16,
+        machine=Machine(threads=1),
         verifier_name="confidence" if method.startswith("search") else None,
         reviser=str(reviser) if reviser else None,
     )

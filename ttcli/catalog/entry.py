@@ -80,7 +80,24 @@ class WeightsSource:
         return f"weights {self.repo}, to be converted"
 
 
-Source = HubSource | WheelsSource | FileSource | WeightsSource
+@dataclass(frozen=True, slots=True)
+class ShippedSource:
+    """A file that comes with ttc, and is read where it lies."""
+
+    path: str  # below the folder of the TOMLs
+
+    @property
+    def label(self) -> str:
+        """The source in a message."""
+        return "comes with ttc"
+
+    @property
+    def file(self) -> Path:
+        """Where it is."""
+        return toml_folder(Path(__file__).parent) / self.path
+
+
+Source = HubSource | WheelsSource | FileSource | WeightsSource | ShippedSource
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +143,11 @@ class Entry:
     verifier: VerifierForm | None = None  # None: it is no process reward model, and no generative verifier
     known_as: tuple[str, ...] = ()  # in the names of whatever files it, or its siblings, are read from
     repair: RepairFigure | None = None  # None: it has not been measured
+
+    @property
+    def shipped(self) -> Path | None:
+        """Where it is, of a laboratory model, which comes with ttc; None: it is fetched."""
+        return next((source.file for source in self.sources if isinstance(source, ShippedSource)), None)
 
 
 def catalog() -> dict[str, Entry]:
@@ -193,6 +215,8 @@ def read_entry(path: Path) -> Entry:
     table.check("sha256", known[0] == known[1], "and bytes are known both, or neither")
     alone = len(entry.sources) == 1 and isinstance(entry.sources[0], HubSource | WeightsSource)
     table.check("source", all(known) or alone, "must be one of the hub where bytes and sha256 are not known")
+    ours = [isinstance(source, ShippedSource) for source in entry.sources]
+    table.check("source", ours in ([True], [False] * len(ours)), "must be the only one where it comes with ttc")
     table.close()
     return entry
 
@@ -224,7 +248,11 @@ def _source(table: Table) -> Source:
             source = FileSource(table.text("path"))
         case "weights":
             source = WeightsSource(table.text("repo"))
+        case "shipped":
+            source = ShippedSource(table.text("path"))
+            parts = Path(source.path).parts
+            table.check("path", bool(parts) and ".." not in parts and parts[0] != "/", "must lead down from here")
         case _:
-            raise table.error("kind", "must be 'hub', 'wheels', 'file' or 'weights'")
+            raise table.error("kind", "must be 'hub', 'wheels', 'file', 'weights' or 'shipped'")
     table.close()
     return source

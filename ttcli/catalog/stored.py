@@ -19,6 +19,7 @@ from ttcli.catalog.repositories import choose, files_of, folder_model
 from ttcli.catalog.template import Template
 from ttcli.errors import ModelError
 from ttcli.files.gguf import check_gguf
+from ttcli.files.hashes import sha256_of
 from ttcli.files.parts import part_paths
 from ttcli.files.paths import models_dir
 
@@ -122,7 +123,7 @@ def path_of(what: Meant) -> Path:
     """Where the file is, or would be if it were on this machine."""
     match what:
         case Entry():
-            return models_dir() / what.file
+            return what.shipped or models_dir() / what.file
         case HubFile() | OtherFile():
             return what.path
         case Path():
@@ -168,7 +169,7 @@ def _called(model: LocalModel, entry: Entry) -> bool:
 
 
 def installed() -> list[LocalModel]:
-    """All complete models that ttc fetched: the catalog's, then those of the hub, in alphabetical order."""
+    """All complete models that ttc fetched or came with: the catalog's, then the hub's, in alphabetical order."""
     known = [
         LocalModel(path_of(each), each, each.name) for each in catalog().values() if _complete(each, path_of(each))
     ]
@@ -185,6 +186,8 @@ def remove(spec: str, progress: Progress) -> int:
         raise ModelError(f"{spec} was not fetched by ttc", hint=_by_whom(what))
     if isinstance(what, HubRepo):
         raise not_installed(what.name)
+    if isinstance(what, Entry) and what.shipped:
+        raise ModelError(f"{what.name} comes with ttc, and was not fetched", hint="it goes when ttc does")
     path = path_of(what)
     if not path.parent.is_dir():
         raise not_installed(what.name)
@@ -223,8 +226,9 @@ def _complete(what: Meant, path: Path) -> bool:
 
 
 def _entry_at(path: Path) -> Entry | None:
-    """A path that leads to a fetched model of the catalog means that model."""
-    return next((each for each in catalog().values() if path_of(each).resolve() == path.resolve()), None)
+    """A path that leads to a model of the catalog means that model; to one that comes with ttc, if it is that still."""
+    found = next((each for each in catalog().values() if path_of(each).resolve() == path.resolve()), None)
+    return None if found and found.shipped and sha256_of(path) != found.sha256 else found
 
 
 def _hub(spec: str) -> HubFile | HubRepo | OtherFile:

@@ -25,6 +25,7 @@ def entry_facts(entry: Entry, local: LocalModel | None) -> dict[str, object]:
         "bytes": entry.bytes,
         "sha256": entry.sha256,
         "path": None if local is None else str(local.path),
+        "shipped": entry.shipped is not None,
     }
 
 
@@ -86,12 +87,16 @@ def row(facts: dict[str, object], default: str) -> tuple[str, ...]:
     parameters, size = facts.get("parameters"), facts["bytes"]
     return (
         str(facts["name"]),
-        f"{parameters / 1e6:,.0f} M" if isinstance(parameters, int) else "-",
+        _millions(parameters) if isinstance(parameters, int) else "-",
         size_text(size) if isinstance(size, int) else "-",
         str(facts.get("licence", "-")),
         "yes" if facts["path"] else "no",
-        "default" if facts["name"] == default else "",
+        "default" if facts["name"] == default else "comes with ttc, a laboratory model" if facts.get("shipped") else "",
     )
+
+
+def _millions(parameters: int) -> str:
+    return f"{parameters / 1e6:,.{0 if parameters >= 10_000_000 else 1}f} M"
 
 
 def table(rows: list[tuple[str, ...]]) -> str:

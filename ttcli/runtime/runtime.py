@@ -1,5 +1,7 @@
 """From settings to a run: load what was asked for, run the method, yield its events."""
 
+# over 300 lines: what goes with which kind of policy is seen side by side
+
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
@@ -29,7 +31,7 @@ from ttcli.runtime.heads import doubts, find_head
 from ttcli.runtime.loader import Loader, check, prompt_of, read_by_heads, score_key, thinking_of
 from ttcli.runtime.repair import mending
 from ttcli.runtime.settings import Settings
-from ttcli.runtime.width import threads_of, width_of
+from ttcli.runtime.width import fitting, threads_of, width_of
 from ttcli.seams import AskingPolicy, BatchPolicy, Verifier
 from ttcli.search.method import NO_DEMAND, Adviser, Demand
 from ttcli.verifier.aggregate import Aggregated
@@ -269,6 +271,7 @@ def _local(
     loader = Loader(settings, interrupt, progress, stack)
     local = loader.resolve(name)
     model = loader.load(local)
+    settings = fitting(settings, model.context, local.label, progress)
     layers = read_by_heads(specs, local, progress.note)
     if demand.beams:
         doubts(specs, local, progress.note)
