@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import math
 from pathlib import Path
 
+import words
 from gguf import GGUFReader
 
 MOST = 12_000_000  # bytes of all models
@@ -17,13 +19,15 @@ _WHAT = {
     "lab-prm": "tells right steps from wrong ones: for --verifier prm:lab-prm",
     "lab-reviser": "solves them anew with earlier solutions in view: for --reviser lab-reviser",
 }
-_TAGGED = """
+TAGGED = f"""
 [verifier]
 kind = "prm"
 form = "step-tag"
-tag = "?"
-good = "+"
-bad = "-"
+after_problem = {json.dumps(words.SPECIAL[words.INSTRUCT - 256])}
+tag = "{chr(words.TAG)}"
+between = {json.dumps(words.SEPARATOR)}
+good = "{chr(words.GOOD)}"
+bad = "{chr(words.BAD)}"
 """
 
 
@@ -43,7 +47,7 @@ def entry(path: Path) -> str:
     reader = GGUFReader(path)
     weights = sum(math.prod(map(int, tensor.shape)) for tensor in reader.tensors)
     [context] = [int(field.parts[-1][0]) for key in _CONTEXT if (field := reader.fields.get(key))]
-    form = _TAGGED if path.stem == "lab-prm" else ""
+    form = TAGGED if path.stem == "lab-prm" else ""
     return f"""\
 version = 1
 name = "{path.stem}"
@@ -57,7 +61,9 @@ sha256 = "{hashlib.sha256(path.read_bytes()).hexdigest()}"
 
 [template]
 rule = "gguf"
-step_separator = "\\n\\n"
+instruction = {json.dumps(words.SPECIAL[words.INSTRUCT - 256].strip())}
+step_separator = {json.dumps(words.SEPARATOR)}
+revise = {json.dumps(words.SPECIAL[words.AGAIN - 256])}
 {form}
 [[source]]
 kind = "shipped"
