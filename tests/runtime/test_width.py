@@ -1,8 +1,8 @@
 from __future__ import annotations
 
 import pytest
-
 from catalog.doubles import Recorded
+
 from ttcli.runtime.settings import Settings
 from ttcli.runtime.width import fitting
 
