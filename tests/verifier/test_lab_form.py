@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 
@@ -28,23 +27,13 @@ def words(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     return importlib.import_module("words")
 
 
-@pytest.fixture
-def model() -> Iterator[Model]:
-    """The policy, whose tokens are those of all of them."""
-    path = catalog()["lab-policy"].shipped
-    assert path is not None
-    model = Model(path)
-    yield model
-    model.close()
-
-
-def test_it_is_read_as_it_was_trained(words: ModuleType, model: Model) -> None:
+def test_it_is_read_as_it_was_trained(words: ModuleType, lab_model: Model) -> None:
     entries = importlib.import_module("entries")
     told = verifier_form(Table("x", "", parse_toml(entries.TAGGED.encode(), "x")).table("verifier"))
     assert isinstance(told, PrmForm)
     if "lab-prm" in catalog():
         assert catalog()["lab-prm"].verifier == told
-    form = prm_form(model, told)
+    form = prm_form(lab_model, told)
     assert form.labels == (words.GOOD, words.BAD)
     tokens = form.head("(6+12)*3")
     ends = []
@@ -54,13 +43,13 @@ def test_it_is_read_as_it_was_trained(words: ModuleType, model: Model) -> None:
     assert (tokens, ends) == words.tagged("(6+12)*3", STEPS)
 
 
-def test_a_policy_is_asked_as_it_was_trained(words: ModuleType, model: Model) -> None:
+def test_a_policy_is_asked_as_it_was_trained(words: ModuleType, lab_model: Model) -> None:
     from ttcli.catalog.progress import NoProgress
     from ttcli.catalog.pull import resolve
     from ttcli.engine.params import ThinkParams
 
     local = resolve("lab-policy", offline=True, progress=NoProgress())
-    voice = Voice(model, prompt_of(local), None, params=ThinkParams(), max_tokens=64)
+    voice = Voice(lab_model, prompt_of(local), None, params=ThinkParams(), max_tokens=64)
     attempts = ["6+12=17\n\n#### 17", "6+12=18\n\n#### 18"]
     assert voice.encode(Problem("(6+12)*3")) == words.ask("(6+12)*3")
     assert voice.encode(Problem("(6+12)*3"), attempts) == words.ask("(6+12)*3", attempts)
