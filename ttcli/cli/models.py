@@ -131,13 +131,14 @@ def tune(
 ) -> None:
     """Measure how many texts at once this machine decodes fastest with a model; later runs use what was found.
 
-    Takes a minute or two; let nothing else run meanwhile. Example: ttc models tune qwen2.5-coder-0.5b
+    So is whether texts have buffers of their own or share one. Takes a minute or two; let nothing else run meanwhile.
+    Example: ttc models tune qwen2.5-coder-0.5b
     """
     from ttcli.catalog.speeds import remember
     from ttcli.catalog.stored import locate, not_installed
     from ttcli.engine import machine
     from ttcli.engine.session import Aborted
-    from ttcli.engine.tune import best, speeds
+    from ttcli.engine.tune import best, in_streams, speeds
     from ttcli.interrupt import Interrupt
     from ttcli.runtime.settings import Machine
     from ttcli.runtime.tried import open_model
@@ -153,17 +154,27 @@ def tune(
             for speed in speeds(weights, threads=threads, halted=interrupt):
                 remark(f"{speed.width:>4} texts at once: {speed.tokens_per_second:.1f} tokens/s")
                 measured.append(speed)
+            width = best(measured)
+            streams = None
+            if not machine.has_gpu():
+                usual, way = machine.streams(weights.parameters), next(s for s in measured if s.width == width)
+                [other] = speeds(weights, widths=(width,), streams=not usual, threads=threads, halted=interrupt)
+                said = "in one buffer" if usual else "in buffers of their own"
+                remark(f"{width:>4} texts at once, {said}: {other.tokens_per_second:.1f} tokens/s")
+                streams = in_streams(weights, way, other)
     except Aborted as aborted:
         raise typer.Abort from aborted
     finally:
         weights.close()
-    width = best(measured)
     found = {speed.width: round(speed.tokens_per_second, 1) for speed in measured}
-    remember(local.path, threads or machine.threads(), width, found)
+    if streams is not None and streams != usual:
+        found[width] = round(other.tokens_per_second, 1)
+    remember(local.path, threads or machine.threads(), width, found, streams=streams)
     if as_json:
-        say_json({"version": 1, "model": model, "width": width, "tokens_per_second": found})
+        say_json({"version": 1, "model": model, "width": width, "streams": streams, "tokens_per_second": found})
     else:
-        say(f"{model} will decode {width} texts at once")
+        where = {True: ", each in a buffer of its own", False: ", in one buffer", None: ""}[streams]
+        say(f"{model} will decode {width} texts at once{where}")
 
 
 @models_app.command()

@@ -23,6 +23,7 @@ from ttcli.runtime.heads import find_head
 from ttcli.runtime.memories import learn_memory
 from ttcli.runtime.settings import Settings
 from ttcli.runtime.tried import open_model
+from ttcli.runtime.width import streams_of
 from ttcli.seams import Verifier
 from ttcli.verifier.aggregate import no_steps
 from ttcli.verifier.confidence import Confidence
@@ -86,7 +87,8 @@ class Loader:
             return Adapter(own[1], local.path)
         _, model = self._shared(local, own)
         same_vocabulary(own[1], model, local.label)
-        return Reviser(model, prompt_of(local, self._settings), thinking_of(model, local))
+        told = prompt_of(local, self._settings), thinking_of(model, local), streams_of(self._settings, local.path)
+        return Reviser(model, *told)
 
     def make(self, spec: VerifierSpec, own: Loaded | None = None) -> Verifier:
         """A verifier; `own`: the model whose solutions it is to score, where that runs here.

@@ -31,7 +31,7 @@ from ttcli.runtime.heads import doubts, find_head
 from ttcli.runtime.loader import Loader, check, prompt_of, read_by_heads, score_key, thinking_of
 from ttcli.runtime.repair import mending
 from ttcli.runtime.settings import Settings
-from ttcli.runtime.width import fitting, threads_of, width_of
+from ttcli.runtime.width import fitting, streams_of, threads_of, width_of
 from ttcli.seams import AskingPolicy, BatchPolicy, Verifier
 from ttcli.search.method import NO_DEMAND, Adviser, Demand
 from ttcli.verifier.aggregate import Aggregated
@@ -283,6 +283,7 @@ def _local(
         sampling=settings.sampling,
         max_tokens=settings.max_tokens,
         width=width_of(settings, local.path, at_once=at_once),
+        streams=streams_of(settings, local.path),
         think=settings.thinking,
         thinking=thinking_of(model, local),
         traced=any(spec.traces for spec in specs),

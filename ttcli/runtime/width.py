@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from ttcli.catalog.progress import Progress
-from ttcli.catalog.speeds import known_width
+from ttcli.catalog.speeds import known_streams, known_width
 from ttcli.runtime.settings import MAX_TOKENS, Settings
 
 
@@ -24,6 +24,11 @@ def fitting(settings: Settings, context: int, label: str, progress: Progress) ->
     most = max(1, context // 2)
     progress.note(f"{label} has a context of {context:,} tokens: its solutions are cut at {most:,}")
     return replace(settings, max_tokens=most)
+
+
+def streams_of(settings: Settings, path: Path) -> bool | None:
+    """Whether texts have buffers of their own, as was measured here; None: it was not."""
+    return known_streams(path, threads_of(settings))
 
 
 def width_of(settings: Settings, path: Path, *, at_once: int | None = None) -> int:

@@ -46,6 +46,7 @@ class LocalPolicy:
         think: whether it thinks before, and for how long.
         thinking: how the model thinks; None: as is seen by its template and vocabulary.
         traced: whether steps and thoughts carry how sure the model was of each token.
+        streams: whether each text has a buffer of its own, where the memory allows it; None: by the size of the model.
         cells: KV cells; None: enough for `width` usual solutions, within the memory that is free.
         beams: prefixes that a search has side by side; 0: there will be no searches.
         attempts: earlier solutions that the prompt of a revision shows at most; 0: there will be no revisions.
@@ -72,6 +73,7 @@ class LocalPolicy:
         think: ThinkParams | None = None,
         thinking: Thinking | None = None,
         traced: bool = False,
+        streams: bool | None = None,
         cells: int | None = None,
         beams: int = 0,
         attempts: int = 0,
@@ -108,11 +110,12 @@ class LocalPolicy:
             threads=threads,
             interrupted=lambda: self._interrupted() or paused(),
         )
-        self._plain = make(model, attempts=0 if reviser else attempts, adapter=None, observe=tuple(observe))
+        own = partial(make, model, observe=tuple(observe), streams=streams)
+        self._plain = own(attempts=0 if reviser else attempts, adapter=None)
         if whole is not None:
-            self._revising = make(whole.model, attempts=attempts, adapter=None, observe=())
+            self._revising = make(whole.model, attempts=attempts, adapter=None, observe=(), streams=whole.streams)
         elif isinstance(reviser, Adapter):
-            self._revising = make(model, attempts=attempts, adapter=reviser, observe=tuple(observe))
+            self._revising = own(attempts=attempts, adapter=reviser)
         else:
             self._revising = self._plain
         self._contexts = list(dict.fromkeys((self._plain, self._revising)))

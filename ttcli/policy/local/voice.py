@@ -23,11 +23,13 @@ class Reviser:
     Args:
         model: the weights; they stay the caller's to close.
         thinking: how it thinks; None: as is seen by its template and vocabulary.
+        streams: as of a policy.
     """
 
     model: Model
     prompt: Prompt
     thinking: Thinking | None = None
+    streams: bool | None = None
 
 
 class Voice:
