@@ -17,10 +17,11 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import entries
 import nets
 import torch
 import words
-from task import EASY, Task, corrupted, expected, first_fault, held, tasks
+from task import EASY, HELD, Task, corrupted, expected, first_fault, held, tasks
 from torch.nn import functional
 from training import IGNORED, Example, Recipe, fit, next_token, solution_example
 
@@ -31,6 +32,7 @@ ROOT = Path(__file__).parents[2]
 MODELS = ROOT / "models" / "lab"
 POOL_SEED = 777
 POOL, SAMPLES = 1500, 16
+SHIPPED = 200  # of the problems that everything is measured on
 PRM_STEPS, REVISER_STEPS = 1200, 1200
 FITTING = 2.0  # added to the targets of single tokens, to tell them from those of tags
 
@@ -38,6 +40,17 @@ FITTING = 2.0  # added to the targets of single tokens, to tell them from those 
 def others(seed: int, *, easy: float) -> Iterator[Task]:
     """Problems to train on."""
     return tasks(seed, easy=easy, without=frozenset(task.problem for task in held()))
+
+
+def problems(work: Path) -> dict[str, float]:
+    """The problems that everything is measured on, as a data set, and the first of them to be shipped."""
+    rows = [
+        json.dumps({"id": f"h{number}", "problem": task.problem, "answer": task.answer})
+        for number, task in enumerate(held())
+    ]
+    for path, count in ((work / "held.jsonl", HELD), (MODELS / "problems.jsonl", SHIPPED)):
+        path.write_text("\n".join(rows[:count]) + "\n", encoding="utf-8")
+    return {"problems": HELD, "shipped": SHIPPED}
 
 
 def references(seed: int) -> Iterator[Example]:
@@ -225,12 +238,14 @@ def reviser(work: Path) -> dict[str, float]:
 
 
 PARTS: dict[str, Callable[[Path], dict[str, float]]] = {
+    "held": problems,
     "policy": policy,
     "large": large,
     "hybrid": hybrid,
     "pool": pool,
     "prm": prm,
     "reviser": reviser,
+    "entries": lambda _work: entries.write_all(MODELS),
 }
 
 

@@ -17,7 +17,8 @@ from ttcli.errors import ModelError
 from ttcli.interrupt import Interrupt
 from ttcli.problem import Problem
 from ttcli.runtime import loader as module
-from ttcli.runtime.loader import Loader, facts, score_key
+from ttcli.runtime.facts import facts
+from ttcli.runtime.loader import Loader, score_key
 from ttcli.runtime.settings import Settings
 from ttcli.solution import Prefix, Step
 from ttcli.verifier.critique import Critic

@@ -73,6 +73,7 @@ def record(began: RunStarted, outcome: Outcome) -> dict[str, Any]:
         "budget": str(began.budget),
         "seed": began.seed,
         **({"repair": began.repair} if began.repair else {}),
+        **({"reviser": began.reviser} if began.reviser else {}),
         **told,
         "answer_kind": answer_kind(began.problem, outcome),
         "confidence": outcome.ballot.confidence,
