@@ -40,7 +40,7 @@ def tiny(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Entry:
 @pytest.fixture(autouse=True)
 def described(monkeypatch: pytest.MonkeyPatch) -> None:
     told = {"architecture": "llama", "layers": 30, "judge": "yes"}
-    monkeypatch.setattr("ttcli.runtime.loader.facts", lambda local: told)
+    monkeypatch.setattr("ttcli.runtime.facts.facts", lambda local: told)
 
 
 def run(*arguments: str, fails: type[TtcError] | None = None) -> tuple[str, str]:

@@ -19,7 +19,7 @@ from ttcli.policy.scripted import ScriptedPolicy
 from ttcli.problem import AnswerForm, Problem
 from ttcli.record.encode import record
 from ttcli.record.recording import read_record
-from ttcli.runtime.loader import facts
+from ttcli.runtime.facts import facts
 from ttcli.runtime.runtime import load_runtime
 from ttcli.runtime.settings import Machine, Settings
 from ttcli.seams import Extend, Extension

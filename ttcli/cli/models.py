@@ -244,7 +244,7 @@ def _heads(local: LocalModel) -> str | None:
 
 def _header(local: LocalModel) -> dict[str, str | int]:
     """What the GGUF says of itself, and what it can be as a verifier."""
-    from ttcli.runtime.loader import facts
+    from ttcli.runtime.facts import facts
 
     return facts(local)
 
