@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 import numpy as np
@@ -64,7 +64,7 @@ def with_scores(
     values = np.full(len(samples), np.nan)
     own = examples.problem == position
     values[examples.number[own]] = scores[own]
-    return GradedSamples(samples.classes, samples.correct, values)
+    return replace(samples, scores=values)
 
 
 def _accuracy(samples: GradedSamples) -> float:

@@ -18,7 +18,7 @@ from ttcli.bench.store.sample import Rating, Sample, SampleKey
 from ttcli.bench.store.states import States, insert_states, stacked
 from ttcli.bench.store.thoughts import NO_THOUGHT, insert_thought, read_thoughts
 from ttcli.seams import StepScores
-from ttcli.solution import Ended, Step
+from ttcli.solution import Ended, Step, confidence
 
 _ENDS = {ended.value for ended in Ended}
 
@@ -42,6 +42,7 @@ class Facts(NamedTuple):
     tokens: int
     prompt_tokens: int
     seconds: float
+    confidence: float | None  # of the policy, as `Candidate.confidence`
     scores: Mapping[str, Score]  # by verifier key
 
 
@@ -173,7 +174,7 @@ class Samples:
         )
         values = (self._source_key, run, temperature, seed, depth, position, position)
         columns = "position, sample.id, number, sample.answer, ended, sample.tokens, prompt_tokens, sample.seconds"
-        columns += ", json_valid(sample.steps)"
+        columns += f", json_valid(sample.steps), {_step_sum(1)}, {_step_sum(2)}"
         found = self._database.read(f"SELECT {columns} {where.format('')} ORDER BY position, number", values)
         join = where.format("JOIN rating ON rating.sample = sample.id")
         scores: dict[int, dict[str, Score]] = {}
@@ -182,10 +183,10 @@ class Samples:
         ):
             scores.setdefault(row, {})[verifier] = Score(*score)
         facts = []
-        for at, row, number, answer, ended, tokens, prompt_tokens, seconds, valid in found:
+        for at, row, number, answer, ended, tokens, prompt_tokens, seconds, valid, spoken, logprob in found:
             if ended in _ENDS and valid:
-                own = scores.get(row, {})
-                facts.append(Facts(at, row, number, answer, Ended(ended), tokens, prompt_tokens, seconds, own))
+                own, sure = scores.get(row, {}), confidence(logprob, int(spoken))
+                facts.append(Facts(at, row, number, answer, Ended(ended), tokens, prompt_tokens, seconds, sure, own))
             else:
                 self._database.pass_over(f"sample {row}", "it is not what ttc writes")
         return facts
@@ -240,6 +241,13 @@ def _steps(text: str, states: Sequence[Mapping[int, NDArray[np.float32]]] | None
     carried: Sequence[Mapping[int, NDArray[np.float32]]] = [{} for _ in steps] if states is None else states
     pairs = zip(steps, carried, strict=True)
     return tuple(Step(written, tokens, logprob, own) for (written, tokens, logprob), own in pairs)
+
+
+def _step_sum(number: int) -> str:
+    """Over the steps of a sample, in SQL; NULL where that is not known of all of them."""
+    value = f"json_extract(value, '$[{number}]')"
+    known = f"SELECT CASE WHEN count(*) = count({value}) THEN total({value}) END FROM json_each(sample.steps)"
+    return f"CASE WHEN json_valid(sample.steps) THEN ({known}) END"
 
 
 def _opinion(score: float | None, steps: str, tokens: int) -> StepScores | None:
