@@ -28,8 +28,15 @@ def majority(candidates: Sequence[Candidate], same: Equivalence = equivalent) ->
 
 
 def weighted(candidates: Sequence[Candidate], same: Equivalence = equivalent) -> Tally:
-    """Rank answers by the summed scores of the candidates that gave them; ValueError where one of these has none."""
-    return _ballot(candidates, same, lambda classes: [math.fsum(_scores(members)) for members in classes])
+    """Rank answers by the summed scores of the candidates that gave them; ValueError where one of these has none.
+
+    One of a population, which others may be no part of, counts as often as it has places there.
+    """
+
+    def worth(members: Sequence[Candidate]) -> float:
+        return math.fsum(score * _places(each) for score, each in zip(_scores(members), members, strict=True))
+
+    return _ballot(candidates, same, lambda classes: [worth(members) for members in classes])
 
 
 def shortest(candidates: Sequence[Candidate], same: Equivalence = equivalent) -> Tally:
@@ -65,11 +72,11 @@ def by_lineage(candidates: Sequence[Candidate], same: Equivalence = equivalent) 
 
 def by_places(candidates: Sequence[Candidate], same: Equivalence = equivalent) -> Tally:
     """Rank answers by the places that their candidates have in a population; one that was in none has one."""
+    return _ballot(candidates, same, lambda classes: [math.fsum(map(_places, members)) for members in classes])
 
-    def places(member: Candidate) -> float:
-        return 1.0 if member.places is None else float(member.places)
 
-    return _ballot(candidates, same, lambda classes: [math.fsum(map(places, members)) for members in classes])
+def _places(candidate: Candidate) -> float:
+    return 1.0 if candidate.places is None else float(candidate.places)
 
 
 def _won(classes: Sequence[Sequence[Candidate]], chain_of: Callable[[Candidate], int | None]) -> list[float]:
