@@ -7,6 +7,7 @@ import json
 import sqlite3
 import time
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 
 from ttcli.bench.store.checksum import checksum, has_column
 from ttcli.bench.store.database import ODD, Database
+from ttcli.bench.store.repairs import insert_repairs, read_repairs
 from ttcli.bench.store.sample import Rating, Sample, SampleKey
 from ttcli.bench.store.states import States, insert_states, stacked
 from ttcli.bench.store.thoughts import NO_THOUGHT, insert_thought, read_thoughts
@@ -61,20 +63,22 @@ class Samples:
         Steps carry the states of `layers`, as far as these are kept.
         """
         found = self._database.read(
-            "SELECT sample.id, temperature, seed, number, steps, ended, answer, prompt_tokens, seconds "
+            "SELECT sample.id, temperature, seed, number, steps, ended, tokens, answer, prompt_tokens, seconds "
             f"FROM sample {_OF_PROBLEM}",
             (_hash(problem), self._source_key),
         )
         states = States(self._database).by_step([row for row, *_ in found], layers)
         thoughts = read_thoughts(self._database, [row for row, *_ in found])
+        repairs = read_repairs(self._database, [row for row, *_ in found])
         samples = {}
-        for row, temperature, seed, number, steps, ended, *rest in found:
+        for row, temperature, seed, number, steps, ended, tokens, *rest in found:
             try:
                 thought = thoughts.get(row, NO_THOUGHT)
                 written = thought.onto(_steps(steps, states.get(row)))
                 key, (answer, prompt_tokens, seconds) = SampleKey(temperature, seed, number), rest
-                whole = (Ended(ended), answer, prompt_tokens, seconds, thought.thought)
-                samples[row] = Sample(key, written, *whole)
+                whole = Sample(key, written, Ended(ended), answer, prompt_tokens, seconds, thought.thought)
+                mended = repairs.get(row, ())
+                samples[row] = replace(whole, repairs=mended, dropped=tokens - whole.tokens if mended else 0)
             except ODD as error:
                 self._database.pass_over(f"sample {row}", error)
         names = {key: name for name, key in keys.items()}
@@ -147,6 +151,7 @@ class Samples:
             if added.rowcount and added.lastrowid is not None:
                 insert_states(db, added.lastrowid, stacked([step.states for step in sample.steps]))
                 insert_thought(db, added.lastrowid, sample.thought, sample.steps)
+                insert_repairs(db, added.lastrowid, sample.repairs)
 
     def rate(self, problem: str, rating: Rating, verifier_key: str) -> None:
         """Keep a rating; one that is there already stays as it is."""
