@@ -18,7 +18,7 @@ from ttcli.catalog.thinking import told_tags
 from ttcli.errors import ModelError, UsageError
 from ttcli.files.kinds import LOST_HEAD, NAMES, lost_head
 from ttcli.interrupt import Interrupt
-from ttcli.runtime.forms import critic_of, form_key, prm_form
+from ttcli.runtime.forms import form_key, prm_form
 from ttcli.runtime.heads import find_head
 from ttcli.runtime.memories import learn_memory
 from ttcli.runtime.settings import Settings
@@ -114,6 +114,7 @@ class Loader:
         return verifier
 
     def _judge(self, spec: VerifierSpec, own: Loaded | None) -> Verifier:
+        from ttcli.verifier.critique import Critic
         from ttcli.verifier.judge import Judge
 
         if spec.model is not None:
@@ -122,7 +123,7 @@ class Loader:
             raise UsageError("a server does not judge its own solutions", hint="--verifier judge:MODEL")
         form = form_of(own[0]) if spec.model is not None else None
         if isinstance(form, CritiqueForm):
-            return critic_of(own[1], form, threads=self._settings.machine.threads, interrupted=self._interrupt)
+            return Critic(own[1], form, threads=self._settings.machine.threads, interrupted=self._interrupt)
         return Judge(own[1], threads=self._settings.machine.threads, interrupted=self._interrupt)
 
     def _likelihood(self, name: str, own: Loaded | None) -> Verifier:
