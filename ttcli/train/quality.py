@@ -42,6 +42,8 @@ class Quality:
         Args:
             votes: all samples of every problem, by where it stands in the spec.
         """
+        if not examples.sampled.all():
+            return cls.of(scores[examples.sampled], examples.where(examples.sampled), votes)
         ranking = Ranking.of(scores, examples.correct, examples.problem)
         names, place = np.unique(examples.problem, return_inverse=True)
         right, total = (
