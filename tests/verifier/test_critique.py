@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -61,9 +62,9 @@ def make(tiny_model: Callable[[str], Model], monkeypatch: pytest.MonkeyPatch) ->
     with ExitStack() as stack:
 
         def make(words: CritiqueForm, architecture: str = "llama", **options: object) -> Critic:
-            own = {name: options.pop(name) for name in ("tokens", "chains") if name in options}
-            words = replace(words, **{"tokens": TOKENS, "temperature": HOT, **own})
-            critic = Critic(tiny_model(architecture), words, threads=1, **options)  # type: ignore[arg-type]
+            own: dict[str, Any] = {"tokens": TOKENS, "temperature": HOT, "chains": 1}
+            own |= {name: options.pop(name) for name in own if name in options}
+            critic = Critic(tiny_model(architecture), replace(words, **own), threads=1, **options)  # type: ignore[arg-type]
             stack.callback(critic.close)
             return critic
 

@@ -14,6 +14,7 @@ import json
 import resource
 import signal
 import sys
+from collections.abc import Mapping
 
 from ttcli.answers.compare import same
 from ttcli.answers.form import matched
@@ -36,13 +37,16 @@ def main() -> None:
     for line in sys.stdin:
         question = json.loads(line)
         signal.setitimer(signal.ITIMER_PROF, limit)
-        if "form" in question:
-            reply = {"found": matched(question["form"], question["text"])}
-        else:
-            reply = {"same": same(canonical(question["a"]), canonical(question["b"]))}
+        reply = _reply(question)
         signal.setitimer(signal.ITIMER_PROF, 0)
         replies.write(json.dumps(reply) + "\n")
         replies.flush()
+
+
+def _reply(question: Mapping[str, str]) -> dict[str, object]:
+    if "form" in question:
+        return {"found": matched(question["form"], question["text"])}
+    return {"same": same(canonical(question["a"]), canonical(question["b"]))}
 
 
 if __name__ == "__main__":
