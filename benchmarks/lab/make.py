@@ -13,7 +13,6 @@ import random
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from functools import cache
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,7 +20,7 @@ from typing import TYPE_CHECKING
 import nets
 import torch
 import words
-from task import Task, corrupted, first_fault, tasks
+from task import EASY, Task, corrupted, first_fault, held, tasks
 from torch.nn import functional
 from training import IGNORED, Example, Recipe, fit, next_token, solution_example
 
@@ -30,16 +29,9 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[2]
 MODELS = ROOT / "models" / "lab"
-EASY = 0.5  # share of easy problems among those that are measured on
-HELD_SEED, POOL_SEED = 12345, 777
-HELD, POOL, SAMPLES = 1000, 8000, 16
-PRM_STEPS, REVISER_STEPS = 6000, 5000
-
-
-@cache
-def held() -> tuple[Task, ...]:
-    """The problems that everything is measured on; none of them is ever trained on."""
-    return tuple(islice(tasks(HELD_SEED, easy=EASY), HELD))
+POOL_SEED = 777
+POOL, SAMPLES = 1500, 16
+PRM_STEPS, REVISER_STEPS = 1200, 1200
 
 
 def others(seed: int, *, easy: float) -> Iterator[Task]:
@@ -55,17 +47,17 @@ def references(seed: int) -> Iterator[Example]:
 
 def policy(work: Path) -> dict[str, float]:
     """The policy: 0.4 million weights."""
-    return _pretrain("policy", nets.llama(96, 3, 4, 256), Recipe(steps=1600), work)
+    return _pretrain("policy", nets.llama(96, 3, 3, 256), Recipe(steps=1600), work)
 
 
 def large(work: Path) -> dict[str, float]:
     """Its sibling: about 14 times the size, on the same tokens."""
-    return _pretrain("large", nets.llama(256, 7, 8, 704), Recipe(steps=1600), work)
+    return _pretrain("large", nets.llama(256, 7, 8, 704), Recipe(steps=1000), work)
 
 
 def hybrid(work: Path) -> dict[str, float]:
     """A policy of short convolutions and attention."""
-    return _pretrain("hybrid", nets.lfm2(96, "caca", 4, 256), Recipe(steps=1600), work)
+    return _pretrain("hybrid", nets.lfm2(96, "caca", 3, 256), Recipe(steps=1600), work)
 
 
 def _pretrain(name: str, net: PreTrainedModel, recipe: Recipe, work: Path) -> dict[str, float]:
@@ -83,7 +75,7 @@ def pool(work: Path) -> dict[str, float]:
     ]
     problems.write_text("\n".join(rows) + "\n", encoding="utf-8")
     model = str(MODELS / "lab-policy.gguf")
-    drawing = ("--budget", str(SAMPLES), "--temperature", "1", "--max-tokens", "160", "--quiet")
+    drawing = ("--budget", str(SAMPLES), "--temperature", "1", "--max-tokens", "160", "--threads", "1", "--quiet")
     ttc(work, "bench", str(problems), "--model", model, "--method", "majority", *drawing)
     (work / "pool.jsonl").write_text(ttc(work, "runs", "export", "last"), encoding="utf-8")
     return {"problems": POOL, "samples": SAMPLES}
@@ -104,7 +96,7 @@ def drawn(work: Path) -> Iterator[tuple[Task, list[str]]]:
     with (work / "pool.jsonl").open(encoding="utf-8") as lines:
         for line in lines:
             row = json.loads(line)
-            if row["finish"] == "stop":
+            if row["ended"] == "stop":
                 texts.setdefault(row["problem"], []).append(row["text"])
     for task in islice(others(POOL_SEED, easy=EASY), POOL):
         if task.problem in texts:
@@ -113,9 +105,9 @@ def drawn(work: Path) -> Iterator[tuple[Task, list[str]]]:
 
 def deeper(work: Path, layers: int) -> PreTrainedModel:
     """The policy's weights, with more layers behind them that change little at first."""
-    base = nets.llama(96, 3, 4, 256)
+    base = nets.llama(96, 3, 3, 256)
     base.load_state_dict(torch.load(work / "policy.pt")["net"])
-    net = nets.llama(96, layers, 4, 256)
+    net = nets.llama(96, layers, 3, 256)
     net.load_state_dict(base.state_dict(), strict=False)
     with torch.no_grad():
         for layer in net.model.layers[3:]:
