@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
@@ -12,13 +13,13 @@ from ttcli.catalog.fingerprint import fingerprint
 from ttcli.catalog.forms import CritiqueForm
 from ttcli.catalog.progress import Progress
 from ttcli.catalog.pull import resolve
-from ttcli.catalog.stored import LocalModel, form_of
+from ttcli.catalog.stored import LocalModel, form_of, locate
 from ttcli.catalog.template import Template
 from ttcli.errors import ModelError, UsageError
 from ttcli.files.gguf import read_header
 from ttcli.files.kinds import LOST_HEAD, NAMES, is_adapter, lost_head
 from ttcli.interrupt import Interrupt
-from ttcli.runtime.forms import critic_of, form_key, prm_form
+from ttcli.runtime.forms import form_key, prm_form
 from ttcli.runtime.heads import find_head
 from ttcli.runtime.memories import learn_memory
 from ttcli.runtime.settings import Settings
@@ -32,9 +33,11 @@ from ttcli.verifier.spec import VerifierSpec
 if TYPE_CHECKING:
     from ttcli.engine.adapter import Adapter
     from ttcli.engine.model import Model
+    from ttcli.engine.params import ThinkParams
     from ttcli.engine.thinking import Thinking
     from ttcli.policy.local.voice import Reviser
     from ttcli.policy.prompt import Prompt
+    from ttcli.problem import Problem
 
 Loaded: TypeAlias = "tuple[LocalModel, Model]"
 
@@ -104,6 +107,8 @@ class Loader:
                 verifier = self._head(spec, own)
             case "judge":
                 verifier = self._judge(spec, own)
+            case "likelihood":
+                verifier = self._likelihood(str(spec.model), own)
             case "command":
                 from ttcli.verifier.command import Command
 
@@ -129,6 +134,7 @@ class Loader:
         return verifier
 
     def _judge(self, spec: VerifierSpec, own: Loaded | None) -> Verifier:
+        from ttcli.verifier.critique import Critic
         from ttcli.verifier.judge import Judge
 
         if spec.model is not None:
@@ -137,8 +143,25 @@ class Loader:
             raise UsageError("a server does not judge its own solutions", hint="--verifier judge:MODEL")
         form = form_of(own[0]) if spec.model is not None else None
         if isinstance(form, CritiqueForm):
-            return critic_of(own[1], form, threads=self._settings.machine.threads, interrupted=self._interrupt)
+            return Critic(own[1], form, threads=self._settings.machine.threads, interrupted=self._interrupt)
         return Judge(own[1], threads=self._settings.machine.threads, interrupted=self._interrupt)
+
+    def _likelihood(self, name: str, own: Loaded | None) -> Verifier:
+        from ttcli.engine.params import ThinkParams
+        from ttcli.verifier.likelihood import Likelihood
+
+        loaded = self._shared(self.resolve(name), own)
+        encode = self._encoding(loaded, ThinkParams(think="off"))  # what is read is no thought
+        threads = self._settings.machine.threads
+        return Likelihood(loaded[1], encode, threads=threads, interrupted=self._interrupt)
+
+    def _encoding(self, loaded: Loaded, think: ThinkParams) -> Callable[[Problem], list[int]]:
+        """How a model is asked for a solution: the tokens of a problem."""
+        from ttcli.engine.thinking import plan
+
+        local, model = loaded
+        asked, prompt = plan(model, thinking_of(model, local), think), prompt_of(local, self._settings)
+        return lambda problem: asked.encode(prompt.messages(problem))
 
     def _prm(self, name: str, own: Loaded | None) -> Verifier:
         from ttcli.verifier.prm import Prm
@@ -168,7 +191,6 @@ class Loader:
     def _head(self, spec: VerifierSpec, own: Loaded | None) -> Verifier:
         """A head, on the policy's own model or on another one of the catalog."""
         from ttcli.engine.params import ThinkParams
-        from ttcli.engine.thinking import plan
         from ttcli.verifier.head_verifier import HeadVerifier, VisibleVerifier
 
         weights = fingerprint(own[0]) if own else None
@@ -186,14 +208,11 @@ class Loader:
                 )
             other = self.resolve(names[0])
             own = (other, self.load(other))
-        local, model = own
-        asked = plan(model, thinking_of(model, local), self._settings.thinking if carried else ThinkParams(think="off"))
-        prompt = prompt_of(local, self._settings)
         return HeadVerifier(
             found.head,
             f"head:{found.name}",
-            model,
-            lambda problem: asked.encode(prompt.messages(problem)),
+            own[1],
+            self._encoding(own, self._settings.thinking if carried else ThinkParams(think="off")),
             carried=carried,
             threads=self._settings.machine.threads,
             interrupted=self._interrupt,
@@ -240,6 +259,9 @@ def score_key(spec: VerifierSpec, settings: Settings, weights: Callable[[str | N
             key = f"{spec.kind}:{weights(spec.model)}"
         case "judge" | "prm":
             key = f"{spec.kind}:{weights(spec.model)}{form_key(spec)}"
+        case "likelihood":
+            asked = prompt_of(locate(str(spec.model)), settings)
+            key = f"likelihood:{weights(spec.model)} {json.dumps(asked.recipe)}"
         case "command":
             from ttcli.verifier.command import fingerprint as of_command
 

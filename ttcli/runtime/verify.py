@@ -45,7 +45,7 @@ def verifying(settings: Settings, interrupt: Interrupt, progress: Progress) -> I
     if spec.kind in {"confidence", "weakest", "scripted"}:
         raise UsageError(
             f"{spec} goes by the probabilities of tokens, which a text does not tell",
-            hint="--verifier prm:MODEL, head, judge or command:CMD",
+            hint="--verifier prm:MODEL, likelihood:MODEL, head, judge or command:CMD",
         )
     check([spec], settings)
     with ExitStack() as stack:
