@@ -17,6 +17,7 @@ from ttcli.catalog.thinking import told_tags
 from ttcli.errors import ConfigError, ModelError, UsageError
 from ttcli.files.kinds import LOST_HEAD, NAMES, lost_head
 from ttcli.interrupt import Interrupt
+from ttcli.runtime.adapters import is_adapter, load_adapter, meant
 from ttcli.runtime.forms import critic_of, form_key, prm_form
 from ttcli.runtime.heads import find_head
 from ttcli.runtime.memories import learn_memory
@@ -123,7 +124,7 @@ class Loader:
     def _prm(self, name: str, own: Loaded | None) -> Verifier:
         from ttcli.verifier.prm import Prm
 
-        local = self.resolve(name)
+        local = self.resolve(meant(name))
         told = form_of(local)
         if told is None and lost_head(local.name, local.path.name):
             self.load(local)  # says why it cannot be used
@@ -138,8 +139,14 @@ class Loader:
                 hint=f"if it is one, describe it in {local.path.with_suffix('.toml')}: "
                 '[verifier] kind = "prm", form = "step-turn", good = "+", bad = "-"',
             )
-        _, model = self._shared(local, own)
-        return Prm(model, prm_form(model, told), threads=self._settings.machine.threads, interrupted=self._interrupt)
+        if is_adapter(local.path):
+            if own is None:
+                raise ModelError(f"{local.label} is an adapter, and a server shows no weights", hint="leave out --policy")
+            model, adapter = own[1], load_adapter(local, "prm", *own)
+        else:
+            model, adapter = self._shared(local, own)[1], None
+        options = {"threads": self._settings.machine.threads, "interrupted": self._interrupt}
+        return Prm(model, prm_form(model, told), adapter=adapter, **options)
 
     def _shared(self, local: LocalModel, own: Loaded | None) -> Loaded:
         """A model with its weights: those of the policy where they are the same."""

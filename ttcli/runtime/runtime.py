@@ -23,6 +23,7 @@ from ttcli.policy.scripted import WIDTH as SCRIPTED_WIDTH
 from ttcli.policy.scripted import ScriptedPolicy, ScriptedVerifier
 from ttcli.policy.server.address import Address
 from ttcli.problem import Problem
+from ttcli.runtime.adapters import load_adapter, meant
 from ttcli.runtime.answered import answered
 from ttcli.runtime.heads import doubts, find_head
 from ttcli.runtime.loader import Loader, check, prompt_of, read_by_heads, score_key, thinking_of
@@ -257,7 +258,6 @@ def _local(
     stack: ExitStack,
 ) -> Runtime:
     # the engine brings numpy and llama.cpp: not before they are needed
-    from ttcli.engine.adapter import Adapter
     from ttcli.policy.local.policy import LocalPolicy
 
     loader = Loader(settings, interrupt, progress, stack)
@@ -266,7 +266,7 @@ def _local(
     layers = read_by_heads(specs, local, progress.note)
     if demand.beams:
         doubts(specs, local, progress.note)
-    adapter = loader.resolve(settings.reviser) if settings.reviser is not None else None
+    adapter = loader.resolve(meant(settings.reviser)) if settings.reviser is not None else None
     policy = LocalPolicy(
         model,
         name=local.label,
@@ -279,7 +279,7 @@ def _local(
         traced=any(spec.traces for spec in specs),
         beams=demand.beams,
         attempts=demand.attempts,
-        reviser=Adapter(model, adapter.path) if adapter else None,
+        reviser=load_adapter(adapter, "reviser", local, model) if adapter else None,
         observe=sorted({*observe(model.layers), *layers}),
         threads=threads_of(settings),
         interrupted=interrupt,
@@ -292,7 +292,7 @@ def _local(
         policy,
         verifiers,
         interrupt,
-        lambda other: fingerprint(resolve(name if other is None else other, offline=True, progress=progress)),
+        lambda other: fingerprint(resolve(name if other is None else meant(other), offline=True, progress=progress)),
         layers,
         fingerprint(adapter) if adapter else None,
         local.entry,

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ttcli.engine import machine
+from ttcli.engine.adapter import Adapter
 from ttcli.engine.branch import Branch, States
 from ttcli.engine.model import Model
 from ttcli.engine.overview import NO_NUMBERS, Logits
@@ -39,6 +40,7 @@ class Reader:
         name: of the verifier, for messages.
         labels: tokens.
         observe: layers whose outputs are the states.
+        adapter: what changes the weights here; None: nothing.
         interrupted: asked during every decode.
 
     Raises:
@@ -52,6 +54,7 @@ class Reader:
         labels: Sequence[int] = (),
         *,
         observe: Sequence[int] = (),
+        adapter: Adapter | None = None,
         threads: int | None = None,
         interrupted: Callable[[], bool] | None = None,
     ) -> None:
@@ -60,6 +63,7 @@ class Reader:
         self._name = name
         self._labels = list(labels)
         self._observe = tuple(observe)
+        self._adapter = adapter
         self._threads = threads
         self._interrupted = interrupted
         self._scheduler: Scheduler | None = None
@@ -101,6 +105,7 @@ class Reader:
             sequences=sequences,
             streams=True,
             flash_attention=False,
+            adapter=self._adapter,
             observe=self._observe,
             threads=self._threads,
             halted=self._interrupted,

@@ -50,6 +50,7 @@ class LocalPolicy:
         cells: KV cells; None: enough for `width` usual solutions, within the memory that is free.
         beams: prefixes that a search has side by side; 0: there will be no searches.
         attempts: earlier solutions that the prompt of a revision shows at most; 0: there will be no revisions.
+        adapter: what changes the weights where no reviser draws; None: nothing.
         reviser: draws the revisions, on the same weights, in a context of its own; None: the model itself draws them.
         observe: layers whose outputs the steps carry; see `Step.states`.
         interrupted: asked during every decode.
@@ -75,6 +76,7 @@ class LocalPolicy:
         cells: int | None = None,
         beams: int = 0,
         attempts: int = 0,
+        adapter: Adapter | None = None,
         reviser: Adapter | None = None,
         observe: Sequence[int] = (),
         threads: int | None = None,
@@ -109,7 +111,7 @@ class LocalPolicy:
             threads=threads,
             interrupted=lambda: self._interrupted() or paused(),
         )
-        self._plain = make(attempts=0 if reviser else attempts, adapter=None)
+        self._plain = make(attempts=0 if reviser else attempts, adapter=adapter)
         self._revising = make(attempts=attempts, adapter=reviser) if reviser else self._plain
         self._contexts = list(dict.fromkeys((self._plain, self._revising)))
         self._claimed: set[int] = set()  # prefixes whose own tokens have been charged to an extension

@@ -1,0 +1,56 @@
+"""Trained adapters by name, and whether one belongs to a model."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from ttcli.catalog.fingerprint import fingerprint
+from ttcli.catalog.stored import LocalModel
+from ttcli.errors import ModelError
+from ttcli.files.paths import adapters_dir
+from ttcli.files.trained import read_facts
+
+if TYPE_CHECKING:
+    from ttcli.engine.adapter import Adapter
+    from ttcli.engine.model import Model
+
+SUFFIX = ".gguf"
+Kind = Literal["reviser", "prm"]
+_CALLED = {"reviser": "reviser", "prm": "process reward model"}
+_USE = {"reviser": "--method revise --reviser {}", "prm": "--method best-of-n --verifier prm:{}"}
+
+
+def adapter_names() -> list[str]:
+    """Those trained here, in alphabetical order."""
+    return sorted(file.name.removesuffix(SUFFIX) for file in adapters_dir().glob(f"*{SUFFIX}"))
+
+
+def meant(name: str) -> str:
+    """The file of the adapter that was trained here under a name; the name itself where there is none."""
+    path = adapters_dir() / f"{name}{SUFFIX}"
+    return str(path) if name and "/" not in name and path.is_file() else name
+
+
+def is_adapter(path: Path) -> bool:
+    """Whether a GGUF holds a LoRA adapter, and no model."""
+    return read_facts(path).adapter
+
+
+def load_adapter(adapter: LocalModel, kind: Kind, local: LocalModel, model: Model) -> Adapter:
+    """An adapter on the weights of a model, to do what it was trained for.
+
+    Raises:
+        ModelError: it is none for this model, as its file tells or llama.cpp finds.
+    """
+    from ttcli.engine.adapter import Adapter  # llama.cpp: not before it is needed
+
+    facts = read_facts(adapter.path)
+    if facts.kind not in (None, kind):
+        raise ModelError(f"{adapter.path} was trained as a {_CALLED[facts.kind]}", hint=_USE[facts.kind].format(adapter.name))
+    if facts.weights is not None and facts.weights != fingerprint(local):
+        raise ModelError(
+            f"{adapter.path} was trained on {facts.model}, and {local.label} has other weights",
+            hint=f"--model {facts.model} if you have it, or train one for this model: ttc train --help",
+        )
+    return Adapter(model, adapter.path)
