@@ -47,7 +47,9 @@ def load_adapter(adapter: LocalModel, kind: Kind, local: LocalModel, model: Mode
 
     facts = read_facts(adapter.path)
     if facts.kind not in (None, kind):
-        raise ModelError(f"{adapter.path} was trained as a {_CALLED[facts.kind]}", hint=_USE[facts.kind].format(adapter.name))
+        raise ModelError(
+            f"{adapter.path} was trained as a {_CALLED[facts.kind]}", hint=_USE[facts.kind].format(adapter.name)
+        )
     if facts.weights is not None and facts.weights != fingerprint(local):
         raise ModelError(
             f"{adapter.path} was trained on {facts.model}, and {local.label} has other weights",

@@ -141,7 +141,9 @@ class Loader:
             )
         if is_adapter(local.path):
             if own is None:
-                raise ModelError(f"{local.label} is an adapter, and a server shows no weights", hint="leave out --policy")
+                raise ModelError(
+                    f"{local.label} is an adapter, and a server shows no weights", hint="leave out --policy"
+                )
             model, adapter = own[1], load_adapter(local, "prm", *own)
         else:
             model, adapter = self._shared(local, own)[1], None

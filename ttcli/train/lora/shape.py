@@ -100,7 +100,9 @@ def _odd(told: Mapping[str, Any], family: str, tensors: Mapping[str, object]) ->
         return f"rotations scaled by {told[f'{family}.rope.scaling.type']}"
     if any(".attn_qkv." in name for name in tensors):
         return "queries, keys and values in one matrix"
-    several = [key for key in ("head_count", "head_count_kv") if isinstance(told.get(f"{family}.attention.{key}"), Array)]
+    several = [
+        key for key in ("head_count", "head_count_kv") if isinstance(told.get(f"{family}.attention.{key}"), Array)
+    ]
     if any(len({*told[f"{family}.attention.{key}"].values}) > 1 for key in several):
         return "layers of different heads"
     return None
