@@ -185,8 +185,6 @@ def _go(settings: Settings, source: _Source, fitting: Fitting, wishes: _Wishes, 
     require_lora()
     _check(wishes)
     spec = LoraSpec(wishes.kind, _spec(settings, source), fitting)
-    if len(spec.fitted) < 1:
-        raise UsageError("no problem is left to train on", hint="more problems: a larger --limit")
     with options.open_store(store) as opened:
         return _train(opened, spec, wishes)
 

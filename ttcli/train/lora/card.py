@@ -107,8 +107,8 @@ def _origin(spec: LoraSpec, prepared: Prepared, fitted: Fitted) -> dict[str, Any
         "samples": train.samples,
         "rollouts": prepared.rollouts,
         "problems": {
-            "trained": prepared.problems,
-            "stopping": len(spec.stopping),
+            "trained": prepared.problems[0],
+            "stopping": prepared.problems[1],
             "held_out": len(train.held_out),
         },
         "examples": {"trained": len(prepared.examples), "stopping": len(prepared.stopping)},

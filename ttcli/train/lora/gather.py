@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import astuple, dataclass
+from itertools import groupby
 from typing import TYPE_CHECKING, cast
 
 from ttcli.bench.execute.runner import Runner, WorkProgress, open_tasks
@@ -41,7 +42,7 @@ class Prepared:
     parts: tuple[StoredPart, ...]
     examples: list[Example]
     stopping: list[Example]  # of other problems: they tell when to stop
-    problems: int  # that the examples are of
+    problems: tuple[int, int]  # that these are of
     rollouts: int  # that they go by
     form: PrmForm | None  # of a process reward model
     labels: tuple[int, int] | None  # likewise: the token of a right step, that of a wrong one
@@ -124,17 +125,20 @@ class Gathering:
         prompt = self.parts[0].run.config.recipe["prompt"]
         chosen = choose_form(policy.model, prompt["step_separator"]) if spec.kind == "prm" else None
         rollouts = self._rollouts(pool) if spec.kind == "prm" else []
+        by_sample = {sample: [*own] for sample, own in groupby(rollouts, key=lambda each: each.sample)}
         encoded: dict[int, list[Example]] = {}
         if chosen is None:
             for chain in trajectories(pool, seed=spec.train.settings.seed):
                 encoded.setdefault(chain.position, []).extend(encode_trajectories(policy, [chain]))
         else:
             for each in pool:
-                values = valued(each, [known for known in rollouts if known.sample in _samples(each)])
+                values = valued(
+                    each, [own for solution in each.solutions for own in by_sample.get(solution.sample, [])]
+                )
                 encoded[each.position] = encode_values(policy.model, chosen.form, each.problem, values)
-        examples = [example for at in spec.fitted for example in encoded.get(at, [])]
-        stopping = [example for at in sorted(spec.stopping) for example in encoded.get(at, [])]
-        _check(spec, pool, examples, stopping)
+        fitted, kept = spec.dealt([at for at, own in encoded.items() if own])
+        _check(spec, pool, fitted)
+        examples, stopping = ([example for at in part for example in encoded[at]] for part in (fitted, kept))
         local = policy.model.path
         return Prepared(
             weights=local,
@@ -142,7 +146,7 @@ class Gathering:
             parts=self.parts,
             examples=examples,
             stopping=stopping,
-            problems=sum(bool(encoded.get(at)) for at in spec.fitted),
+            problems=(len(fitted), len(kept)),
             rollouts=len(rollouts),
             form=chosen.told if chosen else None,
             labels=chosen.form.labels if chosen else None,
@@ -164,13 +168,7 @@ class Gathering:
         return rollout_starts(pool, self._rollouts(pool), self._spec.train.rollouts)
 
 
-def _samples(pooled: PooledProblem) -> set[int]:
-    return {each.sample for each in pooled.solutions}
-
-
-def _check(
-    spec: LoraSpec, pool: Sequence[PooledProblem], examples: Sequence[Example], stopping: Sequence[Example]
-) -> None:
+def _check(spec: LoraSpec, pool: Sequence[PooledProblem], fitted: Sequence[int]) -> None:
     """Raise UsageError where there is nothing to learn from."""
     right = sum(each.correct for pooled in pool for each in pooled.solutions)
     total = sum(len(pooled.solutions) for pooled in pool)
@@ -181,7 +179,10 @@ def _check(
         raise UsageError(f"none of {total:,} solutions to train on is right: there is nothing to learn from", hint=hint)
     if right == total:
         raise UsageError(f"all {total:,} solutions to train on are right: there is nothing to learn from", hint=hint)
-    if not examples or not stopping:
-        what = "fit it to" if not examples else "tell when to stop"
-        kind = "right solution" if spec.kind == "reviser" else "solution"
-        raise UsageError(f"the problems to {what} have no {kind} that fits the model's context", hint=hint)
+    if not fitted:
+        kind = "a right solution" if spec.kind == "reviser" else "a solution"
+        raise UsageError(
+            f"fewer than two problems have {kind} that fits the model's context: one to train on, and one to tell "
+            "when to stop",
+            hint=hint,
+        )

@@ -1,4 +1,4 @@
-"""What a trained adapter is worth, asked by llama.cpp on held-out problems: as `--reviser`, and as `--verifier prm:`."""
+"""What a trained adapter is worth: llama.cpp works with it on held-out problems, as `--reviser` and `prm:` do."""
 
 from __future__ import annotations
 

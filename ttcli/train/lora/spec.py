@@ -65,19 +65,11 @@ class LoraSpec:
     train: TrainSpec
     fitting: Fitting
 
-    @property
-    def stopping(self) -> frozenset[int]:
-        """Positions of the problems, among those to train on, that tell when to stop."""
-        positions = self.train.training
+    def dealt(self, positions: Sequence[int]) -> tuple[list[int], list[int]]:
+        """Problems that something can be learned from, by their positions: to fit to, and to tell when to stop."""
         number = max(1, round(_STOPPING * len(positions)))
-        drawn = np.random.default_rng((self.train.settings.seed, len(positions))).permutation(positions)
-        return frozenset(drawn[:number].tolist())
-
-    @property
-    def fitted(self) -> list[int]:
-        """Positions of the problems that the adapter is fitted to."""
-        stopping = self.stopping
-        return [at for at in self.train.training if at not in stopping]
+        drawn = np.random.default_rng((self.train.settings.seed, len(positions))).permutation(positions).tolist()
+        return sorted(drawn[number:]), sorted(drawn[:number])
 
     def configuration(self, weights: str, examples: str) -> dict[str, Any]:
         """All that decides what comes of the training, where it runs left aside, for a checkpoint to be known by.
