@@ -13,7 +13,6 @@ import random
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from functools import cache
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,7 +20,7 @@ from typing import TYPE_CHECKING
 import nets
 import torch
 import words
-from task import Task, corrupted, first_fault, tasks
+from task import EASY, Task, corrupted, first_fault, held, tasks
 from torch.nn import functional
 from training import IGNORED, Example, Recipe, fit, next_token, solution_example
 
@@ -30,16 +29,9 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[2]
 MODELS = ROOT / "models" / "lab"
-EASY = 0.5  # share of easy problems among those that are measured on
-HELD_SEED, POOL_SEED = 12345, 777
-HELD, POOL, SAMPLES = 1000, 8000, 16
-PRM_STEPS, REVISER_STEPS = 6000, 5000
-
-
-@cache
-def held() -> tuple[Task, ...]:
-    """The problems that everything is measured on; none of them is ever trained on."""
-    return tuple(islice(tasks(HELD_SEED, easy=EASY), HELD))
+POOL_SEED = 777
+POOL, SAMPLES = 4000, 16
+PRM_STEPS, REVISER_STEPS = 2000, 2000
 
 
 def others(seed: int, *, easy: float) -> Iterator[Task]:
@@ -104,7 +96,7 @@ def drawn(work: Path) -> Iterator[tuple[Task, list[str]]]:
     with (work / "pool.jsonl").open(encoding="utf-8") as lines:
         for line in lines:
             row = json.loads(line)
-            if row["finish"] == "stop":
+            if row["ended"] == "stop":
                 texts.setdefault(row["problem"], []).append(row["text"])
     for task in islice(others(POOL_SEED, easy=EASY), POOL):
         if task.problem in texts:

@@ -10,8 +10,12 @@ import random
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cache
+from itertools import islice
 
 MOST = 8  # operations
+EASY = 0.25  # share of easy problems among those that are measured on
+HELD_SEED, HELD = 12345, 1000
 _STEP = re.compile(r"(\d+)([-+*])(\d+)=(\d+)")
 _OPERATIONS: dict[str, Callable[[int, int], int]] = {
     "+": lambda one, other: one + other,
@@ -82,6 +86,12 @@ def tasks(seed: int, *, easy: float, without: frozenset[str] = frozenset()) -> I
         if task.problem not in seen:
             seen.add(task.problem)
             yield task
+
+
+@cache
+def held() -> tuple[Task, ...]:
+    """The problems that everything is measured on; nothing is ever trained on one of them."""
+    return tuple(islice(tasks(HELD_SEED, easy=EASY), HELD))
 
 
 def first_fault(task: Task, steps: list[str]) -> int:

@@ -42,10 +42,13 @@ def ask(problem: str, attempts: Sequence[str] = ()) -> list[int]:
 
 
 def tagged(problem: str, steps: Sequence[str]) -> tuple[list[int], list[int]]:
-    """A solution as the process reward model reads it (form step-tag), and where the tags stand."""
-    tokens, places = [BOS, *problem.encode()], []
+    """A solution as the process reward model reads it (form step-tag), and where the tags stand.
+
+    The words between are those that the policy knows, since the reward model starts from its weights.
+    """
+    tokens, places = [BOS, *problem.encode(), INSTRUCT], []
     for position, step in enumerate(steps):
-        tokens += [*("\n" if position else " ").encode(), *step.strip().encode(), *b" ", TAG]
+        tokens += [*([STEP] if position else []), *step.strip().encode(), *b" ", TAG]
         places.append(len(tokens) - 1)
     return tokens, places
 
