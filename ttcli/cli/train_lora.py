@@ -182,9 +182,9 @@ def _go(settings: Settings, source: _Source, fitting: Fitting, wishes: _Wishes, 
     """Refuse what cannot be done, before any work; then train."""
     from ttcli.train.lora.spec import LoraSpec, require_lora
 
-    require_lora()
     _check(wishes)
     spec = LoraSpec(wishes.kind, _spec(settings, source), fitting)
+    require_lora()
     with options.open_store(store) as opened:
         return _train(opened, spec, wishes)
 

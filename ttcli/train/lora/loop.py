@@ -65,6 +65,8 @@ def fit(
             *(len(prepared.examples), len(prepared.stopping), plan.steps, progress.step, plan.tokens),
             *(pace.left(progress.step), trainer.parameters, str(trainer.device)),
         )
+        if not progress.looks:
+            progress.looks.append((0, trainer.loss(prepared.stopping)))
     kept = began = clock()
     before = progress.seconds
     while not progress.done and progress.step < plan.steps:
