@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from ttcli.catalog.fingerprint import fingerprint
 from ttcli.catalog.stored import LocalModel
@@ -14,6 +14,9 @@ from ttcli.files.trained import read_facts
 if TYPE_CHECKING:
     from ttcli.engine.adapter import Adapter
     from ttcli.engine.model import Model
+
+Loaded: TypeAlias = "tuple[LocalModel, Model]"
+Weights: TypeAlias = "tuple[Model, Adapter | None]"
 
 SUFFIX = ".gguf"
 Kind = Literal["reviser", "prm"]
@@ -30,11 +33,6 @@ def meant(name: str) -> str:
     """The file of the adapter that was trained here under a name; the name itself where there is none."""
     path = adapters_dir() / f"{name}{SUFFIX}"
     return str(path) if name and "/" not in name and path.is_file() else name
-
-
-def is_adapter(path: Path) -> bool:
-    """Whether a GGUF holds a LoRA adapter, and no model."""
-    return read_facts(path).adapter
 
 
 def load_adapter(adapter: LocalModel, kind: Kind, local: LocalModel, model: Model) -> Adapter:
@@ -56,3 +54,20 @@ def load_adapter(adapter: LocalModel, kind: Kind, local: LocalModel, model: Mode
             hint=f"--model {facts.model} if you have it, or train one for this model: ttc train --help",
         )
     return Adapter(model, adapter.path)
+
+
+def prm_weights(local: LocalModel, own: Loaded | None, load: Callable[[LocalModel, Loaded | None], Loaded]) -> Weights:
+    """The weights of a process reward model, and what changes them: an adapter goes onto those of the policy.
+
+    Args:
+        own: the policy's model; None: it does not run here.
+        load: of what is no adapter.
+
+    Raises:
+        ModelError: an adapter without a model, or for another one.
+    """
+    if not read_facts(local.path).adapter:
+        return load(local, own)[1], None
+    if own is None:
+        raise ModelError(f"{local.label} is an adapter for a model that runs here", hint="leave out --policy")
+    return own[1], load_adapter(local, "prm", *own)

@@ -1,5 +1,7 @@
 """From what a user calls a verifier to one that works, with the models it is made of."""
 
+# over 300 lines: each kind of verifier has its own way from a name to weights
+
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
@@ -17,7 +19,7 @@ from ttcli.catalog.thinking import told_tags
 from ttcli.errors import ConfigError, ModelError, UsageError
 from ttcli.files.kinds import LOST_HEAD, NAMES, lost_head
 from ttcli.interrupt import Interrupt
-from ttcli.runtime.adapters import is_adapter, load_adapter, meant
+from ttcli.runtime.adapters import meant, prm_weights
 from ttcli.runtime.forms import critic_of, form_key, prm_form
 from ttcli.runtime.heads import find_head
 from ttcli.runtime.memories import learn_memory
@@ -139,16 +141,9 @@ class Loader:
                 hint=f"if it is one, describe it in {local.path.with_suffix('.toml')}: "
                 '[verifier] kind = "prm", form = "step-turn", good = "+", bad = "-"',
             )
-        if is_adapter(local.path):
-            if own is None:
-                raise ModelError(
-                    f"{local.label} is an adapter, and a server shows no weights", hint="leave out --policy"
-                )
-            model, adapter = own[1], load_adapter(local, "prm", *own)
-        else:
-            model, adapter = self._shared(local, own)[1], None
-        options = {"threads": self._settings.machine.threads, "interrupted": self._interrupt}
-        return Prm(model, prm_form(model, told), adapter=adapter, **options)
+        model, adapter = prm_weights(local, own, self._shared)
+        form, threads = prm_form(model, told), self._settings.machine.threads
+        return Prm(model, form, adapter=adapter, threads=threads, interrupted=self._interrupt)
 
     def _shared(self, local: LocalModel, own: Loaded | None) -> Loaded:
         """A model with its weights: those of the policy where they are the same."""

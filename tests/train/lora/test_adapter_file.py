@@ -6,6 +6,7 @@ from pathlib import Path
 import gguf
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from tiny_models import ADAPTED
 
 from train.lora.made import CARD, arrays
@@ -19,11 +20,12 @@ from ttcli.train.lora.shape import read_shape
 from ttcli.verifier.reader import Reader
 
 
-def row(model: Model, adapter: Adapter | None) -> np.ndarray:
+def row(model: Model, adapter: Adapter | None) -> NDArray[np.float64]:
     reader = Reader(model, "tiny", range(model.vocabulary), adapter=adapter)
     reader.reserve(20, 1)
     try:
-        return reader.read([Branch(None, model.tokenize("12+3*4 makes", special=False))])[0]
+        rows = reader.read([Branch(None, model.tokenize("12+3*4 makes", special=False))])
+        return rows.reshape(-1)
     finally:
         reader.close()
 

@@ -11,9 +11,9 @@ RIGHT, NEAR, FAR = ("1+1=2\n\n", "#### 4"), ("1+1=3\n\n", "#### 4"), ("Nobody kn
 
 
 def by_table(one: str, other: str) -> int:
-    above = [*range(len(other) + 1)]
+    above: list[int] = [*range(len(other) + 1)]
     for row, letter in enumerate(one, 1):
-        here = [row]
+        here: list[int] = [row]
         for column, wanted in enumerate(other, 1):
             here.append(min(above[column - 1] + (letter != wanted), above[column] + 1, here[-1] + 1))
         above = here
