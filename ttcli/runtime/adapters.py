@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from ttcli.catalog.fingerprint import fingerprint
-from ttcli.catalog.stored import LocalModel
+from ttcli.catalog.stored import LocalModel, locate
 from ttcli.errors import ModelError
 from ttcli.files.paths import adapters_dir
 from ttcli.files.trained import read_facts
@@ -33,6 +33,12 @@ def meant(name: str) -> str:
     """The file of the adapter that was trained here under a name; the name itself where there is none."""
     path = adapters_dir() / f"{name}{SUFFIX}"
     return str(path) if name and "/" not in name and path.is_file() else name
+
+
+def names_adapter(name: str) -> bool:
+    """Whether what a user names is an adapter on this machine, which takes the weights of a model besides."""
+    local = locate(meant(name))
+    return local is not None and read_facts(local.path).adapter
 
 
 def load_adapter(adapter: LocalModel, kind: Kind, local: LocalModel, model: Model) -> Adapter:

@@ -60,6 +60,7 @@ def test_the_loss_falls_and_the_best_look_is_what_comes_of_it(run: Run) -> None:
     assert fitted.progress.looks[0][0] == 0
     assert min(looks) < 0.7 * looks[0]
     assert [each.progress.step for each in steps] == [*range(1, 13)]
+    assert (steps[-1].progress.done, steps[-2].progress.done) == (True, False)
     assert all(np.abs(values).max() > 0 for values in fitted.arrays.values())
     assert fitted.arrays["blk.3.ffn_down.weight.lora_b"].shape == (64, 4)
 

@@ -53,43 +53,64 @@ def fit(
     """
     known = Checkpoint.read(path, configuration)
     torch.set_num_threads(threads)
-    trainer = _Trainer(prepared, fitting, seed=seed)
+    trainer = _Trainer(prepared, fitting, seed=seed, interrupted=interrupted)
     plan = Plan(prepared.examples, fitting, seed=seed)
     if known is not None:
         trainer.restore(known)
     state = known or Checkpoint(configuration, Progress(), trainer.arrays(), trainer.arrays(), ({}, {}))
+    try:
+        yield from _learn(trainer, plan, state, prepared, fitting, path, clock)
+    except _Stopped:
+        trainer.keep(state, path)
+        return
+    state.progress.done = True
+    trainer.keep(state, path)
+    yield Fitted(state.best, state.progress, trainer.net.shape.family, trainer.parameters)
+
+
+def _learn(
+    trainer: _Trainer,
+    plan: Plan,
+    state: Checkpoint,
+    prepared: Prepared,
+    fitting: Fitting,
+    path: Path,
+    clock: Callable[[], float],
+) -> Iterator[Forecast | Learning]:
+    """Step by step, as far as is left; looks at the problems kept for that come first, and now and then."""
     progress = state.progress
-    if not progress.done:
-        pace = _Pace(plan, prepared, trainer.seconds_a_token(prepared.examples, clock))
-        yield Forecast(
-            *(len(prepared.examples), len(prepared.stopping), plan.steps, progress.step, plan.tokens),
-            *(pace.left(progress.step), trainer.parameters, str(trainer.device)),
-        )
-        if not progress.looks:
-            progress.looks.append((0, trainer.loss(prepared.stopping)))
+    if progress.done:
+        return
+    pace = _Pace(plan, prepared, trainer.seconds_a_token(prepared.examples, clock))
+    yield Forecast(
+        *(len(prepared.examples), len(prepared.stopping), plan.steps, progress.step, plan.tokens),
+        *(pace.left(progress.step), trainer.parameters, str(trainer.device)),
+    )
     kept = began = clock()
     before = progress.seconds
-    while not progress.done and progress.step < plan.steps:
-        if interrupted():
-            trainer.keep(state, path)
-            return
-        loss = trainer.step(plan, progress.step)
-        progress.step += 1
-        progress.tokens += sum(len(each.tokens) for each in plan.batch(progress.step - 1))
-        progress.loss = loss if progress.loss is None else 0.9 * progress.loss + 0.1 * loss
-        if progress.step % plan.looks == 0 or progress.step == plan.steps:
+    while True:
+        due = progress.step % plan.looks == 0 or progress.step == plan.steps
+        if due and (not progress.looks or progress.looks[-1][0] < progress.step):
             progress.looks.append((progress.step, trainer.loss(prepared.stopping)))
             if progress.worse() == 0:
                 state.best = trainer.arrays()
-            progress.done = progress.worse() >= fitting.patience
+        progress.done = progress.worse() >= fitting.patience or progress.step == plan.steps
         progress.seconds = before + clock() - began
+        if progress.step:
+            yield Learning(replace(progress, looks=[*progress.looks]), plan.steps, pace.left(progress.step))
+        if progress.done:
+            return
         if clock() - kept >= _CHECKPOINT:
             kept = clock()
             trainer.keep(state, path)
-        yield Learning(replace(progress), plan.steps, pace.left(progress.step))
-    progress.done = True
-    trainer.keep(state, path)
-    yield Fitted(state.best, progress, trainer.net.shape.family, trainer.parameters)
+        loss = trainer.step(plan, progress.step)
+        progress.tokens += sum(len(each.tokens) for each in plan.batch(progress.step))
+        progress.step += 1
+        progress.loss = loss if progress.loss is None else 0.9 * progress.loss + 0.1 * loss
+
+
+class _Stopped(Exception):
+    """Somebody asked for the stop in the middle of a step, which leaves nothing behind."""
 
 
 class _Pace:
@@ -110,8 +131,9 @@ class _Pace:
 class _Trainer:
     """A network, its optimiser, and what is to be learned."""
 
-    def __init__(self, prepared: Prepared, fitting: Fitting, *, seed: int) -> None:
+    def __init__(self, prepared: Prepared, fitting: Fitting, *, seed: int, interrupted: Callable[[], bool]) -> None:
         self._fitting = fitting
+        self._interrupted = interrupted
         self._seed = seed
         self._labels = prepared.labels
         shape = read_shape(prepared.weights)
@@ -182,9 +204,10 @@ class _Trainer:
         """Learn from the examples of a step; their mean loss."""
         self.net.train()
         torch.manual_seed((self._seed << 20) + number)  # of dropout: a training that goes on is the same one
+        self._optimiser.zero_grad(set_to_none=True)
         batch = plan.batch(number)
         total, weight = 0.0, _weight(batch)
-        for part in together(batch, self._fitting.tokens):
+        for part in self._parts(batch):
             loss = self._losses(part).sum() / weight
             loss.backward()
             total += float(loss.detach())
@@ -194,14 +217,13 @@ class _Trainer:
             group["lr"] = plan.rate(number)
         torch.nn.utils.clip_grad_norm_(self._trained.values(), _CLIP)
         self._optimiser.step()
-        self._optimiser.zero_grad(set_to_none=True)
         return total
 
     @torch.no_grad()
     def loss(self, examples: Sequence[Example]) -> float:
         """The mean loss on examples that are not learned from."""
         self.net.eval()
-        total = sum(float(self._losses(part).sum()) for part in together(examples, self._fitting.tokens))
+        total = sum(float(self._losses(part).sum()) for part in self._parts(examples))
         return total / _weight(examples)
 
     def seconds_a_token(self, examples: Sequence[Example], clock: Callable[[], float]) -> float:
@@ -214,6 +236,12 @@ class _Trainer:
             self._optimiser.zero_grad(set_to_none=True)
             times.append(clock() - began)
         return times[-1] / len(middle.tokens)
+
+    def _parts(self, examples: Sequence[Example]) -> Iterator[Padded]:
+        for part in together(examples, self._fitting.tokens):
+            if self._interrupted():
+                raise _Stopped
+            yield part
 
     def _losses(self, part: Padded) -> Tensor:
         """(places,) the loss at each, times its weight."""
