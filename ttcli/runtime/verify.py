@@ -33,7 +33,7 @@ class Verified(NamedTuple):
 
 @contextmanager
 def verifying(settings: Settings, interrupt: Interrupt, progress: Progress) -> Iterator[Verifier]:
-    """The verifier of these settings, loaded; a judge, a head and an adapter are on `settings.model`, if not on another.
+    """The verifier of these settings, loaded; judge, head and adapter are on `settings.model` unless they name another.
 
     Raises:
         UsageError: a verifier that reads more than a text.
