@@ -14,7 +14,8 @@ from functools import cache
 from itertools import islice
 
 MOST = 8  # operations
-EASY = 0.25  # share of easy problems among those that are measured on
+EASY = 0.5  # share of easy problems among those that are measured on
+LEAST = 3  # operations of those; shorter ones are met by chance while one trains
 HELD_SEED, HELD = 12345, 1000
 _STEP = re.compile(r"(\d+)([-+*])(\d+)=(\d+)")
 _OPERATIONS: dict[str, Callable[[int, int], int]] = {
@@ -91,7 +92,7 @@ def tasks(seed: int, *, easy: float, without: frozenset[str] = frozenset()) -> I
 @cache
 def held() -> tuple[Task, ...]:
     """The problems that everything is measured on; nothing is ever trained on one of them."""
-    return tuple(islice(tasks(HELD_SEED, easy=EASY), HELD))
+    return tuple(islice((task for task in tasks(HELD_SEED, easy=EASY) if len(task.steps) >= LEAST), HELD))
 
 
 def first_fault(task: Task, steps: list[str]) -> int:
