@@ -56,7 +56,7 @@ _LAST = {
     "gpu_layers": _Option(int | None, "Layers on the GPU.", more=True),
     # set once and for all, it would be in the way of every method that revises nothing
     "reviser": _Option(
-        str | None, "A LoRA adapter of the model, as GGUF, that draws the revisions.", more=True, variable=False
+        str | None, "A LoRA adapter of the model, a name or a GGUF, that draws the revisions.", more=True, variable=False
     ),
     "aggregate": _Option(
         Literal["last", "min", "mean", "prod"] | None,
