@@ -21,7 +21,7 @@ if TYPE_CHECKING:  # llama.cpp: not before it is needed
     from ttcli.engine.model import Model
     from ttcli.policy.local.policy import LocalPolicy
 
-_TAGS = ("ки", "\n\n\n\n", "?", "~")  # of a step, the first that is the same tokens wherever it stands
+_TAGS = ("ки", "\n\n\n\n", "?", "~")  # of a step: of those that are the same tokens wherever they stand the shortest
 _NOTHING = Problem("")
 _PROBE = 64  # tokens
 
@@ -94,8 +94,9 @@ def choose_form(model: Model, separator: str) -> ToldForm:
     Raises:
         ModelError: no tag is the same tokens wherever it stands.
     """
+    shortest = sorted(_TAGS, key=lambda tag: len(model.tokenize(f" {tag}", special=False)))
     for chat in (True, False) if model.chat_template else (False,):
-        for tag in _TAGS:
+        for tag in shortest:
             words = {"after_problem": "", "between": separator, "chat": True} if chat else {}
             told = PrmForm("step-tag", "+", "-", tag, **words)  # type: ignore[arg-type]
             try:
