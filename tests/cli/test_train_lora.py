@@ -166,7 +166,7 @@ def test_a_checkpoint_of_another_configuration_is_told_and_set_aside_on_demand(
     monkeypatch.setattr(module, "_judge", lambda *_: iter(()))  # as if interrupted while it is judged
     stopped = here(*command)
     assert stopped.code == 130
-    assert "all that was drawn and trained is kept; go on with: ttc train prm" in stopped.err
+    assert "all that was drawn and trained is kept; go on with: ttc" in stopped.err
     monkeypatch.setattr(module, "_judge", judge)
     other = here(*command, "--rank", "3", "-q")
     assert "holds a training that was begun with rank 4 instead of 3" in complaint(other)
