@@ -46,7 +46,7 @@ def _verifiers() -> Iterable[str]:
     from ttcli.verifier.spec import KNOWN
 
     plain = [name for name in KNOWN.split(", ") if not name.endswith(("NAME", "MODEL", "CMD"))]
-    named = [f"{kind}:{name}" for kind in ("prm", "judge") for name in _models()]
+    named = [f"{kind}:{name}" for kind in ("prm", "likelihood", "judge") for name in _models()]
     trained = [f"prm:{name}" for name in _adapters("prm")]
     return [*plain, *(f"head:{name}" for name in _heads()), *trained, *named, "command:"]
 

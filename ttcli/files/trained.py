@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ttcli.files.gguf import read_header
+from ttcli.files.kinds import is_adapter
 
 KIND, MODEL, WEIGHTS, CARD = "ttc.kind", "ttc.model", "ttc.weights", "ttc.card"
 
@@ -38,7 +39,7 @@ def read_facts(path: Path) -> AdapterFacts:
     except ValueError:
         card = {}
     return AdapterFacts(
-        told.get("general.type") == "adapter" or "adapter.type" in told,
+        is_adapter(told),
         None if kind is None else str(kind),
         None if model is None else str(model),
         None if weights is None else str(weights),

@@ -28,6 +28,8 @@ _SLACK = 8  # cells beyond what a text takes
 class Reader:
     """Decodes branches and reads the logits of a few labels behind each, or the hidden states at its last token.
 
+    Or, with `every`, the log-probabilities of the tokens that follow.
+
     The context is made when the first texts are known, and anew when there come longer ones, or more of them.
 
     What is read off a single row must not depend on what else is in the context. So every branch has a stream of its
@@ -41,6 +43,7 @@ class Reader:
         labels: tokens.
         observe: layers whose outputs are the states.
         adapter: what changes the weights here; None: nothing.
+        every: whether branches have tokens to be judged, see `Branch.following`.
         interrupted: asked during every decode.
 
     Raises:
@@ -55,6 +58,7 @@ class Reader:
         *,
         observe: Sequence[int] = (),
         adapter: Adapter | None = None,
+        every: bool = False,
         threads: int | None = None,
         interrupted: Callable[[], bool] | None = None,
     ) -> None:
@@ -64,6 +68,7 @@ class Reader:
         self._labels = list(labels)
         self._observe = tuple(observe)
         self._adapter = adapter
+        self._every = every
         self._threads = threads
         self._interrupted = interrupted
         self._scheduler: Scheduler | None = None
@@ -107,6 +112,7 @@ class Reader:
             flash_attention=False,
             adapter=self._adapter,
             observe=self._observe,
+            every=self._every,
             threads=self._threads,
             halted=self._interrupted,
         )

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from train.lora.made import pooled
-from ttcli.catalog.forms import PrmForm, read_form
+from ttcli.catalog.forms import PrmForm
+from ttcli.catalog.stored import LocalModel, form_of
 from ttcli.engine.model import Model
 from ttcli.engine.params import SamplingParams
 from ttcli.policy.local.policy import LocalPolicy
@@ -65,4 +66,4 @@ def test_values_stand_at_the_tags(tiny_model: Callable[[str], Model]) -> None:
 def test_a_form_is_read_as_it_was_told(tmp_path: Path) -> None:
     told = PrmForm("step-tag", "+", "-", "ки", 'Say "+"\\\n', "\t", "\n\n", chat=True)
     (tmp_path / "a.toml").write_text(toml(told), encoding="utf-8")
-    assert read_form(tmp_path / "a.toml") == told
+    assert form_of(LocalModel(tmp_path / "a.gguf", None, "a.gguf")) == told
