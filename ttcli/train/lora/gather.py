@@ -158,7 +158,9 @@ class Gathering:
         return read_pool(self._store, [figures[at] for at in positions])
 
     def _rollouts(self, pool: Sequence[PooledProblem]) -> list[Rollout]:
-        return self._store.states.rollouts([each.sample for pooled in pool for each in pooled.solutions])
+        """Those that count: an earlier call may have asked for more."""
+        known = self._store.states.rollouts([each.sample for pooled in pool for each in pooled.solutions])
+        return [each for each in known if each.number < self._spec.train.rollouts]
 
     def _starts(self) -> list[RolloutStart]:
         """Where rollouts are to begin that are not there yet."""
