@@ -80,11 +80,11 @@ def transitions(chains: Chains, *, seed: int = 0) -> Revising:
         wanted = before[:, steps] == right
         changed = wanted & (after[:, steps] != right)
         expected = np.where(wanted, 1 - likely[:, steps] if right else likely[:, steps], 0.0)
-        count, found, likely_found = (
-            np.bincount(place, part.sum(axis=1).astype(np.float64), minlength=len(names))
+        count, revised, likely_ones = (
+            np.bincount(place, part.sum(axis=1), minlength=len(names)).astype(np.float64)
             for part in (wanted, changed, expected)
         )
-        return _change(count, found, likely_found, drawn)
+        return _change(count, revised, likely_ones, drawn)
 
     gains = after[:, -1] - alone
     each = [np.bincount(place, values, minlength=len(names)) for values in (gains, np.ones(len(gains)))]
