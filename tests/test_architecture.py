@@ -34,6 +34,7 @@ ORDER: list[set[str]] = [
 INSIDE: dict[str, list[set[str]]] = {  # rooms within a room, lowest first; "" for the files beside them
     "bench": [{"store"}, {"figures"}, {"execute", "report"}, {"cluster"}, {""}],
     "policy": [{""}, {"local", "server"}],
+    "train": [{""}, {"lora"}],
 }
 VOCABULARY = set().union(*ORDER[:3])
 LEVELS = 11  # of imports at most, over the rooms
@@ -50,7 +51,9 @@ OUTSIDE = {  # library -> the rooms that know it
     "sqlite3": "bench",
     "httpx2": "policy",
     "mpmath": "answers",
-    "safetensors": "verifier",
+    "safetensors": "verifier train",
+    "torch": "train",
+    "gguf": "train",
     "sklearn": "stats train",
     "starlette": "serve",
     "uvicorn": "serve",

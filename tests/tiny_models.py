@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 ATTENTION = ("llama", "gemma3", "qwen3moe")  # plain; sliding windows; mixture of experts
+ADAPTED = ("llama", "qwen2", "qwen3")  # on which adapters are trained
 HYBRID = ("lfm2", "qwen35", "granitehybrid")  # short convolutions, a gated delta net, or Mamba 2 beside attention
 RECURRENT = ("mamba",)
 ARCHITECTURES = (*ATTENTION, *HYBRID, *RECURRENT)
@@ -152,6 +153,20 @@ def _llama(writer: gguf.GGUFWriter, tensors: _Tensors) -> None:
         _feed_forward(tensors, block)
 
 
+def _qwen2(writer: gguf.GGUFWriter, tensors: _Tensors) -> None:
+    _llama(writer, tensors)
+    for block in _blocks():
+        for name, heads in (("attn_q", _HEADS), ("attn_k", _KV_HEADS), ("attn_v", _KV_HEADS)):
+            tensors.random(f"{block}.{name}.bias", heads * _HEAD, scale=0.3)
+
+
+def _qwen3(writer: gguf.GGUFWriter, tensors: _Tensors) -> None:
+    _llama(writer, tensors)
+    for block in _blocks():
+        tensors.filled(f"{block}.attn_q_norm.weight", 1.1, _HEAD)
+        tensors.filled(f"{block}.attn_k_norm.weight", 0.9, _HEAD)
+
+
 def _gemma3(writer: gguf.GGUFWriter, tensors: _Tensors) -> None:
     writer.add_head_count_kv(_KV_HEADS)
     writer.add_sliding_window(64)
@@ -266,6 +281,8 @@ def _blocks() -> list[str]:
 
 _WRITERS: dict[str, Callable[[gguf.GGUFWriter, _Tensors], None]] = {
     "llama": _llama,
+    "qwen2": _qwen2,
+    "qwen3": _qwen3,
     "gemma3": _gemma3,
     "qwen3moe": _qwen3moe,
     "lfm2": _lfm2,

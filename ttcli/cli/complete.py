@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from pathlib import Path
 
 from ttcli.errors import TtcError
 
@@ -46,7 +47,20 @@ def _verifiers() -> Iterable[str]:
 
     plain = [name for name in KNOWN.split(", ") if not name.endswith(("NAME", "MODEL", "CMD"))]
     named = [f"{kind}:{name}" for kind in ("prm", "likelihood", "judge") for name in _models()]
-    return [*plain, *(f"head:{name}" for name in _heads()), *named, "command:"]
+    trained = [f"prm:{name}" for name in _adapters("prm")]
+    return [*plain, *(f"head:{name}" for name in _heads()), *trained, *named, "command:"]
+
+
+def _revisers() -> Iterable[str]:
+    return _adapters("reviser")
+
+
+def _adapters(kind: str) -> list[str]:
+    """Those trained here for a purpose."""
+    from ttcli.files.trained import read_facts
+    from ttcli.runtime.adapters import adapter_names, meant
+
+    return [name for name in adapter_names() if read_facts(Path(meant(name))).kind == kind]
 
 
 def _profiles() -> Iterable[str]:
@@ -74,4 +88,5 @@ def _runs() -> Iterable[str]:
 
 methods, models, heads = _completing(_methods), _completing(_models), _completing(_heads)
 prompts = _completing(_prompts)
+revisers = _completing(_revisers)
 verifiers, profiles, runs = _completing(_verifiers), _completing(_profiles), _completing(_runs)

@@ -48,7 +48,7 @@ COMMANDS = {
     "runs": _Command("ttcli.cli.runs:runs_app", "List, show, export and delete runs"),
     "prompts": _Command("ttcli.cli.prompts:prompts_app", "List and show the words around a problem"),
     "profile": _Command("ttcli.cli.profile:profile_app", "List, show and choose what calibrate found"),
-    "train": _Command("ttcli.cli.train:train_app", "Train a verifier for a model"),
+    "train": _Command("ttcli.cli.train:train_app", "Train a verifier or a reviser for a model"),
     "config": _Command("ttcli.cli.settings:config_app", "Show settings and which file makes them; trust a directory's"),
     "models": _Command("ttcli.cli.models:models_app", "List, describe, fetch and delete models"),
 }

@@ -25,6 +25,7 @@ _COMPLETED = {
     "--model": complete.models,
     "--profile": complete.profiles,
     "--prompt": complete.prompts,
+    "--reviser": complete.revisers,
 }
 
 

@@ -57,7 +57,7 @@ _LAST = {
     # set once and for all, it would be in the way of every method that revises nothing
     "reviser": _Option(
         str | None,
-        "What draws the revisions: a LoRA adapter of the model, as GGUF, or a model with the same vocabulary.",
+        "What draws the revisions: a LoRA adapter of the model, by name or file, or a model with the same vocabulary.",
         more=True,
         variable=False,
     ),

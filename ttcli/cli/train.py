@@ -17,6 +17,7 @@ from ttcli.cli.options import option
 from ttcli.cli.rows import choose_rows
 from ttcli.cli.run_options import run_options
 from ttcli.cli.signals import interrupted_by_ctrl_c
+from ttcli.cli.train_lora import prm, reviser
 from ttcli.errors import TtcError, UsageError
 from ttcli.printable import shell_line
 from ttcli.terminal.messages import remark, say, say_json
@@ -30,7 +31,9 @@ if TYPE_CHECKING:
     from ttcli.train.parts import StoredPart
     from ttcli.train.spec import TrainSpec
 
-train_app = typer.Typer(no_args_is_help=True, help="Train a verifier for a model, from its own solutions.")
+train_app = typer.Typer(no_args_is_help=True, help="Train a verifier or a reviser for a model, from its own solutions.")
+train_app.command()(reviser)
+train_app.command()(prm)
 
 
 @train_app.command()

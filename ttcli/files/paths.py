@@ -31,6 +31,11 @@ def heads_dir() -> Path:
     return home() / "heads"
 
 
+def adapters_dir() -> Path:
+    """The directory of the adapters trained here; it may not exist yet."""
+    return home() / "adapters"
+
+
 def profiles_dir() -> Path:
     """The directory of the profiles made by `ttc calibrate`; it may not exist yet."""
     return home() / "profiles"

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from ttcli.catalog.forms import CritiqueForm, PrmForm
 from ttcli.catalog.stored import form_of, locate
+from ttcli.runtime.adapters import meant
 from ttcli.verifier.spec import VerifierSpec
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ def prm_form(model: Model, told: PrmForm) -> Form:
 
 def form_key(spec: VerifierSpec) -> str:
     """What scores depend on besides the weights: the form that a model is read in."""
-    local = locate(spec.model) if spec.model is not None else None
+    local = locate(meant(spec.model)) if spec.model is not None else None
     form = form_of(local) if local else None
     if isinstance(form, CritiqueForm):
         return f" {json.dumps(asdict(form))}"

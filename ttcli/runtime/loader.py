@@ -1,5 +1,7 @@
 """From what a user calls a verifier to one that works, with the models it is made of."""
 
+# over 300 lines: each kind of verifier has its own way from a name to weights
+
 from __future__ import annotations
 
 import json
@@ -19,6 +21,7 @@ from ttcli.errors import ModelError, UsageError
 from ttcli.files.gguf import read_header
 from ttcli.files.kinds import LOST_HEAD, NAMES, is_adapter, lost_head
 from ttcli.interrupt import Interrupt
+from ttcli.runtime.adapters import load_adapter, meant, prm_weights
 from ttcli.runtime.forms import form_key, prm_form
 from ttcli.runtime.heads import find_head
 from ttcli.runtime.memories import learn_memory
@@ -83,11 +86,10 @@ class Loader:
         Raises:
             ModelError: it is neither, or goes with another model; its vocabulary must be the policy's.
         """
-        from ttcli.engine.adapter import Adapter
         from ttcli.policy.local.voice import Reviser, same_vocabulary
 
         if is_adapter(read_header(local.path).metadata):
-            return Adapter(own[1], local.path)
+            return load_adapter(local, "reviser", *own)
         _, model = self._shared(local, own)
         same_vocabulary(own[1], model, local.label)
         told = prompt_of(local, self._settings), thinking_of(model, local), streams_of(self._settings, local.path)
@@ -166,7 +168,7 @@ class Loader:
     def _prm(self, name: str, own: Loaded | None) -> Verifier:
         from ttcli.verifier.prm import Prm
 
-        local = self.resolve(name)
+        local = self.resolve(meant(name))
         told = form_of(local)
         if told is None and lost_head(local.name, local.path.name):
             self.load(local)  # says why it cannot be used
@@ -181,8 +183,9 @@ class Loader:
                 hint=f"if it is one, describe it in {local.path.with_suffix('.toml')}: "
                 '[verifier] kind = "prm", form = "step-turn", good = "+", bad = "-"',
             )
-        _, model = self._shared(local, own)
-        return Prm(model, prm_form(model, told), threads=self._settings.machine.threads, interrupted=self._interrupt)
+        model, adapter = prm_weights(local, own, self._shared)
+        form, threads = prm_form(model, told), self._settings.machine.threads
+        return Prm(model, form, adapter=adapter, threads=threads, interrupted=self._interrupt)
 
     def _shared(self, local: LocalModel, own: Loaded | None) -> Loaded:
         """A model with its weights: those of the policy where they are the same."""

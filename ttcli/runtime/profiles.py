@@ -15,6 +15,7 @@ from ttcli.errors import ConfigError, ModelError, UsageError
 from ttcli.files.atomic import write_whole
 from ttcli.files.paths import profiles_dir
 from ttcli.files.remembered import recalled, remember
+from ttcli.runtime.adapters import meant
 from ttcli.runtime.loader import score_key
 from ttcli.runtime.runtime import SCRIPTED
 from ttcli.runtime.settings import Settings
@@ -147,7 +148,7 @@ def _misfit(profile: Profile, settings: Settings, weights: str, progress: Progre
     """What a profile was made with that the settings differ in, as it is now; None: nothing."""
 
     def of_model(name: str | None) -> str:
-        return weights if name is None else fingerprint(resolve(name, offline=True, progress=progress))
+        return weights if name is None else fingerprint(resolve(meant(name), offline=True, progress=progress))
 
     if profile.model_hash != weights:
         own = settings.model or settings.policy

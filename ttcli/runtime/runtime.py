@@ -26,6 +26,7 @@ from ttcli.policy.scripted import WIDTH as SCRIPTED_WIDTH
 from ttcli.policy.scripted import ScriptedPolicy, ScriptedVerifier
 from ttcli.policy.server.address import Address
 from ttcli.problem import Problem
+from ttcli.runtime.adapters import meant
 from ttcli.runtime.answered import answered
 from ttcli.runtime.heads import doubts, find_head
 from ttcli.runtime.loader import Loader, check, prompt_of, read_by_heads, score_key, thinking_of
@@ -275,7 +276,7 @@ def _local(
     layers = read_by_heads(specs, local, progress.note)
     if demand.beams:
         doubts(specs, local, progress.note)
-    reviser = loader.resolve(settings.reviser) if settings.reviser is not None else None
+    reviser = loader.resolve(meant(settings.reviser)) if settings.reviser is not None else None
     policy = LocalPolicy(
         model,
         name=local.label,
@@ -302,7 +303,7 @@ def _local(
         policy,
         verifiers,
         interrupt,
-        lambda other: fingerprint(resolve(name if other is None else other, offline=True, progress=progress)),
+        lambda other: fingerprint(resolve(name if other is None else meant(other), offline=True, progress=progress)),
         layers,
         reviser,
         local.entry,

@@ -15,6 +15,7 @@ from ttcli.data.solutions import Solution
 from ttcli.errors import PromptTooLong, UsageError
 from ttcli.interrupt import Interrupt
 from ttcli.problem import Problem
+from ttcli.runtime.adapters import names_adapter
 from ttcli.runtime.loader import Loaded, Loader, check
 from ttcli.runtime.settings import Settings
 from ttcli.seams import Interrupted, StepScores, Verifier
@@ -34,7 +35,7 @@ class Verified(NamedTuple):
 
 @contextmanager
 def verifying(settings: Settings, interrupt: Interrupt, progress: Progress) -> Iterator[Verifier]:
-    """The verifier of these settings, loaded; a judge and a head are on `settings.model` unless they name another.
+    """The verifier of these settings, loaded; judge, head and adapter are on `settings.model` unless they name another.
 
     Raises:
         UsageError: a verifier that reads more than a text.
@@ -52,7 +53,8 @@ def verifying(settings: Settings, interrupt: Interrupt, progress: Progress) -> I
         loader = Loader(settings, interrupt, progress, stack)
         own: Loaded | None = None
         named = settings.model is not None and spec.kind == "head"  # a head's name does not say where its model is
-        if spec.kind in {"judge", "head"} and (spec.model is None or named):
+        changed = spec.kind == "prm" and names_adapter(str(spec.model))
+        if changed or (spec.kind in {"judge", "head"} and (spec.model is None or named)):
             local = loader.resolve(settings.model or DEFAULT_MODEL)
             own = (local, loader.load(local))
         verifier = loader.make(spec, own)

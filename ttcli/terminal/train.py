@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
-from typing import Any, TextIO
+from typing import Any, Self, TextIO
 
 from ttcli.bench.execute.runner import WorkProgress
 from ttcli.bench.figures.numbers import bounds, p_value, percent, points, points_between, to_tell
@@ -56,7 +56,7 @@ class TrainDisplay:
         self._bench: Display[WorkProgress] | None = None
         self._told = ("", 0.0)  # what a line was written about last, and when
 
-    def __enter__(self) -> TrainDisplay:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(

@@ -73,7 +73,7 @@ def make_card(spec: TrainSpec, config: RunConfig, trained: Trained) -> dict[str,
         "looks_at": trained.way.kind,
         "ways": [_added(each, trained) for each in trained.added],
         "figures": {
-            **_figures(trained.judgement),
+            **evaluation_figures(trained.judgement),
             "auc_within_by_quarters": depth_figures(trained),
         },
         "beats_majority": trained.judgement.beats_majority,
@@ -136,7 +136,8 @@ def depth_figures(trained: Trained) -> list[float | None]:
     return [own if math.isnan(held_out) else held_out for held_out, own in pairs]
 
 
-def _figures(judgement: Evaluation) -> dict[str, Any]:
+def evaluation_figures(judgement: Evaluation) -> dict[str, Any]:
+    """What held-out problems say of a verifier, for its card."""
     return {
         "problems": judgement.problems,
         "solutions": judgement.solutions,

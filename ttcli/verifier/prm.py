@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
 
+from ttcli.engine.adapter import Adapter
 from ttcli.engine.branch import Branch
 from ttcli.engine.model import Model
 from ttcli.problem import Problem
@@ -23,6 +24,7 @@ class Prm(GrowingReader[float]):
     Args:
         model: the weights; the caller's to close.
         form: how the model wants a solution put.
+        adapter: what makes a process reward model of these weights; None: they are one.
         interrupted: asked during every decode.
 
     Raises:
@@ -36,13 +38,16 @@ class Prm(GrowingReader[float]):
         model: Model,
         form: Form,
         *,
+        adapter: Adapter | None = None,
         threads: int | None = None,
         interrupted: Callable[[], bool] | None = None,
     ) -> None:
-        self.name = f"prm:{model.path.stem}"
+        self.name = f"prm:{(adapter.path if adapter else model.path).stem}"
         self.parameters = model.matmul_parameters
         self._form = form
-        super().__init__(Reader(model, self.name, form.labels, threads=threads, interrupted=interrupted))
+        super().__init__(
+            Reader(model, self.name, form.labels, adapter=adapter, threads=threads, interrupted=interrupted)
+        )
 
     def score(self, prefixes: Sequence[Prefix]) -> list[StepScores]:
         """One score per step.

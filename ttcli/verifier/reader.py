@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ttcli.engine import machine
+from ttcli.engine.adapter import Adapter
 from ttcli.engine.branch import Branch, States
 from ttcli.engine.model import Model
 from ttcli.engine.overview import NO_NUMBERS, Logits
@@ -41,6 +42,7 @@ class Reader:
         name: of the verifier, for messages.
         labels: tokens.
         observe: layers whose outputs are the states.
+        adapter: what changes the weights here; None: nothing.
         every: whether branches have tokens to be judged, see `Branch.following`.
         interrupted: asked during every decode.
 
@@ -55,6 +57,7 @@ class Reader:
         labels: Sequence[int] = (),
         *,
         observe: Sequence[int] = (),
+        adapter: Adapter | None = None,
         every: bool = False,
         threads: int | None = None,
         interrupted: Callable[[], bool] | None = None,
@@ -64,6 +67,7 @@ class Reader:
         self._name = name
         self._labels = list(labels)
         self._observe = tuple(observe)
+        self._adapter = adapter
         self._every = every
         self._threads = threads
         self._interrupted = interrupted
@@ -106,6 +110,7 @@ class Reader:
             sequences=sequences,
             streams=True,
             flash_attention=False,
+            adapter=self._adapter,
             observe=self._observe,
             every=self._every,
             threads=self._threads,

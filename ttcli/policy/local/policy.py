@@ -50,6 +50,7 @@ class LocalPolicy:
         cells: KV cells; None: enough for `width` usual solutions, within the memory that is free.
         beams: prefixes that a search has side by side; 0: there will be no searches.
         attempts: earlier solutions that the prompt of a revision shows at most; 0: there will be no revisions.
+        adapter: what changes the weights where no reviser draws; None: nothing.
         reviser: draws the revisions, in a context of its own, on the same weights or as a model of its own; None: the
             model itself draws them.
         observe: layers whose outputs the steps carry; see `Step.states`. Those of another model carry none.
@@ -77,6 +78,7 @@ class LocalPolicy:
         cells: int | None = None,
         beams: int = 0,
         attempts: int = 0,
+        adapter: Adapter | None = None,
         reviser: Adapter | Reviser | None = None,
         observe: Sequence[int] = (),
         threads: int | None = None,
@@ -111,7 +113,7 @@ class LocalPolicy:
             interrupted=lambda: self._interrupted() or paused(),
         )
         own = partial(make, model, observe=tuple(observe), streams=streams)
-        self._plain = own(attempts=0 if reviser else attempts, adapter=None)
+        self._plain = own(attempts=0 if reviser else attempts, adapter=adapter)
         if whole is not None:
             self._revising = make(whole.model, attempts=attempts, adapter=None, observe=(), streams=whole.streams)
         elif isinstance(reviser, Adapter):

@@ -1,0 +1,54 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from ttcli.train.lora.judge import Chains
+from ttcli.train.lora.transitions import as_json, transitions
+
+
+def chains(revised: np.ndarray, alone: np.ndarray, problems: int) -> Chains:
+    place = np.repeat(np.arange(problems), len(revised) // problems)
+    return Chains(place, revised.astype(np.bool_), alone.astype(np.bool_))
+
+
+def test_draws_that_see_no_attempt_are_no_revisions() -> None:
+    rng = np.random.default_rng(1)
+    chance = np.repeat(rng.random(120), 4)[:, None]
+    found = transitions(chains(rng.random((480, 5)) < chance, rng.random((480, 4)) < chance, 120))
+    assert found.revises is not True
+    assert found.ratio == pytest.approx(1, abs=0.15)
+    assert found.to_right.interval is not None
+    assert found.to_right.interval.low < 0 < found.to_right.interval.high
+    assert found.gain_interval.low < 0 < found.gain_interval.high
+
+
+def test_what_mends_wrong_attempts_revises() -> None:
+    rng = np.random.default_rng(2)
+    alone = rng.random((200, 4)) < 0.2
+    revised = np.concatenate([rng.random((200, 1)) < 0.2, rng.random((200, 4)) < 0.5], axis=1)
+    found = transitions(chains(revised, alone, 50))
+    assert found.revises is True
+    assert found.ratio is not None
+    assert found.ratio > 1.8
+    assert found.gain > 0.15
+
+
+def test_the_same_wrong_attempts_are_what_draws_are_held_against() -> None:
+    """Problem 0 is right whenever drawn anew, problem 1 never: only the attempts that were wrong count."""
+    revised = np.array([[1, 1, 1], [1, 1, 0], [0, 0, 0], [0, 1, 0]])
+    alone = np.array([[1, 1], [1, 1], [0, 0], [0, 0]])
+    found = transitions(chains(revised, alone, 2))
+    assert (found.to_right.attempts, found.to_right.revised, found.to_right.alone) == (3, 1 / 3, 0.0)
+    assert (found.to_wrong.attempts, found.to_wrong.revised, found.to_wrong.alone) == (5, 0.4, 0.2)
+    assert [step.right for step in found.steps] == [0.75, 0.25]
+    assert found.steps[0].to_right.revised == 0.5
+    assert found.first == 0.5
+
+
+def test_where_nothing_was_wrong_nothing_is_claimed() -> None:
+    found = transitions(chains(np.ones((6, 3)), np.ones((6, 2)), 3))
+    assert found.to_right.revised is None
+    assert found.revises == "unclear"
+    assert as_json(found)["wrong_to_right"]["attempts"] == 0
+    assert as_json(found)["ratio"] is None

@@ -1,0 +1,79 @@
+"""Trained adapters by name, and whether one belongs to a model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+from ttcli.catalog.fingerprint import fingerprint
+from ttcli.catalog.stored import LocalModel, locate
+from ttcli.errors import ModelError
+from ttcli.files.paths import adapters_dir
+from ttcli.files.trained import read_facts
+
+if TYPE_CHECKING:
+    from ttcli.engine.adapter import Adapter
+    from ttcli.engine.model import Model
+
+Loaded: TypeAlias = "tuple[LocalModel, Model]"
+Weights: TypeAlias = "tuple[Model, Adapter | None]"
+
+SUFFIX = ".gguf"
+Kind = Literal["reviser", "prm"]
+_CALLED = {"reviser": "reviser", "prm": "process reward model"}
+_USE = {"reviser": "--method revise --reviser {}", "prm": "--method best-of-n --verifier prm:{}"}
+
+
+def adapter_names() -> list[str]:
+    """Those trained here, in alphabetical order."""
+    return sorted(file.name.removesuffix(SUFFIX) for file in adapters_dir().glob(f"*{SUFFIX}"))
+
+
+def meant(name: str) -> str:
+    """The file of the adapter that was trained here under a name; the name itself where there is none."""
+    path = adapters_dir() / f"{name}{SUFFIX}"
+    return str(path) if name and "/" not in name and path.is_file() else name
+
+
+def names_adapter(name: str) -> bool:
+    """Whether what a user names is an adapter on this machine, which takes the weights of a model besides."""
+    local = locate(meant(name))
+    return local is not None and read_facts(local.path).adapter
+
+
+def load_adapter(adapter: LocalModel, kind: Kind, local: LocalModel, model: Model) -> Adapter:
+    """An adapter on the weights of a model, to do what it was trained for.
+
+    Raises:
+        ModelError: it is none for this model, as its file tells or llama.cpp finds.
+    """
+    from ttcli.engine.adapter import Adapter  # llama.cpp: not before it is needed
+
+    facts = read_facts(adapter.path)
+    if facts.kind not in (None, kind):
+        raise ModelError(
+            f"{adapter.path} was trained as a {_CALLED[facts.kind]}", hint=_USE[facts.kind].format(adapter.name)
+        )
+    if facts.weights is not None and facts.weights != fingerprint(local):
+        raise ModelError(
+            f"{adapter.path} was trained on {facts.model}, and {local.label} has other weights",
+            hint=f"--model {facts.model} if you have it, or train one for this model: ttc train --help",
+        )
+    return Adapter(model, adapter.path)
+
+
+def prm_weights(local: LocalModel, own: Loaded | None, load: Callable[[LocalModel, Loaded | None], Loaded]) -> Weights:
+    """The weights of a process reward model, and what changes them: an adapter goes onto those of the policy.
+
+    Args:
+        own: the policy's model; None: it does not run here.
+        load: of what is no adapter.
+
+    Raises:
+        ModelError: an adapter without a model, or for another one.
+    """
+    if not read_facts(local.path).adapter:
+        return load(local, own)[1], None
+    if own is None:
+        raise ModelError(f"{local.label} is an adapter for a model that runs here", hint="leave out --policy")
+    return own[1], load_adapter(local, "prm", *own)

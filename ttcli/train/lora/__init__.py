@@ -1,0 +1,1 @@
+"""Low-rank adapters on a model's own weights: a reviser, and a process reward model."""

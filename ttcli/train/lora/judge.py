@@ -1,0 +1,187 @@
+"""What a trained adapter is worth: llama.cpp works with it on held-out problems, as `--reviser` and `prm:` do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ttcli.answers import is_correct
+from ttcli.catalog.forms import PrmForm
+from ttcli.catalog.progress import Progress as Download
+from ttcli.engine.adapter import Adapter
+from ttcli.interrupt import Interrupt
+from ttcli.problem import Problem
+from ttcli.runtime.forms import prm_form
+from ttcli.runtime.loader import Loader, prompt_of, thinking_of
+from ttcli.runtime.settings import Settings
+from ttcli.runtime.width import threads_of, width_of
+from ttcli.seams import Extend, Extension, Interrupted
+from ttcli.search.revise import WINDOW
+from ttcli.search.sampling import candidate
+from ttcli.solution import Ended, Prefix
+from ttcli.train.collect import Stage
+from ttcli.train.lora.pool import PooledProblem
+
+if TYPE_CHECKING:  # llama.cpp: not before it is needed
+    from ttcli.policy.local.policy import LocalPolicy
+
+_ALONE = 1_000  # added to the number of a chain: a draw that sees no attempt has a generator of its own
+
+
+class Chains(NamedTuple):
+    """Whether attempts at held-out problems are right."""
+
+    problem: NDArray[np.intp]  # (chains,) the position of its problem in the spec
+    revised: NDArray[np.bool_]  # (chains, 1 + revisions) each with up to four before it in view; the first is a sample
+    alone: NDArray[np.bool_]  # (chains, revisions) drawn by the same adapter with none in view
+
+
+class Scored(NamedTuple):
+    """What a process reward model says of the solutions of held-out problems, one after the other."""
+
+    chances: NDArray[np.float64]  # (steps,) in [0, 1]
+
+
+def judge_reviser(
+    settings: Settings,
+    adapter: Path,
+    pool: Sequence[PooledProblem],
+    *,
+    chains: int,
+    length: int,
+    interrupt: Interrupt,
+    download: Download,
+) -> Iterator[Stage | Chains]:
+    """Chains of revisions, and as many draws of the same adapter that see no attempt; `Chains` unless interrupted.
+
+    Args:
+        pool: held-out problems with the model's samples, with the first of which chains begin.
+        chains: of each problem, where it has so many samples.
+        length: of a chain, its first attempt left aside.
+    """
+    from ttcli.policy.local.policy import LocalPolicy
+
+    with ExitStack() as stack:
+        loader = Loader(settings, interrupt, download, stack)
+        local = loader.resolve(str(settings.model))
+        model = loader.load(local)
+        change = Adapter(model, adapter)
+        policy = LocalPolicy(
+            model,
+            name=local.label,
+            prompt=prompt_of(local, settings),
+            sampling=settings.sampling,
+            max_tokens=settings.max_tokens,
+            width=width_of(settings, local.path),
+            think=settings.thinking,
+            thinking=thinking_of(model, local),
+            attempts=WINDOW,
+            adapter=change,
+            reviser=change,
+            threads=threads_of(settings),
+            interrupted=interrupt,
+        )
+        stack.callback(policy.close)
+        begun = [
+            _Chain(pooled.position, pooled.problem, each.number, [each.text], [each.correct])
+            for pooled in pool
+            for each in pooled.solutions[:chains]
+        ]
+        total, done = 2 * length * len(begun), 0
+        policy.expect([chain.problem for chain in begun])
+        for _ in range(length):
+            for seen in (False, True):
+                for _ in _draw(policy, begun, seed=settings.seed, seen=seen):
+                    done += 1
+                    yield Stage("attempts of held-out problems drawn", done, total)
+                if interrupt():
+                    return
+        yield Chains(
+            np.array([chain.position for chain in begun], np.intp),
+            np.array([chain.right for chain in begun], np.bool_).reshape(len(begun), 1 + length),
+            np.array([chain.alone for chain in begun], np.bool_).reshape(len(begun), length),
+        )
+
+
+@dataclass(slots=True)
+class _Chain:
+    position: int
+    problem: Problem
+    number: int  # of the sample that it begins with
+    attempts: list[str]
+    right: list[bool]
+    alone: list[bool] = field(default_factory=list)
+
+
+def _draw(policy: LocalPolicy, chains: Sequence[_Chain], *, seed: int, seen: bool) -> Iterator[None]:
+    """One more attempt for each chain, `seen`: with the last ones in view; an interrupt leaves it undone."""
+    roots: list[Prefix] = []
+    found: dict[int, Prefix] = {}
+
+    def requests() -> Iterator[Extend]:
+        for chain in chains:
+            root = policy.start(chain.problem, attempts=chain.attempts[-WINDOW:] if seen else ())
+            roots.append(root)
+            at = len(chain.attempts) if seen else len(chain.alone)
+            yield Extend(root, (seed, chain.problem.key, chain.number + (0 if seen else _ALONE), at))
+
+    for happenings in policy.extend(requests()):
+        for happening in happenings:
+            if isinstance(happening, Extension):
+                policy.release([roots[happening.request]])
+                if happening.prefix.ended is not Ended.CUT:
+                    found[happening.request] = happening.prefix
+                    yield
+    for number, prefix in found.items():
+        chain = chains[number]
+        answer = candidate(0, prefix).answer
+        right = answer is not None and is_correct(answer, chain.problem.answer or "")
+        if seen:
+            chain.attempts.append(prefix.text)
+            chain.right.append(right)
+        else:
+            chain.alone.append(right)
+
+
+def judge_prm(
+    settings: Settings,
+    adapter: Path,
+    told: PrmForm,
+    pool: Sequence[PooledProblem],
+    *,
+    interrupt: Interrupt,
+    download: Download,
+) -> Iterator[Stage | Scored]:
+    """The scores of all solutions of problems, in their order; `Scored` unless interrupted."""
+    from ttcli.verifier.prm import Prm
+
+    with ExitStack() as stack:
+        loader = Loader(settings, interrupt, download, stack)
+        model = loader.load(loader.resolve(str(settings.model)))
+        verifier = Prm(
+            model,
+            prm_form(model, told),
+            adapter=Adapter(model, adapter),
+            threads=settings.machine.threads,
+            interrupted=interrupt,
+        )
+        stack.callback(verifier.close)
+        chances: list[float] = []
+        done, total = 0, sum(len(pooled.solutions) for pooled in pool)
+        for pooled in pool:
+            whole = [Prefix(pooled.problem, 0, steps=each.steps, ended=each.ended) for each in pooled.solutions]
+            try:
+                scores = verifier.score(whole)
+            except Interrupted:
+                return
+            chances += [value for each in scores for value in each.steps]
+            verifier.release([Prefix(pooled.problem, 0)])
+            done += len(whole)
+            yield Stage("held-out solutions scored", done, total)
+        yield Scored(np.array(chances))

@@ -1,0 +1,73 @@
+"""What a reviser learns from: wrong solutions in view, and a right one to be written (Snell et al. 2024, s. 6).
+
+For each right solution 0 to 4 wrong ones come before it, the last of them the closest to it by edit distance of
+characters, so that what is wrong with it can be seen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from ttcli.problem import Problem
+from ttcli.search.revise import WINDOW
+from ttcli.train.lora.pool import PooledProblem
+
+_RIGHT = 4  # solutions of a problem that are written at most, lest easy problems be most of what is seen
+
+
+class Trajectory(NamedTuple):
+    """A chain of attempts whose last one is right."""
+
+    position: int  # of its problem in the spec
+    problem: Problem
+    attempts: tuple[str, ...]  # wrong ones in view, the oldest first; at most WINDOW
+    target: str  # the right one
+
+
+def trajectories(pool: Sequence[PooledProblem], *, seed: int) -> list[Trajectory]:
+    """Those of all problems that have a right solution, different ones only; the same seed, the same ones."""
+    found: dict[Trajectory, None] = {}
+    for each in pool:
+        rng = np.random.default_rng((seed, each.problem.key))
+        right = [solution.text for solution in each.solutions if solution.correct]
+        wrong = [*dict.fromkeys(solution.text for solution in each.solutions if not solution.correct)]
+        for at in rng.permutation(len(right)).tolist()[:_RIGHT]:
+            found[Trajectory(each.position, each.problem, _before(right[at], wrong, rng), right[at])] = None
+    return [*found]
+
+
+def _before(right: str, wrong: Sequence[str], rng: np.random.Generator) -> tuple[str, ...]:
+    """Wrong solutions before a right one, as many as chance has it, where there are so many."""
+    number = min(int(rng.integers(WINDOW + 1)), len(wrong))
+    if not number:
+        return ()
+    closest = min(wrong, key=lambda text: edit_distance(text, right))
+    others = [text for text in wrong if text != closest]
+    chosen = [others[at] for at in rng.permutation(len(others)).tolist()[: number - 1]]
+    return (*chosen, closest)
+
+
+def edit_distance(one: str, other: str) -> int:
+    """Characters to insert, delete or replace (Levenshtein 1966).
+
+    Columns of the table as bits of whole numbers (Myers 1999, in the form of Hyyrö 2003).
+    """
+    if not one or not other:
+        return len(one) + len(other)
+    places: dict[str, int] = {}
+    for at, letter in enumerate(one):
+        places[letter] = places.get(letter, 0) | 1 << at
+    mask, last = (1 << len(one)) - 1, 1 << (len(one) - 1)
+    up, down, distance = mask, 0, len(one)
+    for letter in other:
+        equal = places.get(letter, 0)
+        diagonal = (((equal & up) + up) ^ up) | equal | down
+        right_up, right_down = down | (mask & ~(diagonal | up)), up & diagonal
+        distance += bool(right_up & last) - bool(right_down & last)
+        right_up = (right_up << 1 | 1) & mask
+        right_down = right_down << 1 & mask
+        up, down = right_down | (mask & ~(diagonal | right_up)), right_up & diagonal
+    return distance
