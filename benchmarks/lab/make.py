@@ -182,11 +182,11 @@ def judging(net: PreTrainedModel, tokens: torch.Tensor, targets: torch.Tensor) -
 
 
 def prm(work: Path) -> dict[str, float]:
-    """The process reward model: the policy as it is, and three more layers on it that learn to judge."""
+    """The process reward model: the policy as it is, and a layer that compares and two that learn to judge."""
     net = deeper(work, LAYERS)
     shown = [words.tagged(task.problem, words.steps_of(text))[0] for task, texts in drawn(work) for text in texts[:1]]
     make_comparing(net, POLICY_LAYERS, shown[:COMPARED])
-    recipe = Recipe(steps=PRM_STEPS, other_rate=1.5e-3, tokens=3000, inherited=POLICY_LAYERS)
+    recipe = Recipe(steps=PRM_STEPS, rate=0.01, other_rate=1.5e-3, tokens=3000, inherited=POLICY_LAYERS + 1)
     done = fit(net, judged(work), recipe, judging, work / "prm.pt")
     nets.write(net, MODELS / "lab-prm.gguf", "lab-prm", template=words.JUDGING)
     return done
