@@ -47,7 +47,7 @@ def references(seed: int) -> Iterator[Example]:
 
 def policy(work: Path) -> dict[str, float]:
     """The policy: 0.4 million weights."""
-    return _pretrain("policy", nets.llama(96, 3, 4, 256), Recipe(steps=1600), work)
+    return _pretrain("policy", nets.llama(96, 3, 3, 256), Recipe(steps=1600), work)
 
 
 def large(work: Path) -> dict[str, float]:
@@ -57,7 +57,7 @@ def large(work: Path) -> dict[str, float]:
 
 def hybrid(work: Path) -> dict[str, float]:
     """A policy of short convolutions and attention."""
-    return _pretrain("hybrid", nets.lfm2(96, "caca", 4, 256), Recipe(steps=1600), work)
+    return _pretrain("hybrid", nets.lfm2(96, "caca", 3, 256), Recipe(steps=1600), work)
 
 
 def _pretrain(name: str, net: PreTrainedModel, recipe: Recipe, work: Path) -> dict[str, float]:
@@ -105,9 +105,9 @@ def drawn(work: Path) -> Iterator[tuple[Task, list[str]]]:
 
 def deeper(work: Path, layers: int) -> PreTrainedModel:
     """The policy's weights, with more layers behind them that change little at first."""
-    base = nets.llama(96, 3, 4, 256)
+    base = nets.llama(96, 3, 3, 256)
     base.load_state_dict(torch.load(work / "policy.pt")["net"])
-    net = nets.llama(96, layers, 4, 256)
+    net = nets.llama(96, layers, 3, 256)
     net.load_state_dict(base.state_dict(), strict=False)
     with torch.no_grad():
         for layer in net.model.layers[3:]:
