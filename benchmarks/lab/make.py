@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parents[2]
 MODELS = ROOT / "models" / "lab"
 POOL_SEED = 777
-POOL, SAMPLES = 4000, 16
-PRM_STEPS, REVISER_STEPS = 2000, 2000
+POOL, SAMPLES = 1500, 16
+PRM_STEPS, REVISER_STEPS = 1200, 1200
 
 
 def others(seed: int, *, easy: float) -> Iterator[Task]:
@@ -52,7 +52,7 @@ def policy(work: Path) -> dict[str, float]:
 
 def large(work: Path) -> dict[str, float]:
     """Its sibling: about 14 times the size, on the same tokens."""
-    return _pretrain("large", nets.llama(256, 7, 8, 704), Recipe(steps=1600), work)
+    return _pretrain("large", nets.llama(256, 7, 8, 704), Recipe(steps=1000), work)
 
 
 def hybrid(work: Path) -> dict[str, float]:
@@ -75,7 +75,7 @@ def pool(work: Path) -> dict[str, float]:
     ]
     problems.write_text("\n".join(rows) + "\n", encoding="utf-8")
     model = str(MODELS / "lab-policy.gguf")
-    drawing = ("--budget", str(SAMPLES), "--temperature", "1", "--max-tokens", "160", "--quiet")
+    drawing = ("--budget", str(SAMPLES), "--temperature", "1", "--max-tokens", "160", "--threads", "1", "--quiet")
     ttc(work, "bench", str(problems), "--model", model, "--method", "majority", *drawing)
     (work / "pool.jsonl").write_text(ttc(work, "runs", "export", "last"), encoding="utf-8")
     return {"problems": POOL, "samples": SAMPLES}

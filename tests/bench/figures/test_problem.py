@@ -5,6 +5,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from bench.builder import Made, make_rows, make_run, records
 from ttcli.answers import CHECKER, Checker, is_correct, layer, majority
 from ttcli.answers.vote import best, weighted
 from ttcli.bench.figures.problem import Figure, ProblemFigures, Spending, load_figures
+from ttcli.bench.store.database import Database
 from ttcli.bench.store.sample import Sample
 from ttcli.bench.store.store import Run, Store
 from ttcli.bench.store.task import Failed, News, Task
@@ -119,6 +121,28 @@ def test_one_problem_alone_has_the_figures_it_has_among_all(path: Path) -> None:
             assert [one.figure(task) for task in run.config.tasks] == [
                 whole[position].figure(task) for task in run.config.tasks
             ]
+
+
+def test_what_one_problem_came_to_is_read_without_reading_the_others(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read = Database.read
+    rows: list[int] = []
+
+    def counted(database: Database, query: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        found = read(database, query, values)
+        rows.append(len(found))
+        return found
+
+    monkeypatch.setattr(Database, "read", counted)
+    counts = []
+    for problems in (5, 50):
+        run = make_run(path, problems)
+        with Store(path, readonly=True) as store:
+            rows.clear()
+            load_figures(store, run, position=3)
+            counts.append(sum(rows))
+    assert counts[0] == counts[1]
 
 
 def test_costs_are_those_of_so_many_samples_in_the_mean(path: Path) -> None:

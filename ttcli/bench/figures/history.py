@@ -38,7 +38,7 @@ def find_position(store: Store, run: Run, wanted: int | None) -> int:
     Raises:
         UsageError: there is no such problem, or none was named of several.
     """
-    problems = len(store.rows(run))
+    problems = store.size(run)
     if wanted is None and problems == 1:
         return 0
     if wanted is None or not 0 < wanted <= problems:

@@ -182,8 +182,8 @@ def load_figures(store: Store, run: Run, *, position: int | None = None) -> list
     by_position = {at: [*group] for at, group in groupby(facts, key=lambda fact: fact.position)}
     settled: dict[int, dict[str, Settled]] = {}
     failed: dict[int, dict[str, str]] = {}
-    rows = store.rows(run)
-    subsets = subset_limit(len(rows))
+    rows = dict(enumerate(store.rows(run, position=position), position or 0))
+    subsets = subset_limit(store.size(run))
     for result in store.results(run, position=position):
         if result.error is not None:
             failed.setdefault(result.position, {})[result.task] = result.error
@@ -197,8 +197,7 @@ def load_figures(store: Store, run: Run, *, position: int | None = None) -> list
                 settled.setdefault(result.position, {})[result.task] = outcome
     figures = [
         _figures(at, row, config, by_position.get(at, ()), settled.get(at, {}), failed.get(at, {}), subsets)
-        for at, row in enumerate(rows)
-        if position is None or at == position
+        for at, row in rows.items()
     ]
     new = {pair: same for pair, same in CHECKER.verdicts.items() if pair not in known}
     if new and not store.readonly:

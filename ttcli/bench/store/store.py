@@ -150,14 +150,19 @@ class Store:
         )
         return RunProgress(problems, begun, failed)
 
-    def rows(self, run: Run) -> list[Row]:
-        """The problems of a run, by position."""
+    def rows(self, run: Run, *, position: int | None = None) -> list[Row]:
+        """The problems of a run, by position, or the one at a position."""
         found = self._database.read(
             "SELECT text, name, reference, line, level, subject FROM item JOIN problem ON problem.id = item.problem "
-            "WHERE run = ? ORDER BY position",
-            (run.id,),
+            "WHERE run = ?1 AND (?2 IS NULL OR position = ?2) ORDER BY position",
+            (run.id, position),
         )
         return [Row(Problem(text, name, answer or None), *rest) for text, name, answer, *rest in found]
+
+    def size(self, run: Run) -> int:
+        """How many problems a run has."""
+        [(count,)] = self._database.read("SELECT count(*) FROM item WHERE run = ?", (run.id,))
+        return int(count)
 
     @contextmanager
     def working_on(self, run: Run) -> Iterator[None]:
@@ -235,9 +240,8 @@ class Store:
 
     def loads(self, run: Run) -> list[LoadRow]:
         """How full the batch was, over time."""
-        columns = "at, seconds, decodes, rows, open, waiting, width"
-        found = self._database.read(f"SELECT {columns} FROM load WHERE run = ? ORDER BY rowid", (run.id,))
-        return [LoadRow(*row) for row in found]
+        query = "SELECT at, seconds, decodes, rows, open, waiting, width FROM load WHERE run = ? ORDER BY rowid"
+        return [LoadRow(*row) for row in self._database.read(query, (run.id,))]
 
     def damaged(self, run: Run) -> list[str]:
         """The rows, in words, that figures of a run come from and that are not what was written, as far as is known."""
@@ -253,11 +257,8 @@ class Store:
 
     def events(self, run: Run, position: int, task: Task) -> list[str]:
         """How a task went, as JSON, in order."""
-        where = "run = ? AND position = ? AND task = ?"
-        values = (run.id, position, task.key)
-        return [
-            event for (event,) in self._database.read(f"SELECT event FROM event WHERE {where} ORDER BY number", values)
-        ]
+        query = "SELECT event FROM event WHERE run = ? AND position = ? AND task = ? ORDER BY number"
+        return [event for (event,) in self._database.read(query, (run.id, position, task.key))]
 
     def forget(self, run: Run, *, failures: bool) -> None:
         """Drop the events of tasks that were broken off, and with `failures` what failed: both are to be done again."""
