@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 PAPER = Path(__file__).parents[1] / "benchmarks" / "paper.py"
-PROBLEMS, SAMPLES, DEEP = 60, 96, 288
+PROBLEMS, SAMPLES, DEEP = 40, 96, 288
 GENERATIONS = {"beam:m=4": (16, 64), "beam:m=sqrt": (4,), "auto:beam:m=4": (16, 64)}
 
 

@@ -1,7 +1,7 @@
 """What was drawn, as it is published: a line per stage and per problem, from which every table can be made again.
 
-Of a sample there is which answer it gave, its tokens, and its scores in ten-thousandths, of the process reward model by
-the last step, the least one and their product; of a search the answer and what it took; of chains each attempt.
+Of a sample there is which answer it gave, its tokens, and its scores in parts of 16,384, of the process reward model
+by the last step, the least one and their product; of a search the answer and what it took; of chains each attempt.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from ttcli.problem import Problem
 from ttcli.solution import AnswerKind, Candidate, Ended
 from ttcli.stats.subsets import subset_limit
 
-UNIT = 10_000  # of scores
+UNIT = 1 << 14  # of scores: sums of such fractions are exact
 TELLING = range(64, 96)  # samples that difficulty is told from, and nothing else is measured on; they are put last
 PRM, LIKELIHOOD, OUTCOME = "prm", "likelihood", "outcome"
 BASE = f"best-of-n[{PRM}]"
@@ -43,7 +43,7 @@ def write(path: Path, rows: Iterator[Mapping[str, Any]]) -> None:
             file.write((json.dumps(row, ensure_ascii=False, separators=(",", ":")) + "\n").encode())
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Attempts:
     """All chains of revisions of a problem, as candidates of a vote, by chain and attempt."""
 
@@ -65,6 +65,7 @@ class Data:
             rows = [json.loads(line) for line in file]
         self.stages = {row["name"]: row for row in rows if row["type"] == "stage"}
         self.rows = [row for row in rows if row["type"] == "problem"][:limit]
+        self._attempts: dict[str, list[Attempts]] = {}  # by task
 
     def has(self, task: str, model: str = "policy") -> int:
         """How many problems a task that is no vote is done on."""
@@ -80,6 +81,16 @@ class Data:
         """The problems that have the most samples, with all of these."""
         most = max(_depth(row, "policy") for row in self.rows)
         return self.figures("policy", [row for row in self.rows if _depth(row, "policy") == most], most)
+
+    @cached_property
+    def measured(self) -> list[ProblemFigures]:
+        """All problems, without the samples that difficulty is told from."""
+        return [_untold(each) for each in self.shallow]
+
+    @cached_property
+    def measured_deep(self) -> list[ProblemFigures]:
+        """The same of the problems that have the most samples."""
+        return [_untold(each) for each in self.deep]
 
     @cached_property
     def large(self) -> list[ProblemFigures]:
@@ -116,14 +127,20 @@ class Data:
 
     def attempts(self, task: str) -> list[Attempts]:
         """The chains of a task, of the problems that have it."""
-        rows = [row for row in self.rows if task in row["policy"].get("chains", {})]
-        return [_attempts(row, row["policy"]["chains"][task]) for row in rows]
+        if task not in self._attempts:
+            rows = [row for row in self.rows if task in row["policy"].get("chains", {})]
+            self._attempts[task] = [_attempts(row, row["policy"]["chains"][task]) for row in rows]
+        return self._attempts[task]
 
     def noisy(self, level: str) -> tuple[list[int], list[NDArray[np.float64]]]:
         """What a verifier that was made worse says of the first samples: the problems, and their scores."""
         known = [(at, row["policy"]["scores"].get(level)) for at, row in enumerate(self.rows)]
         found = [(at, np.array(scores) / UNIT) for at, scores in known if scores]
         return [at for at, _ in found], [scores for _, scores in found]
+
+
+def _untold(figures: ProblemFigures) -> ProblemFigures:
+    return first_samples(figures, len(figures.facts) - len(TELLING))
 
 
 def _depth(row: Mapping[str, Any], model: str) -> int:

@@ -135,7 +135,7 @@ class _Problem:
 
 
 def _whole(score: float | None) -> int:
-    """In ten-thousandths; -1: not scored."""
+    """In parts of `UNIT`; -1: not scored."""
     return -1 if score is None else round(score * UNIT)
 
 

@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from experiments.data import PRM, TELLING
-from ttcli.bench.figures.problem import ProblemFigures, first_samples
+from ttcli.bench.figures.problem import ProblemFigures
 from ttcli.bench.store.task import Task
 from ttcli.cost import Budget
-from ttcli.stats.intervals import compare, percentile_interval, resamples
+from ttcli.stats.intervals import percentile_interval, resamples, sign_flip
 
 Array = NDArray[np.float64]
 BINS = 5
@@ -35,11 +35,6 @@ def tokens(figures: Sequence[ProblemFigures], wanted: Task) -> Array:
     """That went through a model, verifier and prompt included, of each problem; nan where the task is not done."""
     known = [each.figure(wanted) for each in figures]
     return np.array([figure.spending.tokens if figure else np.nan for figure in known])
-
-
-def measured(figures: Sequence[ProblemFigures]) -> list[ProblemFigures]:
-    """The problems without the samples that difficulty is told from."""
-    return [first_samples(each, len(each.facts) - len(TELLING)) for each in figures]
 
 
 def oracle(figures: Sequence[ProblemFigures]) -> Array:
@@ -85,13 +80,11 @@ def mean(values: Array) -> dict[str, Any]:
     return {"n": len(done), "value": float(done.mean()), "interval": interval(done)}
 
 
-def difference(method: Array, baseline: Array) -> dict[str, Any]:
-    """A paired difference on the problems that both are done on, with its interval and the p of a sign-flip test."""
+def difference(method: Array, baseline: Array, *, test: bool = False) -> dict[str, Any]:
+    """A paired difference on the problems that both are done on, its interval, and the p of a sign-flip `test`."""
     both = ~np.isnan(method) & ~np.isnan(baseline)
     if not both.any():
-        return {"n": 0, "value": None, "interval": None, "p": None}
-    one, other = method[both], baseline[both]
-    found = compare(one, other, method_outcomes=one > 0.5, baseline_outcomes=other > 0.5)
-    return {
-        "n": int(both.sum()), "value": found.difference, "interval": [*found.interval], "p": found.p_all,
-    }  # fmt: skip
+        return {"n": 0, "value": None, "interval": None}
+    gains = method[both] - baseline[both]
+    told = {"n": len(gains), "value": float(gains.mean()), "interval": interval(gains)}
+    return {**told, "p": sign_flip(gains)} if test else told

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from experiments.data import PRM, Data
-from experiments.measures import accuracies, difference, mean, measured, task
+from experiments.measures import accuracies, difference, mean, task
 from experiments.votes import AUC_SAMPLES, auc
 from ttcli.stats.auc import Ranking
 from ttcli.stats.intervals import percentile_interval, resamples
@@ -55,7 +55,7 @@ def worse(path: Path, level: float, folder: Path) -> Path:
 def measure(data: Data) -> list[dict[str, Any]]:
     """A row per level of noise, the untouched model first: beam search against the vote with the same scores."""
     levels = sorted({name for row in data.rows for name in row["policy"]["scores"] if name.startswith("noise")})
-    figures = measured(data.shallow)
+    figures = data.measured
     rows = []
     for level in [PRM, *sorted(levels, key=lambda name: float(name.split()[1]))]:
         places = [at for at, each in enumerate(figures) if each.figure(task(BEAM, 16, level))]

@@ -23,7 +23,6 @@ from experiments.measures import (
     difference,
     in_resamples,
     mean,
-    measured,
     oracle,
     predicted,
     task,
@@ -72,7 +71,7 @@ class Curve(NamedTuple):
 
 def measure(data: Data, *, splits: int = SPLITS) -> dict[str, Any]:
     """Every family of ways, budget and kind of difficulty."""
-    figures = measured(data.shallow)
+    figures = data.measured
     curve = curve_of(figures, SIZES)
     chances = unseen(probes_of(figures), _targets(figures))
     kinds = {"oracle": bins(oracle(data.shallow)), "predicted": bins(predicted(data.shallow))}
@@ -91,7 +90,7 @@ def measure(data: Data, *, splits: int = SPLITS) -> dict[str, Any]:
 
 def measure_deep(data: Data, *, splits: int = SPLITS) -> list[dict[str, Any]]:
     """The same at a budget of 64, on the problems whose best-of-N is known far beyond it."""
-    figures = measured(data.deep)
+    figures = data.measured_deep
     curve = curve_of(figures, (*SIZES, 128, 256))
     ways = _ways(data, figures, 64)
     kinds = {"oracle": bins(oracle(data.deep)), "predicted": bins(predicted(data.deep))}

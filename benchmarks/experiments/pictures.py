@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from experiments.compare_flops import curves
 from experiments.compare_flops import found as flops_found
-from experiments.data import Data
+from experiments.data import BASE, Data
 from experiments.measures import BINS
 from ttcli.bench.report.canvas import INK, MARKERS, PALETTE, drawing, save
 from ttcli.bench.report.flops_plot import flops_plot
@@ -34,9 +35,8 @@ def all_pictures(found: Mapping[str, Any], data: Data, folder: Path) -> None:
         if found.get(name):
             save(draw, folder / f"paper-{name}.svg")
     if found.get("flops"):
-        told, reach = flops_found(data)
-        own = [match for match in told if match.method == "best-of-n[prm]"]
-        flops_plot(own, reach, "lab-policy against lab-large", folder / "paper-flops.svg")
+        own = [match for match in flops_found(data) if match.method == BASE]
+        flops_plot(own, curves(data), "lab-policy against lab-large", folder / "paper-flops.svg")
 
 
 def _new(columns: int, *, height: float = 4.4, share: bool = True) -> tuple[Figure, Sequence[Axes]]:
@@ -148,12 +148,12 @@ def _ratios_of(found: Mapping[str, Any], budget: int) -> list[Mapping[str, Any]]
     return [own[length] for length in sorted(own) if own[length]["n"] == most]
 
 
-def optimal(found: Mapping[str, Any], curves: Mapping[str, Any]) -> Figure:
+def optimal(found: Mapping[str, Any], votes_found: Mapping[str, Any]) -> Figure:
     """Compute-optimal against best-of-N (figures 1 and 4)."""
     with drawing("optimal"):
         families = [*dict.fromkeys(row["family"] for row in found["rows"])]
         figure, panels = _new(len(families), height=4.8)
-        part = curves["all"]
+        part = votes_found["all"]
         for axes, family in zip(panels, families, strict=True):
             sizes = [n for n in part["sizes"] if n > 1]
             _line(axes, sizes, [part["curves"]["weighted, prm"][n] for n in sizes], 0, "best-of-N weighted")

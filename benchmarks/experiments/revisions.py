@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import cache
 from typing import Any
 
 import numpy as np
 
 from experiments.data import PRM, Attempts, Data
-from experiments.measures import BINS, Array, accuracies, bins, difference, mean, measured, oracle, task
+from experiments.measures import BINS, Array, accuracies, bins, difference, in_resamples, mean, oracle, task
 from ttcli.answers.vote import hierarchical
 from ttcli.search.best_of_n import scored_by
+from ttcli.stats.intervals import percentile_interval
 
 BUDGETS = (4, 16, 64)
 CHAINS = {64: f"revise:ratio=1[{PRM}]@64", 256: f"revise:ratio=1[{PRM}]@256"}  # 8 of 8 attempts, 16 of 16
@@ -20,7 +22,7 @@ COUNT = scored_by(hierarchical)
 def measure(data: Data) -> dict[str, Any]:
     """Attempts by their place, and every division of a budget into chains that those drawn allow."""
     hardness = bins(oracle(data.shallow))
-    rates = np.array([each.samples.correct.mean() if each.samples else np.nan for each in measured(data.shallow)])
+    rates = np.array([each.samples.correct.mean() if each.samples else np.nan for each in data.measured])
     found: dict[str, Any] = {"steps": {}, "ratios": []}
     for drawn, name in CHAINS.items():
         attempts = data.attempts(name)
@@ -58,8 +60,6 @@ def _steps(attempts: Sequence[Attempts], rates: Array) -> list[dict[str, Any]]:
 
 def _ratio(part: Array, whole: Array) -> dict[str, Any]:
     """A quotient of sums with its interval by resampling problems."""
-    from experiments.measures import in_resamples
-    from ttcli.stats.intervals import percentile_interval
 
     if not whole.sum():
         return {"value": None, "interval": None, "of": 0}
@@ -82,6 +82,7 @@ def divided(attempts: Sequence[Attempts], length: int, chains: int) -> Array:
     return np.array([_divided(each, length, chains) for each in attempts])
 
 
+@cache
 def _divided(problem: Attempts, length: int, chains: int) -> float:
     right = []
     for first in range(0, len(problem.chains) - chains + 1, chains):
@@ -94,7 +95,7 @@ def _divided(problem: Attempts, length: int, chains: int) -> float:
 def _ratios(
     data: Data, attempts: Sequence[Attempts], places: Sequence[int], hardness: Any, drawn: int
 ) -> list[dict[str, Any]]:
-    figures = [measured(data.shallow)[at] for at in places]
+    figures = [data.measured[at] for at in places]
     own = hardness[places]
     rows = []
     for budget in BUDGETS:

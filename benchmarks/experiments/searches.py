@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from experiments.data import PRM, Data
-from experiments.measures import BINS, accuracies, bins, difference, mean, measured, oracle, task, tokens
+from experiments.measures import BINS, accuracies, bins, difference, mean, oracle, task, tokens
 
 METHODS = (
     "beam:m=sqrt", "beam:m=4", "lookahead:k=1,m=4", "lookahead:k=3,m=4", "dvts:m=4", "rebase", "particles",
@@ -20,7 +20,7 @@ def measure(data: Data) -> dict[str, Any]:
     hardness = bins(oracle(data.shallow))
     deep = {each.row.problem.id for each in data.deep}
     places = np.array([each.row.problem.id in deep for each in data.shallow])
-    wide = {64: measured(data.shallow), 256: measured(data.deep)}
+    wide = {64: data.measured, 256: data.measured_deep}
     rows = []
     for budget in BUDGETS:
         figures, own = (wide[64], hardness) if budget <= 64 else (wide[256], hardness[places])
@@ -42,7 +42,7 @@ def measure(data: Data) -> dict[str, Any]:
                     "tokens_base": float(
                         np.nanmean(np.where(np.isnan(spent), np.nan, tokens(figures, task("best-of-n", budget))))
                     ),
-                    "against": difference(told, base) if method != "best-of-n" else None,
+                    "against": difference(told, base, test=True) if method != "best-of-n" else None,
                     "bins": [mean(told[own == number]) for number in range(BINS)],
                     "against_by_bin": [difference(told[own == number], base[own == number]) for number in range(BINS)],
                 }
@@ -52,7 +52,7 @@ def measure(data: Data) -> dict[str, Any]:
 
 def _rates(data: Data, hardness: Any) -> list[float]:
     """Pass@1 of each bin, by the samples that it was not cut by."""
-    rates = np.array([each.samples.correct.mean() if each.samples else np.nan for each in measured(data.shallow)])
+    rates = np.array([each.samples.correct.mean() if each.samples else np.nan for each in data.measured])
     return [float(rates[hardness == number].mean()) for number in range(BINS)]
 
 
