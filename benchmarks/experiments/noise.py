@@ -6,6 +6,8 @@ a worse model and unlike a coin: what a search finds to exploit stays there.
 
 from __future__ import annotations
 
+import json
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +22,7 @@ from ttcli.stats.subsets import GradedSamples, subset_limit, subset_vote
 
 BUDGETS = (4, 16, 64)
 BEAM = "beam:m=4"
+CATALOG = Path(__file__).parents[2] / "models"
 
 
 def worse(path: Path, level: float, folder: Path) -> Path:
@@ -46,10 +49,16 @@ def worse(path: Path, level: float, folder: Path) -> Path:
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()
     writer.close()
-    described = path.with_suffix(".toml")
-    if described.exists():
-        target.with_suffix(".toml").write_text(described.read_text(encoding="utf-8"), encoding="utf-8")
+    target.with_suffix(".toml").write_text(_described(path), encoding="utf-8")
     return target
+
+
+def _described(path: Path) -> str:
+    """How a reward model wants a solution put, as the TOML beside it or that of the catalog says."""
+    beside = path.with_suffix(".toml")
+    text = (beside if beside.exists() else CATALOG / beside.name).read_text(encoding="utf-8")
+    told = tomllib.loads(text)["verifier"]
+    return "\n".join(["[verifier]", *(f"{key} = {json.dumps(value)}" for key, value in told.items()), ""])
 
 
 def measure(data: Data) -> list[dict[str, Any]]:
