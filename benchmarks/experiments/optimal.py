@@ -76,6 +76,9 @@ def measure(data: Data, *, splits: int = SPLITS) -> dict[str, Any]:
     chances = unseen(probes_of(figures), _targets(figures))
     kinds = {"oracle": bins(oracle(data.shallow)), "predicted": bins(predicted(data.shallow))}
     found: dict[str, Any] = {"n": len(figures), "rows": [], "splits": splits}
+    votes = {size: mean(values) for size, values in zip(curve.sizes, curve.right, strict=True)}
+    found["curves"] = {"best-of-N weighted": votes}
+    found["curves"]["majority"] = {size: mean(accuracies(figures, task("majority", size))) for size in SIZES}
     for budget in (4, 16):
         ways = _ways(data, figures, budget)
         for family, names in _families(ways).items():

@@ -28,7 +28,7 @@ def all_pictures(found: Mapping[str, Any], data: Data, folder: Path) -> None:
         "votes": lambda: votes(found["votes"]),
         "searches": lambda: searches(found["searches"]),
         "revisions": lambda: revisions(found["revisions"]),
-        "optimal": lambda: optimal(found["optimal"], found["votes"]),
+        "optimal": lambda: optimal(found["optimal"]),
         "noise": lambda: noise(found["noise"]),
     }
     for name, draw in drawn.items():
@@ -57,11 +57,21 @@ def _logarithmic(axes: Axes, sizes: Sequence[int]) -> None:
 
 def _line(axes: Axes, x: Sequence[float], told: Sequence[Mapping[str, Any]], at: int, label: str, **style: Any) -> None:
     """Means with bars for their intervals."""
-    y = [100 * each["value"] for each in told]
-    below = [100 * (each["value"] - each["interval"][0]) for each in told]
-    above = [100 * (each["interval"][1] - each["value"]) for each in told]
+    known = [(place, each) for place, each in zip(x, told, strict=True) if each["value"] is not None]
+    y = [100 * each["value"] for _, each in known]
+    below = [100 * (each["value"] - each["interval"][0]) for _, each in known]
+    above = [100 * (each["interval"][1] - each["value"]) for _, each in known]
     look = {"color": PALETTE[at % len(PALETTE)], "marker": MARKERS[at % len(MARKERS)], "markersize": 4.0, **style}
-    axes.errorbar(x, y, yerr=[below, above], label=label, capsize=2, elinewidth=0.7, capthick=0.7, **look)
+    axes.errorbar(
+        [place for place, _ in known],
+        y,
+        yerr=[below, above],
+        label=label,
+        capsize=2,
+        elinewidth=0.7,
+        capthick=0.7,
+        **look,
+    )
 
 
 def votes(found: Mapping[str, Any]) -> Figure:
@@ -148,20 +158,19 @@ def _ratios_of(found: Mapping[str, Any], budget: int) -> list[Mapping[str, Any]]
     return [own[length] for length in sorted(own) if own[length]["n"] == most]
 
 
-def optimal(found: Mapping[str, Any], votes_found: Mapping[str, Any]) -> Figure:
+def optimal(found: Mapping[str, Any]) -> Figure:
     """Compute-optimal against best-of-N (figures 1 and 4)."""
     with drawing("optimal"):
         families = [*dict.fromkeys(row["family"] for row in found["rows"])]
         figure, panels = _new(len(families), height=4.8)
-        part = votes_found["all"]
         for axes, family in zip(panels, families, strict=True):
-            sizes = [n for n in part["sizes"] if n > 1]
-            _line(axes, sizes, [part["curves"]["weighted, prm"][n] for n in sizes], 0, "best-of-N weighted")
-            _line(axes, sizes, [part["curves"]["majority"][n] for n in sizes], 1, "majority")
+            for at, (name, values) in enumerate(found["curves"].items()):
+                sizes = [size for size in values if size > 1]
+                _line(axes, sizes, [values[size] for size in sizes], at, name)
             kinds = ("oracle", "predicted", "charged", "averaged budgets")
             for at, kind in enumerate(kinds, 2):
                 own = [row for row in found["rows"] if (row["family"], row["difficulty"]) == (family, kind)]
-                own = [row for row in own if row["n"] == part["n"]]
+                own = [row for row in own if row["n"] == found["n"]]
                 if own:
                     _line(axes, [row.get("samples", row["budget"]) for row in own], own, at, kind)
             _logarithmic(axes, sizes)
