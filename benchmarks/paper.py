@@ -61,7 +61,7 @@ def measure(data: Data, *, quick: bool) -> dict[str, Any]:
     found["optimal"] = optimal.measure(data, splits=splits)
     if len(data.deep) >= 10 and len(data.deep[0].facts) > 256:
         found["optimal"]["rows"] += optimal.measure_deep(data, splits=splits)
-    found["flops"] = compare_flops.measure(data) if "large" in data.stages else None
+    found["flops"] = compare_flops.measure(data) if compare_flops.multiple(data) > 1 else None
     levels = noise.measure(data)
     found["noise"] = levels if len(levels) > 1 else None
     return found

@@ -18,13 +18,19 @@ RATIOS = (0.1, 1.0, 10.0)
 METHODS = ("majority", BASE, "beam:m=4[prm]")
 
 
+def multiple(data: Data) -> float:
+    """How many times the policy's weights the sibling has; 0: nothing was drawn by one."""
+    return (
+        float(data.stages["large"]["parameters"] / data.stages["pool"]["parameters"]) if "large" in data.stages else 0.0
+    )
+
+
 def found(data: Data) -> list[Match]:
     """As `ttc flops` has it: R from 1 on all problems; below it the small model may draw more than all of them have."""
-    multiple = data.stages["large"]["parameters"] / data.stages["pool"]["parameters"]
     told: list[Match] = []
     for figures, ratios in ((data.shallow, RATIOS[1:]), (data.deep, RATIOS[:1])):
         small = _only(figures[: len(data.large)], METHODS)
-        told += matches(small, _only(data.large[: len(small)], ("greedy",)), multiple, ratios)
+        told += matches(small, _only(data.large[: len(small)], ("greedy",)), multiple(data), ratios)
     return told
 
 
@@ -57,7 +63,7 @@ def measure(data: Data) -> dict[str, Any]:
     greedy = task("greedy", 1)
     small, large = (accuracies(figures, greedy) for figures in (data.shallow[: len(data.large)], data.large))
     return {
-        "multiple": data.stages["large"]["parameters"] / data.stages["pool"]["parameters"],
+        "multiple": multiple(data),
         "greedy_small": mean(small),
         "greedy_large": mean(large),
         "sibling_gap": difference(large, small),
