@@ -63,6 +63,25 @@ def small_model(small_model_path: Path) -> Iterator[Model]:
 
 
 @pytest.fixture(scope="session")
+def lab_path() -> Path:
+    """The GGUF of the laboratory's policy: trained weights, 0.4 M of them, that come with ttc."""
+    from ttcli.catalog.entry import find
+
+    path = find("lab-policy").shipped
+    assert path is not None
+    return path
+
+
+@pytest.fixture(scope="session")
+def lab_model(lab_path: Path) -> Iterator[Model]:
+    from ttcli.engine.model import Model
+
+    model = Model(lab_path)
+    yield model
+    model.close()
+
+
+@pytest.fixture(scope="session")
 def tiny_path(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
     """The GGUF of a tiny model, by its architecture; see `tiny_models`."""
     from tiny_models import write_tiny

@@ -4,7 +4,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ttcli.thought import HARMONY, KNOWN_TAGS, USUAL_TAGS, Phase, Tags, Thought, ThoughtReader, part_thought, whole
+from ttcli.thought import (
+    HARMONY,
+    KNOWN_TAGS,
+    USUAL_TAGS,
+    Phase,
+    Tags,
+    Thought,
+    ThoughtReader,
+    part_thought,
+    whole,
+    written_tags,
+)
 
 GEMMA = Tags("<|channel>thought\n", "<channel|>")
 PLAIN = st.text("ab \n.€", max_size=12)
@@ -97,3 +108,9 @@ def test_thoughts_that_follow_one_another_are_one() -> None:
     assert both.certainty == (1.0,)
     assert whole((None, None)) is None
     assert first.joined(Thought("", 1, None)).logprob is None
+
+
+def test_a_template_thinks_where_it_writes_both_tags_of_a_thought() -> None:
+    assert written_tags("{{ '<|channel|>analysis<|message|>' }}...{{ '<|channel|>final<|message|>' }}") is HARMONY
+    assert written_tags("<think>\n\n</think>") == USUAL_TAGS
+    assert written_tags("<think>") is None

@@ -21,6 +21,7 @@ class RunStarted:
     budget: Budget
     seed: int
     repair: str | None = None  # what mends the texts, and why; None: nothing does
+    reviser: str | None = None  # what draws the revisions in the model's place; None: nothing does
 
 
 @dataclass(frozen=True, slots=True)

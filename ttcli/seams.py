@@ -95,6 +95,7 @@ class Policy(Protocol):
     """
 
     parameters: int  # that take part in a matrix product per token, for FLOPs; 0: not known
+    reviser_parameters: int  # the same of whatever draws revisions: the model itself, or another one
 
     def start(self, problem: Problem, *, attempts: Sequence[str] = ()) -> Prefix:
         """The root of a problem; with attempts, the oldest first, that of a revision of the last of them.
@@ -128,6 +129,11 @@ class Policy(Protocol):
     def release(self, prefixes: Iterable[Prefix]) -> None:
         """Free what is kept for these prefixes; they are not extended again."""
         ...
+
+
+def writer(policy: Policy, prefix: Prefix) -> int:
+    """The parameters of whatever draws the continuations of a prefix, for FLOPs; 0: not known."""
+    return policy.reviser_parameters if prefix.attempts else policy.parameters
 
 
 class AskingPolicy(Policy, Protocol):

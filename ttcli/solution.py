@@ -25,6 +25,13 @@ class Ended(StrEnum):
     CUT = "cut"  # interrupted: Ctrl-C, a deadline or the budget
 
 
+def confidence(logprob: float | None, tokens: int) -> float | None:
+    """exp of the mean log-probability of some tokens, in [0, 1]; 1 where there are none; None: it is not known."""
+    if logprob is None:
+        return None
+    return math.exp(logprob / tokens) if tokens else 1.0
+
+
 class AnswerKind(StrEnum):
     """How an answer is compared with others."""
 
@@ -49,9 +56,7 @@ class Step:
     @property
     def confidence(self) -> float | None:
         """Geometric mean of the token probabilities, in [0, 1]; 1 for an empty step; None: not known."""
-        if not self.tokens:
-            return 1.0
-        return None if self.logprob is None else math.exp(self.logprob / self.tokens)
+        return 1.0 if not self.tokens else confidence(self.logprob, self.tokens)
 
     def joined(self, other: Step) -> Step:
         """One step of this and what follows it."""
@@ -143,8 +148,7 @@ class Candidate:
     @property
     def confidence(self) -> float | None:
         """Geometric mean of the probabilities of the tokens of its text, in [0, 1]; None: not known."""
-        spoken = self.tokens - self.thought_tokens
-        return None if self.logprob is None else math.exp(self.logprob / spoken) if spoken else 1.0
+        return confidence(self.logprob, self.tokens - self.thought_tokens)
 
     @property
     def truncated(self) -> bool:

@@ -64,6 +64,12 @@ _CHANNELS = re.compile(
 )
 
 
+def written_tags(template: str) -> Tags | None:
+    """The first of the known tags that a chat template writes, opening and end; None: none of them."""
+    written = (tags for tags in KNOWN_TAGS if tags.opening.strip() in template and tags.end.strip() in template)
+    return next(written, None)
+
+
 @dataclass(frozen=True, slots=True)
 class Thought:
     """What a model thought before it spoke."""

@@ -17,10 +17,11 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import entries
 import nets
 import torch
 import words
-from task import EASY, Task, corrupted, first_fault, held, tasks
+from task import EASY, HELD, Task, corrupted, expected, first_fault, held, tasks
 from torch.nn import functional
 from training import IGNORED, Example, Recipe, fit, next_token, solution_example
 
@@ -31,12 +32,25 @@ ROOT = Path(__file__).parents[2]
 MODELS = ROOT / "models" / "lab"
 POOL_SEED = 777
 POOL, SAMPLES = 1500, 16
+SHIPPED = 200  # of the problems that everything is measured on
 PRM_STEPS, REVISER_STEPS = 1200, 1200
+FITTING = 2.0  # added to the targets of single tokens, to tell them from those of tags
 
 
 def others(seed: int, *, easy: float) -> Iterator[Task]:
     """Problems to train on."""
     return tasks(seed, easy=easy, without=frozenset(task.problem for task in held()))
+
+
+def problems(work: Path) -> dict[str, float]:
+    """The problems that everything is measured on, as a data set, and the first of them to be shipped."""
+    rows = [
+        json.dumps({"id": f"h{number}", "problem": task.problem, "answer": task.answer})
+        for number, task in enumerate(held())
+    ]
+    for path, count in ((work / "held.jsonl", HELD), (MODELS / "problems.jsonl", SHIPPED)):
+        path.write_text("\n".join(rows[:count]) + "\n", encoding="utf-8")
+    return {"problems": HELD, "shipped": SHIPPED}
 
 
 def references(seed: int) -> Iterator[Example]:
@@ -117,21 +131,28 @@ def deeper(work: Path, layers: int) -> PreTrainedModel:
 
 
 def labelled(task: Task, steps: list[str]) -> Example:
-    """A solution with the label of each token: is all right so far; in a step by its tokens, at a tag by its step."""
+    """A solution with what is to be said: at each tag, whether all is right so far; at a token, whether it fits.
+
+    A token fits that a right step has there, going on from the result before. Behind the first one of a step that does
+    not, nothing is asked until the tag.
+    """
     tokens, places = words.tagged(task.problem, steps)
-    reference, _ = words.tagged(task.problem, [*task.steps, f"#### {task.answer}"])
-    right, targets = True, [float(IGNORED)] * len(tokens)
-    for at in range(len(task.problem.encode()) + 1, len(tokens)):
-        right = right and at < len(reference) and tokens[at] == reference[at]
-        targets[at] = float(right)
-    fault = first_fault(task, steps)
-    for number, place in enumerate(places):
+    targets = [float(IGNORED)] * len(tokens)
+    fault, at = first_fault(task, steps), words.PROBLEM_ENDS + len(task.problem.encode())
+    for number, (step, wanted, place) in enumerate(zip(steps, expected(task, steps), places, strict=True)):
+        at += bool(number)  # the separator
+        for written, right in zip([*step.strip().encode(), *b" "], [*wanted.encode(), *b" "], strict=False):
+            targets[at] = float(FITTING + (written == right))
+            at += 1
+            if written != right:
+                break
+        at = place + 1
         targets[place] = float(number < fault)
     return Example(tokens, targets)
 
 
 def judged(work: Path) -> Iterator[Example]:
-    """What the process reward model learns from, without end: samples, and references with a fault or none."""
+    """What the process reward model learns from, without end: samples, and references with a fault or several."""
     rng = random.Random(5)
     sampled = [(task, list(dict.fromkeys(texts))) for task, texts in drawn(work)]
     fresh = others(POOL_SEED + 1, easy=0.3)
@@ -140,20 +161,22 @@ def judged(work: Path) -> Iterator[Example]:
         for task, texts in sampled:
             for text in rng.sample(texts, min(2, len(texts))):
                 yield labelled(task, words.steps_of(text))
-            other = next(fresh)
-            yield labelled(other, [*other.steps, f"#### {other.answer}"])
-            yield labelled(other, list(corrupted(rng, other)))
+            for often in (0.0, 0.4):
+                other = next(fresh)
+                yield labelled(other, list(corrupted(rng, other, often=often)))
 
 
 def judging(net: PreTrainedModel, tokens: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
-    """Binary cross-entropy of the labels, and a little of the next token where all is right: judges must calculate."""
+    """Binary cross-entropy at tags and at tokens, and a little of the next token that fits: judges must calculate."""
     states = net.model(tokens).last_hidden_state
-    asked = targets >= 0
-    label = net.lm_head.weight[words.GOOD] - net.lm_head.weight[words.BAD]
-    loss = functional.binary_cross_entropy_with_logits(states[asked] @ label, targets[asked])
-    following = tokens[:, 1:]
-    wanted = (targets[:, 1:] == 1) & (following != words.TAG)
-    return loss + 0.3 * functional.cross_entropy(net.lm_head(states[:, :-1][wanted]), following[wanted])
+    rows = net.lm_head.weight
+    tags, single = (targets == 0) | (targets == 1), targets >= FITTING
+    good, fitting = rows[words.GOOD] - rows[words.BAD], rows[words.FITS] - rows[words.ERRS]
+    step = functional.binary_cross_entropy_with_logits(states[tags] @ good, targets[tags])
+    fits = functional.binary_cross_entropy_with_logits(states[single] @ fitting, targets[single] - FITTING)
+    wanted = targets[:, 1:] == FITTING + 1
+    said = functional.cross_entropy(net.lm_head(states[:, :-1][wanted]), tokens[:, 1:][wanted])
+    return step + 2 * fits + 0.3 * said
 
 
 def prm(work: Path) -> dict[str, float]:
@@ -215,12 +238,14 @@ def reviser(work: Path) -> dict[str, float]:
 
 
 PARTS: dict[str, Callable[[Path], dict[str, float]]] = {
+    "held": problems,
     "policy": policy,
     "large": large,
     "hybrid": hybrid,
     "pool": pool,
     "prm": prm,
     "reviser": reviser,
+    "entries": lambda _work: entries.write_all(MODELS),
 }
 
 

@@ -104,18 +104,42 @@ def first_fault(task: Task, steps: list[str]) -> int:
     return len(steps)
 
 
-def corrupted(rng: random.Random, task: Task) -> tuple[str, ...]:
-    """The steps of a solution that errs once in a result and goes on from there, with the answer's line."""
+def expected(task: Task, steps: list[str]) -> list[str]:
+    """For each step the one that were right there, going on from the result that the step before states.
+
+    What the task does not ask for is expected to be nothing.
+    """
+    value, wanted = "", []
+    for position, step in enumerate(steps):
+        if position < len(task.steps):
+            wanted.append(_on_from(task.steps[position], value))
+        else:
+            wanted.append(f"#### {value or task.answer}" if position == len(task.steps) else "")
+        _, _, value = step.strip().partition("=")
+        value = value if value.isdecimal() else ""
+    return wanted
+
+
+def corrupted(rng: random.Random, task: Task, *, often: float = 0.0) -> tuple[str, ...]:
+    """The steps of a solution that errs in a result, and in each other one so often, with the answer's line.
+
+    It goes on from whatever it has found.
+    """
     at = rng.randrange(len(task.steps))
-    steps, value = list(task.steps[:at]), ""
-    for position in range(at, len(task.steps)):
-        found = _STEP.fullmatch(task.steps[position])
-        assert found is not None
-        left, operation, right = value or found[1], found[2], found[3]
-        exact = max(0, _OPERATIONS[operation](int(left), int(right)))
-        value = _near(rng, exact) if position == at else str(exact)
-        steps.append(f"{left}{operation}{right}={value}")
+    steps, value = [], ""
+    for position, step in enumerate(task.steps):
+        equation, _, value = _on_from(step, value).partition("=")
+        value = _near(rng, int(value)) if position == at or rng.random() < often else value
+        steps.append(f"{equation}={value}")
     return (*steps, f"#### {value}")
+
+
+def _on_from(step: str, value: str) -> str:
+    """A step of the reference with another number at its left; "": with the one it has."""
+    found = _STEP.fullmatch(step)
+    assert found is not None
+    left, operation, right = value or found[1], found[2], found[3]
+    return f"{left}{operation}{right}={max(0, _OPERATIONS[operation](int(left), int(right)))}"
 
 
 def _near(rng: random.Random, exact: int) -> str:

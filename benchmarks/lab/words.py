@@ -13,6 +13,7 @@ SIZE = 264
 SPECIAL = ("<|begin|>", "<|end|>", "<|user|>", "<|ask|>", f"\n{INSTRUCTION}", SEPARATOR, REVISE, "<|pad|>")
 CONTROL = {BOS, EOS, USER, ASK, PAD}
 TAG, GOOD, BAD = ord("?"), ord("+"), ord("-")
+FITS, ERRS = ord("!"), ord("~")  # what a reward model says of a single token while it is trained
 TEMPLATE = (
     "{{ bos_token }}{% for m in messages %}{% if m['role'] == 'user' %}<|user|>{{ m['content'] }}<|ask|>"
     "{% elif m['role'] == 'assistant' %}{{ m['content'] }}<|end|>{% endif %}{% endfor %}"
@@ -39,6 +40,9 @@ def ask(problem: str, attempts: Sequence[str] = ()) -> list[int]:
     for attempt in attempts:
         tokens += [*encode(attempt), EOS, USER, AGAIN, ASK]
     return tokens
+
+
+PROBLEM_ENDS = 2  # tokens around the problem: where the first step begins, the problem left aside
 
 
 def tagged(problem: str, steps: Sequence[str]) -> tuple[list[int], list[int]]:

@@ -7,6 +7,7 @@ import pytest
 from ttcli.answers import vote
 from ttcli.answers.final import answer_of, kind_of
 from ttcli.answers.form import FORMS, check_form
+from ttcli.answers.pattern_search import PatternSearch
 from ttcli.errors import UsageError
 from ttcli.problem import Problem
 from ttcli.solution import AnswerKind, Candidate, Ended, Prefix, Step
@@ -50,6 +51,31 @@ def test_with_none_the_best_text_wins_and_not_the_most_frequent() -> None:
     leader = vote.weighted(candidates).leader
     assert leader is not None
     assert (leader.answer, len(vote.majority(candidates).votes)) == ("other", 3)
+
+
+def test_a_pattern_that_takes_for_ever_is_given_up_and_the_next_one_is_looked_for() -> None:
+    search = PatternSearch(limit=0.2)
+    try:
+        assert search.last("regex:(a+)+$", "b\naaa") == "aaa"
+        with pytest.raises(
+            UsageError, match=r"\(a\+\)\+\$' takes longer than 0.2 s for a text of 41 letters"
+        ) as caught:
+            search.last("regex:(a+)+$", "a" * 40 + "!")
+        assert caught.value.hint
+        assert search.last("regex:b(.*)", "b \udcff1\nc") == "\udcff1"
+    finally:
+        search.close()
+
+
+def test_a_pattern_is_looked_for_again_where_somebody_ends_the_worker() -> None:
+    search = PatternSearch()
+    try:
+        assert search.last("regex:\\d", "a 7") == "7"
+        assert search._worker is not None
+        search._worker.stop()
+        assert search.last("regex:\\d", "a 8") == "8"
+    finally:
+        search.close()
 
 
 @pytest.mark.parametrize("form", [*FORMS, "regex:x", "regex:()"])

@@ -1,4 +1,5 @@
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from random import Random
 
 import pytest
@@ -55,6 +56,23 @@ def test_without_answers_nobody_leads(
     ballot = vote(candidates)
     assert ballot == Tally((), abstained=len(candidates))
     assert (ballot.leader, ballot.share, ballot.support) == (None, 0.0, 0.0)
+
+
+SURE = (-3.0, -1.0, None, -2.0, -0.5)  # of candidates 0 to 4, the log-probabilities of their tokens
+
+
+@pytest.mark.parametrize("vote", [majority, weighted, best, hierarchical])
+def test_a_tie_goes_to_the_answer_with_the_most_confident_candidate(
+    vote: Callable[[Sequence[Candidate]], Tally],
+) -> None:
+    answers = ("1", "2", "3", "1", "3")
+    candidates = [replace(each, logprob=SURE[each.index]) for each in scored(*((answer, 0.5) for answer in answers))]
+    order = [each.answer for each in vote([*candidates, replace(candidates[1], index=5, logprob=-2.5)]).votes]
+    assert order == ["3", "2", "1"]
+    unknown = [replace(each, logprob=None) for each in candidates]
+    first = vote(unknown).leader
+    assert first is not None
+    assert first.answer == "1"
 
 
 def test_a_tie_goes_to_the_first_drawn() -> None:

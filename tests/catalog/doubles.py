@@ -12,8 +12,9 @@ from pathlib import Path
 
 from patience import SOON
 
-from ttcli.catalog.entry import Entry, HubSource, Source, Template
+from ttcli.catalog.entry import Entry, HubSource, Source
 from ttcli.catalog.hub import HubTimeouts
+from ttcli.catalog.template import Template
 
 CONTENT = b"GGUF" + bytes(range(256)) * 1200  # 307,204 bytes
 REVISION = "c" * 40

@@ -8,11 +8,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from ttcli.catalog.beside import read_beside
 from ttcli.catalog.entry import (
     DEFAULT_MODEL,
     FileSource,
     HubSource,
-    Template,
     WeightsSource,
     WheelsSource,
     catalog,
@@ -20,7 +20,8 @@ from ttcli.catalog.entry import (
     read_entry,
     toml_folder,
 )
-from ttcli.catalog.forms import CritiqueForm, PrmForm, read_form
+from ttcli.catalog.forms import CritiqueForm, PrmForm, VerifierForm
+from ttcli.catalog.template import Template
 from ttcli.errors import ConfigError, ModelError
 
 ROOT = Path(__file__).parents[2]
@@ -64,7 +65,8 @@ def written(folder: Path, text: str) -> Path:
 
 
 def test_the_catalog_holds_the_published_files() -> None:
-    facts = {name: (entry.file, entry.bytes, entry.sha256, entry.context) for name, entry in catalog().items()}
+    fetched = [entry for entry in catalog().values() if not entry.shipped]
+    facts = {entry.name: (entry.file, entry.bytes, entry.sha256, entry.context) for entry in fetched}
     assert facts == {
         "qwen2.5-coder-0.5b": (
             "qwen2.5-coder-0.5b-instruct-q4_k_m.gguf",
@@ -122,15 +124,19 @@ def test_verifiers_without_a_known_gguf_say_so_and_are_marked_as_not_run() -> No
     assert (versa.after_problem, versa.tag, versa.between) == (" \n\n", " \n\n\n\n", "")
 
 
+def form_beside(toml: Path) -> VerifierForm | None:
+    return read_beside(toml.with_suffix(".gguf"), Template()).verifier
+
+
 TAGGED = '[verifier]\nkind = "prm"\nform = "step-tag"\ngood = "+"\nbad = "-"\ntag = "ки"\n'
 
 
 def test_a_form_is_read_from_an_entry_or_from_a_file_of_its_own(tmp_path: Path) -> None:
     form = PrmForm("step-tag", "+", "-", "ки")
     assert read_entry(written(tmp_path, GOOD + TAGGED)).verifier == form
-    assert read_form(written(tmp_path, TAGGED)) == form
+    assert form_beside(written(tmp_path, TAGGED)) == form
     turns = TAGGED.replace("step-tag", "step-turn").replace('tag = "ки"\n', "")
-    assert read_form(written(tmp_path, turns)) == PrmForm("step-turn", "+", "-")
+    assert form_beside(written(tmp_path, turns)) == PrmForm("step-turn", "+", "-")
 
 
 JUDGE = """\
@@ -146,13 +152,13 @@ bad = "no"
 
 
 def test_the_form_of_a_generative_verifier_is_read_with_its_defaults(tmp_path: Path) -> None:
-    assert read_form(written(tmp_path, JUDGE)) == CritiqueForm(
+    assert form_beside(written(tmp_path, JUDGE)) == CritiqueForm(
         "critique", "{problem} {solution}", "", ("</think>",), "So? ", "yes", "no"
     )
     steps = (
         JUDGE.replace('"critique"', '"critique-steps"').replace("{solution}", "{step}") + 'close = "}"\nchains = 2\n'
     )
-    form = read_form(written(tmp_path, steps))
+    form = form_beside(written(tmp_path, steps))
     assert isinstance(form, CritiqueForm)
     assert (form.ask_next, form.close, form.chains) == ("{step}", "}", 2)
 
@@ -176,7 +182,7 @@ def test_a_generative_verifier_that_makes_no_sense_is_refused(
 ) -> None:
     assert old in JUDGE
     with pytest.raises(ConfigError, match=re.escape(complaint)):
-        read_form(written(tmp_path, JUDGE.replace(old, new)))
+        form_beside(written(tmp_path, JUDGE.replace(old, new)))
 
 
 @pytest.mark.parametrize(
@@ -197,7 +203,7 @@ def test_a_generative_verifier_that_makes_no_sense_is_refused(
 def test_a_form_that_makes_no_sense_is_refused(tmp_path: Path, old: str, new: str, complaint: str) -> None:
     assert old in TAGGED
     with pytest.raises(ConfigError, match=re.escape(complaint)):
-        read_form(written(tmp_path, TAGGED.replace(old, new)))
+        form_beside(written(tmp_path, TAGGED.replace(old, new)))
 
 
 def test_size_and_hash_are_known_both_or_left_to_the_hub(tmp_path: Path) -> None:

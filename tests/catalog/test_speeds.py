@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from ttcli.catalog.speeds import known_speeds, known_width, remember, speeds_file
+from ttcli.catalog.speeds import known_speeds, known_streams, known_width, remember, speeds_file
 from ttcli.errors import ConfigError
 
 
@@ -34,6 +34,15 @@ def test_a_new_finding_replaces_the_old(model: Path) -> None:
     remember(model, 2, 16, {16: 50.0})
     remember(model, 2, 8, {8: 60.0})
     assert known_width(model, 2) == 8
+
+
+def test_whether_streams_are_faster_is_known_where_it_was_measured(model: Path) -> None:
+    remember(model, 2, 16, {16: 50.0})
+    assert known_streams(model, 2) is None
+    for found in (True, False):
+        remember(model, 2, 16, {16: 50.0}, streams=found)
+        assert known_streams(model, 2) is found
+    assert known_streams(model, 4) is None
 
 
 def test_speeds_are_known_by_width(model: Path) -> None:

@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from ttcli.catalog.beside import read_beside
 from ttcli.catalog.stored import LocalModel, form_of
-from ttcli.catalog.thinking import told_tags
+from ttcli.catalog.template import Template
 from ttcli.errors import ConfigError
 from ttcli.thought import Tags
 
@@ -29,7 +30,7 @@ def model_with(folder: Path, toml: str | None) -> LocalModel:
     ],
 )
 def test_a_toml_beside_the_file_tells(tmp_path: Path, toml: str | None, told: object) -> None:
-    assert told_tags(model_with(tmp_path, toml)) == told
+    assert model_with(tmp_path, toml).beside.thinking == told
 
 
 @pytest.mark.parametrize(
@@ -46,13 +47,13 @@ def test_a_toml_beside_the_file_tells(tmp_path: Path, toml: str | None, told: ob
 )
 def test_what_it_cannot_mean_is_an_error_that_names_the_key(tmp_path: Path, toml: str, complaint: str) -> None:
     with pytest.raises(ConfigError, match=complaint):
-        told_tags(model_with(tmp_path, toml))
+        read_beside(model_with(tmp_path, toml).path, Template())
 
 
 def test_it_may_stand_beside_the_form_of_a_verifier(tmp_path: Path) -> None:
     verifier = '[verifier]\nkind = "prm"\nform = "step-turn"\ngood = "+"\nbad = "-"\n'
     model = model_with(tmp_path, verifier + "[thinking]\nnone = true\n")
-    assert told_tags(model) == "none"
+    assert model.beside.thinking == "none"
     form = form_of(model)
     assert form is not None
     assert form.good == "+"

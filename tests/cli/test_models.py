@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from ttcli.catalog.entry import Entry, FileSource, Template, catalog
+from ttcli.catalog.entry import Entry, FileSource, catalog
+from ttcli.catalog.template import Template
 from ttcli.cli.models import models_app
 from ttcli.errors import DownloadError, ModelError, TtcError, UsageError
 
@@ -40,7 +41,7 @@ def tiny(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Entry:
 @pytest.fixture(autouse=True)
 def described(monkeypatch: pytest.MonkeyPatch) -> None:
     told = {"architecture": "llama", "layers": 30, "judge": "yes"}
-    monkeypatch.setattr("ttcli.runtime.loader.facts", lambda local: told)
+    monkeypatch.setattr("ttcli.runtime.facts.facts", lambda local: told)
 
 
 def run(*arguments: str, fails: type[TtcError] | None = None) -> tuple[str, str]:
@@ -55,7 +56,10 @@ def run(*arguments: str, fails: type[TtcError] | None = None) -> tuple[str, str]
 
 def test_list_shows_all_models_in_columns_and_marks_the_default() -> None:
     out, err = run("list")
-    assert out.splitlines() == [
+    ours = [line for line in out.splitlines() if line.startswith("lab-")]
+    assert all(line.endswith("yes        comes with ttc, a laboratory model") for line in ours)
+    assert "lab-policy               0.4 M  415.8 kB  Apache-2.0            yes " in ours[-1]
+    assert [line for line in out.splitlines() if line not in ours] == [
         "name                parameters      size  licence               installed",
         "genprm-1.5b            1,777 M         -  MIT                   no",
         "llama3.1-8b-prm        8,030 M         -  LicenseRef-Llama-3.1  no",

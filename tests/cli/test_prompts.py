@@ -45,6 +45,16 @@ def test_a_form_decides_what_counts_as_an_answer(here: Call, script: str) -> Non
     )
 
 
+def test_a_pattern_that_takes_for_ever_is_an_error_with_a_hint(here: Call) -> None:
+    script = {"": [{"text": "a" * 40 + "!"}]}
+    Path("slow.json").write_text(json.dumps(script))
+    result = here("solve", PROBLEM, "-m", "scripted:slow.json", "-q", "--answer", "regex:(a+)+$")
+    assert (result.code, result.out) == (2, "")
+    assert "takes longer than 2 s" in result.err
+    assert "hint: " in result.err
+    assert "Traceback" not in result.err
+
+
 def test_a_directory_sets_no_pattern_and_no_file_of_a_prompt(here: Call, script: str) -> None:
     for line in ('answer = "regex:(a+)+$"', 'prompt = "mine.toml"'):
         Path("ttc.toml").write_text(line)

@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -155,6 +156,21 @@ def test_a_terminal_shows_each_step_with_its_score_in_figures_too(
         "               \\boxed{4}.",
         "",
     ]
+
+
+def test_a_model_says_how_likely_it_finds_solutions_and_their_steps(
+    here: Call, clean: Path, tiny_path: Callable[[str], Path]
+) -> None:
+    (clean / "tiny.gguf").symlink_to(tiny_path("llama"))
+    result = here("verify", "--verifier", "likelihood:tiny.gguf", stdin=LINES)
+    rows = [json.loads(line) for line in result.out.splitlines()]
+    assert (result.code, len(rows)) == (0, len(LINES.splitlines()))
+    for row in rows:
+        assert all(0 < score < 1 for score in (row["score"], *(step["score"] for step in row["steps"])))
+        assert row["tokens"] > 0
+    result = here("verify", "--verifier", "likelihood:", stdin=LINES)
+    assert (result.code, result.out) == (2, "")
+    assert "there is no verifier 'likelihood:'" in result.err
 
 
 def test_a_real_process_reward_model_scores_the_steps(here: Call, clean: Path, small_model_path: Path) -> None:

@@ -171,7 +171,7 @@ def test_cells_are_counted_exactly_on_random_trees(make_session: MakeSession, pr
             pieces = [Piece(branch, rng.randint(1, branch.pending), False) for branch in pending]
             if pieces and sum(piece.size for piece in pieces) <= session.cells_free:
                 session.decode(pieces)
-                for branch, size, _ in pieces:
+                for branch, size, *_ in pieces:
                     for _ in range(size):
                         cell = len(holders)
                         holders[cell] = {branch}

@@ -8,6 +8,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+from tiny_models import write_tiny
 
 from ttcli.catalog.entry import find
 from ttcli.catalog.forms import CritiqueForm, PrmForm
@@ -16,12 +17,15 @@ from ttcli.catalog.stored import LocalModel, form_of
 from ttcli.errors import ModelError
 from ttcli.interrupt import Interrupt
 from ttcli.problem import Problem
-from ttcli.runtime import loader as module
-from ttcli.runtime.loader import Loader, facts, score_key
+from ttcli.runtime import facts as of_files
+from ttcli.runtime import loader
+from ttcli.runtime.facts import facts
+from ttcli.runtime.loader import Loader, score_key
 from ttcli.runtime.settings import Settings
 from ttcli.solution import Prefix, Step
 from ttcli.verifier.critique import Critic
 from ttcli.verifier.judge import Judge
+from ttcli.verifier.likelihood import Likelihood
 from ttcli.verifier.spec import VerifierSpec
 
 JUDGE = """\
@@ -42,7 +46,8 @@ STEPS = (Step("Seven and five. ", 1, -1.0), Step("It is 12.", 1, -1.0))
 @pytest.fixture(autouse=True)
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("TTC_HOME", str(tmp_path / "home"))
-    monkeypatch.setattr(module, "open_model", open_untried)
+    for module in (loader, of_files):
+        monkeypatch.setattr(module, "open_model", open_untried)
     return tmp_path
 
 
@@ -117,6 +122,30 @@ def test_a_generative_verifier_as_prm_is_told_what_it_is(make: Loader, critic: s
 def test_info_tells_which_form_a_model_has(critic: str) -> None:
     told = facts(LocalModel(Path(critic), None, critic))
     assert (told["judge"], told["prm"]) == ("yes: critique-steps", "no: nothing describes it")
+
+
+def test_the_likelihood_of_a_model_is_read_behind_its_own_prompt(
+    make: Loader, tiny_path: Callable[[str], Path]
+) -> None:
+    verifier = make.make(VerifierSpec("likelihood", str(tiny_path("llama"))))
+    assert isinstance(verifier, Likelihood)
+    asked = bytes(verifier._encode(Problem("7 + 5?"))[1:7])  # a byte is a token of this model
+    assert asked == b"user\n7"
+    assert len(verifier.score([Prefix(Problem("7 + 5?"), 1, steps=STEPS)])[0].steps) == 2
+
+
+def test_a_model_without_a_chat_template_tells_no_likelihood(make: Loader, tmp_path: Path) -> None:
+    path = write_tiny(tmp_path / "base.gguf", "llama", template=None)
+    with pytest.raises(ModelError, match="no chat template"):
+        make.make(VerifierSpec("likelihood", str(path)))
+    assert str(facts(LocalModel(path, None, "base"))["likelihood"]).startswith("no: base.gguf has no chat template")
+
+
+def test_a_likelihood_is_filed_under_the_words_around_the_problem(tiny_path: Callable[[str], Path]) -> None:
+    spec = VerifierSpec("likelihood", str(tiny_path("llama")))
+    keys = {score_key(spec, Settings(system=system), lambda model: str(model)) for system in (None, "Be brief.")}
+    assert len(keys) == 2
+    assert all(key.startswith(f"likelihood:{spec.model} ") for key in keys)
 
 
 def test_scores_are_filed_under_the_form_they_were_read_in(tmp_path: Path, critic: str) -> None:

@@ -21,7 +21,10 @@ from ttcli.runtime import found
 from ttcli.runtime.found import Described, describe, largest_fitting, worth_naming
 
 TinyPath = Callable[[str], Path]
-THINKING = "{% for m in messages %}{{ m.content }}{% endfor %}{% if enable_thinking %}<think>\n{% endif %}"
+THINKING = (
+    "{% for m in messages %}{{ m.content }}{% endfor %}"
+    "{% if enable_thinking %}<think>\n{% else %}<think>\n\n</think>\n\n{% endif %}"
+)
 
 
 @pytest.fixture(autouse=True)

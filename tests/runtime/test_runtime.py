@@ -19,7 +19,7 @@ from ttcli.policy.scripted import ScriptedPolicy
 from ttcli.problem import AnswerForm, Problem
 from ttcli.record.encode import record
 from ttcli.record.recording import read_record
-from ttcli.runtime.loader import facts
+from ttcli.runtime.facts import facts
 from ttcli.runtime.runtime import load_runtime
 from ttcli.runtime.settings import Machine, Settings
 from ttcli.seams import Extend, Extension
@@ -307,7 +307,7 @@ def test_a_reviser_draws_the_revisions_of_the_models_own_weights(small_model_pat
 
 def test_what_is_no_reviser_is_said_before_the_run(small_model_path: Path, tmp_path: Path) -> None:
     (tmp_path / "text.gguf").write_text("hello, this is text")
-    for reviser in (tmp_path / "missing.gguf", tmp_path / "text.gguf", small_model_path):
+    for reviser in (tmp_path / "missing.gguf", tmp_path / "text.gguf"):
         settings = Settings(str(small_model_path), method_name="revise", reviser=str(reviser))
         with pytest.raises(ModelError) as caught, load_runtime(settings, Interrupt(), Silent()):
             pass

@@ -153,6 +153,21 @@ def test_a_search_has_what_the_probes_leave_and_both_vote() -> None:
     assert len(shown.tree) == len(outcome.tree) + 4
 
 
+def test_particles_vote_beside_the_probes_as_often_as_they_have_places() -> None:
+    short = ScriptLine("it is \\boxed{5}", score=0.6)
+    slow = ScriptLine("at first\n\nand then\n\nit is \\boxed{4}", scores=(0.5, 0.6, 0.8))
+    outcome = check(Auto([short, slow, slow], way="particles", budget=Budget(16), seed=1).events())
+    placed = {each.index: each.places for each in outcome.candidates if each.node is not None}
+    assert sum(placed.values()) == 12  # type: ignore[arg-type]
+    assert {0} < {*placed.values()}  # some were not drawn, and some have places
+    assert max(placed.values()) > 1  # type: ignore[type-var]
+    members = {index for vote in outcome.ballot.votes for index in vote.members}
+    assert members == {each.index for each in outcome.candidates if each.places != 0}
+    for vote in outcome.ballot.votes:
+        scores = [outcome.candidates[index].score * placed.get(index, 1) for index in vote.members]  # type: ignore
+        assert vote.weight == pytest.approx(sum(scores))
+
+
 def test_what_a_search_cannot_divide_goes_into_samples() -> None:
     # 7 are left, and beams come in fours
     outcome = check(Auto([FOUR, FIVE], way="beam:m=4", budget=Budget(11)).events())

@@ -11,6 +11,7 @@ from tiny_models import HYBRID, RECURRENT
 from verifier.heads import random_head
 
 from search.runs import outcome_of
+from ttcli.catalog.forms import CritiqueForm
 from ttcli.cost import Budget, Meter
 from ttcli.engine.model import Model
 from ttcli.engine.params import SamplingParams
@@ -26,7 +27,6 @@ from ttcli.solution import Prefix, Step
 from ttcli.verifier import critique, reader
 from ttcli.verifier.confidence import Confidence
 from ttcli.verifier.critique import Critic
-from ttcli.verifier.critique_prompt import Words
 from ttcli.verifier.form import StepTag, StepTurn
 from ttcli.verifier.head_verifier import HeadVerifier
 from ttcli.verifier.judge import Judge
@@ -122,10 +122,8 @@ def verifier_of(kind: str, policy: LocalPolicy, *, carried: bool = True) -> Veri
         case "judge":
             return Judge(model, threads=1)
         case "critique":
-            words = Words(
-                ask="{problem} {step}", ask_next="{step}", begin="", stops=(), verdict="So? ", good="yes", bad="no"
-            )
-            return Critic(model, words, SamplingParams(), tokens=6, threads=1)
+            words = CritiqueForm("critique-steps", "{problem} {step}", "", (), "So? ", "yes", "no", tokens=6)
+            return Critic(model, words, threads=1)
         case _:
             tag = kind == "step-tag"
             return Prm(model, StepTag(model, good="+", bad="-", tag="#") if tag else StepTurn(model, good="+", bad="-"))

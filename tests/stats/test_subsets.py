@@ -1,6 +1,7 @@
 import math
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from itertools import combinations
 from typing import get_args
 
@@ -25,6 +26,7 @@ VOTES: dict[Rule, Callable[[Sequence[Candidate]], Tally]] = {
 NAN = math.nan
 
 SCORES = st.one_of(st.sampled_from([NAN, 0.0, 0.1, 0.2, 0.3, 0.6, 1.0]), st.floats(0, 1))
+SURE = st.sampled_from([NAN, 0.1, 0.25, 0.5, 1.0])
 DRAWS = st.lists(st.tuples(st.integers(-1, 3), st.booleans(), SCORES), min_size=1, max_size=8)
 
 
@@ -55,6 +57,7 @@ def many(total: int, seed: int, *, classes: int = 6) -> GradedSamples:
 def by_vote(samples: GradedSamples, subset: Sequence[int], rule: Rule) -> bool:
     """Whether the leader of the vote that a run would hold is right."""
     scores = np.full(len(samples), NAN) if samples.scores is None else samples.scores
+    sure = np.full(len(samples), NAN) if samples.confidence is None else samples.confidence
     candidates = [
         Candidate(
             index,
@@ -62,7 +65,7 @@ def by_vote(samples: GradedSamples, subset: Sequence[int], rule: Rule) -> bool:
             answer=None if samples.classes[index] < 0 else str(samples.classes[index]),
             ended=Ended.STOP,
             tokens=1,
-            logprob=-1.0,
+            logprob=None if math.isnan(sure[index]) else math.log(sure[index]),
             score=None if math.isnan(scores[index]) else float(scores[index]),
         )
         for index in subset
@@ -83,6 +86,9 @@ def test_few_samples_come_to_the_share_of_subsets_whose_vote_is_right(
     rule: Rule, draws: list[tuple[int, bool, float]], scored: bool, data: st.DataObject
 ) -> None:
     samples = samples_of(draws, scored=scored)
+    if data.draw(st.booleans()):
+        sure = data.draw(st.lists(SURE, min_size=len(draws), max_size=len(draws)))
+        samples = replace(samples, confidence=np.array(sure))
     n = data.draw(st.integers(1, len(draws)))
     assert accuracy(samples, n, rule) == share_by_vote(samples, n, rule)
     assert outcome(samples, n, rule) == by_vote(samples, range(n), rule)

@@ -84,6 +84,33 @@ def test_a_step_with_rollouts_has_their_mean_with_the_solution_itself(store: Sto
     assert label(store, figures, (1,)).examples.labels.tolist() == [1, 1, 1, 0, 0, 0]
 
 
+def test_a_rollout_whose_steps_are_kept_is_a_solution_of_which_its_own_steps_count(store: Store) -> None:
+    run, figures = fill(store, [(0, sample(0, "4", 3)), (0, sample(1, "5", 2))])
+    ids = [fact.id for fact in figures[0].facts]
+    own = tuple(
+        Step(f"Then {at}.\n\n", 2, -0.1, {k: np.array([7, at], np.float32) * 10 ** (k - 1) for k in (1, 2)})
+        for at in (5, 6)
+    )
+    store.states.add_rollout(Rollout(ids[0], 0, 0, "5", Ended.STOP, 5, 0.1, own))
+    store.states.add_rollout(Rollout(ids[0], 0, 1, "4", Ended.STOP, 5, 0.1))  # by a ttc that kept no steps
+    store.states.add_rollout(Rollout(ids[1], 0, 0, None, Ended.STOP, 5, 0.1, own))
+    found = label(store, load_figures(store, run), (1, 2), rollouts=4)
+    examples = found.examples
+    assert examples.number.tolist() == [0, 1, -1]
+    assert examples.sampled.tolist() == [True, True, False]
+    assert examples.correct.tolist() == [True, False, False]
+    assert examples.steps.tolist() == [3, 2, 3]
+    assert examples.labels.tolist() == [pytest.approx(2 / 3), 1, 1, 0, 0, 0, 0, 0]
+    assert examples.weights is not None
+    assert examples.weights.tolist() == [3, 1, 1, 1, 1, 0, 1, 1]
+    assert examples.states[1].tolist()[-3:] == [[0, 0], [7, 5], [7, 6]]
+    assert examples.states[2].tolist()[-3:] == [[0, 0], [70, 50], [70, 60]]
+    assert examples.visible is not None
+    assert len(examples.visible) == 8
+    assert (found.rollouts, found.silent_rollouts) == (2, 1)
+    assert label(store, load_figures(store, run), (1, 2)).examples.number.tolist() == [0, 1]
+
+
 def test_a_run_without_solutions_gives_no_examples(store: Store) -> None:
     _, figures = fill(store, [])
     found = label(store, figures, (1,))

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
 
+from ttcli.catalog.forms import CritiqueForm
 from ttcli.engine.branch import Branch, Piece
 from ttcli.engine.model import Model
-from ttcli.engine.params import SamplingParams
 from ttcli.engine.scheduler import Scheduler
 from ttcli.engine.session import Session
 from ttcli.engine.template import ChatTemplate, Span, tokenize
@@ -21,11 +22,11 @@ from ttcli.seams import Interrupted, StepScores
 from ttcli.solution import Prefix, Step
 from ttcli.verifier import critique as module
 from ttcli.verifier.critique import Critic
-from ttcli.verifier.critique_prompt import Words
 
 PROBLEM = Problem("What is 7 + {step}?")  # with a brace word that is not ours
 STEPS = ("Seven and five ", "Step 2: make twelve. ", "So it is 12.")
-WHOLE = Words(
+WHOLE = CritiqueForm(
+    form="critique",
     ask="P: {problem}\nS: {solution}\nJudge \\boxed{it}.",
     begin="\nLet's see:",
     stops=("zz",),
@@ -33,7 +34,8 @@ WHOLE = Words(
     good="yes",
     bad="no",
 )
-STEPWISE = Words(
+STEPWISE = CritiqueForm(
+    form="critique-steps",
     ask="{problem}\n\n{step}",
     ask_next="{step}",
     begin="<analyze>{number}:",
@@ -44,7 +46,7 @@ STEPWISE = Words(
     good="Yes",
     bad="No",
 )
-HOT = SamplingParams(temperature=1.5, top_k=0, top_p=1.0)
+HOT = 1.5
 TOKENS = 12
 ARCHITECTURES = ("llama", "qwen35", "lfm2")
 MakeCritic = Callable[..., Critic]
@@ -59,16 +61,17 @@ def make(tiny_model: Callable[[str], Model], monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(module, "_LONGER", 3)  # bytes at random are told as a character of three bytes each
     with ExitStack() as stack:
 
-        def make(words: Words, architecture: str = "llama", **options: object) -> Critic:
-            given: dict[str, object] = {"tokens": TOKENS, "threads": 1, **options}
-            critic = Critic(tiny_model(architecture), words, HOT, **given)  # type: ignore[arg-type]
+        def make(words: CritiqueForm, architecture: str = "llama", **options: object) -> Critic:
+            own: dict[str, Any] = {"tokens": TOKENS, "temperature": HOT, "chains": 1}
+            own |= {name: options.pop(name) for name in own if name in options}
+            critic = Critic(tiny_model(architecture), replace(words, **own), threads=1, **options)  # type: ignore[arg-type]
             stack.callback(critic.close)
             return critic
 
         yield make
 
 
-def verdict(model: Model, chat: Sequence[dict[str, str]], turn: str, words: Words) -> float:
+def verdict(model: Model, chat: Sequence[dict[str, str]], turn: str, words: CritiqueForm) -> float:
     """P(yes) behind a turn of the assistant, by a prefill of its own."""
     spans = [*ChatTemplate(model).render(chat), Span(turn, trusted=True)]
     branch = Branch(None, tokenize(model, spans))
@@ -140,7 +143,7 @@ def test_what_was_judged_is_not_written_again(make: MakeCritic) -> None:
 
 
 @pytest.mark.parametrize("words", [WHOLE, STEPWISE], ids=["whole", "steps"])
-def test_no_more_is_decoded_than_the_price(make: MakeCritic, words: Words) -> None:
+def test_no_more_is_decoded_than_the_price(make: MakeCritic, words: CritiqueForm) -> None:
     critic = make(words, chains=2)
     cases = [prefix(*STEPS), prefix(*STEPS[:2], "No."), prefix(STEPS[0])]
     price = critic.price(cases)
@@ -205,7 +208,7 @@ def test_more_critiques_than_fit_at_once_wait_for_each_other(make: MakeCritic, m
 
 def test_a_model_without_the_verdicts_words_cannot_judge(tiny_model: Callable[[str], Model]) -> None:
     with pytest.raises(ModelError, match="no single token for 'perhaps'"):
-        Critic(tiny_model("llama"), replace(WHOLE, good="perhaps"), HOT)
+        Critic(tiny_model("llama"), replace(WHOLE, good="perhaps"))
 
 
 def test_contexts_are_freed_after_each_call(make: MakeCritic, monkeypatch: pytest.MonkeyPatch) -> None:

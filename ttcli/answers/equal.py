@@ -3,32 +3,24 @@
 from __future__ import annotations
 
 import hashlib
-import json
-import os
-import select
-import signal
-import subprocess
 import sys
 import threading
-import time
 import weakref
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 
 from ttcli.answers.normal import MAX_LENGTH, Canonical, canonical, latex_of
+from ttcli.answers.process import SILENCE, START_LIMIT, WorkerProcess, worker_command
 from ttcli.answers.whole import answer_key, code_block
 from ttcli.errors import GradingError
 from ttcli.solution import AnswerKind
 
 LIMIT = 5.0  # seconds of processor time for one question: how busy the machine is makes no difference
 VOTE_LIMIT = 10.0  # seconds of processor time that questions without a reply may take in one vote
-_SILENCE = 300.0  # seconds of the clock without a reply, on however busy a machine
-_START_LIMIT = 60.0  # seconds for the worker to import SymPy, on a slow and busy machine
-_FAREWELL = 5.0  # seconds for a worker to end that has closed its stdout
 _MAX_STARTS = 3  # in a row that may fail before no more are tried
 _MAX_HANGS = 2  # questions without a reply about an answer that never got one, before a vote asks no more about it
 
@@ -55,12 +47,12 @@ class Checker:
         command: Sequence[str] | None = None,
         *,
         limit: float = LIMIT,
-        silence: float = _SILENCE,
-        start_limit: float = _START_LIMIT,
+        silence: float = SILENCE,
+        start_limit: float = START_LIMIT,
     ) -> None:
         """Limits are in seconds; `command` starts another program with the protocol of `ttcli.answers.worker`."""
         self.failures = 0  # questions that got no reply
-        self._command = tuple(command or _worker_command(limit))
+        self._command = tuple(command or worker_command(limit))
         self._limit, self._silence, self._start_limit = limit, silence, start_limit
         self._failed_starts = 0  # in a row
         self._lock = threading.Lock()
@@ -69,7 +61,7 @@ class Checker:
         self._hung: Counter[str] = Counter()  # questions without a reply, by answer
         self._replied: set[str] = set()  # answers that a question about them was replied to
         self._vote = threading.local()  # `left`: seconds, while a vote is held
-        self._worker: _WorkerProcess | None = None
+        self._worker: WorkerProcess | None = None
 
     def equivalent(self, a: str, b: str) -> bool:
         """Whether both are the same answer: reflexive, symmetric, and nothing is raised whatever they say."""
@@ -140,7 +132,8 @@ class Checker:
         try:
             for _ in range(2):  # a worker may be ended by somebody else: then the next one knows
                 worker = self._running()
-                reply = worker.ask(a, b, self._silence) if worker else None
+                told = worker.ask({"a": a, "b": b}, self._silence) if worker else {}
+                reply = bool(told["same"]) if "same" in told else None
                 if reply is not None or worker is None or worker.alive or worker.over_limit:
                     break
         except BaseException:  # Ctrl-C, say: a reply that comes later must not answer the next question
@@ -158,7 +151,7 @@ class Checker:
             self._replied |= {a, b}
         return reply
 
-    def _running(self) -> _WorkerProcess | None:
+    def _running(self) -> WorkerProcess | None:
         """A worker that is ready; None where none will start."""
         if self._worker and self._worker.alive:
             return self._worker
@@ -167,7 +160,7 @@ class Checker:
             return None
         self._failed_starts += 1
         try:
-            self._worker = _WorkerProcess(self._command)
+            self._worker = WorkerProcess(self._command)
         except OSError:
             return None
         self._end = weakref.finalize(self, self._worker.stop)  # at the latest when Python exits
@@ -180,73 +173,6 @@ class Checker:
         if self._worker:
             self._end()
             self._worker = None
-
-
-class _WorkerProcess:
-    """One process and the pipes to it."""
-
-    def __init__(self, command: Sequence[str]) -> None:
-        self._process = subprocess.Popen(
-            command,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            bufsize=0,
-            process_group=0,  # Ctrl-C on the terminal is not for it
-        )
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        self._questions, self._replies = self._process.stdin, self._process.stdout
-        self._read = b""
-        self._poll = select.poll()
-        self._poll.register(self._replies, select.POLLIN)
-
-    @property
-    def alive(self) -> bool:
-        return self._process.poll() is None
-
-    @property
-    def over_limit(self) -> bool:
-        """Whether the question took more processor time than it may."""
-        return self._process.returncode == -signal.SIGPROF
-
-    def ask(self, a: str, b: str, limit: float) -> bool | None:
-        """The worker's reply; None where it ended first, or gave none within the limit in seconds of the clock."""
-        try:
-            self._questions.write(json.dumps({"a": a, "b": b}).encode() + b"\n")
-            reply = json.loads(self.line(limit) or b"null")
-        except (BrokenPipeError, ValueError):
-            return None
-        return bool(reply["same"]) if isinstance(reply, dict) and "same" in reply else None
-
-    def line(self, limit: float) -> bytes | None:
-        """The next line it writes; None at its end or where the limit in seconds has passed."""
-        end = time.monotonic() + limit
-        while b"\n" not in self._read:
-            left = end - time.monotonic()
-            if left <= 0 or not self._poll.poll(left * 1000):
-                return None
-            piece = os.read(self._replies.fileno(), 65536)
-            if not piece:
-                with suppress(subprocess.TimeoutExpired):
-                    self._process.wait(_FAREWELL)  # how it ended is to be known
-                return None
-            self._read += piece
-        line, _, self._read = self._read.partition(b"\n")
-        return line
-
-    def stop(self) -> None:
-        self._process.kill()
-        self._questions.close()
-        self._replies.close()
-        self._process.wait()
-
-
-def _worker_command(limit: float) -> tuple[str, ...]:
-    """This very package, whatever else is installed; with -P, no file in the current directory passes for a library."""
-    root = str(Path(__file__).parents[2])
-    start = f"import sys; sys.path.insert(0, {root!r}); import ttcli; del sys.path[0]"
-    return sys.executable, "-P", "-c", f"{start}; from ttcli.answers.worker import main; main()", str(limit)
 
 
 CHECKER = Checker()  # that all share

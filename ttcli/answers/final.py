@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ttcli.answers.extract import extract_answer
-from ttcli.answers.form import REGEX, last_line, matched
+from ttcli.answers.form import REGEX, last_line
+from ttcli.answers.pattern_search import last_match
 from ttcli.answers.question import Question
 from ttcli.answers.statement import bare
 from ttcli.answers.thinking import aloud
@@ -17,7 +18,11 @@ _LETTERS = dict.fromkeys("ABCDEFGHIJ", "")
 
 
 def answer_of(prefix: Prefix) -> str | None:
-    """What a solution answers; None: nothing. One that was broken off answers only with what it had said whole."""
+    """What a solution answers; None: nothing. One that was broken off answers only with what it had said whole.
+
+    Raises:
+        UsageError: the user's own pattern takes too long to look for.
+    """
     problem, finished = prefix.problem, prefix.ended is Ended.STOP
     text = prefix.text if finished else _said_whole(prefix.text)
     question = Question.of(problem.text)
@@ -33,7 +38,7 @@ def answer_of(prefix: Prefix) -> str | None:
         case "code":
             return code_block(aloud(prefix.text), finished=finished)
     if problem.form.startswith(REGEX):
-        return matched(problem.form, aloud(text))
+        return last_match(problem.form, aloud(text))
     if finished:
         return extract_answer(text, question)
     stated = extract_answer(text)

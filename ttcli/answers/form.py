@@ -39,7 +39,10 @@ def pattern_of(form: str) -> re.Pattern[str]:
 
 
 def matched(form: str, text: str) -> str | None:
-    """What the last match of the pattern has in its first group, or all of it where it has none; None: nothing."""
+    """What the last match of the pattern has in its first group, or all of it where it has none; None: nothing.
+
+    That may take for ever: `pattern_search` has it done in a process that can be stopped.
+    """
     last = next(iter(deque(pattern_of(form).finditer(text), maxlen=1)), None)
     if last is None:
         return None

@@ -2,8 +2,8 @@
 
 Majority is self-consistency (Wang et al., 2023); weighted and best are best-of-N weighted and standard best-of-N with a
 verifier (Snell et al., 2024, s. 5.1); hierarchical is theirs for chains of revisions (s. 6.1). The order in which
-candidates are passed makes no difference: ties break by first drawn; among texts and code, which are seldom alike, by
-the confidence of the policy before that.
+candidates are passed makes no difference: ties go to the class with the most confident candidate, by the mean
+log-probability of its tokens where that is known, and then to the one that was drawn first.
 """
 
 from __future__ import annotations
@@ -28,8 +28,15 @@ def majority(candidates: Sequence[Candidate], same: Equivalence = equivalent) ->
 
 
 def weighted(candidates: Sequence[Candidate], same: Equivalence = equivalent) -> Tally:
-    """Rank answers by the summed scores of the candidates that gave them; ValueError where one of these has none."""
-    return _ballot(candidates, same, lambda classes: [math.fsum(_scores(members)) for members in classes])
+    """Rank answers by the summed scores of the candidates that gave them; ValueError where one of these has none.
+
+    One of a population, which others may be no part of, counts as often as it has places there.
+    """
+
+    def worth(members: Sequence[Candidate]) -> float:
+        return math.fsum(score * _places(each) for score, each in zip(_scores(members), members, strict=True))
+
+    return _ballot(candidates, same, lambda classes: [worth(members) for members in classes])
 
 
 def shortest(candidates: Sequence[Candidate], same: Equivalence = equivalent) -> Tally:
@@ -65,11 +72,11 @@ def by_lineage(candidates: Sequence[Candidate], same: Equivalence = equivalent) 
 
 def by_places(candidates: Sequence[Candidate], same: Equivalence = equivalent) -> Tally:
     """Rank answers by the places that their candidates have in a population; one that was in none has one."""
+    return _ballot(candidates, same, lambda classes: [math.fsum(map(_places, members)) for members in classes])
 
-    def places(member: Candidate) -> float:
-        return 1.0 if member.places is None else float(member.places)
 
-    return _ballot(candidates, same, lambda classes: [math.fsum(map(places, members)) for members in classes])
+def _places(candidate: Candidate) -> float:
+    return 1.0 if candidate.places is None else float(candidate.places)
 
 
 def _won(classes: Sequence[Sequence[Candidate]], chain_of: Callable[[Candidate], int | None]) -> list[float]:
@@ -81,7 +88,10 @@ def _won(classes: Sequence[Sequence[Candidate]], chain_of: Callable[[Candidate],
             chains.setdefault(key, {}).setdefault(number, []).append(member)
     won: list[list[float]] = [[] for _ in classes]
     for votes in chains.values():
-        sums = {number: (-math.fsum(_scores(members)), members[0].index) for number, members in votes.items()}
+        sums = {
+            number: (-math.fsum(_scores(members)), -max(map(_sureness, members)), members[0].index)
+            for number, members in votes.items()
+        }
         winner = min(sums, key=lambda number: sums[number])
         won[winner].append(max(_scores(votes[winner])))
     return [math.fsum(weights) for weights in won]
@@ -93,7 +103,7 @@ def _ballot(
     weigh: Callable[[Sequence[Sequence[Candidate]]], Sequence[float]],
     tie: Callable[[Candidate], float] | None = None,
 ) -> Tally:
-    """The ballot with the weights that `weigh` gives to the classes of equal answers; `tie` ranks equal ones."""
+    """The ballot with the weights that `weigh` gives to the classes of equal answers; `tie` ranks equal ones first."""
     voters = _voters(candidates)
     with CHECKER.voting():
         classes = _classes(voters, same)
@@ -107,14 +117,24 @@ def _ballot(
         )
         for members, weight in zip(classes, weights, strict=True)
     ]
-    confidence = {voter.candidate.index: (tie or _confidence)(voter.candidate) for voter in voters}
-    votes.sort(key=lambda vote: (-vote.weight, -max(confidence[index] for index in vote.members), vote.members[0]))
+    first = {voter.candidate.index: tie(voter.candidate) if tie else 0.0 for voter in voters}
+    then = {voter.candidate.index: _sureness(voter.candidate) for voter in voters}
+
+    def rank(vote: AnswerClass) -> tuple[float, ...]:
+        return (
+            -vote.weight,
+            -max(first[index] for index in vote.members),
+            -max(then[index] for index in vote.members),
+            vote.members[0],
+        )
+
+    votes.sort(key=rank)
     return Tally(tuple(votes), abstained=len(candidates) - len(voters))
 
 
-def _confidence(candidate: Candidate) -> float:
-    """What breaks a tie before the order of drawing does; 0 where nothing is to."""
-    return 0.0 if candidate.kind is AnswerKind.SHORT else candidate.confidence or 0.0
+def _sureness(candidate: Candidate) -> float:
+    """What breaks a tie before the order of drawing does."""
+    return candidate.confidence or 0.0
 
 
 def _shortness(candidate: Candidate) -> float:

@@ -1,4 +1,5 @@
-"""The program that compares expressions: "ready" on stdout, then a JSON reply per line for each JSON question on stdin.
+"""The program that compares expressions, and looks for patterns: "ready" on stdout, then a JSON reply per line for each
+JSON question on stdin.
 
 It is a process of its own because a line that looks harmless can take long or much memory, and only a process can be
 stopped. It ends when its stdin ends, when it needs more memory than MEMORY, and, whatever becomes of its parent, when a
@@ -13,8 +14,10 @@ import json
 import resource
 import signal
 import sys
+from collections.abc import Mapping
 
 from ttcli.answers.compare import same
+from ttcli.answers.form import matched
 from ttcli.answers.normal import canonical
 
 MEMORY = 2 * 2**30  # bytes of address space
@@ -34,10 +37,16 @@ def main() -> None:
     for line in sys.stdin:
         question = json.loads(line)
         signal.setitimer(signal.ITIMER_PROF, limit)
-        reply = same(canonical(question["a"]), canonical(question["b"]))
+        reply = _reply(question)
         signal.setitimer(signal.ITIMER_PROF, 0)
-        replies.write(json.dumps({"same": reply}) + "\n")
+        replies.write(json.dumps(reply) + "\n")
         replies.flush()
+
+
+def _reply(question: Mapping[str, str]) -> dict[str, object]:
+    if "form" in question:
+        return {"found": matched(question["form"], question["text"])}
+    return {"same": same(canonical(question["a"]), canonical(question["b"]))}
 
 
 if __name__ == "__main__":

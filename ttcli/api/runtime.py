@@ -176,7 +176,8 @@ def load(
         model: whatever `--model` takes: a name, a GGUF file, hf:OWNER/REPO/FILE.gguf; None: the default one.
         policy: the URL of an OpenAI-compatible server that draws instead, or an object of your own that follows
             `ttcli.seams.BatchPolicy`; it stays yours to close.
-        verifiers: those besides confidence that are to be at hand: "head", "judge", "prm:MODEL", "command:CMD".
+        verifiers: those besides confidence that are to be at hand: "head", "judge", "prm:MODEL", "likelihood:MODEL",
+            "command:CMD".
         max_tokens: of one solution.
         width: texts in one batch.
 

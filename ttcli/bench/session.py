@@ -165,14 +165,15 @@ def engine_key(spec: BenchSpec) -> str:
 
 
 def _seen(model: str | None) -> list[int]:
-    """Size and time of change of a model's file; nothing where it is not here."""
+    """Size and time of change of a model's file, and of the TOML beside it; nothing where it is not here."""
     name = model or DEFAULT_MODEL
     if name.startswith(SCRIPTED):
         path = Path(name.removeprefix(SCRIPTED))
     else:
         local = locate(name)
         path = local.path if local else Path()
-    return [path.stat().st_size, path.stat().st_mtime_ns] if path.is_file() else []
+    facts = [each.stat() for each in (path, path.with_suffix(".toml")) if each.is_file()]
+    return [number for each in facts for number in (each.st_size, each.st_mtime_ns)]
 
 
 def _guess(store: Store, spec: BenchSpec) -> Description:
@@ -220,6 +221,7 @@ def config_of(spec: BenchSpec, description: Description) -> RunConfig:
         revisions=dict(description.revisions) if spec.demand.attempts else None,
         profile=_profile_key(spec),
         search=search_version(spec.tasks),
+        reviser=description.reviser if spec.demand.attempts else None,
     )
 
 

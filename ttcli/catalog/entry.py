@@ -8,26 +8,13 @@ import math
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, get_args
 
 from ttcli.catalog.forms import VerifierForm, verifier_form
+from ttcli.catalog.template import Template, read_template
 from ttcli.errors import ModelError
 from ttcli.files.toml import Table, read_table
 
 DEFAULT_MODEL = "qwen2.5-coder-0.5b"
-Content = Literal["any", "number", "equation"]  # of a step that states something
-CONTENTS: tuple[Content, ...] = get_args(Content)
-
-
-@dataclass(frozen=True, slots=True)
-class Template:
-    """How a problem becomes a prompt, and where a solution's steps end."""
-
-    rule: str = "gguf"  # the GGUF's own chat template, the only rule so far
-    system: str | None = None  # None: no system message of ours
-    step_separator: str = "\n\n"
-    revise: str | None = None  # what is said to a solution, to have another one; None: the usual words
-    step_content: Content = "number"  # that a step of a search must hold: any, number or equation
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +80,24 @@ class WeightsSource:
         return f"weights {self.repo}, to be converted"
 
 
-Source = HubSource | WheelsSource | FileSource | WeightsSource
+@dataclass(frozen=True, slots=True)
+class ShippedSource:
+    """A file that comes with ttc, and is read where it lies."""
+
+    path: str  # below the folder of the TOMLs
+
+    @property
+    def label(self) -> str:
+        """The source in a message."""
+        return "comes with ttc"
+
+    @property
+    def file(self) -> Path:
+        """Where it is."""
+        return toml_folder(Path(__file__).parent) / self.path
+
+
+Source = HubSource | WheelsSource | FileSource | WeightsSource | ShippedSource
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +144,11 @@ class Entry:
     known_as: tuple[str, ...] = ()  # in the names of whatever files it, or its siblings, are read from
     repair: RepairFigure | None = None  # None: it has not been measured
 
+    @property
+    def shipped(self) -> Path | None:
+        """Where it is, of a laboratory model, which comes with ttc; None: it is fetched."""
+        return next((source.file for source in self.sources if isinstance(source, ShippedSource)), None)
+
 
 def catalog() -> dict[str, Entry]:
     """All models by name, in alphabetical order.
@@ -180,6 +189,8 @@ def read_entry(path: Path) -> Entry:
     """The model of one TOML file; raises ConfigError that names the file and the key."""
     table = read_table(path)
     table.check("version", table.integer("version") == 1, "must be 1")
+    template = table.table("template")
+    template.check("rule", template.has("rule"), "is missing")
     entry = Entry(
         name=table.text("name"),
         description=table.text("description"),
@@ -189,7 +200,7 @@ def read_entry(path: Path) -> Entry:
         file=table.text("file"),
         bytes=table.positive("bytes") if table.has("bytes") else None,
         sha256=table.text_or("sha256", None),
-        template=_template(table.table("template")),
+        template=read_template(template, Template()),
         sources=tuple(_source(each) for each in table.tables("source")),
         verifier=verifier_form(table.table("verifier")) if table.has("verifier") else None,
         known_as=table.texts("known_as") if table.has("known_as") else (),
@@ -204,6 +215,8 @@ def read_entry(path: Path) -> Entry:
     table.check("sha256", known[0] == known[1], "and bytes are known both, or neither")
     alone = len(entry.sources) == 1 and isinstance(entry.sources[0], HubSource | WeightsSource)
     table.check("source", all(known) or alone, "must be one of the hub where bytes and sha256 are not known")
+    ours = [isinstance(source, ShippedSource) for source in entry.sources]
+    table.check("source", ours in ([True], [False] * len(ours)), "must be the only one where it comes with ttc")
     table.close()
     return entry
 
@@ -222,24 +235,6 @@ def _repair(table: Table) -> RepairFigure:
     return figure
 
 
-def _template(table: Table) -> Template:
-    default = Template()
-    content = table.text_or("step_content", default.step_content)
-    template = Template(
-        rule=table.text("rule"),
-        system=table.text_or("system", default.system),
-        step_separator=table.text_or("step_separator", default.step_separator),
-        revise=table.text_or("revise", default.revise),
-        step_content=next((each for each in CONTENTS if each == content), default.step_content),
-    )
-    table.check("rule", template.rule == "gguf", "must be 'gguf'")
-    table.check("step_separator", template.step_separator != "", "must not be empty")
-    table.check("step_content", content in CONTENTS, f"must be one of {', '.join(CONTENTS)}")
-    table.check("revise", template.revise is None or template.revise.strip() != "", "must not be empty")
-    table.close()
-    return template
-
-
 def _source(table: Table) -> Source:
     source: Source
     match table.text("kind"):
@@ -253,7 +248,11 @@ def _source(table: Table) -> Source:
             source = FileSource(table.text("path"))
         case "weights":
             source = WeightsSource(table.text("repo"))
+        case "shipped":
+            source = ShippedSource(table.text("path"))
+            parts = Path(source.path).parts
+            table.check("path", bool(parts) and ".." not in parts and parts[0] != "/", "must lead down from here")
         case _:
-            raise table.error("kind", "must be 'hub', 'wheels', 'file' or 'weights'")
+            raise table.error("kind", "must be 'hub', 'wheels', 'file', 'weights' or 'shipped'")
     table.close()
     return source

@@ -6,6 +6,7 @@ import hashlib
 from pathlib import Path
 
 from ttcli.catalog.stored import LocalModel
+from ttcli.files.hashes import sha256_of
 from ttcli.files.parts import parts
 from ttcli.files.paths import home
 from ttcli.files.remembered import recalled, remember
@@ -28,7 +29,6 @@ def _of_file(path: Path) -> str:
     key = f"{path.absolute()}, {facts.st_size} bytes, {facts.st_mtime_ns}"
     known = {file: digest for file, digest in recalled(cache).items() if isinstance(digest, str)}
     if key not in known:
-        with path.open("rb") as file:
-            known[key] = hashlib.file_digest(file, "sha256").hexdigest()
+        known[key] = sha256_of(path)
         remember(cache, known)
     return known[key]

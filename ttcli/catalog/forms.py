@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal
 
-from ttcli.files.toml import Table, read_table
+from ttcli.files.toml import Table
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,21 +43,6 @@ class CritiqueForm:
 
 
 VerifierForm = PrmForm | CritiqueForm
-
-
-def read_form(path: Path) -> VerifierForm | None:
-    """The form of a verifier from a TOML with the table [verifier], and [thinking]; raises ConfigError.
-
-    None: it has no such table, and is somebody else's.
-    """
-    table = read_table(path)
-    if not table.has("verifier"):
-        return None
-    form = verifier_form(table.table("verifier"))
-    if table.has("thinking"):
-        table.table("thinking")  # `thinking` reads it
-    table.close()
-    return form
 
 
 def verifier_form(table: Table) -> VerifierForm:

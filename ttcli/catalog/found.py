@@ -35,6 +35,8 @@ def found_models(places: Places) -> list[FoundModel]:
 
 def _all(places: Places) -> Iterator[FoundModel]:
     for local in installed():
+        if local.entry is not None and local.entry.shipped:
+            continue  # it lies on every machine, and solves next to nothing
         yield _model(local.name, "ttc", local.path)
     for manifest in ollama.manifests(places.ollama):
         name = ollama.PREFIX + manifest.name

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -18,6 +17,7 @@ from ttcli.catalog.repositories import choose
 from ttcli.catalog.stored import HubFile, HubRepo, LocalModel, local_model, parse, path_of
 from ttcli.catalog.wheels import fetch_from_wheels
 from ttcli.errors import DownloadError
+from ttcli.files.hashes import sha256_of
 
 PATIENCE = HubTimeouts()
 
@@ -40,7 +40,7 @@ def resolve(
         what = _chosen(what, progress, patience)
     path = path_of(what)
     match what:
-        case Entry() if offline:
+        case Entry() if offline and not what.shipped:
             if not _entry_is_here(what, verify):
                 raise _forbidden(what.name, path)
         case Entry():
@@ -80,6 +80,8 @@ def pull(
     source_file: take it from this file instead of the entry's sources. verify: hash a file that is there already.
     Raises DownloadError that lists each source with its reason.
     """
+    if entry.shipped:
+        return _shipped(entry, source_file)
     if _entry_is_here(entry, verify):
         return path_of(entry)
     source = next(iter(entry.sources), None)
@@ -96,6 +98,17 @@ def pull(
         advice = f"to use the file as it is, without its place in the catalog: --model {source_file}"
         wanted = _wanted(entry, (FileSource(str(source_file)),), advice, progress, patience)
     return _ensure(wanted, progress, verify, patience)
+
+
+def _shipped(entry: Entry, source_file: Path | None) -> Path:
+    """Where a model is that comes with ttc; it is small, and hashed each time."""
+    path = path_of(entry)
+    if source_file is not None:
+        raise DownloadError(f"{entry.name} comes with ttc, taken from nowhere else", hint=f"--model {source_file}")
+    if not path.is_file() or sha256_of(path) != entry.sha256:
+        what = "is not the file that came with ttc" if path.is_file() else "came with ttc, and is not there"
+        raise DownloadError(f"{path} {what}", hint="install ttc again: pip install --force-reinstall ttcli")
+    return path
 
 
 def check_sha256(entry: Entry, path: Path) -> None:
@@ -250,9 +263,3 @@ def _copy(source: FileSource, partial: Partial, progress: Progress) -> None:
                 progress.advance(partial.size)
     except OSError as error:
         raise SourceFailed(f"cannot be read: {error.strerror or error}") from error
-
-
-def sha256_of(path: Path) -> str:
-    """The file's hash in lower-case hexadecimal digits."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

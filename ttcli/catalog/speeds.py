@@ -29,6 +29,16 @@ def known_width(model: Path, threads: int) -> int | None:
     return int(entry["width"]) if entry else None
 
 
+def known_streams(model: Path, threads: int) -> bool | None:
+    """Whether texts of this file grow faster in buffers of their own; None if that was never measured.
+
+    Raises:
+        ConfigError: the file of findings is not what ttc wrote.
+    """
+    found = _read().get(_key(model, threads), {}).get("streams")
+    return found if isinstance(found, bool) else None
+
+
 def known_speeds(model: Path, threads: int) -> dict[int, float]:
     """Tokens per second by width, as far as they were measured for this file with so many threads.
 
@@ -40,9 +50,12 @@ def known_speeds(model: Path, threads: int) -> dict[int, float]:
     return {int(width): float(speed) for width, speed in told if width.isdigit() and isinstance(speed, int | float)}
 
 
-def remember(model: Path, threads: int, width: int, speeds: Mapping[int, float]) -> None:
-    """Keep a finding; `speeds` maps widths to tokens per second."""
-    findings = _read() | {_key(model, threads): {"width": width, "tokens_per_second": dict(speeds)}}
+def remember(
+    model: Path, threads: int, width: int, speeds: Mapping[int, float], *, streams: bool | None = None
+) -> None:
+    """Keep a finding; `speeds` maps widths to tokens per second, `streams` is as `known_streams` has it."""
+    finding = {"width": width, "tokens_per_second": dict(speeds), **({} if streams is None else {"streams": streams})}
+    findings = _read() | {_key(model, threads): finding}
     write_whole(speeds_file(), json.dumps({"version": _VERSION, "models": findings}, indent=2))
 
 

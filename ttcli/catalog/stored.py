@@ -8,15 +8,18 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ttcli.catalog import ollama
+from ttcli.catalog.beside import Beside, read_beside
 from ttcli.catalog.disk import disk_errors, locked
 from ttcli.catalog.entry import Entry, catalog, find
-from ttcli.catalog.forms import VerifierForm, read_form
+from ttcli.catalog.forms import VerifierForm
 from ttcli.catalog.partial import leftovers
 from ttcli.catalog.places import Places
 from ttcli.catalog.progress import Progress
 from ttcli.catalog.repositories import choose, files_of, folder_model
+from ttcli.catalog.template import Template
 from ttcli.errors import ModelError
 from ttcli.files.gguf import check_gguf
+from ttcli.files.hashes import sha256_of
 from ttcli.files.parts import part_paths
 from ttcli.files.paths import models_dir
 
@@ -35,6 +38,16 @@ class LocalModel:
         if self.entry is not None:
             return self.entry.name
         return self.path.name if self.path.suffix == ".gguf" else self.name  # Ollama's blobs are called by their hash
+
+    @property
+    def beside(self) -> Beside:
+        """What the TOML beside the file tells; raises ConfigError where that cannot be read."""
+        return read_beside(self.path, self.entry.template if self.entry else Template())
+
+    @property
+    def template(self) -> Template:
+        """How a problem is put to it: as the TOML beside the file tells, else its entry; raises ConfigError."""
+        return self.beside.template or (self.entry.template if self.entry else Template())
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +123,7 @@ def path_of(what: Meant) -> Path:
     """Where the file is, or would be if it were on this machine."""
     match what:
         case Entry():
-            return models_dir() / what.file
+            return what.shipped or models_dir() / what.file
         case HubFile() | OtherFile():
             return what.path
         case Path():
@@ -146,9 +159,7 @@ def form_of(model: LocalModel) -> VerifierForm | None:
     """
     if model.entry is not None and model.entry.verifier is not None:
         return model.entry.verifier
-    beside = model.path.with_suffix(".toml")
-    told = read_form(beside) if beside.is_file() else None
-    return told or next((each.verifier for each in catalog().values() if _called(model, each)), None)
+    return model.beside.verifier or next((each.verifier for each in catalog().values() if _called(model, each)), None)
 
 
 def _called(model: LocalModel, entry: Entry) -> bool:
@@ -158,7 +169,7 @@ def _called(model: LocalModel, entry: Entry) -> bool:
 
 
 def installed() -> list[LocalModel]:
-    """All complete models that ttc fetched: the catalog's, then those of the hub, in alphabetical order."""
+    """All complete models that ttc fetched or came with: the catalog's, then the hub's, in alphabetical order."""
     known = [
         LocalModel(path_of(each), each, each.name) for each in catalog().values() if _complete(each, path_of(each))
     ]
@@ -175,6 +186,8 @@ def remove(spec: str, progress: Progress) -> int:
         raise ModelError(f"{spec} was not fetched by ttc", hint=_by_whom(what))
     if isinstance(what, HubRepo):
         raise not_installed(what.name)
+    if isinstance(what, Entry) and what.shipped:
+        raise ModelError(f"{what.name} comes with ttc, and was not fetched", hint="it goes when ttc does")
     path = path_of(what)
     if not path.parent.is_dir():
         raise not_installed(what.name)
@@ -213,8 +226,9 @@ def _complete(what: Meant, path: Path) -> bool:
 
 
 def _entry_at(path: Path) -> Entry | None:
-    """A path that leads to a fetched model of the catalog means that model."""
-    return next((each for each in catalog().values() if path_of(each).resolve() == path.resolve()), None)
+    """A path that leads to a model of the catalog means that model; to one that comes with ttc, if it is that still."""
+    found = next((each for each in catalog().values() if path_of(each).resolve() == path.resolve()), None)
+    return None if found and found.shipped and sha256_of(path) != found.sha256 else found
 
 
 def _hub(spec: str) -> HubFile | HubRepo | OtherFile:

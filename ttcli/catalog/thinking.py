@@ -11,25 +11,12 @@ from __future__ import annotations
 
 from typing import Literal
 
-from ttcli.catalog.stored import LocalModel
-from ttcli.files.toml import Table, read_table
+from ttcli.files.toml import Table
 from ttcli.thought import Tags
 
 
-def told_tags(model: LocalModel) -> Tags | Literal["none"] | None:
-    """The tags that FILE.toml beside FILE.gguf tells; "none": it does not think; None: nothing is told.
-
-    Raises:
-        ConfigError: the TOML cannot be read, or its table `thinking` says something else.
-    """
-    beside = model.path.with_suffix(".toml")
-    if not beside.is_file():
-        return None
-    table = read_table(beside)
-    return _tags(table.table("thinking")) if table.has("thinking") else None
-
-
-def _tags(table: Table) -> Tags | Literal["none"]:
+def read_tags(table: Table) -> Tags | Literal["none"]:
+    """The tags that a table [thinking] tells; "none": the model does not think; raises ConfigError."""
     if table.has("none"):
         table.check("none", table.flag("none"), "must be true, or left out")
         table.close()

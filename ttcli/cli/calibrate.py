@@ -33,7 +33,12 @@ def calibrate(
         option("--method", env=None, says="May be repeated; votes, searches and revisions if left out."),
     ] = None,
     verifier: Annotated[
-        str, option("--verifier", env="VERIFIER", says="confidence, arithmetic, head, judge, prm:MODEL or command:CMD.")
+        str,
+        option(
+            "--verifier",
+            env="VERIFIER",
+            says="confidence, arithmetic, head, judge, prm:MODEL, likelihood:MODEL or command:CMD.",
+        ),
     ] = "confidence",
     budget: Annotated[str, option("--budget", "-b", env=None, says="Generations per problem.")] = "4,8,16",
     limit: options.Limit = None,

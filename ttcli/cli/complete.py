@@ -45,7 +45,7 @@ def _verifiers() -> Iterable[str]:
     from ttcli.verifier.spec import KNOWN
 
     plain = [name for name in KNOWN.split(", ") if not name.endswith(("NAME", "MODEL", "CMD"))]
-    named = [f"{kind}:{name}" for kind in ("prm", "judge") for name in _models()]
+    named = [f"{kind}:{name}" for kind in ("prm", "likelihood", "judge") for name in _models()]
     return [*plain, *(f"head:{name}" for name in _heads()), *named, "command:"]
 
 

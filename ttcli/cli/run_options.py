@@ -56,7 +56,10 @@ _LAST = {
     "gpu_layers": _Option(int | None, "Layers on the GPU.", more=True),
     # set once and for all, it would be in the way of every method that revises nothing
     "reviser": _Option(
-        str | None, "A LoRA adapter of the model, as GGUF, that draws the revisions.", more=True, variable=False
+        str | None,
+        "What draws the revisions: a LoRA adapter of the model, as GGUF, or a model with the same vocabulary.",
+        more=True,
+        variable=False,
     ),
     "aggregate": _Option(
         Literal["last", "min", "mean", "prod"] | None,

@@ -47,7 +47,8 @@ def solve(  # over 60 lines: most of them declare an option each
         str | None, option(env="METHOD", says="auto, majority, best-of-n, or a search such as beam:m=4.")
     ] = None,
     verifier: Annotated[
-        str | None, option(env="VERIFIER", says="confidence, arithmetic, head, judge, prm:MODEL or command:CMD.")
+        str | None,
+        option(env="VERIFIER", says="confidence, arithmetic, head, judge, prm:MODEL, likelihood:MODEL or command:CMD."),
     ] = None,
     budget: Annotated[
         str | None,

@@ -109,7 +109,7 @@ def _verifier(value: Any) -> str | None:
 
 
 def _answer(value: Any) -> str | None:
-    return "is a pattern, which may take for ever" if str(value).startswith("regex:") else None
+    return "is a pattern, which may take long" if str(value).startswith("regex:") else None
 
 
 def _prompt(value: Any) -> str | None:

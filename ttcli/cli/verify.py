@@ -33,7 +33,7 @@ def verify(
         str | None, typer.Argument(metavar="FILE|-", help="JSONL with problem or question, and solution or text.")
     ] = None,
     verifier: Annotated[
-        str | None, option(env="VERIFIER", says="arithmetic, head, judge, prm:MODEL or command:CMD.")
+        str | None, option(env="VERIFIER", says="arithmetic, head, judge, prm:MODEL, likelihood:MODEL or command:CMD.")
     ] = None,
     settings: Settings,
     as_json: Annotated[

@@ -36,14 +36,15 @@ class BatchArrays:
     def fill(self, pieces: Sequence[Piece]) -> None:
         """Write the pieces one after the other."""
         end = 0
-        for branch, count, wants_row in pieces:
+        for piece in pieces:
+            branch, count = piece.branch, piece.size
             begin, end = end, end + count
             first = branch.start + branch.cached
             self._token[begin:end] = branch.tokens[branch.cached : branch.cached + count]
             self._pos[begin:end] = range(first, first + count)
             self._seq[begin:end] = branch.seq
             self._wants[begin:end] = 0
-            self._wants[end - 1] = wants_row
+            self._wants[end - piece.rows : end] = 1
         self.batch.n_tokens = end
 
 

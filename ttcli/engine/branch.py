@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -16,6 +16,8 @@ class Branch:
 
     __slots__ = (
         "cached",
+        "following",
+        "logprobs",
         "parent",
         "released",
         "row",
@@ -37,6 +39,8 @@ class Branch:
         self.standing = 0  # itself if resident, and the branches that stand on its cells
         self.row: NDArray[np.float32] | None = None  # logits after its last token, once asked for
         self.states: States = {}  # that the row was computed from, of the layers that the session observes
+        self.following: Sequence[int] = ()  # tokens to be judged, each behind its own one from the last ones on
+        self.logprobs: NDArray[np.float64] = np.empty(0)  # of `following`, <= 0, once all was decoded
         self.used = 0  # when it was last needed, for eviction
         self.released = False  # nobody will build on it any more: not worth keeping
         self.stead: Branch | None = None  # the branch whose cells it holds for those that stand on them
@@ -85,3 +89,9 @@ class Piece(NamedTuple):
     branch: Branch
     size: int
     wants_row: bool  # logits after the last of them
+    every: bool = False  # logits after each of them
+
+    @property
+    def rows(self) -> int:
+        """Rows of logits that come of it."""
+        return self.size if self.every else int(self.wants_row)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Callable, Iterator, Sequence
+from itertools import accumulate
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -60,7 +61,7 @@ class Observer:
         """Get ready for a decode of these pieces; see `parts`."""
         self._parts = list(parts(pieces, streams=streams, equal=equal))
         self._seen = dict.fromkeys(self._layers.values(), 0)
-        self._rows = [{} for piece in pieces if piece.wants_row]
+        self._rows = [{} for piece in pieces for _ in range(piece.rows)]
         self._complaint = ""
 
     def states(self) -> Sequence[States]:
@@ -113,7 +114,7 @@ class Observer:
 def parts(pieces: Sequence[Piece], *, streams: bool, equal: bool = False) -> Iterator[BatchPart]:
     """The parts that llama.cpp cuts a batch into; `equal`: into as many tokens of each piece, in one buffer too."""
     left = [piece.size for piece in pieces]
-    row_of = {n: row for row, n in enumerate(n for n, piece in enumerate(pieces) if piece.wants_row)}
+    row_of = {n: end - 1 for n, end in enumerate(accumulate(piece.rows for piece in pieces)) if pieces[n].rows}
     while any(left):
         together: list[int] = []
         for n, piece in enumerate(pieces):

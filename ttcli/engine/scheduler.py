@@ -9,12 +9,14 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Sequence
+from itertools import accumulate
 
 import numpy as np
 
 from ttcli.engine.branch import Branch, Piece, States
 from ttcli.engine.certainty import certainty
 from ttcli.engine.job import Job, JobUpdate
+from ttcli.engine.likelihood import logprobs
 from ttcli.engine.overview import Logits
 from ttcli.engine.sampling import Sampler
 from ttcli.engine.session import Session
@@ -71,6 +73,7 @@ class Scheduler:
     def prefill(self, branch: Branch) -> None:
         """Have the branch decoded to its end and its row of logits kept in `branch.row`, its states beside it.
 
+        And the log-probabilities of `branch.following` in `branch.logprobs`, in a session that gives every row.
         It and all that it stands on count as used just now.
         """
         if branch.row is None and branch not in self._filling:
@@ -192,7 +195,7 @@ class Scheduler:
             count = min(branch.pending, space) if self._readied(branch) else 0
             if count:
                 space -= count
-                pieces.append(Piece(branch, count, count == branch.pending))
+                pieces.append(Piece(branch, count, count == branch.pending, bool(branch.following)))
         return pieces
 
     def _readied(self, branch: Branch) -> bool:
@@ -276,17 +279,20 @@ class Scheduler:
     def _draw(self, pieces: list[Piece], rows: Logits) -> None:
         jobs = {id(job.branch): job for job in self._running}
         growing: list[int] = []  # rows of jobs
-        flagged = [piece.branch for piece in pieces if piece.wants_row]
-        for number, branch in enumerate(flagged):
-            if id(branch) in jobs:
-                growing.append(number)
-            else:
-                branch.row, branch.states = rows[number].copy(), self.session.states[number]
+        growers: list[Job] = []
+        for piece, end in zip(pieces, accumulate(piece.rows for piece in pieces), strict=True):
+            branch = piece.branch
+            if piece.every:
+                _listen(branch, rows[end - piece.size : end])
+            if piece.wants_row and id(branch) in jobs:
+                growing.append(end - 1)
+                growers.append(jobs[id(branch)])
+            elif piece.wants_row:
+                branch.row, branch.states = rows[end - 1].copy(), self.session.states[end - 1]
                 self._filling.remove(branch)
         if growing:
             drawn = rows if len(growing) == len(rows) else rows[growing]
-            states = [self.session.states[number] for number in growing]
-            self._advance([jobs[id(flagged[number])] for number in growing], drawn, states)
+            self._advance(growers, drawn, [self.session.states[number] for number in growing])
 
     def _advance(self, jobs: Sequence[Job], rows: Logits, states: Sequence[States]) -> None:
         """Let each job take a token drawn from its row."""
@@ -309,3 +315,14 @@ class Scheduler:
 
     def _touch(self, branch: Branch) -> None:
         branch.used = self._clock
+
+
+def _listen(branch: Branch, rows: Logits) -> None:
+    """Note what the rows behind a branch's last decoded tokens say of those that follow these."""
+    ahead = len(branch.tokens) - len(branch.following)  # own tokens, of an ancestor perhaps, that nobody asks about
+    if len(branch.logprobs) != len(branch.following):
+        branch.logprobs = np.empty(len(branch.following))
+    begin = branch.cached - len(rows) - ahead
+    skipped = max(0, -begin)
+    told = slice(begin + skipped, begin + len(rows))
+    branch.logprobs[told] = logprobs(rows[skipped:], branch.following[told])

@@ -34,6 +34,7 @@ from ttcli.errors import BackendError
 MAX_SEQUENCES = 256  # llama.cpp's LLAMA_MAX_SEQ
 SPARE_SEQUENCES = 16  # sequence ids beyond the width: prompts, and steps that wait to be extended
 BATCH = 512  # tokens per decode at most: bounds the compute buffer and the time of one prefill chunk
+_EVERY = 64  # tokens per decode, at least, where there may be a row of logits for each
 _CELL_BLOCK = 256  # llama.cpp rounds the cells up to these, but only after it has cut the batch down to the cells
 _SHORT = 0.2  # seconds: a decode that is over by then is not halted in the middle
 _NO_CELL, _ABORTED = 1, 2  # llama_decode's return values
@@ -57,6 +58,8 @@ class Session:
 
     `observe` names layers, from 0, the last one excepted: a decode leaves their outputs for each row in `states`.
 
+    `every`: pieces may ask for a row behind each of their tokens. That takes memory, so decodes are short then.
+
     Raises:
         ModelError: the model cannot be branched, or has no such layers.
         BackendError: llama.cpp could not create the context (its reason is in the message).
@@ -74,6 +77,7 @@ class Session:
         flash_attention: bool = True,
         adapter: Adapter | None = None,
         observe: Sequence[int] = (),
+        every: bool = False,
         halted: Callable[[], bool] | None = None,
     ) -> None:
         model.require_branching()
@@ -94,7 +98,8 @@ class Session:
         self._unlent = 1 if self._adjacent else 0  # sequence ids that no branch gets: room to move in, see `gather`
         self._ids = min(MAX_SEQUENCES, (sequences or width + SPARE_SEQUENCES) + self._unlent)
         self.sequences = self._ids - self._unlent
-        self._context = self._create(cells, flash_attention)
+        self._rows_most = max(_EVERY, width) if every else self.sequences  # of a decode
+        self._context = self._create(cells, max(_EVERY if every else BATCH, width), flash_attention)
         if adapter is not None:
             adapter.put_on(self._context)
         self._kv = lib.llama_get_memory(self._context)
@@ -108,13 +113,13 @@ class Session:
         self._residents: dict[int, Branch] = {}  # by sequence id
         self._arrays = BatchArrays(lib, self.batch)
 
-    def _create(self, cells: int, flash_attention: bool) -> Any:
+    def _create(self, cells: int, batch: int, flash_attention: bool) -> Any:
         lib = self._lib
         params = lib.llama_context_default_params()
         params.n_ctx = -(-cells // _CELL_BLOCK) * _CELL_BLOCK * (self._ids if self.streams else 1)
-        params.n_batch = params.n_ubatch = max(BATCH, self.width)
+        params.n_batch = params.n_ubatch = batch
         # llama.cpp reserves a row of logits per sequence id, and asserts that no fewer outputs are allowed
-        params.n_seq_max = params.n_outputs_max = self._ids
+        params.n_seq_max, params.n_outputs_max = self._ids, max(self._ids, self._rows_most)
         params.kv_unified = not self.streams
         params.swa_full = True
         params.flash_attn_type = (
@@ -301,9 +306,9 @@ class Session:
             KeyboardInterrupt: Ctrl-C where no handler turns it into `halted`.
             BackendError: llama.cpp failed, or would abort the process: too many tokens, rows, or cells needed.
         """
-        size, rows = sum(piece.size for piece in pieces), sum(piece.wants_row for piece in pieces)
-        if not 0 < size <= self.batch or rows > self.sequences:
-            raise BackendError(f"{size} tokens and {rows} rows exceed a batch of {self.batch} and {self.sequences}")
+        size, rows = sum(piece.size for piece in pieces), sum(piece.rows for piece in pieces)
+        if not 0 < size <= self.batch or rows > self._rows_most:
+            raise BackendError(f"{size} tokens and {rows} rows exceed a batch of {self.batch} and {self._rows_most}")
         longest = max(piece.branch.start + piece.branch.cached + piece.size for piece in pieces)
         if size > self.cells_free or longest > self.longest:
             raise BackendError(f"{size} tokens do not fit {self.cells_free} free cells of {self.longest} for a text")
@@ -350,7 +355,7 @@ class Session:
         if code:
             reason = "no free cell" if code == _NO_CELL else last_words() or f"code {code}"
             raise BackendError(f"llama.cpp failed to decode {self._arrays.batch.n_tokens} tokens: {reason}")
-        return self._observer.states() if self._observer else [{} for piece in pieces if piece.wants_row]
+        return self._observer.states() if self._observer else [{} for piece in pieces for _ in range(piece.rows)]
 
     def _timed_decode(self) -> int:
         """Have llama.cpp decode the batch; it asks whether to stop only where the answer saves some time.
@@ -368,7 +373,7 @@ class Session:
 
     def _rows(self, pieces: Sequence[Piece]) -> NDArray[np.float32]:
         """The rows of logits that the last pass left, as they lie in llama.cpp's memory."""
-        rows = sum(piece.wants_row for piece in pieces)
+        rows = sum(piece.rows for piece in pieces)
         if not rows:
             return np.empty((0, self.model.vocabulary), np.float32)
         logits = self._lib.llama_get_logits(self._context)
@@ -377,7 +382,7 @@ class Session:
     def _undo(self, pieces: Sequence[Piece]) -> None:
         """Have the cells as before a decode that failed, or none at all where that is not possible."""
         if self.memory.trim:
-            for branch, _, _ in pieces:  # of a batch in parts llama.cpp keeps those that went through
+            for branch, *_ in pieces:  # of a batch in parts llama.cpp keeps those that went through
                 self._lib.llama_memory_seq_rm(self._kv, branch.seq, branch.start + branch.cached, -1)
             return
         for branch in sorted(self._residents.values(), key=lambda branch: -branch.start):

@@ -14,7 +14,7 @@ from ttcli.engine.model import Model
 from ttcli.engine.params import ThinkParams
 from ttcli.engine.template import ChatTemplate, Span, tokenize, variables
 from ttcli.errors import ModelError, UsageError
-from ttcli.thought import KNOWN_TAGS, Phase, Tags
+from ttcli.thought import KNOWN_TAGS, Phase, Tags, written_tags
 
 Prompted = Literal["open", "closed", "none"]  # at the end of the prompt: a thought begun, an empty one, neither
 
@@ -186,9 +186,8 @@ def _written(tags: Tags, prompted: Prompted, params: ThinkParams, *, switched: b
 
 def _tags(model: Model, source: str) -> Tags | None:
     """The first of the known tags that the template writes, or else that are tokens of their own."""
-    for tags in KNOWN_TAGS:
-        if tags.opening.strip() in source and tags.end.strip() in source:
-            return tags
+    if tags := written_tags(source):
+        return tags
     for tags in KNOWN_TAGS:
         words = [model.tokenize(word, special=True) for word in tags.words]
         if all(len(ids) == 1 for ids in words):

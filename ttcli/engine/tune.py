@@ -31,15 +31,18 @@ def speeds(
     *,
     widths: Sequence[int] | None = None,
     context: int = _CONTEXT,
+    streams: bool | None = None,
     threads: int | None = None,
     halted: Callable[[], bool] | None = None,
 ) -> Iterator[Speed]:
     """Time batches from the widest to the narrowest, each text with a context of its own, as in the middle of a run.
 
+    `streams`: whether each text has a buffer of its own; None: as the size of the model has it.
+
     Raises:
         Aborted: `halted` said so.
     """
-    streams = machine.streams(model.parameters)
+    streams = machine.streams(model.parameters) if streams is None else streams
     usual = GPU_WIDTHS if machine.has_gpu() else CPU_WIDTHS
     widths = _affordable(model, sorted(widths or usual, reverse=True))
     steps = (_STEPS + 1) * len(widths)
@@ -77,6 +80,16 @@ def best(measured: Sequence[Speed]) -> int:
     """The narrowest width that is about as fast as the fastest."""
     fastest = max(speed.tokens_per_second for speed in measured)
     return min(speed.width for speed in measured if speed.tokens_per_second >= _CLOSE * fastest)
+
+
+def in_streams(model: Model, usual: Speed, other: Speed) -> bool:
+    """Whether texts are to have buffers of their own: as the size of the model has it, unless the other way is faster.
+
+    Args:
+        usual: the speed that way, `other` the other way, at one width.
+    """
+    streams = machine.streams(model.parameters)
+    return streams if usual.tokens_per_second >= _CLOSE * other.tokens_per_second else not streams
 
 
 def _affordable(model: Model, widths: Sequence[int]) -> Sequence[int]:

@@ -40,10 +40,15 @@ class Unfit(NamedTuple):
     hint: str
 
 
+def is_adapter(told: Mapping[str, Any]) -> bool:
+    """Whether a file is a change to the weights of another one, by its metadata."""
+    return told.get("general.type") == "adapter" or "adapter.type" in told
+
+
 def no_model(told: Mapping[str, Any], names: Collection[str]) -> Unfit | None:
     """Why a file is no language model; None: by its metadata and tensors it is one, or encodes text."""
     architecture, kind = str(told.get("general.architecture", "")), str(told.get("general.type", "model"))
-    if kind == "adapter" or "adapter.type" in told:
+    if is_adapter(told):
         return Unfit("is a LoRA adapter, and no model", "name the model it was made for; --reviser takes an adapter")
     if kind == "mmproj" or architecture == "clip":
         return Unfit("is a projector for pictures or sound (mmproj), and no model", "name the model it belongs to")

@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Sequence
 from functools import partial
 
-from ttcli.catalog.entry import Content
+from ttcli.catalog.template import Content
 from ttcli.problem import Problem
 
 MOST = 4  # steps that are taken together at most: a solution may have none of what is looked for

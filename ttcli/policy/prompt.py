@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from ttcli.catalog.entry import Content
+from ttcli.catalog.template import Content
 from ttcli.problem import AnswerForm, Problem
 
 INSTRUCTION = "Please reason step by step, and put your final answer within \\boxed{}."
@@ -39,7 +39,7 @@ class Prompt:
     """The words around a problem, and the mark that ends a step of its solution."""
 
     system: str | None = None  # None: whatever the model's template says by itself
-    instruction: str = INSTRUCTION
+    instruction: str = INSTRUCTION  # behind a problem that wants a short answer; "": nothing
     step_separator: str = "\n\n"
     revise: str = REVISE  # what is said to a solution, to have another one
     step_content: Content = "any"  # that a step of a search must hold; without it the next one belongs to it
@@ -54,7 +54,7 @@ class Prompt:
             "instruction": self.instruction,
             "step_separator": self.step_separator,
         }
-        if self.user not in (None, f"{{{{ problem }}}}\n{INSTRUCTION}"):  # the same words, the same solutions
+        if self.user not in (None, f"{{{{ problem }}}}\n{self.instruction}"):  # the same words, the same solutions
             told["user"] = self.user
         return {**told, "examples": [each._asdict() for each in self.examples]} if self.examples else told
 
@@ -85,7 +85,8 @@ class Prompt:
             return {"role": "user", "content": around(self.user, problem)}
         if problem.form.startswith("regex:"):
             return {"role": "user", "content": problem.text}
-        return {"role": "user", "content": problem.text + _INSTRUCTIONS.get(problem.form, f"\n{self.instruction}")}
+        instruction = f"\n{self.instruction}" if self.instruction else ""
+        return {"role": "user", "content": problem.text + _INSTRUCTIONS.get(problem.form, instruction)}
 
     @property
     def _shown(self) -> list[dict[str, str]]:

@@ -35,6 +35,7 @@ class RepairingPolicy:
     def __init__(self, policy: BatchPolicy, repairer: Repairer, *, most: int = MOST) -> None:
         self.name = policy.name
         self.parameters = policy.parameters
+        self.reviser_parameters = policy.reviser_parameters
         self.thought_tokens = policy.thought_tokens
         self._policy = policy
         self._repairer = repairer

@@ -27,7 +27,7 @@ class ScriptedPolicy:
     else from the problem alone; a request for one takes a word.
     """
 
-    parameters = 1
+    parameters = reviser_parameters = 1
 
     def __init__(
         self,

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -33,7 +33,7 @@ from ttcli.events import (
     VoteUpdated,
 )
 from ttcli.problem import Problem
-from ttcli.solution import AnswerKind, Candidate
+from ttcli.solution import AnswerKind, Candidate, Repair
 
 VERSION = 1
 
@@ -73,6 +73,7 @@ def record(began: RunStarted, outcome: Outcome) -> dict[str, Any]:
         "budget": str(began.budget),
         "seed": began.seed,
         **({"repair": began.repair} if began.repair else {}),
+        **({"reviser": began.reviser} if began.reviser else {}),
         **told,
         "answer_kind": answer_kind(began.problem, outcome),
         "confidence": outcome.ballot.confidence,
@@ -127,9 +128,19 @@ def candidate_record(candidate: Candidate) -> dict[str, Any]:
 
 
 def _mended(told: dict[str, Any]) -> dict[str, Any]:
-    """A candidate or a step with the number of its repairs before them, and without both where there are none."""
+    """A candidate or a step with what was repaired in it."""
     repairs = told.pop("repairs")
-    return {**told, "repaired": len(repairs), "repairs": repairs} if repairs else told
+    return {**told, **_counted(repairs)}
+
+
+def repairs_record(repairs: Sequence[Repair]) -> dict[str, Any]:
+    """What was repaired in a sample."""
+    return _counted([asdict(repair) for repair in repairs])
+
+
+def _counted(repairs: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Their number and themselves; nothing where there are none."""
+    return {"repaired": len(repairs), "repairs": repairs} if repairs else {}
 
 
 def cost_record(cost: Cost) -> dict[str, Any]:

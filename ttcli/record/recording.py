@@ -122,6 +122,7 @@ def read_record(content: object, source: str) -> Recorded:
             Budget.parse(_read(str, content["budget"])),
             _read(int, content["seed"]),
             _read(str | None, content.get("repair")),
+            _read(str | None, content.get("reviser")),
         )
     except (ValueError, KeyError, UsageError) as error:
         raise UsageError(f"{source} is no whole record of ttc solve: {_reason(error)}", hint=hint) from error

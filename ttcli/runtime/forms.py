@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ttcli.catalog.forms import CritiqueForm, PrmForm
 from ttcli.catalog.stored import form_of, locate
-from ttcli.seams import Verifier
 from ttcli.verifier.spec import VerifierSpec
 
 if TYPE_CHECKING:
@@ -16,43 +15,14 @@ if TYPE_CHECKING:
     from ttcli.verifier.form import Form
 
 
-def critic_of(model: Model, told: CritiqueForm, **options: Any) -> Verifier:
-    """A generative verifier, its words checked against its vocabulary."""
-    from ttcli.engine.params import SamplingParams
-    from ttcli.verifier.critique import Critic
-    from ttcli.verifier.critique_prompt import Words
-
-    words = Words(
-        ask=told.ask,
-        ask_next=told.ask_next if told.form == "critique-steps" else None,
-        begin=told.begin,
-        stops=told.stops,
-        verdict=told.verdict,
-        close=told.close,
-        system=told.system,
-        good=told.good,
-        bad=told.bad,
-    )
-    sampling = SamplingParams(temperature=told.temperature, top_k=20)  # as GenPRM's authors draw
-    return Critic(model, words, sampling, chains=told.chains, tokens=told.tokens, **options)
-
-
 def prm_form(model: Model, told: PrmForm) -> Form:
     """The form of a process reward model, checked against its vocabulary."""
     from ttcli.verifier.form import StepTag, StepTurn
 
-    if told.tag is None:
+    if told.form == "step-turn":
         return StepTurn(model, good=told.good, bad=told.bad)
-    return StepTag(
-        model,
-        good=told.good,
-        bad=told.bad,
-        tag=told.tag,
-        before_problem=told.before_problem,
-        after_problem=told.after_problem,
-        between=told.between,
-        chat=told.chat,
-    )
+    words = {name: value for name, value in asdict(told).items() if name != "form"}
+    return StepTag(model, **words)
 
 
 def form_key(spec: VerifierSpec) -> str:

@@ -10,7 +10,6 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from ttcli.answers.thinking import aloud
 from ttcli.catalog.found import FoundModel, found_models
 from ttcli.catalog.places import Places
 from ttcli.engine import machine
@@ -20,8 +19,9 @@ from ttcli.files import remembered
 from ttcli.files.gguf import check_model
 from ttcli.files.kinds import LOST_HEAD, NAMES, lost_head, memory_kind, no_writer
 from ttcli.files.paths import home
+from ttcli.thought import written_tags
 
-_VERSION = 1
+_VERSION = 2
 _OVERHEAD = 1.2  # of a model's file: with the cells and buffers of a search
 _OFTEN = 100  # runs without a hint, after which another look is taken
 
@@ -42,11 +42,6 @@ class Described:
 
     model: FoundModel
     facts: Facts
-
-
-def thinks(template: str) -> bool:
-    """Whether a model thinks before it answers, by the source of its chat template."""
-    return aloud(template) != template
 
 
 def describe(models: Iterable[FoundModel]) -> list[Described]:
@@ -116,7 +111,7 @@ def _read(model: FoundModel) -> Facts:
         problem = f"is of the architecture {family}, which this llama.cpp does not know"
     if problem is None and not isinstance(template, str):
         problem = "has no chat template"
-    return Facts(family, memory_kind(told), isinstance(template, str) and thinks(template), problem)
+    return Facts(family, memory_kind(told), isinstance(template, str) and written_tags(template) is not None, problem)
 
 
 def _key(path: Path) -> str:

@@ -2,35 +2,42 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from typing import TYPE_CHECKING, TypeAlias
 
-from ttcli.catalog.entry import Template, catalog
+from ttcli.catalog.entry import catalog
 from ttcli.catalog.fingerprint import fingerprint
-from ttcli.catalog.forms import CritiqueForm, PrmForm
+from ttcli.catalog.forms import CritiqueForm
 from ttcli.catalog.progress import Progress
 from ttcli.catalog.pull import resolve
-from ttcli.catalog.stored import LocalModel, form_of
-from ttcli.catalog.thinking import told_tags
-from ttcli.errors import ConfigError, ModelError, UsageError
-from ttcli.files.kinds import LOST_HEAD, NAMES, lost_head
+from ttcli.catalog.stored import LocalModel, form_of, locate
+from ttcli.catalog.template import Template
+from ttcli.errors import ModelError, UsageError
+from ttcli.files.gguf import read_header
+from ttcli.files.kinds import LOST_HEAD, NAMES, is_adapter, lost_head
 from ttcli.interrupt import Interrupt
-from ttcli.runtime.forms import critic_of, form_key, prm_form
+from ttcli.runtime.forms import form_key, prm_form
 from ttcli.runtime.heads import find_head
 from ttcli.runtime.memories import learn_memory
 from ttcli.runtime.settings import Settings
 from ttcli.runtime.tried import open_model
+from ttcli.runtime.width import streams_of
 from ttcli.seams import Verifier
 from ttcli.verifier.aggregate import no_steps
 from ttcli.verifier.confidence import Confidence
 from ttcli.verifier.spec import VerifierSpec
 
 if TYPE_CHECKING:
+    from ttcli.engine.adapter import Adapter
     from ttcli.engine.model import Model
+    from ttcli.engine.params import ThinkParams
     from ttcli.engine.thinking import Thinking
+    from ttcli.policy.local.voice import Reviser
     from ttcli.policy.prompt import Prompt
+    from ttcli.problem import Problem
 
 Loaded: TypeAlias = "tuple[LocalModel, Model]"
 
@@ -70,6 +77,22 @@ class Loader:
         learn_memory(model, local, self._progress, threads=self._settings.machine.threads)
         return model
 
+    def reviser(self, local: LocalModel, own: Loaded) -> Adapter | Reviser:
+        """What draws the revisions of a policy's solutions: an adapter of its weights, or a model of its own.
+
+        Raises:
+            ModelError: it is neither, or goes with another model; its vocabulary must be the policy's.
+        """
+        from ttcli.engine.adapter import Adapter
+        from ttcli.policy.local.voice import Reviser, same_vocabulary
+
+        if is_adapter(read_header(local.path).metadata):
+            return Adapter(own[1], local.path)
+        _, model = self._shared(local, own)
+        same_vocabulary(own[1], model, local.label)
+        told = prompt_of(local, self._settings), thinking_of(model, local), streams_of(self._settings, local.path)
+        return Reviser(model, *told)
+
     def make(self, spec: VerifierSpec, own: Loaded | None = None) -> Verifier:
         """A verifier; `own`: the model whose solutions it is to score, where that runs here.
 
@@ -84,6 +107,8 @@ class Loader:
                 verifier = self._head(spec, own)
             case "judge":
                 verifier = self._judge(spec, own)
+            case "likelihood":
+                verifier = self._likelihood(str(spec.model), own)
             case "command":
                 from ttcli.verifier.command import Command
 
@@ -109,6 +134,7 @@ class Loader:
         return verifier
 
     def _judge(self, spec: VerifierSpec, own: Loaded | None) -> Verifier:
+        from ttcli.verifier.critique import Critic
         from ttcli.verifier.judge import Judge
 
         if spec.model is not None:
@@ -117,8 +143,25 @@ class Loader:
             raise UsageError("a server does not judge its own solutions", hint="--verifier judge:MODEL")
         form = form_of(own[0]) if spec.model is not None else None
         if isinstance(form, CritiqueForm):
-            return critic_of(own[1], form, threads=self._settings.machine.threads, interrupted=self._interrupt)
+            return Critic(own[1], form, threads=self._settings.machine.threads, interrupted=self._interrupt)
         return Judge(own[1], threads=self._settings.machine.threads, interrupted=self._interrupt)
+
+    def _likelihood(self, name: str, own: Loaded | None) -> Verifier:
+        from ttcli.engine.params import ThinkParams
+        from ttcli.verifier.likelihood import Likelihood
+
+        loaded = self._shared(self.resolve(name), own)
+        encode = self._encoding(loaded, ThinkParams(think="off"))  # what is read is no thought
+        threads = self._settings.machine.threads
+        return Likelihood(loaded[1], encode, threads=threads, interrupted=self._interrupt)
+
+    def _encoding(self, loaded: Loaded, think: ThinkParams) -> Callable[[Problem], list[int]]:
+        """How a model is asked for a solution: the tokens of a problem."""
+        from ttcli.engine.thinking import plan
+
+        local, model = loaded
+        asked, prompt = plan(model, thinking_of(model, local), think), prompt_of(local, self._settings)
+        return lambda problem: asked.encode(prompt.messages(problem))
 
     def _prm(self, name: str, own: Loaded | None) -> Verifier:
         from ttcli.verifier.prm import Prm
@@ -148,7 +191,6 @@ class Loader:
     def _head(self, spec: VerifierSpec, own: Loaded | None) -> Verifier:
         """A head, on the policy's own model or on another one of the catalog."""
         from ttcli.engine.params import ThinkParams
-        from ttcli.engine.thinking import plan
         from ttcli.verifier.head_verifier import HeadVerifier, VisibleVerifier
 
         weights = fingerprint(own[0]) if own else None
@@ -166,60 +208,15 @@ class Loader:
                 )
             other = self.resolve(names[0])
             own = (other, self.load(other))
-        local, model = own
-        asked = plan(model, thinking_of(model, local), self._settings.thinking if carried else ThinkParams(think="off"))
-        prompt = prompt_of(local, self._settings)
         return HeadVerifier(
             found.head,
             f"head:{found.name}",
-            model,
-            lambda problem: asked.encode(prompt.messages(problem)),
+            own[1],
+            self._encoding(own, self._settings.thinking if carried else ThinkParams(think="off")),
             carried=carried,
             threads=self._settings.machine.threads,
             interrupted=self._interrupt,
         )
-
-
-def facts(local: LocalModel) -> dict[str, str | int]:
-    """What a GGUF says of itself, and what it can be as a verifier, by kind: yes, or why not."""
-    from ttcli.engine.model import describe
-    from ttcli.verifier.judge import Judge
-
-    try:
-        told, odd = form_of(local), ""
-    except ConfigError as error:
-        told, odd = None, str(error)
-    undescribed = f"no: {odd or 'nothing describes it'}"
-    critic = told if isinstance(told, CritiqueForm) else None
-    prm = told if isinstance(told, PrmForm) else None
-    model = open_model(local)
-    try:
-        reason = model.cannot_branch()
-        judge = _possible(lambda: critic_of(model, critic), f"yes: {critic.form}") if critic else None
-        return {
-            **describe(model),
-            **({} if reason else {"thinking": _thinking(model, local)}),
-            "judge": judge or _possible(lambda: Judge(model), "yes"),
-            "prm": _possible(lambda: prm_form(model, prm), f"yes: {prm.form}") if prm else undescribed,
-            "head": f"no: {reason}" if reason else f"yes, once trained: layers 0 to {model.layers - 2} can be read",
-        }
-    finally:
-        model.close()
-
-
-def _thinking(model: Model, local: LocalModel) -> str:
-    try:
-        return thinking_of(model, local).summary
-    except ConfigError as error:
-        return f"not known: {error}"
-
-
-def _possible(make: Callable[[], object], success: str) -> str:
-    try:
-        make()
-    except ModelError as error:
-        return f"no: {error}"
-    return success
 
 
 def thinking_of(model: Model, local: LocalModel) -> Thinking:
@@ -230,7 +227,7 @@ def thinking_of(model: Model, local: LocalModel) -> Thinking:
     """
     from ttcli.engine.thinking import recognise
 
-    return recognise(model, tags=told_tags(local))
+    return recognise(model, tags=local.beside.thinking)
 
 
 def check(specs: Sequence[VerifierSpec], settings: Settings) -> None:
@@ -262,6 +259,9 @@ def score_key(spec: VerifierSpec, settings: Settings, weights: Callable[[str | N
             key = f"{spec.kind}:{weights(spec.model)}"
         case "judge" | "prm":
             key = f"{spec.kind}:{weights(spec.model)}{form_key(spec)}"
+        case "likelihood":
+            asked = prompt_of(locate(str(spec.model)), settings)
+            key = f"likelihood:{weights(spec.model)} {json.dumps(asked.recipe)}"
         case "command":
             from ttcli.verifier.command import fingerprint as of_command
 
@@ -278,11 +278,12 @@ def score_key(spec: VerifierSpec, settings: Settings, weights: Callable[[str | N
 
 def prompt_of(local: LocalModel | None, settings: Settings | None = None) -> Prompt:
     """How a model is asked; None: one that a server has, and one whose words nobody asked to change."""
-    from ttcli.policy.prompt import REVISE, Prompt
+    from ttcli.policy.prompt import INSTRUCTION, REVISE, Prompt
 
-    words = local.entry.template if local and local.entry else Template()
+    words = local.template if local else Template()
     usual = Prompt(
         system=words.system,
+        instruction=INSTRUCTION if words.instruction is None else words.instruction,
         step_separator=words.step_separator,
         revise=words.revise or REVISE,
         step_content=words.step_content,

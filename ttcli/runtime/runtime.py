@@ -1,5 +1,7 @@
 """From settings to a run: load what was asked for, run the method, yield its events."""
 
+# over 300 lines: what goes with which kind of policy is seen side by side
+
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
@@ -14,6 +16,7 @@ from ttcli.catalog.entry import DEFAULT_MODEL, Entry
 from ttcli.catalog.fingerprint import fingerprint
 from ttcli.catalog.progress import Progress
 from ttcli.catalog.pull import resolve
+from ttcli.catalog.stored import LocalModel
 from ttcli.cost import Meter, Unit
 from ttcli.errors import UsageError
 from ttcli.events import Event, RunFinished, RunStarted
@@ -28,7 +31,7 @@ from ttcli.runtime.heads import doubts, find_head
 from ttcli.runtime.loader import Loader, check, prompt_of, read_by_heads, score_key, thinking_of
 from ttcli.runtime.repair import mending
 from ttcli.runtime.settings import Settings
-from ttcli.runtime.width import threads_of, width_of
+from ttcli.runtime.width import fitting, streams_of, threads_of, width_of
 from ttcli.seams import AskingPolicy, BatchPolicy, Verifier
 from ttcli.search.method import NO_DEMAND, Adviser, Demand
 from ttcli.verifier.aggregate import Aggregated
@@ -50,7 +53,7 @@ class Runtime:
         interrupt: Interrupt,
         weights: Callable[[str | None], str],
         layers: Sequence[int] = (),
-        reviser: str | None = None,
+        reviser: LocalModel | None = None,
         entry: Entry | None = None,
     ) -> None:
         self.settings = settings
@@ -60,7 +63,7 @@ class Runtime:
         self.verifiers = {name: Aggregated(each, how) if how else each for name, each in verifiers.items()}
         self.interrupt = interrupt
         self.layers = tuple(layers)  # of the policy's model: those whose hidden states its heads read
-        self._reviser = reviser  # the hash of the adapter that draws revisions; None: there is none
+        self._reviser = reviser  # the adapter or model that draws revisions; None: there is none
         self._weights = weights  # the hash of a model, by what the user calls it; None: the policy's own
 
     @property
@@ -72,7 +75,12 @@ class Runtime:
     @property
     def revisions(self) -> dict[str, object]:
         """All that decides besides how revisions are distributed, as JSON."""
-        return {"reviser": self._reviser, **self.policy.revisions}
+        return {"reviser": fingerprint(self._reviser) if self._reviser else None, **self.policy.revisions}
+
+    @property
+    def reviser(self) -> str | None:
+        """What draws revisions in the policy's place; None: nothing does."""
+        return self._reviser.label if self._reviser else None
 
     @property
     def max_tokens(self) -> int:
@@ -126,6 +134,7 @@ class Runtime:
             settings.budget,
             settings.seed,
             self.repair,
+            self.reviser,
         )
         for event in events:
             if isinstance(event, RunFinished):
@@ -257,16 +266,16 @@ def _local(
     stack: ExitStack,
 ) -> Runtime:
     # the engine brings numpy and llama.cpp: not before they are needed
-    from ttcli.engine.adapter import Adapter
     from ttcli.policy.local.policy import LocalPolicy
 
     loader = Loader(settings, interrupt, progress, stack)
     local = loader.resolve(name)
     model = loader.load(local)
+    settings = fitting(settings, model.context, local.label, progress)
     layers = read_by_heads(specs, local, progress.note)
     if demand.beams:
         doubts(specs, local, progress.note)
-    adapter = loader.resolve(settings.reviser) if settings.reviser is not None else None
+    reviser = loader.resolve(settings.reviser) if settings.reviser is not None else None
     policy = LocalPolicy(
         model,
         name=local.label,
@@ -274,12 +283,13 @@ def _local(
         sampling=settings.sampling,
         max_tokens=settings.max_tokens,
         width=width_of(settings, local.path, at_once=at_once),
+        streams=streams_of(settings, local.path),
         think=settings.thinking,
         thinking=thinking_of(model, local),
         traced=any(spec.traces for spec in specs),
         beams=demand.beams,
         attempts=demand.attempts,
-        reviser=Adapter(model, adapter.path) if adapter else None,
+        reviser=loader.reviser(reviser, (local, model)) if reviser else None,
         observe=sorted({*observe(model.layers), *layers}),
         threads=threads_of(settings),
         interrupted=interrupt,
@@ -294,6 +304,6 @@ def _local(
         interrupt,
         lambda other: fingerprint(resolve(name if other is None else other, offline=True, progress=progress)),
         layers,
-        fingerprint(adapter) if adapter else None,
+        reviser,
         local.entry,
     )

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from ttcli.verifier.aggregate import Aggregation
 
 _THREADS_PER_CORE = 4  # beyond that they only wait for each other; thousands hang llama.cpp or crash it
+MAX_TOKENS = 1024  # of one solution, where nothing else is said
 MAX_WIDTH = 240  # llama.cpp knows 256 sequences, and prompts take some
 
 
@@ -58,7 +59,7 @@ class Settings:
     seed: int = 0  # 0 or more
     offline: bool = False
     sampling: SamplingParams = field(default_factory=SamplingParams)
-    max_tokens: int = 1024  # of one solution, without its thought
+    max_tokens: int = MAX_TOKENS  # of one solution, without its thought
     thinking: ThinkParams = field(default_factory=ThinkParams)
     machine: Machine = field(default_factory=Machine)
     reviser: str | None = None  # a LoRA adapter that draws the revisions; None: the model itself does
@@ -87,7 +88,8 @@ class Settings:
         if not 0 <= self.seed < 2**63:  # the store keeps no larger one
             raise UsageError(f"--seed must be from 0 to 2^63 - 1, not {self.seed}", hint="--seed 0")
         if self.max_tokens < 1:
-            raise UsageError(f"--max-tokens must be at least 1, not {self.max_tokens}", hint="--max-tokens 1024")
+            hint = f"--max-tokens {MAX_TOKENS}"
+            raise UsageError(f"--max-tokens must be at least 1, not {self.max_tokens}", hint=hint)
         if self.model is None and self.policy is None:
             raise UsageError("there is no model", hint=f"--model {DEFAULT_MODEL}")
         RepairSpec.parse(self.repair)

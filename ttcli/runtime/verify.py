@@ -7,8 +7,10 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import NamedTuple
 
-from ttcli.catalog.entry import DEFAULT_MODEL, Template, catalog
+from ttcli.catalog.entry import DEFAULT_MODEL, catalog
 from ttcli.catalog.progress import Progress
+from ttcli.catalog.stored import locate
+from ttcli.catalog.template import Template
 from ttcli.data.solutions import Solution
 from ttcli.errors import PromptTooLong, UsageError
 from ttcli.interrupt import Interrupt
@@ -43,7 +45,7 @@ def verifying(settings: Settings, interrupt: Interrupt, progress: Progress) -> I
     if spec.kind in {"confidence", "weakest", "scripted"}:
         raise UsageError(
             f"{spec} goes by the probabilities of tokens, which a text does not tell",
-            hint="--verifier prm:MODEL, head, judge or command:CMD",
+            hint="--verifier prm:MODEL, likelihood:MODEL, head, judge or command:CMD",
         )
     check([spec], settings)
     with ExitStack() as stack:
@@ -58,8 +60,16 @@ def verifying(settings: Settings, interrupt: Interrupt, progress: Progress) -> I
 
 
 def separator(settings: Settings) -> str:
-    """What parts the steps of the model's solutions."""
-    entry = catalog().get(settings.model or DEFAULT_MODEL)
+    """What parts the steps of the model's solutions.
+
+    Raises:
+        ModelError: there is no such model.
+        ConfigError: the TOML beside it cannot be read.
+    """
+    name = settings.model or DEFAULT_MODEL
+    local, entry = locate(name), catalog().get(name)
+    if local is not None:
+        return local.template.step_separator
     return (entry.template if entry else Template()).step_separator
 
 

@@ -3,7 +3,8 @@
 The probes stay candidates and count. What is best for a problem as hard as they make it look, an adviser says, from
 what was learnt on other problems (Snell et al. 2024, s. 3.2; there the probes are extra, here they are part of the
 budget). Whatever has the rest of the budget, all solutions have one vote each, with its score: probes and attempts of
-chains alike. `auto:METHOD` does the same with a method that is given, so that what is chosen from can be measured.
+chains alike; a particle has as many as places in the end. `auto:METHOD` does the same with a method that is given, so
+that what is chosen from can be measured.
 """
 
 from __future__ import annotations

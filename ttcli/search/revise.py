@@ -12,7 +12,7 @@ from ttcli.answers import vote
 from ttcli.cost import Cost, Meter
 from ttcli.events import Event
 from ttcli.problem import Problem
-from ttcli.seams import Policy, Verifier
+from ttcli.seams import Policy, Verifier, writer
 from ttcli.search.best_of_n import scored_by
 from ttcli.search.parameters import Beginning
 from ttcli.search.sampling import CandidateStart, Count, begin, conclude, grow
@@ -186,7 +186,7 @@ class _ChainWork:
         prompt = 0 if root is self._root else root.tokens if root.steps else root.prompt_tokens - root.known_tokens
         if not self._meter.admits(list(self.under_way.values()), prompt=prompt):
             return None
-        self._meter.add(Cost(prompt_tokens=prompt, flops=2.0 * self._policy.parameters * prompt))
+        self._meter.add(Cost(prompt_tokens=prompt, flops=2.0 * writer(self._policy, root) * prompt))
         index = chain.indices.pop(0)
         chain.growing = True
         self._by_index[index] = chain

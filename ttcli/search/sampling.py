@@ -22,7 +22,7 @@ from ttcli.events import (
     VoteUpdated,
 )
 from ttcli.problem import Problem
-from ttcli.seams import Extend, Extension, Interrupted, Mended, Policy, Verifier
+from ttcli.seams import Extend, Extension, Interrupted, Mended, Policy, Verifier, writer
 from ttcli.solution import AnswerKind, Candidate, Ended, Node, Prefix, Step
 from ttcli.tally import Tally
 from ttcli.thought import clean
@@ -124,24 +124,26 @@ def grow(  # over 60 lines: one loop over what happens, in the order in which it
         events: list[Event] = [*map(CandidateStarted, opened)]  # told when `ended` knows of all: a reader may leave
         opened.clear()
         finished: list[tuple[Candidate, Prefix]] = []
-        grown = 0
+        grown, flops = 0, 0.0
         for happening in happenings:
             start = begun[happening.request]
+            more = 1
             if isinstance(happening, Extension):
-                grown += happening.tokens - under_way.pop(start.index)  # not all of them need have been seen to grow
+                more = happening.tokens - under_way.pop(start.index)  # not all of them need have been seen to grow
                 meter.add(Cost(shared_tokens=happening.shared))
                 ended(start, happening.prefix)
                 new = candidate(start.index, happening.prefix)
                 finished.append((replace(new, chain=start.chain, attempt=start.attempt), happening.prefix))
             elif isinstance(happening, Mended):
-                under_way[start.index] += happening.tokens
-                grown += happening.tokens
+                more = happening.tokens
+                under_way[start.index] += more
                 events.append(TextMended(start.index, None, happening.repair))
             else:
                 under_way[start.index] += 1
-                grown += 1
                 events.append(CandidateToken(start.index, happening.text, happening.thought))
-        meter.add(Cost(policy_tokens=grown, flops=2.0 * policy.parameters * grown))
+            grown += more
+            flops += 2.0 * writer(policy, start.prefix) * more
+        meter.add(Cost(policy_tokens=grown, flops=flops))
         yield from events
         for one, prefix in finished:
             if one.ended is not Ended.CUT:

@@ -104,6 +104,7 @@ class JobPolicy:
     def __init__(self, policy: AskingPolicy, drawing: Drawing) -> None:
         self.name = policy.name
         self.parameters = policy.parameters
+        self.reviser_parameters = policy.reviser_parameters
         self._policy = policy
         self._drawing = drawing
 

@@ -75,11 +75,12 @@ def logit(p: Array) -> Array:
     return np.asarray(np.log(inside / (1 - inside)))
 
 
-def fit(features: Mapping[str, Array], targets: Array, *, rows_each: int = 1) -> Logistic:
+def fit(features: Mapping[str, Array], targets: Array, *, rows_each: int = 1, weights: Array | None = None) -> Logistic:
     """The model of these rows; targets are chances in [0, 1], each as good as that share of a right and a wrong row.
 
     A feature that is nowhere known, or everywhere the same, is left out. Where every problem has `rows_each` rows,
-    these are no independent evidence: each counts as that part of one.
+    these are no independent evidence: each counts as that part of one. `weights`: how many rows each stands for, above
+    0; None: one.
 
     Raises:
         ValueError: no rows, shapes that differ, targets outside [0, 1].
@@ -97,26 +98,27 @@ def fit(features: Mapping[str, Array], targets: Array, *, rows_each: int = 1) ->
             mean = float(known.mean())
             columns.append(np.nan_to_num((values - mean) / spread, nan=0.0))
             terms[name] = Term(mean, spread, 0.0)
-    intercept, weights = _weights(np.column_stack(columns) if columns else np.zeros((n, 0)), targets, rows_each)
+    counts = (np.ones(n) if weights is None else weights) / rows_each
+    intercept, found = _weights(np.column_stack(columns) if columns else np.zeros((n, 0)), targets, counts)
     fitted = {
         name: Term(term.mean, term.spread, float(weight))
-        for (name, term), weight in zip(terms.items(), weights, strict=True)
+        for (name, term), weight in zip(terms.items(), found, strict=True)
     }
     return Logistic(intercept, fitted)
 
 
-def _weights(rows: Array, targets: Array, rows_each: int) -> tuple[float, Sequence[float]]:
-    mean = float(targets.mean())
+def _weights(rows: Array, targets: Array, counts: Array) -> tuple[float, Sequence[float]]:
+    mean = float(np.average(targets, weights=counts))
     if rows.shape[1] == 0 or not 0 < mean < 1:
-        n = len(targets) / rows_each  # with half a right and half a wrong one besides, so that it is never certain
+        n = float(counts.sum())  # with half a right and half a wrong one besides, so that it is never certain
         share = (mean * n + 0.5) / (n + 1)
         return math.log(share / (1 - share)), [0.0] * rows.shape[1]
     from sklearn.linear_model import LogisticRegression  # takes a second to load, and only fitting needs it
 
     model = LogisticRegression(C=1 / _PENALTY, solver="newton-cholesky")  # many rows, few columns
     outcomes = np.repeat([1, 0], len(targets))
-    counts = np.concatenate([targets, 1 - targets]) / rows_each
-    model.fit(np.concatenate([rows, rows]), outcomes, sample_weight=counts)
+    parts = np.concatenate([targets * counts, (1 - targets) * counts])
+    model.fit(np.concatenate([rows, rows]), outcomes, sample_weight=parts)
     return float(model.intercept_[0]), [float(weight) for weight in model.coef_[0]]
 
 

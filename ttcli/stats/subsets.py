@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import combinations
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,9 +37,12 @@ class GradedSamples:
     classes: NDArray[np.int64]  # equal answers have equal numbers, from 0 and below N; -1: no answer
     correct: NDArray[np.bool_]
     scores: NDArray[np.float64] | None = None  # a verifier's, in [0, 1]; nan: not scored
+    # the policy's own, which breaks ties, in [0, 1]; nan: not known; None: of none
+    confidence: NDArray[np.float64] | None = None
 
     def __post_init__(self) -> None:
-        arrays = [self.classes, self.correct] + ([] if self.scores is None else [self.scores])
+        told = (array for array in (self.scores, self.confidence) if array is not None)
+        arrays = [self.classes, self.correct, *told]
         if not len(self) or any(array.shape != (len(self),) for array in arrays):
             raise ValueError(f"there are no samples in shapes {[array.shape for array in arrays]}")
         if self.classes.min() < -1 or self.classes.max() >= len(self):
@@ -55,7 +58,8 @@ class GradedSamples:
         told = self.scores if scores is None else scores
         own = self.classes[which]
         classes = np.where(own < 0, -1, np.searchsorted(np.unique(own[own >= 0]), own))
-        return GradedSamples(classes, self.correct[which], None if told is None else told[which])
+        sure = None if self.confidence is None else self.confidence[which]
+        return GradedSamples(classes, self.correct[which], None if told is None else told[which], sure)
 
 
 def random_pick(samples: GradedSamples) -> float:
@@ -102,7 +106,8 @@ def subset_vote(samples: GradedSamples, n: int, rule: Rule, *, seed: int = 0, su
     """The vote of n samples: exact where they have few subsets, an unbiased mean else.
 
     Scores count as they do in a run: a sample that has none counts as the mean of those that have, and the vote is by
-    majority where none with an answer has. Classes are those of all N samples.
+    majority where none with an answer has. Ties go to the class with the most confident sample, then to the one drawn
+    first. Classes are those of all N samples.
 
     Raises:
         ValueError: n outside [1, N], a negative seed.
@@ -140,19 +145,19 @@ def _right(samples: GradedSamples, subsets: NDArray[np.intp], rule: Rule) -> NDA
         return np.zeros(len(subsets), dtype=np.bool_)
     answered = samples.classes >= 0
     if rule == "majority" or samples.scores is None:
-        return samples.correct[_lead_by_number(samples.classes, answered, subsets)]
+        return samples.correct[_lead_by_number(samples, answered, subsets)]
     known = answered & ~np.isnan(samples.scores)
     scores = np.where(known, samples.scores, np.nan)
     if known[answered].all():
         values = np.where(known, samples.scores, 0.0)[subsets]
-        return samples.correct[_lead(rule)(samples.classes, answered, values, subsets)]
+        return samples.correct[_lead(rule)(samples, answered, values, subsets)]
     scored = known[subsets].any(axis=1)
     leaders = np.empty(len(subsets), np.intp)
     if not scored.all():
-        leaders[~scored] = _lead_by_number(samples.classes, answered, subsets[~scored])
+        leaders[~scored] = _lead_by_number(samples, answered, subsets[~scored])
     if scored.any():
         values = _filled(scores[subsets[scored]])
-        leaders[scored] = _lead(rule)(samples.classes, answered, values, subsets[scored])
+        leaders[scored] = _lead(rule)(samples, answered, values, subsets[scored])
     return samples.correct[leaders]
 
 
@@ -172,56 +177,78 @@ def _filled(values: NDArray[np.float64]) -> NDArray[np.float64]:
 # votes. Those who do not vote share a last class of their own, which cannot lead. Values are scores (subsets, n).
 
 
-def _lead_by_number(
-    classes: NDArray[np.int64], voters: NDArray[np.bool_], subsets: NDArray[np.intp]
-) -> NDArray[np.intp]:
-    cells, size = _cells(classes, voters, subsets)
+def _lead_by_number(samples: GradedSamples, voters: NDArray[np.bool_], subsets: NDArray[np.intp]) -> NDArray[np.intp]:
+    cells, size = _cells(samples.classes, voters, subsets)
     totals = np.bincount(cells.ravel(), minlength=size)
     totals[-len(subsets) :] = -1
-    return _at(subsets, totals[cells].argmax(axis=1))
+    return _leaders(samples, totals[cells], cells, subsets)
 
 
 def _lead_by_sum(
-    classes: NDArray[np.int64], voters: NDArray[np.bool_], values: NDArray[np.float64], subsets: NDArray[np.intp]
+    samples: GradedSamples, voters: NDArray[np.bool_], values: NDArray[np.float64], subsets: NDArray[np.intp]
 ) -> NDArray[np.intp]:
-    cells, size = _cells(classes, voters, subsets)
+    cells, size = _cells(samples.classes, voters, subsets)
     worth = np.where(voters[subsets], values, 0.0)
     totals = np.bincount(cells.ravel(), worth.ravel(), minlength=size)
     totals[-len(subsets) :] = -1
-    leaders = _at(subsets, totals[cells].argmax(axis=1))
+    leaders = _leaders(samples, totals[cells], cells, subsets)
     if np.any(worth * _EXACT % 1):
         table = totals.reshape(-1, len(subsets))
         margin = 4 * subsets.shape[1] * np.finfo(np.float64).eps  # relative; more than two sums can be off by
         close = np.count_nonzero(table >= table.max(axis=0) * (1 - margin), axis=0) > 1
         unsure = np.flatnonzero(close & voters[leaders])
-        leaders[unsure] = _lead_by_exact_sum(classes, voters, values[unsure], subsets[unsure])
+        leaders[unsure] = _lead_by_exact_sum(samples, voters, values[unsure], subsets[unsure])
     return leaders
 
 
 def _lead_by_exact_sum(
-    classes: NDArray[np.int64], voters: NDArray[np.bool_], values: NDArray[np.float64], subsets: NDArray[np.intp]
+    samples: GradedSamples, voters: NDArray[np.bool_], values: NDArray[np.float64], subsets: NDArray[np.intp]
 ) -> list[int]:
     """The same by sums that are rounded once, as the vote's are; slower, and somebody has to vote."""
-    class_of, votes = classes.tolist(), voters.tolist()
+    class_of, votes, sure = samples.classes.tolist(), voters.tolist(), _sureness(samples).tolist()
     leaders: list[int] = []
     for subset, scores in zip(subsets.tolist(), values.tolist(), strict=True):
         members: dict[int, list[tuple[int, float]]] = {}
         for index, score in zip(subset, scores, strict=True):
             if votes[index]:
                 members.setdefault(class_of[index], []).append((index, score))
-        sums = [math.fsum([score for _, score in own]) for own in members.values()]
+        sums = [
+            (math.fsum([score for _, score in own]), max(sure[index] for index, _ in own)) for own in members.values()
+        ]
         leaders.append(list(members.values())[sums.index(max(sums))][0][0])
     return leaders
 
 
 def _lead_by_best(
-    classes: NDArray[np.int64], voters: NDArray[np.bool_], values: NDArray[np.float64], subsets: NDArray[np.intp]
+    samples: GradedSamples, voters: NDArray[np.bool_], values: NDArray[np.float64], subsets: NDArray[np.intp]
 ) -> NDArray[np.intp]:
-    cells, size = _cells(classes, voters, subsets)
+    cells, size = _cells(samples.classes, voters, subsets)
     worth = np.where(voters[subsets], values, -1.0)
     leading = np.zeros(size, dtype=np.bool_)
     leading[cells[worth == worth.max(axis=1, keepdims=True)]] = True
-    return _at(subsets, leading[cells].argmax(axis=1))
+    return _leaders(samples, leading[cells], cells, subsets)
+
+
+def _leaders(
+    samples: GradedSamples, weights: NDArray[Any], cells: NDArray[np.intp], subsets: NDArray[np.intp]
+) -> NDArray[np.intp]:
+    """The first sample of the class that leads in each subset, by the weights (subsets, n) of its samples' classes."""
+    positions = weights.argmax(axis=1)
+    if samples.confidence is not None:
+        rows = np.arange(len(subsets))
+        tied = weights == weights[rows, positions][:, np.newaxis]
+        unsure = np.flatnonzero((tied & (cells != cells[rows, positions][:, np.newaxis])).any(axis=1))
+        if len(unsure):
+            sure = np.where(tied[unsure], _sureness(samples)[subsets[unsure]], -1.0)
+            best = np.full(int(cells.max()) + 1, -1.0)  # by class and subset
+            np.maximum.at(best, cells[unsure], sure)
+            positions[unsure] = np.where(tied[unsure], best[cells[unsure]], -2.0).argmax(axis=1)
+    return _at(subsets, positions)
+
+
+def _sureness(samples: GradedSamples) -> NDArray[np.float64]:
+    """(N,) what breaks a tie."""
+    return np.zeros(len(samples)) if samples.confidence is None else np.nan_to_num(samples.confidence, nan=0.0)
 
 
 def _cells(

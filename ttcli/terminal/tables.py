@@ -26,6 +26,7 @@ def run_header(summary: Summary, *, width: int = WIDTH, marks: Marks = UNICODE) 
     facts = {
         "run": summary.run.id,
         "model": config.model,
+        "reviser": config.reviser or "",
         "data": f"{config.data}, {words.counted(summary.problems, 'problem')}: {', '.join(done)}",
         "drawn": f"at temperature {config.temperature:g}, seed {config.seed}",
         "samples": f"{summary.samples:,}: {percent(summary.silent)} without an answer, "

@@ -236,7 +236,7 @@ def _origin(card: Mapping[str, Any]) -> str:
 
 
 def _counted(found: Labelled) -> str:
-    examples = found.examples
+    examples = found.examples.where(found.examples.sampled)
     problems = words.counted(len(set(examples.problem.tolist())), "problem")
     solutions, steps = words.counted(len(examples.problem), "solution"), words.counted(len(examples.labels), "step")
     parts = [f"{problems}, {solutions} ({percent(float(examples.correct.mean()))} right), {steps}"]

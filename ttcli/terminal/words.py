@@ -19,6 +19,8 @@ def heading(began: RunStarted) -> str:
     parts = [began.method, began.model, f"budget {allowed(began.budget)}", f"seed {began.seed}"]
     if began.verifier:
         parts.insert(2, f"verifier {began.verifier}")
+    if began.reviser:
+        parts.insert(2, f"reviser {began.reviser}")
     if began.repair:
         parts.append(f"repair {began.repair}")
     return one_line(", ".join(parts))

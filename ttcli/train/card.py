@@ -85,7 +85,7 @@ def make_card(spec: TrainSpec, config: RunConfig, trained: Trained) -> dict[str,
 
 
 def _counted(found: Labelled, given: Collection[int]) -> dict[str, Any]:
-    examples = found.examples
+    examples = found.examples.where(found.examples.sampled)
     own = int(np.isin(examples.problem, [*given]).sum())
     return {
         "problems": len(np.unique(examples.problem)),
@@ -96,6 +96,7 @@ def _counted(found: Labelled, given: Collection[int]) -> dict[str, Any]:
         "right": float(examples.correct.mean()),
         "left_out_without_answer": found.silent,
         "rollouts": found.rollouts,
+        "rollouts_fitted_to": int((~found.examples.sampled).sum()),
         "rollouts_without_answer": found.silent_rollouts,
     }
 

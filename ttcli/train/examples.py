@@ -21,13 +21,14 @@ class Examples:
     """
 
     problem: NDArray[np.intp]  # (solutions,) where its problem stands in the spec; any order
-    number: NDArray[np.intp]  # (solutions,) which sample of the problem it is, from 0
+    number: NDArray[np.intp]  # (solutions,) which sample of the problem it is, from 0; -1: it is a rollout
     correct: NDArray[np.bool_]  # (solutions,)
     steps: NDArray[np.intp]  # (solutions,) how many it has, at least one
     labels: NDArray[np.float64]  # (steps,) how often what stands so far leads to the right answer, in [0, 1]
     states: Mapping[int, NDArray[np.floating[Any]]]  # by layer: (steps, width of the model)
     visible: NDArray[np.float64] | None = None  # (steps, len(FEATURES)) of what stands so far; None: not looked at
-    weights: NDArray[np.float64] | None = None  # (steps,) outcomes that a label is the mean of; None: one each
+    # (steps,) outcomes that a label is the mean of, 0: it is not to be fitted to; None: one each
+    weights: NDArray[np.float64] | None = None
 
     def __post_init__(self) -> None:
         solutions, steps = len(self.problem), int(self.steps.sum())
@@ -52,9 +53,17 @@ class Examples:
         """(steps,) where the problem of each step stands in the spec."""
         return np.repeat(self.problem, self.steps)
 
+    @property
+    def sampled(self) -> NDArray[np.bool_]:
+        """(solutions,) whether it is an independent sample, which a head is judged by; the others are rollouts."""
+        return self.number >= 0
+
     def of(self, problems: Collection[int]) -> Examples:
         """Those of some problems."""
-        chosen = np.isin(self.problem, list(problems))
+        return self.where(np.isin(self.problem, list(problems)))
+
+    def where(self, chosen: NDArray[np.bool_]) -> Examples:
+        """Those solutions that (solutions,) says."""
         rows = np.repeat(chosen, self.steps)
         return Examples(
             self.problem[chosen],

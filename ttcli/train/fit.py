@@ -58,6 +58,8 @@ def deal(examples: Examples, *, seed: int) -> dict[int, int]:
     Raises:
         UsageError: there are fewer problems than folds, or none to learn from.
     """
+    if not examples.sampled.all():
+        return deal(examples.where(examples.sampled), seed=seed)
     problems = np.unique(examples.problem)
     if len(problems) < FOLDS:
         raise UsageError(

@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 
 from ttcli.answers import is_correct
 from ttcli.bench.figures.problem import ProblemFigures
+from ttcli.bench.store.states import Rollout
 from ttcli.bench.store.store import Store
-from ttcli.solution import Prefix
+from ttcli.solution import Ended, Prefix, Step
 from ttcli.train.examples import Examples
 from ttcli.verifier.features import FEATURES, visible
 
@@ -28,9 +29,11 @@ class Labelled(NamedTuple):
 
 class _Solution(NamedTuple):
     position: int
-    number: int
-    sample: int  # its id in the store
+    number: int  # -1: a rollout
+    sample: int  # its id in the store, or that of the one it goes on from
     correct: bool
+    ended: Ended
+    rollout: Rollout | None = None
 
 
 def label(store: Store, figures: Sequence[ProblemFigures], layers: Sequence[int], *, rollouts: int = 0) -> Labelled:
@@ -38,79 +41,101 @@ def label(store: Store, figures: Sequence[ProblemFigures], layers: Sequence[int]
 
     A step's label is the outcome of its solution, 0 or 1: one draw of what the policy makes of what stands so far.
     Where rollouts from it are known, of which the first `rollouts` count, it is the mean outcome of these and the
-    solution itself, and weighs as much as these are. Solutions and rollouts without an answer say nothing.
+    solution itself, and weighs as much as these are. A rollout is a solution too, of which only its own steps count.
+    Solutions and rollouts without an answer say nothing.
     """
-    answered = [
+    samples = [
         _Solution(
-            problem.position, fact.number, fact.id, bool(problem.samples and problem.samples.correct[fact.number])
+            *(problem.position, fact.number, fact.id),
+            *(bool(problem.samples and problem.samples.correct[fact.number]), fact.ended),
         )
         for problem in figures
         for fact in problem.facts
         if fact.answer is not None
     ]
-    ids = [each.sample for each in answered]
-    states = {layer: store.states.read(ids, layer) for layer in layers}
-    solutions = [each for each in answered if all(each.sample in known for known in states.values())]
-    outcomes, silent_rollouts = _outcomes(store, figures, rollouts)
-    values, weights = [], []
-    for solution in solutions:
-        value, weight = _values(
-            solution.correct, outcomes.get(solution.sample, {}), len(states[layers[0]][solution.sample])
-        )
-        values.append(value)
-        weights.append(weight)
+    rolled, silent_rollouts = _rolled(store, figures, rollouts)
+    states = {layer: _states(store, [*samples, *rolled], layer) for layer in layers}
+    solutions = [each for each in (*samples, *rolled) if all(_key(each) in known for known in states.values())]
+    outcomes: _Outcomes = defaultdict(lambda: defaultdict(list))
+    for each in rolled:
+        assert each.rollout is not None  # it is one
+        outcomes[each.sample][each.rollout.step].append(each.correct)
+    lengths = [len(states[layers[0]][_key(each)]) for each in solutions]
+    valued = [_values(each, outcomes, steps) for each, steps in zip(solutions, lengths, strict=True)]
     examples = Examples(
         problem=np.array([solution.position for solution in solutions], np.intp),
         number=np.array([solution.number for solution in solutions], np.intp),
         correct=np.array([solution.correct for solution in solutions], np.bool_),
-        steps=np.array([len(value) for value in values], np.intp),
-        labels=np.concatenate([np.empty(0), *values]),
-        states={layer: _joined([known[solution.sample] for solution in solutions]) for layer, known in states.items()},
-        visible=_seen(store, figures, [solution.sample for solution in solutions]),
-        weights=np.concatenate([np.empty(0), *weights]),
+        steps=np.array(lengths, np.intp),
+        labels=np.concatenate([np.empty(0), *(labels for labels, _ in valued)]),
+        states={layer: _joined([known[_key(each)] for each in solutions]) for layer, known in states.items()},
+        visible=_seen(store, figures, solutions),
+        weights=np.concatenate([np.empty(0), *(weights for _, weights in valued)]),
     )
     silent = sum(fact.answer is None for problem in figures for fact in problem.facts)
-    used = sum(len(found) for by_step in outcomes.values() for found in by_step.values())
-    return Labelled(examples, silent, used, silent_rollouts)
+    return Labelled(examples, silent, len(rolled), silent_rollouts)
 
 
 _Outcomes = dict[int, dict[int, list[bool]]]  # by sample and step
+_Key = tuple[int, ...]  # of a solution: the sample, and of a rollout the step and the number besides
 
 
-def _outcomes(store: Store, figures: Sequence[ProblemFigures], rollouts: int) -> tuple[_Outcomes, int]:
-    """The outcomes of the rollouts that count, and how many of these have no answer."""
-    outcomes: _Outcomes = defaultdict(lambda: defaultdict(list))
+def _key(solution: _Solution) -> _Key:
+    return solution.rollout[:3] if solution.rollout else (solution.sample,)
+
+
+def _rolled(store: Store, figures: Sequence[ProblemFigures], rollouts: int) -> tuple[list[_Solution], int]:
+    """The rollouts that count, and how many have no answer, and so do not."""
+    rolled = []
     silent = 0
-    for problem in figures:
-        found = store.states.rollouts([fact.id for fact in problem.facts]) if rollouts else []
-        for rollout in found:
-            if rollout.number < rollouts and rollout.answer is not None:
-                correct = is_correct(rollout.answer, problem.row.problem.answer or "")
-                outcomes[rollout.sample][rollout.step].append(correct)
-        silent += sum(rollout.number < rollouts and rollout.answer is None for rollout in found)
-    return outcomes, silent
+    for problem in figures if rollouts else ():
+        for rollout in store.states.rollouts([fact.id for fact in problem.facts]):
+            if rollout.number >= rollouts:
+                continue
+            if rollout.answer is None:
+                silent += 1
+                continue
+            correct = is_correct(rollout.answer, problem.row.problem.answer or "")
+            rolled.append(_Solution(problem.position, -1, rollout.sample, correct, rollout.ended, rollout))
+    return rolled, silent
 
 
-def _values(
-    correct: bool, outcomes: dict[int, list[bool]], steps: int
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """The label of each step, and how many outcomes it is the mean of."""
-    values, weights = np.full(steps, float(correct)), np.ones(steps)
-    for step, others in outcomes.items():
-        values[step] = np.mean([correct, *others])
+def _states(store: Store, solutions: Sequence[_Solution], layer: int) -> dict[_Key, NDArray[np.floating[Any]]]:
+    """The states of one layer at the ends of the steps of each solution that has them all."""
+    samples = {each.sample for each in solutions}
+    kept = store.states.read(samples, layer)
+    found: dict[_Key, NDArray[np.floating[Any]]] = {(sample,): states for sample, states in kept.items()}
+    for key, own in store.states.of_rollouts(samples, layer).items():
+        if key[0] in kept:
+            found[key] = np.concatenate([kept[key[0]][: key[1] + 1], own])
+    return found
+
+
+def _values(solution: _Solution, outcomes: _Outcomes, steps: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """The label of each step, and how many outcomes it is the mean of; 0 for those that stand in another solution."""
+    values, weights = np.full(steps, float(solution.correct)), np.ones(steps)
+    if solution.rollout is not None:
+        weights[: solution.rollout.step + 1] = 0
+        return values, weights
+    for step, others in outcomes.get(solution.sample, {}).items():
+        values[step] = np.mean([solution.correct, *others])
         weights[step] = 1 + len(others)
     return values, weights
 
 
-def _seen(store: Store, figures: Sequence[ProblemFigures], chosen: Sequence[int]) -> NDArray[np.float64]:
-    """(steps, features) what can be seen of these samples, by their ids, in their order."""
-    rows: dict[int, NDArray[np.float64]] = {}
-    wanted = {*chosen}
+def _seen(store: Store, figures: Sequence[ProblemFigures], solutions: Sequence[_Solution]) -> NDArray[np.float64]:
+    """(steps, features) what can be seen of these solutions, in their order."""
+    problems = {problem.position: problem for problem in figures}
+    written: dict[int, tuple[Step, ...]] = {}
     for problem in figures:
-        facts = {fact.id: fact for fact in problem.facts if fact.id in wanted}
-        for sample, steps in store.samples(problem.config).steps([*facts]).items():
-            rows[sample] = visible(Prefix(problem.row.problem, 0, steps=steps, ended=facts[sample].ended))
-    return np.concatenate([np.empty((0, len(FEATURES))), *(rows[sample] for sample in chosen)])
+        written |= store.samples(problem.config).steps([fact.id for fact in problem.facts])
+    rows = []
+    for each in solutions:
+        steps = written[each.sample]
+        if each.rollout is not None:
+            steps = (*steps[: each.rollout.step + 1], *each.rollout.steps)
+        rows.append(visible(Prefix(problems[each.position].row.problem, 0, steps=steps, ended=each.ended)))
+    return np.concatenate([np.empty((0, len(FEATURES))), *rows])
 
 
 def _joined(parts: Iterable[NDArray[np.floating[Any]]]) -> NDArray[np.floating[Any]]:

@@ -23,6 +23,7 @@ def fit_pairs(
     c: float,
     seed: int,
     pairs: int = _PAIRS,
+    weights: NDArray[np.float64] | None = None,
 ) -> NDArray[np.float64]:
     """(width,) the direction in which right steps lie from wrong ones; zeros where no problem has both.
 
@@ -32,10 +33,11 @@ def fit_pairs(
         problem: (steps,).
         c: the inverse of the weight of |w|^2 / 2 beside the summed loss, in which every problem counts `_WORTH`.
         pairs: of each problem.
+        weights: (steps,) what each label counts, which decides how often a step is one of a pair; None: all the same.
     """
     from sklearn.linear_model import LogisticRegression
 
-    right, wrong, weight = _pairs(labels, problem, seed, pairs)
+    right, wrong, weight = _pairs(labels, problem, seed, pairs, weights)
     if not len(right):
         return np.zeros(rows.shape[1])
     differences = rows[right] - rows[wrong]
@@ -47,25 +49,40 @@ def fit_pairs(
 
 
 def _pairs(
-    labels: NDArray[np.float64], problem: NDArray[np.intp], seed: int, pairs: int
+    labels: NDArray[np.float64],
+    problem: NDArray[np.intp],
+    seed: int,
+    pairs: int,
+    weights: NDArray[np.float64] | None,
 ) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.float64]]:
     """Right steps, wrong steps beside them, and what each pair counts."""
     rng = np.random.default_rng((seed, len(labels)))
     found: list[tuple[NDArray[np.intp], NDArray[np.intp]]] = []
+    counts = np.ones(len(labels)) if weights is None else weights
+
+    def drawn(steps: NDArray[np.intp]) -> NDArray[np.intp]:
+        own = counts[steps]
+        return rng.choice(steps, pairs, p=None if (own == own[0]).all() else own / own.sum())
+
     for at in np.unique(problem):
-        own = problem == at
+        own = (problem == at) & (counts > 0)
         right, wrong = np.flatnonzero(own & (labels > 0.5)), np.flatnonzero(own & (labels < 0.5))
         if len(right) and len(wrong):
-            found.append((rng.choice(right, pairs), rng.choice(wrong, pairs)))
+            found.append((drawn(right), drawn(wrong)))
     if not found:
         return np.empty(0, np.intp), np.empty(0, np.intp), np.empty(0)
     rights, wrongs = (np.concatenate(side) for side in zip(*found, strict=True))
     return rights, wrongs, np.full(len(rights), _WORTH / pairs)
 
 
-def calibrated(values: NDArray[np.float64], labels: NDArray[np.float64]) -> tuple[float, float]:
+def calibrated(
+    values: NDArray[np.float64], labels: NDArray[np.float64], weights: NDArray[np.float64] | None = None
+) -> tuple[float, float]:
     """Slope and intercept that make log-odds of values (Platt 1999); the slope is not negative."""
-    model = fit({"value": values.astype(np.float64)}, labels)
+    if weights is not None and not weights.all():
+        counted = weights > 0
+        return calibrated(values[counted], labels[counted], weights[counted])
+    model = fit({"value": values.astype(np.float64)}, labels, weights=weights)
     term = model.terms.get("value")
     if term is None or term.weight <= 0:
         return 0.0, model.intercept
@@ -74,7 +91,12 @@ def calibrated(values: NDArray[np.float64], labels: NDArray[np.float64]) -> tupl
 
 
 def paired_logistic(
-    columns: dict[str, NDArray[np.float64]], labels: NDArray[np.float64], problem: NDArray[np.intp], *, seed: int
+    columns: dict[str, NDArray[np.float64]],
+    labels: NDArray[np.float64],
+    problem: NDArray[np.intp],
+    *,
+    seed: int,
+    weights: NDArray[np.float64] | None = None,
 ) -> Logistic:
     """A logistic model of named features whose weights are fitted to pairs within problems."""
     terms: dict[str, Term] = {}
@@ -85,7 +107,7 @@ def paired_logistic(
             terms[name] = Term(float(known.mean()), spread, 0.0)
             rows.append(np.nan_to_num((values - known.mean()) / spread, nan=0.0))
     matrix = np.column_stack(rows) if rows else np.zeros((len(labels), 0))
-    direction = fit_pairs(matrix, labels, problem, c=0.1, seed=seed) if rows else np.zeros(0)
-    slope, intercept = calibrated(matrix @ direction, labels)
+    direction = fit_pairs(matrix, labels, problem, c=0.1, seed=seed, weights=weights) if rows else np.zeros(0)
+    slope, intercept = calibrated(matrix @ direction, labels, weights)
     weighed = zip(terms.items(), (slope * direction).tolist(), strict=True)
     return Logistic(intercept, {name: Term(term.mean, term.spread, weight) for (name, term), weight in weighed})

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 import numpy as np
@@ -42,6 +42,8 @@ class Quality:
         Args:
             votes: all samples of every problem, by where it stands in the spec.
         """
+        if not examples.sampled.all():
+            return cls.of(scores[examples.sampled], examples.where(examples.sampled), votes)
         ranking = Ranking.of(scores, examples.correct, examples.problem)
         names, place = np.unique(examples.problem, return_inverse=True)
         right, total = (
@@ -64,7 +66,7 @@ def with_scores(
     values = np.full(len(samples), np.nan)
     own = examples.problem == position
     values[examples.number[own]] = scores[own]
-    return GradedSamples(samples.classes, samples.correct, values)
+    return replace(samples, scores=values)
 
 
 def _accuracy(samples: GradedSamples) -> float:

@@ -59,19 +59,19 @@ def fit_recipes(
 ) -> Iterator[tuple[Recipe, Head]]:
     """A head by each of the recipes: states of a layer (steps, width), labels in [0, 1] and problems (steps,).
 
-    `weights`: (steps,) what each label counts; None: one.
+    `weights`: (steps,) what each label counts, 0: nothing; None: one.
 
     Logistic regressions come first, those held down most before the others, which go on from where they ended. With
     one seed the same data give the same weights.
     """
     from sklearn.preprocessing import StandardScaler
 
-    scaler = StandardScaler().fit(states.astype(np.float32))
-    scaled = scaler.transform(states.astype(np.float32))
     counts = np.ones(len(labels)) if weights is None else weights
+    scaler = StandardScaler().fit(states[counts > 0].astype(np.float32))
+    scaled = scaler.transform(states.astype(np.float32))
     rows, some = _rows(scaled, labels, problem, counts), scaled[:_CHECKED]
     mean, scale = scaler.mean_.astype(np.float32), scaler.scale_.astype(np.float32)
-    paired = ((recipe, _paired(scaled, labels, problem, recipe, seed)) for recipe in recipes if recipe.pairs)
+    paired = ((recipe, _paired(scaled, labels, problem, counts, recipe, seed)) for recipe in recipes if recipe.pairs)
     networks = ((recipe, _network(rows, recipe, seed, some)) for recipe in recipes if recipe.hidden)
     for recipe, (layers, predicted) in itertools.chain(_regressions(rows, recipes, some), paired, networks):
         head = Head(layer, "mean", mean, scale, layers, UNNAMED)
@@ -131,12 +131,13 @@ def _paired(
     scaled: NDArray[np.float32],
     labels: NDArray[np.float64],
     problem: NDArray[np.intp],
+    counts: NDArray[np.float64],
     recipe: Recipe,
     seed: int,
 ) -> _Fit:
     """A logistic unit fitted to pairs within problems; what is common to a problem's solutions cannot help it."""
-    direction = fit_pairs(scaled, labels, problem, c=recipe.c, seed=seed, pairs=_PAIRS)
-    slope, intercept = calibrated(scaled @ direction, labels)
+    direction = fit_pairs(scaled, labels, problem, c=recipe.c, seed=seed, pairs=_PAIRS, weights=counts)
+    slope, intercept = calibrated(scaled @ direction, labels, counts)
     matrix = (slope * direction)[:, np.newaxis].astype(np.float32)
     layer = Layer(matrix, np.array([intercept], np.float32))
     return (layer,), expit((scaled[:_CHECKED] @ matrix)[:, 0].astype(np.float64) + intercept)

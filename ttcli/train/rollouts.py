@@ -71,4 +71,5 @@ def roll_out(policy: LocalPolicy, starts: Sequence[RolloutStart], *, seed: int) 
                 if happening.prefix.ended is not Ended.CUT:
                     answer = candidate(number, happening.prefix).answer
                     where = (start.sample, len(start.steps) - 1, number)
-                    yield Rollout(*where, answer, happening.prefix.ended, happening.tokens, happening.seconds)
+                    told = (answer, happening.prefix.ended, happening.tokens, happening.seconds)
+                    yield Rollout(*where, *told, happening.prefix.steps[len(start.steps) :])

@@ -89,7 +89,9 @@ def best_of_kinds(found: Sequence[Way]) -> list[Way]:
 
 def depth_auc(examples: Examples, chances: NDArray[np.float64]) -> list[float]:
     """The mean AUC within problems with 25, 50, 75 and 100 % of the steps of every solution."""
-    return [Ranking.of(chances[examples.at(q)], examples.correct, examples.problem).within for q in QUARTERS]
+    own = examples.sampled
+    correct, problem = examples.correct[own], examples.problem[own]
+    return [Ranking.of(chances[examples.at(q)[own]], correct, problem).within for q in QUARTERS]
 
 
 def make(context: Context, way: Way, card: Mapping[str, Any]) -> Head | Stack:
@@ -143,11 +145,14 @@ def _fitted(context: Context, kind: Kind, loss: Loss, parts: tuple[Trial, ...]) 
 def _combination(context: Context, loss: Loss, odds: NDArray[np.float64] | None, rows: NDArray[np.bool_]) -> Logistic:
     examples = context.examples
     assert examples.visible is not None
+    counts = np.ones(len(rows)) if examples.weights is None else examples.weights
+    rows = rows & (counts > 0)
     columns = {name: values[rows] for name, values in named(examples.visible, odds).items()}
-    labels, problem = examples.labels[rows], examples.step_problem[rows]
+    labels, problem, weights = examples.labels[rows], examples.step_problem[rows], counts[rows]
     if loss == "pairs":
-        return paired_logistic(columns, labels, problem, seed=context.seed)
-    return fit_logistic(columns, labels, rows_each=max(1, round(float(examples.steps.mean()))))
+        return paired_logistic(columns, labels, problem, seed=context.seed, weights=weights)
+    each = max(1, round(float(examples.steps[examples.sampled].mean())))
+    return fit_logistic(columns, labels, rows_each=each, weights=weights)
 
 
 def _odds(examples: Examples, parts: Sequence[Trial]) -> NDArray[np.float64]:

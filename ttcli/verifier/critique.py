@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 
+from ttcli.catalog.forms import CritiqueForm
 from ttcli.engine import machine
 from ttcli.engine.branch import Branch
 from ttcli.engine.job import Job, StopCriteria
@@ -24,7 +25,7 @@ from ttcli.errors import BackendError, ModelError, PromptTooLong
 from ttcli.problem import Problem
 from ttcli.seams import Interrupted, StepScores
 from ttcli.solution import Prefix
-from ttcli.verifier.critique_prompt import CritiquePrompt, Key, Verdict, Words, goes_on
+from ttcli.verifier.critique_prompt import CritiquePrompt, Key, Verdict, goes_on
 from ttcli.verifier.judge import label_tokens
 from ttcli.verifier.reader import share
 
@@ -53,9 +54,7 @@ class Critic:
 
     Args:
         model: the verifier's weights, the caller's to close.
-        sampling: how critiques are drawn.
-        chains: critiques of each text, at least 1.
-        tokens: of a critique, at most.
+        words: what is said to it, what it is to say, and how its critiques are drawn.
         interrupted: asked during every decode.
 
     Raises:
@@ -67,11 +66,8 @@ class Critic:
     def __init__(
         self,
         model: Model,
-        words: Words,
-        sampling: SamplingParams,
+        words: CritiqueForm,
         *,
-        chains: int = 1,
-        tokens: int = 1024,
         threads: int | None = None,
         interrupted: Callable[[], bool] | None = None,
     ) -> None:
@@ -80,10 +76,10 @@ class Critic:
         self.parameters = model.matmul_parameters
         self._model = model
         self._prompt = CritiquePrompt(model, words)
-        self._stepwise = words.ask_next is not None
-        self._sampling = sampling
-        self._chains = range(chains)
-        self._tokens = tokens
+        self._stepwise = words.form == "critique-steps"
+        self._sampling = SamplingParams(temperature=words.temperature, top_k=20)  # as GenPRM's authors draw
+        self._chains = range(words.chains)
+        self._tokens = words.tokens
         self._threads = threads
         self._interrupted = interrupted
         good, bad = (label_tokens(model, word.capitalize()) for word in (words.good, words.bad))

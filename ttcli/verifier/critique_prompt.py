@@ -4,29 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import NamedTuple
 
+from ttcli.catalog.forms import CritiqueForm
 from ttcli.engine.model import Model
 from ttcli.engine.template import ChatTemplate, Message, Span, tokenize
 from ttcli.problem import Problem
 
 _NUMBERED = re.compile(r"^\W*step \d+[:.]", re.IGNORECASE)  # a step that has its number already
-
-
-@dataclass(frozen=True, slots=True)
-class Words:
-    """What is said to the model, and what it is to say; see `catalog.forms.CritiqueForm`."""
-
-    ask: str
-    begin: str
-    stops: tuple[str, ...]
-    verdict: str
-    good: str
-    bad: str
-    ask_next: str | None = None  # of each later step; None: the whole solution is asked about at once
-    close: str = ""
-    system: str | None = None
 
 
 class Key(NamedTuple):
@@ -51,7 +36,7 @@ class CritiquePrompt:
         ModelError: the model has no chat template.
     """
 
-    def __init__(self, model: Model, words: Words) -> None:
+    def __init__(self, model: Model, words: CritiqueForm) -> None:
         self.words = words
         self._model = model
         self._template = ChatTemplate(model)
@@ -81,7 +66,7 @@ class CritiquePrompt:
         words, number = self.words, len(key.steps)
         chat: list[Message] = [{"role": "system", "content": words.system}] if words.system else []
         problem = key.problem.text
-        if words.ask_next is None:
+        if words.form == "critique":
             steps = (_NUMBERED.sub("", text).strip() for text in key.steps)
             solution = "\n".join(f"Step {at}: {step}" for at, step in enumerate(steps, 1))
             return [*chat, {"role": "user", "content": _filled(words.ask, problem=problem, solution=solution)}]

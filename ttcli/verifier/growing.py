@@ -40,7 +40,7 @@ class GrowingReader(ABC, Generic[Value]):
         self._roots: dict[Problem, GrownPlace[Value]] = {}
 
     @abstractmethod
-    def _head(self, problem: Problem) -> list[int]:
+    def _head(self, problem: Problem) -> Spelling:
         """The tokens that all solutions of a problem begin with."""
 
     @abstractmethod
@@ -52,8 +52,8 @@ class GrowingReader(ABC, Generic[Value]):
         """The tokens of a step of a prefix that goes on from the place above."""
 
     @abstractmethod
-    def _values(self, branches: Sequence[Branch]) -> Iterable[Value]:
-        """Decode branches to their ends, and read what is there."""
+    def _values(self, branches: Sequence[Branch], places: Sequence[GrownPlace[Value]]) -> Iterable[Value]:
+        """Decode branches to their ends, and read what is there; each is to be that of the place in its position."""
 
     def price(self, prefixes: Sequence[Prefix]) -> int:
         """Tokens of the steps not read yet, and of what they stand on where that has lost its cells."""
@@ -103,7 +103,7 @@ class GrowingReader(ABC, Generic[Value]):
         """The places of a prefix from its problem down."""
         place = self._roots.get(prefix.problem)
         if place is None:
-            place = self._roots[prefix.problem] = GrownPlace(None, "", Spelling(self._head(prefix.problem)))
+            place = self._roots[prefix.problem] = GrownPlace(None, "", self._head(prefix.problem))
         path = [place]
         for number in range(len(prefix.steps)):
             key = self._key(prefix, number)
@@ -124,7 +124,7 @@ class GrowingReader(ABC, Generic[Value]):
     def _decode(self, places: Sequence[GrownPlace[Value]]) -> None:
         """Decode places whose parents have been decoded."""
         branches = [place.unread() for place in places]
-        for place, branch, value in zip(places, branches, self._values(branches), strict=True):
+        for place, branch, value in zip(places, branches, self._values(branches, places), strict=True):
             place.branch = branch
             place.tokens = len(branch.tokens)
             if place.value is None:

@@ -56,8 +56,8 @@ class Prm(GrowingReader[float]):
             for reading in self.read(prefixes)
         ]
 
-    def _head(self, problem: Problem) -> list[int]:
-        return self._form.head(problem.text)
+    def _head(self, problem: Problem) -> Spelling:
+        return Spelling(self._form.head(problem.text))
 
     def _key(self, prefix: Prefix, number: int) -> Hashable:
         return prefix.steps[number].text
@@ -65,5 +65,5 @@ class Prm(GrowingReader[float]):
     def _spell(self, above: GrownPlace[float], prefix: Prefix, number: int) -> Spelling:
         return Spelling(self._form.step(prefix.steps[number].text, first=above.above is None))
 
-    def _values(self, branches: Sequence[Branch]) -> list[float]:
+    def _values(self, branches: Sequence[Branch], _places: Sequence[GrownPlace[float]]) -> list[float]:
         return [float(score) for score in share(self._reader.read(branches), 1)]

@@ -27,6 +27,8 @@ _SLACK = 8  # cells beyond what a text takes
 class Reader:
     """Decodes branches and reads the logits of a few labels behind each, or the hidden states at its last token.
 
+    Or, with `every`, the log-probabilities of the tokens that follow.
+
     The context is made when the first texts are known, and anew when there come longer ones, or more of them.
 
     What is read off a single row must not depend on what else is in the context. So every branch has a stream of its
@@ -39,6 +41,7 @@ class Reader:
         name: of the verifier, for messages.
         labels: tokens.
         observe: layers whose outputs are the states.
+        every: whether branches have tokens to be judged, see `Branch.following`.
         interrupted: asked during every decode.
 
     Raises:
@@ -52,6 +55,7 @@ class Reader:
         labels: Sequence[int] = (),
         *,
         observe: Sequence[int] = (),
+        every: bool = False,
         threads: int | None = None,
         interrupted: Callable[[], bool] | None = None,
     ) -> None:
@@ -60,6 +64,7 @@ class Reader:
         self._name = name
         self._labels = list(labels)
         self._observe = tuple(observe)
+        self._every = every
         self._threads = threads
         self._interrupted = interrupted
         self._scheduler: Scheduler | None = None
@@ -102,6 +107,7 @@ class Reader:
             streams=True,
             flash_attention=False,
             observe=self._observe,
+            every=self._every,
             threads=self._threads,
             halted=self._interrupted,
         )

@@ -8,14 +8,14 @@ from ttcli.errors import UsageError
 
 KNOWN = (
     "confidence, confidence:weakest, confidence:tail, confidence:lowest, arithmetic, head, head:NAME, prm:MODEL, "
-    "judge, judge:MODEL, command:CMD"
+    "likelihood:MODEL, judge, judge:MODEL, command:CMD"
 )
 
 
 class VerifierSpec(NamedTuple):
     """A verifier by kind, and what it is to be made of."""
 
-    kind: str  # confidence, weakest, tail, lowest, arithmetic, prm, head, judge, command or scripted
+    kind: str  # confidence, weakest, tail, lowest, arithmetic, prm, head, likelihood, judge, command or scripted
     # what it is made of: a model, the name of a head, a command; None: the policy's own model; of tail and lowest the
     # tokens of a window, None: as many as suit the length
     model: str | None = None
@@ -34,7 +34,7 @@ class VerifierSpec(NamedTuple):
                 return cls("weakest")
             case ("confidence", ":", rest) if rest.partition(":")[0] in ("tail", "lowest"):
                 return cls(*_windowed(rest))
-            case ("prm" | "head" | "judge" | "command" as kind, ":", model) if model.strip():
+            case ("prm" | "head" | "likelihood" | "judge" | "command" as kind, ":", model) if model.strip():
                 return cls(kind, model)
         raise UsageError(f"there is no verifier {text!r}", hint=f"one of {KNOWN}")
 

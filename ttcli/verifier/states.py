@@ -46,8 +46,8 @@ class StateReader(GrowingReader[States]):
         self._encode = encode
         super().__init__(Reader(model, name, observe=layers, threads=threads, interrupted=interrupted))
 
-    def _head(self, problem: Problem) -> list[int]:
-        return self._encode(problem)
+    def _head(self, problem: Problem) -> Spelling:
+        return Spelling(self._encode(problem))
 
     def _key(self, prefix: Prefix, number: int) -> Hashable:
         return prefix.steps[number].text, _closes(prefix, number)
@@ -58,7 +58,7 @@ class StateReader(GrowingReader[States]):
         end = len(ids) if _closes(prefix, number) else max(len(ids) - 1, 0)
         return Spelling(ids[:end], ids[end:])
 
-    def _values(self, branches: Sequence[Branch]) -> list[States]:
+    def _values(self, branches: Sequence[Branch], _places: Sequence[GrownPlace[States]]) -> list[States]:
         return self._reader.states(branches)
 
 

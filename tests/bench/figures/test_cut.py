@@ -11,7 +11,7 @@ from ttcli.solution import Ended
 
 
 def facts(*told: tuple[str | None, Ended]) -> list[Facts]:
-    return [Facts(0, n, n, answer, ended, 9, 6, 0.1, {}) for n, (answer, ended) in enumerate(told)]
+    return [Facts(0, n, n, answer, ended, 9, 6, 0.1, None, {}) for n, (answer, ended) in enumerate(told)]
 
 
 CUT, NONE, RIGHT = (None, Ended.LENGTH), (None, Ended.STOP), ("4", Ended.STOP)

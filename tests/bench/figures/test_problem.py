@@ -22,7 +22,7 @@ from ttcli.cost import Budget
 from ttcli.data.dataset import Row
 from ttcli.problem import Problem
 from ttcli.search.best_of_n import scored_by
-from ttcli.solution import Candidate, Ended
+from ttcli.solution import Candidate, Ended, Prefix
 
 VERIFIERS = ("confidence", "judge")
 METHODS = [("majority", ""), ("best-of-n", "confidence"), ("best-of-n", "judge")]
@@ -53,7 +53,8 @@ def candidates(path: Path, run: Run, row: Row, verifier: str) -> list[Candidate]
     for each in sorted(samples, key=lambda each: each.key):
         opinion = scores.get(each.key)
         score = opinion.score if opinion else None
-        found.append(Candidate(each.key.number, "", each.answer, each.ended, each.tokens, 0.0, score))
+        logprob = each.on(Prefix(row.problem, 0)).logprob  # which breaks ties
+        found.append(Candidate(each.key.number, "", each.answer, each.ended, each.tokens, logprob, score))
     return found
 
 

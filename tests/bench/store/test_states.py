@@ -127,6 +127,22 @@ def test_rollouts_come_back_in_order_and_stay_as_they_are(tmp_path: Path) -> Non
         assert store.states.rollouts(ids[1:]) == made[2:]
 
 
+def test_the_steps_of_rollouts_and_their_states_are_kept(tmp_path: Path) -> None:
+    path = tmp_path / "s.db"
+    with Store(path) as store:
+        run, ids = write(store, sample(0))
+        steps = sample(1).steps
+        store.states.add_rollout(Rollout(ids[0], 0, 2, "4", Ended.STOP, 30, 0.5, steps))
+        (found,) = store.states.rollouts(ids)
+        assert found.steps == steps
+        for layer, kept in stacked([step.states for step in steps]).items():
+            read = store.states.of_rollouts(ids, layer)
+            assert list(read) == [(ids[0], 0, 2)]
+            np.testing.assert_allclose(read[ids[0], 0, 2], kept, rtol=1e-3, atol=1e-3)
+        store.remove(run, samples=True)
+        assert store._database.read("SELECT count(*) FROM rollout_state") == [(0,)]
+
+
 def replace_answer(rollout: Rollout) -> Rollout:
     return rollout._replace(answer="5")
 

@@ -59,6 +59,7 @@ class PooledPolicy:
 
     def __init__(self, policy: Policy, pool: Pool, flight: Flight, *, temperature: float) -> None:
         self.parameters = policy.parameters
+        self.reviser_parameters = policy.reviser_parameters
         self.seconds = 0.0  # of the machine, as if all had been drawn for this method alone
         self._policy = policy
         self._pool = pool

@@ -45,6 +45,7 @@ class Description:
         default_factory=dict
     )  # what besides the recipe decides how revisions are distributed
     layers: tuple[int, ...] = ()  # whose hidden states its verifiers read off the steps of samples
+    reviser: str | None = None  # the name of what draws revisions in the policy's place; None: nothing does
 
     def to_json(self) -> str:
         """For the store."""
@@ -100,6 +101,7 @@ def describe(runtime: Runtime) -> Description:
         ttc=__version__,
         revisions=runtime.revisions,
         layers=runtime.layers,
+        reviser=runtime.reviser,
     )
 
 

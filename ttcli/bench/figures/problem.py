@@ -251,7 +251,8 @@ def _samples(facts: Sequence[Facts], verdicts: Mapping[str | None, bool | None],
     classes = np.full(len(facts), -1, np.int64)
     for number, vote in enumerate(majority(candidates).votes):
         classes[list(vote.members)] = number
-    return GradedSamples(classes, np.array([verdicts[fact.answer] is True for fact in facts]))
+    sure = np.array([fact.confidence for fact in facts], np.float64)  # None becomes nan
+    return GradedSamples(classes, np.array([verdicts[fact.answer] is True for fact in facts]), confidence=sure)
 
 
 def _ratings(facts: Sequence[Facts], samples: GradedSamples | None, scores: Sequence[Score | None]) -> Ratings:

@@ -13,6 +13,7 @@ from ttcli.bench.store.store import Run, Store
 from ttcli.errors import UsageError
 from ttcli.files.atomic import writing
 from ttcli.printable import json_line
+from ttcli.record.encode import repairs_record
 
 _COLUMNS = {  # of a Parquet file, besides the scores
     **dict.fromkeys(("type", "run", "id", "level", "subject", "problem", "reference", "method"), "string"),
@@ -21,7 +22,7 @@ _COLUMNS = {  # of a Parquet file, besides the scores
     "correct": "bool",
     "ungraded": "bool",
     **dict.fromkeys(("ended", "failed"), "string"),
-    **dict.fromkeys(("tokens", "prompt_tokens"), "int64"),
+    **dict.fromkeys(("tokens", "prompt_tokens", "repaired"), "int64"),
     "seconds": "float64",
     "text": "string",
 }
@@ -48,6 +49,8 @@ def write_parquet(store: Store, run: Run, path: Path) -> None:
         raise UsageError("Parquet needs the package pyarrow", hint="pip install 'ttcli[parquet]'") from error
     # named here: the two kinds of rows differ in their columns, and the first row does not have all of them
     schema = [(name, pyarrow.type_for_alias(kind)) for name, kind in _COLUMNS.items()]
+    fields = [("at", pyarrow.int64()), *((name, pyarrow.string()) for name in ("wrote", "mended", "dropped"))]
+    schema.append(("repairs", pyarrow.list_(pyarrow.struct(fields))))
     if verifiers := run.config.verifiers:  # Parquet knows no struct without a field
         schema.append(("scores", pyarrow.struct([(name, pyarrow.float64()) for name in verifiers])))
     table = pyarrow.Table.from_pylist([*rows(store, run)], pyarrow.schema(schema))
@@ -106,6 +109,7 @@ def _samples(store: Store, run: Run, figures: ProblemFigures) -> Iterator[dict[s
             "seconds": sample.seconds,
             "text": "".join(step.text for step in sample.steps),
             **({"thought": sample.thought.text, "thought_tokens": sample.thought.tokens} if sample.thought else {}),
+            **repairs_record(sample.repairs),
             "scores": {name: scored.score if scored else None for name, scored in opinions.items()},
         }
 

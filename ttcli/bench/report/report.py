@@ -80,6 +80,7 @@ def _facts(summary: Summary) -> str:
     facts = {
         "Run": run.id,
         "Model": config.model,
+        **({"Reviser": config.reviser} if config.reviser else {}),
         "Data": config.data,
         "Problems": f"{summary.problems:,}: {summary.done:,} done, {summary.failed:,} of them failed, "
         f"{summary.problems - summary.done:,} to do",

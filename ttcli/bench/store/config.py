@@ -44,6 +44,7 @@ class RunConfig:
     revisions: Mapping[str, Any] | None = None  # what besides decides how they are distributed; None: it has none
     profile: str | None = None  # hash of what auto goes by; None: nothing
     search: int | None = None  # see `search_version`
+    reviser: str | None = None  # the name of what draws revisions in the policy's place; its hash is in `revisions`
 
     @property
     def source_recipe(self) -> dict[str, Any]:
@@ -102,6 +103,7 @@ class RunConfig:
                 "revisions": self.revisions,
                 "profile": self.profile,
                 **({"search": self.search} if self.search is not None else {}),
+                **({"reviser": self.reviser} if self.reviser is not None else {}),
             }
         )
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from ttcli.seams import Extension, StepScores
 from ttcli.search.sampling import candidate
-from ttcli.solution import Ended, Prefix, Step
+from ttcli.solution import Ended, Prefix, Repair, Step
 from ttcli.thought import Thought
 
 
@@ -30,6 +30,8 @@ class Sample:
     prompt_tokens: int
     seconds: float  # its share of the decodes it grew in
     thought: Thought | None = None  # before the first step
+    repairs: tuple[Repair, ...] = ()  # made while it was drawn, in order
+    dropped: int = 0  # tokens that went into it besides: repairs threw them away, or had them decoded again
 
     @classmethod
     def of(cls, key: SampleKey, extension: Extension) -> Sample:
@@ -37,16 +39,18 @@ class Sample:
         prefix = extension.prefix
         answer = candidate(key.number, prefix).answer
         told = (prefix.steps, prefix.ended, answer, prefix.prompt_tokens, extension.seconds, prefix.thought)
-        return cls(key, *told)
+        dropped = max(extension.tokens - prefix.tokens, 0) if prefix.repairs else 0
+        return cls(key, *told, prefix.repairs, dropped)
 
     @property
     def tokens(self) -> int:
-        """Sampled tokens, those of its thought included."""
-        return sum(step.tokens for step in self.steps) + (self.thought.tokens if self.thought else 0)
+        """Tokens drawn for it, those of its thought and those that repairs took included."""
+        return sum(step.tokens for step in self.steps) + (self.thought.tokens if self.thought else 0) + self.dropped
 
     def on(self, root: Prefix) -> Prefix:
         """The sample as a prefix grown from a root of its problem."""
-        return Prefix(root.problem, 0, root.prompt_tokens, self.steps, self.ended, thought=self.thought)
+        own = Prefix(root.problem, 0, root.prompt_tokens, self.steps, self.ended)
+        return replace(own, repairs=self.repairs, thought=self.thought)
 
 
 class Rating(NamedTuple):

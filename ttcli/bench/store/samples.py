@@ -7,6 +7,7 @@ import json
 import sqlite3
 import time
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -14,11 +15,12 @@ from numpy.typing import NDArray
 
 from ttcli.bench.store.checksum import checksum, has_column
 from ttcli.bench.store.database import ODD, Database
+from ttcli.bench.store.repairs import insert_repairs, read_repairs
 from ttcli.bench.store.sample import Rating, Sample, SampleKey
 from ttcli.bench.store.states import States, insert_states, stacked
 from ttcli.bench.store.thoughts import NO_THOUGHT, insert_thought, read_thoughts
 from ttcli.seams import StepScores
-from ttcli.solution import Ended, Step
+from ttcli.solution import Ended, Step, confidence
 
 _ENDS = {ended.value for ended in Ended}
 
@@ -42,6 +44,7 @@ class Facts(NamedTuple):
     tokens: int
     prompt_tokens: int
     seconds: float
+    confidence: float | None  # of the policy, as `Candidate.confidence`
     scores: Mapping[str, Score]  # by verifier key
 
 
@@ -60,20 +63,22 @@ class Samples:
         Steps carry the states of `layers`, as far as these are kept.
         """
         found = self._database.read(
-            "SELECT sample.id, temperature, seed, number, steps, ended, answer, prompt_tokens, seconds "
+            "SELECT sample.id, temperature, seed, number, steps, ended, tokens, answer, prompt_tokens, seconds "
             f"FROM sample {_OF_PROBLEM}",
             (_hash(problem), self._source_key),
         )
         states = States(self._database).by_step([row for row, *_ in found], layers)
         thoughts = read_thoughts(self._database, [row for row, *_ in found])
+        repairs = read_repairs(self._database, [row for row, *_ in found])
         samples = {}
-        for row, temperature, seed, number, steps, ended, *rest in found:
+        for row, temperature, seed, number, steps, ended, tokens, *rest in found:
             try:
                 thought = thoughts.get(row, NO_THOUGHT)
                 written = thought.onto(_steps(steps, states.get(row)))
                 key, (answer, prompt_tokens, seconds) = SampleKey(temperature, seed, number), rest
-                whole = (Ended(ended), answer, prompt_tokens, seconds, thought.thought)
-                samples[row] = Sample(key, written, *whole)
+                whole = Sample(key, written, Ended(ended), answer, prompt_tokens, seconds, thought.thought)
+                mended = repairs.get(row, ())
+                samples[row] = replace(whole, repairs=mended, dropped=tokens - whole.tokens if mended else 0)
             except ODD as error:
                 self._database.pass_over(f"sample {row}", error)
         names = {key: name for name, key in keys.items()}
@@ -146,6 +151,7 @@ class Samples:
             if added.rowcount and added.lastrowid is not None:
                 insert_states(db, added.lastrowid, stacked([step.states for step in sample.steps]))
                 insert_thought(db, added.lastrowid, sample.thought, sample.steps)
+                insert_repairs(db, added.lastrowid, sample.repairs)
 
     def rate(self, problem: str, rating: Rating, verifier_key: str) -> None:
         """Keep a rating; one that is there already stays as it is."""
@@ -173,7 +179,7 @@ class Samples:
         )
         values = (self._source_key, run, temperature, seed, depth, position, position)
         columns = "position, sample.id, number, sample.answer, ended, sample.tokens, prompt_tokens, sample.seconds"
-        columns += ", json_valid(sample.steps)"
+        columns += f", json_valid(sample.steps), {_step_sum(1)}, {_step_sum(2)}"
         found = self._database.read(f"SELECT {columns} {where.format('')} ORDER BY position, number", values)
         join = where.format("JOIN rating ON rating.sample = sample.id")
         scores: dict[int, dict[str, Score]] = {}
@@ -182,10 +188,10 @@ class Samples:
         ):
             scores.setdefault(row, {})[verifier] = Score(*score)
         facts = []
-        for at, row, number, answer, ended, tokens, prompt_tokens, seconds, valid in found:
+        for at, row, number, answer, ended, tokens, prompt_tokens, seconds, valid, spoken, logprob in found:
             if ended in _ENDS and valid:
-                own = scores.get(row, {})
-                facts.append(Facts(at, row, number, answer, Ended(ended), tokens, prompt_tokens, seconds, own))
+                own, sure = scores.get(row, {}), confidence(logprob, int(spoken))
+                facts.append(Facts(at, row, number, answer, Ended(ended), tokens, prompt_tokens, seconds, sure, own))
             else:
                 self._database.pass_over(f"sample {row}", "it is not what ttc writes")
         return facts
@@ -240,6 +246,13 @@ def _steps(text: str, states: Sequence[Mapping[int, NDArray[np.float32]]] | None
     carried: Sequence[Mapping[int, NDArray[np.float32]]] = [{} for _ in steps] if states is None else states
     pairs = zip(steps, carried, strict=True)
     return tuple(Step(written, tokens, logprob, own) for (written, tokens, logprob), own in pairs)
+
+
+def _step_sum(number: int) -> str:
+    """Over the steps of a sample, in SQL; NULL where that is not known of all of them."""
+    value = f"json_extract(value, '$[{number}]')"
+    known = f"SELECT CASE WHEN count(*) = count({value}) THEN total({value}) END FROM json_each(sample.steps)"
+    return f"CASE WHEN json_valid(sample.steps) THEN ({known}) END"
 
 
 def _opinion(score: float | None, steps: str, tokens: int) -> StepScores | None:

@@ -150,8 +150,30 @@ ALTER TABLE event ADD COLUMN checksum TEXT;  -- NULL: written before there were 
 ALTER TABLE load ADD COLUMN checksum TEXT;
 """
 
+_FIFTH = """
+CREATE TABLE repair (            -- what was put right in a sample while it was drawn
+    sample INTEGER NOT NULL REFERENCES sample (id) ON DELETE CASCADE,
+    number INTEGER NOT NULL,     -- in the order of the text, from 0
+    at INTEGER NOT NULL,         -- offset in the text of what stands there now
+    wrote TEXT NOT NULL,
+    mended TEXT NOT NULL,
+    dropped TEXT NOT NULL,       -- what had been written behind it
+    PRIMARY KEY (sample, number)
+) STRICT, WITHOUT ROWID;
+ALTER TABLE rollout ADD COLUMN steps TEXT;  -- JSON, as those of a sample, behind what it has in common; NULL: not kept
+CREATE TABLE rollout_state (     -- as `state`, of these steps
+    sample INTEGER NOT NULL,
+    step INTEGER NOT NULL,
+    number INTEGER NOT NULL,
+    layer INTEGER NOT NULL,
+    states BLOB NOT NULL,
+    PRIMARY KEY (sample, step, number, layer),
+    FOREIGN KEY (sample, step, number) REFERENCES rollout (sample, step, number) ON DELETE CASCADE
+) STRICT;
+"""
+
 # the n-th leads from version n to n + 1; never changed once released, only added to
-MIGRATIONS = (_FIRST, _SECOND, _THIRD, _FOURTH)
+MIGRATIONS = (_FIRST, _SECOND, _THIRD, _FOURTH, _FIFTH)
 
 
 def migrate(connection: sqlite3.Connection, path: str) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ttcli.bench.store.database import Database
-from ttcli.solution import Ended
+from ttcli.solution import Ended, Step
 
 _LARGEST = float(np.finfo(np.float16).max)  # what is beyond is kept as this
 
@@ -26,6 +26,7 @@ class Rollout(NamedTuple):
     ended: Ended  # STOP or LENGTH
     tokens: int  # sampled for it
     seconds: float  # its share of the decodes it grew in
+    steps: tuple[Step, ...] = ()  # behind what it has in common with the sample; (): by a ttc that did not keep them
 
 
 class States:
@@ -70,18 +71,40 @@ class States:
 
     def add_rollout(self, rollout: Rollout) -> None:
         """Keep a rollout; one that is there already stays as it is."""
+        steps = [[step.text, step.tokens, step.logprob] for step in rollout.steps]
+        told = (rollout.ended.value, rollout.tokens, rollout.seconds, json.dumps(steps) if steps else None)
+        values = (*rollout[:4], *told)
         with self._database.write() as db:
-            values = (*rollout[:4], rollout.ended.value, rollout.tokens, rollout.seconds)
-            db.execute("INSERT OR IGNORE INTO rollout VALUES (?, ?, ?, ?, ?, ?, ?)", values)
+            added = db.execute(
+                "INSERT OR IGNORE INTO rollout (sample, step, number, answer, ended, tokens, seconds, steps) "
+                "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                values,
+            )
+            if added.rowcount:
+                kept = stacked([step.states for step in rollout.steps])
+                rows = [(*rollout[:3], layer, _blob(states)) for layer, states in kept.items()]
+                db.executemany("INSERT OR IGNORE INTO rollout_state VALUES (?, ?, ?, ?, ?)", rows)
 
     def rollouts(self, samples: Collection[int]) -> list[Rollout]:
-        """All rollouts of these samples, by sample, step and number."""
+        """All rollouts of these samples, by sample, step and number; their steps carry no states."""
         found = self._database.read(
-            "SELECT sample, step, number, answer, ended, tokens, seconds "
+            "SELECT sample, step, number, answer, ended, tokens, seconds, steps "
             f"FROM rollout {_AMONG} ORDER BY sample, step, number",
             (json.dumps([*samples]),),
         )
-        return [Rollout(*row)._replace(ended=Ended(row[4])) for row in found]
+        return [
+            Rollout(*row)._replace(ended=Ended(row[4]), steps=tuple(Step(*step) for step in json.loads(steps or "[]")))
+            for *row, steps in found
+        ]
+
+    def of_rollouts(self, samples: Collection[int], layer: int) -> dict[tuple[int, int, int], NDArray[np.float16]]:
+        """The states of one layer at the ends of a rollout's own steps, [steps, width], by sample, step and number."""
+        found = self._database.read(
+            "SELECT sample, step, number, states, json_array_length(steps) "
+            f"FROM rollout_state JOIN rollout USING (sample, step, number) {_AMONG} AND layer = ?",
+            (json.dumps([*samples]), layer),
+        )
+        return {tuple(key): np.frombuffer(blob, "<f2").reshape(steps, -1) for *key, blob, steps in found}
 
 
 _AMONG = "WHERE sample IN (SELECT value FROM json_each(?))"

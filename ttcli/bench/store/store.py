@@ -154,8 +154,8 @@ class Store:
         """The problems of a run, by position, or the one at a position."""
         found = self._database.read(
             "SELECT text, name, reference, line, level, subject FROM item JOIN problem ON problem.id = item.problem "
-            "WHERE run = ?1 AND (?2 IS NULL OR position = ?2) ORDER BY position",
-            (run.id, position),
+            "WHERE run = ? AND (? IS NULL OR position = ?) ORDER BY position",
+            (run.id, position, position),
         )
         return [Row(Problem(text, name, answer or None), *rest) for text, name, answer, *rest in found]
 

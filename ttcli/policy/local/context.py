@@ -38,13 +38,14 @@ class Context:
         attempts: earlier solutions that a prompt shows at most.
         turn: tokens around each of those.
         adapter: what changes the weights here.
+        streams: whether each text has a buffer of its own, where the memory allows it; None: by the size of the model.
     """
 
     def __init__(
         self,
         model: Model,
-        name: str,
         *,
+        name: str,
         max_tokens: int,
         width: int,
         cells: int | None,
@@ -53,6 +54,7 @@ class Context:
         turn: int,
         adapter: Adapter | None,
         observe: Sequence[int],
+        streams: bool | None,
         threads: int | None,
         interrupted: Callable[[], bool],
     ) -> None:
@@ -69,6 +71,7 @@ class Context:
         self._turn = turn
         self._adapter = adapter
         self._observe = observe
+        self._streams = streams
         self._threads = threads
         self._interrupted = interrupted
         self._scheduler: Scheduler | None = None
@@ -207,7 +210,7 @@ class Context:
         memory, affordable = self.model.memory, self._affordable(prompts)  # bytes
         stream = (need + _CELL_BLOCK) * memory.cell_bytes + memory.state_bytes
         texts = affordable // stream - _SPARE - self._held - 1  # that the session keeps
-        streams = self._cells is None and texts >= min(self.width, _ENOUGH) and machine.streams(self.model.parameters)
+        streams = self._cells is None and texts >= min(self.width, _ENOUGH) and self._faster_in_streams
         if streams:
             self.width = min(self.width, texts)
         sequences = self.width + self._held + (_SPARE if streams else SPARE_SEQUENCES)
@@ -227,6 +230,10 @@ class Context:
             observe=self._observe,
             halted=self._interrupted,
         )
+
+    @property
+    def _faster_in_streams(self) -> bool:
+        return machine.streams(self.model.parameters) if self._streams is None else self._streams
 
     def _fitting(self, wanted: int, space: int) -> int:
         """Sequences whose states fit so many bytes; where not all do, at most half of them for texts that grow."""

@@ -24,7 +24,7 @@ from ttcli.policy.content import steps_counted
 from ttcli.policy.local.call import Call, Text
 from ttcli.policy.local.context import Context
 from ttcli.policy.local.rewrite import change_of
-from ttcli.policy.local.thoughts import Thoughts
+from ttcli.policy.local.voice import Reviser, Voice
 from ttcli.policy.prompt import Prompt
 from ttcli.policy.rewriting import rewritten_steps
 from ttcli.problem import Problem
@@ -32,7 +32,6 @@ from ttcli.seams import ASK, BOX_TOKENS, Extend, Extension, Growth, Load, Rewrit
 from ttcli.solution import Ended, Prefix, Step
 from ttcli.thought import Thought, whole
 
-_NOTHING = Problem("")
 _MOST = 0.8  # of a solution that is asked for its answer: less of it is no ground for one
 
 
@@ -47,11 +46,13 @@ class LocalPolicy:
         think: whether it thinks before, and for how long.
         thinking: how the model thinks; None: as is seen by its template and vocabulary.
         traced: whether steps and thoughts carry how sure the model was of each token.
+        streams: whether each text has a buffer of its own, where the memory allows it; None: by the size of the model.
         cells: KV cells; None: enough for `width` usual solutions, within the memory that is free.
         beams: prefixes that a search has side by side; 0: there will be no searches.
         attempts: earlier solutions that the prompt of a revision shows at most; 0: there will be no revisions.
-        reviser: draws the revisions, on the same weights, in a context of its own; None: the model itself draws them.
-        observe: layers whose outputs the steps carry; see `Step.states`.
+        reviser: draws the revisions, in a context of its own, on the same weights or as a model of its own; None: the
+            model itself draws them.
+        observe: layers whose outputs the steps carry; see `Step.states`. Those of another model carry none.
         interrupted: asked during every decode.
         paused: likewise; what it calls off is done again.
 
@@ -72,45 +73,51 @@ class LocalPolicy:
         think: ThinkParams | None = None,
         thinking: Thinking | None = None,
         traced: bool = False,
+        streams: bool | None = None,
         cells: int | None = None,
         beams: int = 0,
         attempts: int = 0,
-        reviser: Adapter | None = None,
+        reviser: Adapter | Reviser | None = None,
         observe: Sequence[int] = (),
         threads: int | None = None,
         interrupted: Callable[[], bool] | None = None,
         paused: Callable[[], bool] = lambda: False,
     ) -> None:
-        model.require_branching()
+        whole = reviser if isinstance(reviser, Reviser) else None
+        speaks = partial(Voice, params=think or ThinkParams(), max_tokens=max_tokens)
+        self._voice = speaks(model, prompt, thinking)
+        self._second = speaks(whole.model, whole.prompt, whole.thinking) if whole else self._voice  # of revisions
         self.model = model
         self.name = name
         self.parameters = model.matmul_parameters
+        self.reviser_parameters = self._second.model.matmul_parameters
         self.width = width
-        self._prompt = prompt
         self._sampling = sampling
         self._max_tokens = max_tokens
         self._traced = traced
-        self._thoughts = Thoughts(model, think or ThinkParams(), thinking, max_tokens)
-        self.thought_tokens = self._thoughts.tokens
+        self.thought_tokens = max(self._voice.thoughts.tokens, self._second.thoughts.tokens)
         self._most = max_tokens + self.thought_tokens  # tokens of a solution, its thought included
         self._interrupted = interrupted or (lambda: False)
         self._paused = paused
-        turn = len(self.encode(_NOTHING, ("",))) - len(self.encode(_NOTHING)) if attempts else 0
         make = partial(
             Context,
-            model,
-            name,
+            name=name,
             max_tokens=self._most,
             width=width,
             cells=cells,
             beams=beams,
-            turn=turn,
-            observe=tuple(observe),
+            turn=self._second.turn if attempts else 0,
             threads=threads,
             interrupted=lambda: self._interrupted() or paused(),
         )
-        self._plain = make(attempts=0 if reviser else attempts, adapter=None)
-        self._revising = make(attempts=attempts, adapter=reviser) if reviser else self._plain
+        own = partial(make, model, observe=tuple(observe), streams=streams)
+        self._plain = own(attempts=0 if reviser else attempts, adapter=None)
+        if whole is not None:
+            self._revising = make(whole.model, attempts=attempts, adapter=None, observe=(), streams=whole.streams)
+        elif isinstance(reviser, Adapter):
+            self._revising = own(attempts=attempts, adapter=reviser)
+        else:
+            self._revising = self._plain
         self._contexts = list(dict.fromkeys((self._plain, self._revising)))
         self._claimed: set[int] = set()  # prefixes whose own tokens have been charged to an extension
         self._calls: list[Call] = []  # of `extend`, under way
@@ -121,18 +128,18 @@ class LocalPolicy:
     def recipe(self) -> Mapping[str, object]:
         """Prompt, sampler and token limits."""
         return {
-            "template": self.model.chat_template,
-            "prompt": dict(self._prompt.recipe),
+            **self._voice.recipe,
             "sampler": asdict(self._sampling),
             "max_tokens": self._max_tokens,
-            **self._thoughts.recipe,
+            **self._voice.thoughts.recipe,
             **({"certainty": LIKELIEST} if self._traced else {}),
         }
 
     @property
     def revisions(self) -> Mapping[str, object]:
-        """The words that ask for them."""
-        return {"revise": self._prompt.revise}
+        """The words that ask for them, and how a model of its own is asked that draws them."""
+        asked = {"revise": self._second.prompt.revise}
+        return asked if self._second is self._voice else asked | self._second.recipe | self._second.thoughts.recipe
 
     @property
     def load(self) -> Load:
@@ -152,7 +159,7 @@ class LocalPolicy:
 
     def encode(self, problem: Problem, attempts: Sequence[str] = ()) -> list[int]:
         """The tokens of a problem, and of attempts at it, up to where a solution begins."""
-        return self._thoughts.encode(self._prompt.messages(problem, attempts))
+        return (self._second if attempts else self._voice).encode(problem, attempts)
 
     def start(self, problem: Problem, *, attempts: Sequence[str] = ()) -> Prefix:
         """The root of a problem, or of a revision; nothing is decoded until it is extended."""
@@ -160,8 +167,9 @@ class LocalPolicy:
         while shown and len(ids) + self._most > self._revising.longest:
             shown = shown[1:]
             ids = self.encode(problem, shown)
-        if len(ids) + self._most > self.model.context:
-            raise self._thoughts.too_long(len(ids), self.name)
+        voice = self._second if shown else self._voice
+        if len(ids) + self._most > voice.model.context:
+            raise voice.thoughts.too_long(len(ids), self.name)
         branch, known = self._revising.revision(ids) if shown else (self._plain.root(ids), 0)
         self.width = self._plain.width
         root = Prefix(problem, 0, prompt_tokens=len(ids), attempts=shown, known_tokens=known)
@@ -172,8 +180,9 @@ class LocalPolicy:
 
         Each step is tokenized by itself, which may differ from the tokens that were drawn; so is the thought before.
         """
-        before = self._thoughts.before(thought)
-        tokens = [token for step in steps for token in self.model.tokenize(step.text, special=False)]
+        voice = self._voice_of(root)
+        before = voice.thoughts.before(thought)
+        tokens = [token for step in steps for token in voice.model.tokenize(step.text, special=False)]
         branch = Branch(self._context(root).branches[root.id], [*before, *tokens])
         thoughts = Thought(thought or "", len(before), None) if before else None
         return self._handle(replace(root, thought=thoughts, steps=tuple(steps)), branch)
@@ -184,9 +193,9 @@ class LocalPolicy:
         Raises:
             PromptTooLong: there is no room for most of it.
         """
-        context = self._context(root)
-        told, asked = (self.model.tokenize(text, special=False) for text in (solution, ASK))
-        before = self._thoughts.before(thought)
+        context, voice = self._context(root), self._voice_of(root)
+        told, asked = (voice.model.tokenize(text, special=False) for text in (solution, ASK))
+        before = voice.thoughts.before(thought)
         told = [*before, *told]
         room = context.longest - root.prompt_tokens - len(asked) - BOX_TOKENS
         if room < _MOST * len(told):
@@ -203,7 +212,7 @@ class LocalPolicy:
         """A prefix that was stopped, with another end; see the protocol."""
         context = self._context(prefix)
         branch = context.branches[prefix.id]
-        change = change_of(self.model, branch, prefix.text, keep, text)
+        change = change_of(self._voice_of(prefix).model, branch, prefix.text, keep, text)
         if change is None:
             return None
         new, decoded = context.rewrite(branch, change)
@@ -213,10 +222,11 @@ class LocalPolicy:
 
     def speak(self, prefix: Prefix, words: str) -> Prefix:
         """A fork of a prefix whose thought is closed, and these words said; see the protocol."""
-        thought, closing = prefix.thought, self._thoughts.closing()
+        voice = self._voice_of(prefix)
+        thought, closing = prefix.thought, voice.thoughts.closing()
         assert thought is not None  # else there is nothing to close
         assert not thought.closed
-        said = self.model.tokenize(words, special=False)
+        said = voice.model.tokenize(words, special=False)
         context = self._context(prefix)
         branch = Branch(context.branches[prefix.id], [*closing, *said])
         closed = thought.joined(Thought("", len(closing), 0.0, forced=len(closing)))
@@ -263,6 +273,9 @@ class LocalPolicy:
     def _context(self, prefix: Prefix) -> Context:
         return self._revising if prefix.attempts else self._plain
 
+    def _voice_of(self, prefix: Prefix) -> Voice:
+        return self._second if prefix.attempts else self._voice
+
     def _handle(self, prefix: Prefix, branch: Branch) -> Prefix:
         self._next_id += 1
         context = self._context(prefix)
@@ -285,7 +298,7 @@ class LocalPolicy:
 
     def _submit(self, request: Extend) -> tuple[Job, int]:
         prefix = request.prefix
-        context = self._context(prefix)
+        context, voice = self._context(prefix), self._voice_of(prefix)
         branch = context.branches[prefix.id]
         sampling = self._sampling.changed(temperature=request.temperature, top_p=request.top_p)
         thought = prefix.thought
@@ -296,11 +309,11 @@ class LocalPolicy:
         else:
             until = StopCriteria(
                 left,
-                separator=self._prompt.step_separator,
+                separator=voice.prompt.step_separator,
                 steps=request.steps if request.until == "step" else None,
-                count=steps_counted(prefix.problem, self._prompt.step_content),
+                count=steps_counted(prefix.problem, voice.prompt.step_content),
                 watch=request.watch,
-                think=self._thoughts.limit(prefix),
+                think=voice.thoughts.limit(prefix),
                 pause=request.until if request.until in ("thought", "paragraph") else None,
             )
         begun = prefix.steps[-1] if prefix.partial else None

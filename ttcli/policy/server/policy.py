@@ -64,7 +64,7 @@ class ServerPolicy:
         BackendError: `model` is None and the server does not tell.
     """
 
-    parameters = 0
+    parameters = reviser_parameters = 0
 
     def __init__(
         self,
