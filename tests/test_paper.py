@@ -30,7 +30,7 @@ def world(rng: np.random.Generator, number: int, *, search: float) -> dict[str, 
         for method, budgets in GENERATIONS.items()
         for budget in budgets
     }
-    scores = {name: score.tolist() for name in ("prm", "prm min", "prm prod", "likelihood")}
+    scores = {name: score.tolist() for name in ("prm", "prm min", "prm prod", "confidence")}
     chains = [[(int(rng.random() > chance), 5000) for _ in range(8)] for _ in range(8)]
     return {
         "type": "problem",
@@ -60,7 +60,7 @@ def told(path: Path, *, search: float) -> dict[str, Any]:
     """What the benchmark says of such a world."""
     stages = [
         {"type": "stage", "name": name, "model": name, "parameters": parameters, "verifiers": verifiers, "ttc": "0"}
-        for name, parameters, verifiers in (("pool", 1000, {"prm": 2000, "likelihood": 0}), ("large", 14_000, {}))
+        for name, parameters, verifiers in (("pool", 1000, {"prm": 2000, "confidence": 0}), ("large", 14_000, {}))
     ]
     rng = np.random.default_rng(0)
     rows = [*stages, *(world(rng, number, search=search) for number in range(PROBLEMS))]

@@ -30,7 +30,7 @@ from ttcli.stats.subsets import subset_limit
 
 UNIT = 1 << 14  # of scores: sums of such fractions are exact
 TELLING = range(64, 96)  # samples that difficulty is told from, and nothing else is measured on; they are put last
-PRM, LIKELIHOOD, OUTCOME = "prm", "likelihood", "outcome"
+PRM, CONFIDENCE, OUTCOME = "prm", "confidence", "outcome"
 BASE = f"best-of-n[{PRM}]"
 WAYS = {PRM: "last", f"{PRM} min": "min", f"{PRM} prod": "prod"}  # of the reward model's steps
 

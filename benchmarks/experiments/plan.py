@@ -41,7 +41,7 @@ class Lab:
     @property
     def verifiers(self) -> dict[str, str]:
         """What scores the samples, by the name that it has in the data."""
-        known = {"prm": self.verifier, "likelihood": "confidence"}
+        known = {"prm": self.verifier, "confidence": "confidence"}
         return known if self.outcome is None else {**known, "outcome": self.outcome}
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from experiments.data import LIKELIHOOD, OUTCOME, PRM, Data
+from experiments.data import CONFIDENCE, OUTCOME, PRM, Data
 from experiments.measures import accuracies, difference, mean, task
 from ttcli.bench.figures.problem import ProblemFigures
 from ttcli.stats.auc import Ranking
@@ -48,7 +48,7 @@ def _curves(figures: Sequence[ProblemFigures], most: int) -> dict[str, Any]:
         found["curves"][name] = {n: mean(values[name, n]) for n in sizes}
     prm = f"weighted, {PRM}"
     pairs = [(prm, "majority"), (prm, f"best, {PRM}"), (prm, f"weighted, {PRM} min"), (prm, f"weighted, {PRM} prod")]
-    pairs += [(prm, f"weighted, {name}") for name in (LIKELIHOOD, OUTCOME) if f"weighted, {name}" in ways]
+    pairs += [(prm, f"weighted, {name}") for name in (CONFIDENCE, OUTCOME) if f"weighted, {name}" in ways]
     for one, other in pairs:
         found["against"][f"{one} - {other}"] = {n: difference(values[one, n], values[other, n]) for n in sizes if n > 1}
     return found
