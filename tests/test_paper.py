@@ -46,13 +46,7 @@ def world(rng: np.random.Generator, number: int, *, search: float) -> dict[str, 
             "read": {"prm": [50] * depth},
             "chains": {"revise:ratio=1[prm]@64": chains},
         },
-        "large": {
-            "results": {"greedy@1": [0, *spent]},
-            "prompt": 20,
-            "samples": {"answer": [0] * 4, "tokens": [45] * 4, "cut": []},
-            "scores": {},
-            "read": {},
-        },
+        "large": {"results": {"greedy@1": [0, *spent]}},
     }
 
 

@@ -144,7 +144,7 @@ def _untold(figures: ProblemFigures) -> ProblemFigures:
 
 
 def _depth(row: Mapping[str, Any], model: str) -> int:
-    return len(row[model]["samples"]["answer"])
+    return len(row[model]["samples"]["answer"]) if "samples" in row[model] else 0
 
 
 def _task(key: str) -> Task:
@@ -155,8 +155,8 @@ def _task(key: str) -> Task:
 
 def _figures(position: int, row: Mapping[str, Any], model: str, config: RunConfig, depth: int) -> ProblemFigures:
     own, answers = row[model], [*row["answers"], None]  # the last one, -1: no answer
-    told, samples = own.get("scores", {}), own["samples"]
-    cut = set(samples["cut"])
+    told, samples = own.get("scores", {}), own.get("samples", {})
+    cut = set(samples.get("cut", ()))
     tokens = own.get("read", {})  # by verifier: what it read of each sample
 
     def scores(number: int) -> dict[str, Score]:
