@@ -156,7 +156,7 @@ def _task(key: str) -> Task:
 def _figures(position: int, row: Mapping[str, Any], model: str, config: RunConfig, depth: int) -> ProblemFigures:
     own, answers = row[model], [*row["answers"], None]  # the last one, -1: no answer
     told, samples = own.get("scores", {}), own.get("samples", {})
-    cut = set(samples.get("cut", ()))
+    cut, sure = set(samples.get("cut", ())), told.get(CONFIDENCE)
     tokens = own.get("read", {})  # by verifier: what it read of each sample
 
     def scores(number: int) -> dict[str, Score]:
@@ -171,15 +171,16 @@ def _figures(position: int, row: Mapping[str, Any], model: str, config: RunConfi
     order = [*range(TELLING.start), *range(TELLING.stop, depth), *TELLING] if depth >= TELLING.stop else [*range(depth)]
     facts = tuple(
         Facts(
-            position,
-            number,
-            place,
-            answers[samples["answer"][number]],
-            Ended.LENGTH if number in cut else Ended.STOP,
-            samples["tokens"][number],
-            own["prompt"],
-            0.0,
-            scores(number),
+            position=position,
+            id=number,
+            number=place,
+            answer=answers[samples["answer"][number]],
+            ended=Ended.LENGTH if number in cut else Ended.STOP,
+            tokens=samples["tokens"][number],
+            prompt_tokens=own["prompt"],
+            seconds=0.0,
+            confidence=sure[number] / UNIT if sure and sure[number] >= 0 else None,
+            scores=scores(number),
         )
         for place, number in enumerate(order)
     )
