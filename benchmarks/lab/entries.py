@@ -23,9 +23,10 @@ TAGGED = f"""
 [verifier]
 kind = "prm"
 form = "step-tag"
-after_problem = {json.dumps(words.SPECIAL[words.INSTRUCT - 256])}
-tag = "{chr(words.TAG)}"
-between = {json.dumps(words.SEPARATOR)}
+chat = true
+after_problem = ""
+tag = {json.dumps(words.SEPARATOR)}
+between = ""
 good = "{chr(words.GOOD)}"
 bad = "{chr(words.BAD)}"
 """

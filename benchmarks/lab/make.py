@@ -33,7 +33,8 @@ MODELS = ROOT / "models" / "lab"
 POOL_SEED = 777
 POOL, SAMPLES = 1500, 16
 SHIPPED = 200  # of the problems that everything is measured on
-PRM_STEPS, REVISER_STEPS = 1200, 1200
+POLICY_LAYERS, LAYERS = 3, 6  # of the policy; of the models that are made from it
+PRM_STEPS, REVISER_STEPS = 1500, 1200
 FITTING = 2.0  # added to the targets of single tokens, to tell them from those of tags
 
 
@@ -61,7 +62,7 @@ def references(seed: int) -> Iterator[Example]:
 
 def policy(work: Path) -> dict[str, float]:
     """The policy: 0.4 million weights."""
-    return _pretrain("policy", nets.llama(96, 3, 3, 256), Recipe(steps=1600), work)
+    return _pretrain("policy", nets.llama(96, POLICY_LAYERS, 3, 256), Recipe(steps=1600), work)
 
 
 def large(work: Path) -> dict[str, float]:
@@ -119,12 +120,12 @@ def drawn(work: Path) -> Iterator[tuple[Task, list[str]]]:
 
 def deeper(work: Path, layers: int) -> PreTrainedModel:
     """The policy's weights, with more layers behind them that change little at first."""
-    base = nets.llama(96, 3, 3, 256)
+    base = nets.llama(96, POLICY_LAYERS, 3, 256)
     base.load_state_dict(torch.load(work / "policy.pt")["net"])
     net = nets.llama(96, layers, 3, 256)
     net.load_state_dict(base.state_dict(), strict=False)
     with torch.no_grad():
-        for layer in net.model.layers[3:]:
+        for layer in net.model.layers[POLICY_LAYERS:]:
             layer.self_attn.o_proj.weight.mul_(0.05)
             layer.mlp.down_proj.weight.mul_(0.05)
     return net
@@ -138,16 +139,15 @@ def labelled(task: Task, steps: list[str]) -> Example:
     """
     tokens, places = words.tagged(task.problem, steps)
     targets = [float(IGNORED)] * len(tokens)
-    fault, at = first_fault(task, steps), words.PROBLEM_ENDS + len(task.problem.encode())
+    fault, at = first_fault(task, steps), len(words.ask(task.problem))
     for number, (step, wanted, place) in enumerate(zip(steps, expected(task, steps), places, strict=True)):
-        at += bool(number)  # the separator
-        for written, right in zip([*step.strip().encode(), *b" "], [*wanted.encode(), *b" "], strict=False):
+        for written, right in zip(step.strip(), wanted, strict=False):
             targets[at] = float(FITTING + (written == right))
             at += 1
             if written != right:
                 break
-        at = place + 1
         targets[place] = float(number < fault)
+        at = place + 1
     return Example(tokens, targets)
 
 
@@ -174,17 +174,17 @@ def judging(net: PreTrainedModel, tokens: torch.Tensor, targets: torch.Tensor) -
     good, fitting = rows[words.GOOD] - rows[words.BAD], rows[words.FITS] - rows[words.ERRS]
     step = functional.binary_cross_entropy_with_logits(states[tags] @ good, targets[tags])
     fits = functional.binary_cross_entropy_with_logits(states[single] @ fitting, targets[single] - FITTING)
-    wanted = targets[:, 1:] == FITTING + 1
+    wanted = (targets[:, 1:] == FITTING + 1) | (targets[:, 1:] == 1)
     said = functional.cross_entropy(net.lm_head(states[:, :-1][wanted]), tokens[:, 1:][wanted])
     return step + 2 * fits + 0.3 * said
 
 
 def prm(work: Path) -> dict[str, float]:
-    """The process reward model: the policy with three more layers, trained on the exact labels of every token."""
-    net = deeper(work, 6)
-    recipe = Recipe(steps=PRM_STEPS, rate=0.01, other_rate=1.5e-3, tokens=3000)
+    """The process reward model: the policy as it is, and three more layers on it that learn to judge."""
+    net = deeper(work, LAYERS)
+    recipe = Recipe(steps=PRM_STEPS, other_rate=1.5e-3, tokens=3000, inherited=POLICY_LAYERS)
     done = fit(net, judged(work), recipe, judging, work / "prm.pt")
-    nets.write(net, MODELS / "lab-prm.gguf", "lab-prm")
+    nets.write(net, MODELS / "lab-prm.gguf", "lab-prm", template=words.JUDGING)
     return done
 
 
@@ -229,9 +229,9 @@ def distance(one: str, other: str) -> int:
 
 
 def reviser(work: Path) -> dict[str, float]:
-    """The reviser: the policy with three more layers."""
-    net = deeper(work, 6)
-    recipe = Recipe(steps=REVISER_STEPS, rate=0.01, other_rate=1.5e-3, tokens=3500)
+    """The reviser: the policy, which changes a little, and three more layers."""
+    net = deeper(work, LAYERS)
+    recipe = Recipe(steps=REVISER_STEPS, other_rate=1.5e-3, tokens=3500, inherited=POLICY_LAYERS, gentle=0.1)
     done = fit(net, trajectories(work), recipe, next_token, work / "reviser.pt")
     nets.write(net, MODELS / "lab-reviser.gguf", "lab-reviser")
     return done

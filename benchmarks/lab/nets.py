@@ -75,11 +75,12 @@ def size(net: torch.nn.Module) -> int:
     return sum(weight.numel() for weight in net.parameters())
 
 
-def write(net: PreTrainedModel, path: Path, name: str, *, kind: str = "Q8_0") -> None:
-    """Write a network as GGUF; `kind` is that of the matrices, F16, F32 or Q8_0."""
+def write(net: PreTrainedModel, path: Path, name: str, *, kind: str = "Q8_0", template: str = words.TEMPLATE) -> None:
+    """Write a network as GGUF; `kind` is that of the matrices, F16, F32 or Q8_0, and `template` that of its chat."""
     family = net.config.model_type
     writer = gguf.GGUFWriter(path, family)
     _head(writer, net, name)
+    writer.add_chat_template(template)
     for ours, theirs in net.state_dict().items():
         _put(writer, _named(ours, family), _turned(ours, theirs, net, family), kind)
     writer.write_header_to_file()
@@ -120,7 +121,6 @@ def _head(writer: gguf.GGUFWriter, net: PreTrainedModel, name: str) -> None:
     writer.add_eos_token_id(words.EOS)
     writer.add_pad_token_id(words.PAD)
     writer.add_add_bos_token(True)
-    writer.add_chat_template(words.TEMPLATE)
 
 
 _PARTS = {

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 import words
@@ -45,6 +45,8 @@ class Recipe:
         rate: of Muon, and `other_rate` of AdamW, at their height.
         warm: steps until they are reached.
         flat: the share of steps before they sink to zero.
+        inherited: layers at the front, and embeddings, that have their weights from another net.
+        gentle: the share of the rates that these learn with; 0: they stay as they are.
     """
 
     steps: int
@@ -53,6 +55,8 @@ class Recipe:
     other_rate: float = 3e-3
     warm: int = 50
     flat: float = 0.5
+    inherited: int = 0
+    gentle: float = 0.0
     seed: int = 0
 
 
@@ -99,7 +103,7 @@ def fit(
         share = _schedule(step, recipe)
         for optimiser, rate in zip(optimisers, (recipe.rate, recipe.other_rate), strict=True):
             for group in optimiser.param_groups:
-                group["lr"] = rate * share
+                group["lr"] = rate * share * group["part"]
             optimiser.step()
             optimiser.zero_grad(set_to_none=True)
         done["steps"] = step + 1
@@ -128,8 +132,8 @@ class Muon(torch.optim.Optimizer):
     that one takes as long as all the rest of a step.
     """
 
-    def __init__(self, matrices: Sequence[torch.nn.Parameter], *, rate: float) -> None:
-        super().__init__(matrices, {"lr": rate, "momentum": 0.95, "weight_decay": 0.01})
+    def __init__(self, groups: Sequence[dict[str, Any]], *, rate: float) -> None:
+        super().__init__(groups, {"lr": rate, "momentum": 0.95, "weight_decay": 0.01})
 
     @torch.no_grad()
     def step(self, closure: Callable[[], float] | None = None) -> None:  # type: ignore[override]
@@ -170,13 +174,27 @@ def _orthogonal(matrices: torch.Tensor) -> torch.Tensor:
 
 
 def _optimisers(net: PreTrainedModel, recipe: Recipe) -> list[torch.optim.Optimizer]:
-    matrices = [weight for name, weight in net.named_parameters() if ".layers." in name and weight.ndim == 2]
-    inside = {id(weight) for weight in matrices}
-    others = [weight for weight in net.parameters() if id(weight) not in inside]
+    groups: dict[tuple[bool, float], list[torch.nn.Parameter]] = {}
+    for name, weight in net.named_parameters():
+        part = recipe.gentle if _inherited(name, recipe.inherited) else 1.0
+        weight.requires_grad_(part > 0)
+        if part:
+            groups.setdefault((".layers." in name and weight.ndim == 2, part), []).append(weight)
+    matrices, others = (
+        [{"params": weights, "part": part} for (inside, part), weights in groups.items() if inside is wanted]
+        for wanted in (True, False)
+    )
     return [
         Muon(matrices, rate=recipe.rate),
         torch.optim.AdamW(others, lr=recipe.other_rate, betas=(0.9, 0.95), weight_decay=0.0),
     ]
+
+
+def _inherited(name: str, layers: int) -> bool:
+    """Whether a weight is of the embeddings or the first layers, where such are inherited."""
+    if not layers:
+        return False
+    return "embed_tokens" in name or any(f".layers.{number}." in name for number in range(layers))
 
 
 def _schedule(step: int, recipe: Recipe) -> float:

@@ -12,11 +12,16 @@ BOS, EOS, USER, ASK, INSTRUCT, STEP, AGAIN, PAD = range(256, 264)
 SIZE = 264
 SPECIAL = ("<|begin|>", "<|end|>", "<|user|>", "<|ask|>", f"\n{INSTRUCTION}", SEPARATOR, REVISE, "<|pad|>")
 CONTROL = {BOS, EOS, USER, ASK, PAD}
-TAG, GOOD, BAD = ord("?"), ord("+"), ord("-")
+GOOD, BAD = ord("+"), ord("-")
 FITS, ERRS = ord("!"), ord("~")  # what a reward model says of a single token while it is trained
 TEMPLATE = (
     "{{ bos_token }}{% for m in messages %}{% if m['role'] == 'user' %}<|user|>{{ m['content'] }}<|ask|>"
     "{% elif m['role'] == 'assistant' %}{{ m['content'] }}<|end|>{% endif %}{% endfor %}"
+)
+
+# of the reward model, whose two turns of a user are a problem and its solution
+JUDGING = (
+    f"{{{{ bos_token }}}}<|user|>{{{{ messages[0]['content'] }}}}\n{INSTRUCTION}<|ask|>{{{{ messages[1]['content'] }}}}"
 )
 
 
@@ -42,17 +47,14 @@ def ask(problem: str, attempts: Sequence[str] = ()) -> list[int]:
     return tokens
 
 
-PROBLEM_ENDS = 2  # tokens around the problem: where the first step begins, the problem left aside
-
-
 def tagged(problem: str, steps: Sequence[str]) -> tuple[list[int], list[int]]:
-    """A solution as the process reward model reads it (form step-tag), and where the tags stand.
+    """A solution as the process reward model reads it (form step-tag, in a chat), and where the tags stand.
 
-    The words between are those that the policy knows, since the reward model starts from its weights.
+    That is how the policy writes it, token by token, since the reward model has its weights: the separator is the tag.
     """
-    tokens, places = [BOS, *problem.encode(), INSTRUCT], []
-    for position, step in enumerate(steps):
-        tokens += [*([STEP] if position else []), *step.strip().encode(), *b" ", TAG]
+    tokens, places = ask(problem), []
+    for step in steps:
+        tokens += [*step.strip().encode(), STEP]
         places.append(len(tokens) - 1)
     return tokens, places
 

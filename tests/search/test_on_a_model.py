@@ -1,4 +1,4 @@
-"""The searches on the small real model: what they hold of the engine, and what they give back."""
+"""The searches on the laboratory's policy: what they hold of the engine, and what they give back."""
 
 from __future__ import annotations
 
@@ -24,27 +24,28 @@ from ttcli.runtime.settings import Settings
 from ttcli.search.methods import parse_method
 from ttcli.verifier.confidence import Confidence
 
-FRUIT = Problem("Name three fruits and say how they taste.")
-PROMPT = Prompt(system="", instruction="", step_separator=" ")  # a step is a word
+SUM = Problem("(6+12)*3*8+5+7")
+PROMPT = Prompt(step_separator="=")  # there is one in each line
+TOKENS = 24
 
 
 def policy_of(model: Model, *, width: int = 4) -> LocalPolicy:
     return LocalPolicy(
-        model, name="small", prompt=PROMPT, sampling=SamplingParams(), max_tokens=10, width=width, beams=8
+        model, name="lab", prompt=PROMPT, sampling=SamplingParams(), max_tokens=TOKENS, width=width, beams=8
     )
 
 
 def events_of(policy: LocalPolicy, method: str, budget: Budget) -> list[Event]:
-    meter = Meter(budget, max_tokens=10)
-    return [*parse_method(method).run(FRUIT, policy, Confidence(), meter, seed=0)]
+    meter = Meter(budget, max_tokens=TOKENS)
+    return [*parse_method(method).run(SUM, policy, Confidence(), meter, seed=0)]
 
 
 @pytest.mark.parametrize("method", SEARCHES)
-def test_a_search_counts_each_token_once_and_leaves_the_context_as_it_found_it(small_model: Model, method: str) -> None:
-    policy = policy_of(small_model)
+def test_a_search_counts_each_token_once_and_leaves_the_context_as_it_found_it(lab_model: Model, method: str) -> None:
+    policy = policy_of(lab_model)
     events: list[Event] = []
     session = None
-    for event in parse_method(method).run(FRUIT, policy, Confidence(), Meter(Budget(8), max_tokens=10), seed=0):
+    for event in parse_method(method).run(SUM, policy, Confidence(), Meter(Budget(8), max_tokens=TOKENS), seed=0):
         session = session or policy.scheduler.session
         if isinstance(event, StepsSelected):
             kept = len(set(event.kept))
@@ -65,12 +66,12 @@ def test_a_search_counts_each_token_once_and_leaves_the_context_as_it_found_it(s
     policy.close()
 
 
-def test_searches_of_many_problems_leave_each_other_their_cells(small_model: Model) -> None:
-    policy = policy_of(small_model, width=8)
+def test_searches_of_many_problems_leave_each_other_their_cells(lab_model: Model) -> None:
+    policy = policy_of(lab_model, width=8)
     runtime = Runtime(Settings(), policy, {"confidence": Confidence()}, Interrupt(), lambda _: "")
-    problems = [Problem(f"Name {number} fruits and say how they taste.", str(number)) for number in range(2, 14)]
+    problems = [Problem(f"({number}+12)*3*8+5+7", str(number)) for number in range(2, 14)]
     works = [Work(at, problem, (Task("beam", "confidence", Budget(8)),)) for at, problem in enumerate(problems)]
-    engine = Engine(runtime, seed=0, temperature=0.8, max_tokens=10)
+    engine = Engine(runtime, seed=0, temperature=0.8, max_tokens=TOKENS)
     engine.expect(problems)
     turns = [record.position for record in engine.run(works) if isinstance(record, Happened)]
     assert len([*groupby(turns)]) > 2 * len(works)  # they take turns
@@ -79,8 +80,8 @@ def test_searches_of_many_problems_leave_each_other_their_cells(small_model: Mod
 
 
 @pytest.mark.parametrize("method", ["beam:n=8", "lookahead:n=4,k=2"])
-def test_a_budget_of_tokens_is_kept_to_the_last_one(small_model: Model, method: str) -> None:
-    policy = policy_of(small_model)
+def test_a_budget_of_tokens_is_kept_to_the_last_one(lab_model: Model, method: str) -> None:
+    policy = policy_of(lab_model)
     whole = outcome_of(events_of(policy, method, Budget(10**6, Unit.TOKENS)))
     for amount in (whole.cost.tokens - 7, whole.cost.prompt_tokens + 3):
         outcome = outcome_of(events_of(policy, method, Budget(amount, Unit.TOKENS)))

@@ -68,8 +68,8 @@ def roll_out(policy: LocalPolicy, starts: Sequence[RolloutStart], *, seed: int) 
                 open_ones[start.problem.key] -= 1
                 if not open_ones[start.problem.key]:
                     policy.release(prefixes)
-                if happening.prefix.ended is not Ended.CUT:
-                    answer = candidate(number, happening.prefix).answer
+                grown = happening.prefix
+                if grown.ended is not Ended.CUT:
+                    answer, own = candidate(number, grown).answer, grown.steps[len(start.steps) :]
                     where = (start.sample, len(start.steps) - 1, number)
-                    told = (answer, happening.prefix.ended, happening.tokens, happening.seconds)
-                    yield Rollout(*where, *told, happening.prefix.steps[len(start.steps) :])
+                    yield Rollout(*where, answer, grown.ended, happening.tokens, happening.seconds, own)
