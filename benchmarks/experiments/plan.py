@@ -36,12 +36,14 @@ class Lab:
     @property
     def verifier(self) -> str:
         """The process reward model, as --verifier takes it."""
-        return self.prm if self.prm.partition(":")[0] in ("confidence", "head") else f"prm:{self.prm}"
+        known = self.prm.partition(":")[0] in ("confidence", "head", "likelihood", "prm")
+        return self.prm if known else f"prm:{self.prm}"
 
     @property
     def verifiers(self) -> dict[str, str]:
         """What scores the samples, by the name that it has in the data."""
-        known = {"prm": self.verifier, "confidence": "confidence"}
+        known = {"prm": self.verifier}
+        known |= {"confidence": "confidence"} if self.verifier != "confidence" else {}
         return known if self.outcome is None else {**known, "outcome": self.outcome}
 
 
