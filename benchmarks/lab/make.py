@@ -120,14 +120,19 @@ def drawn(work: Path) -> Iterator[tuple[Task, list[str]]]:
             yield task, texts[task.problem]
 
 
-def deeper(work: Path, layers: int) -> PreTrainedModel:
-    """The policy's weights, with more layers behind them that change little at first."""
-    base = nets.llama(96, POLICY_LAYERS, 3, 256)
-    base.load_state_dict(torch.load(work / "policy.pt")["net"])
+def trained_policy(work: Path) -> PreTrainedModel:
+    """The policy, as it was trained."""
+    net = nets.llama(96, POLICY_LAYERS, 3, 256)
+    net.load_state_dict(torch.load(work / "policy.pt")["net"])
+    return net
+
+
+def deeper(base: PreTrainedModel, layers: int) -> PreTrainedModel:
+    """The weights of a net, with more layers behind them that change little at first."""
     net = nets.llama(96, layers, 3, 256)
     net.load_state_dict(base.state_dict(), strict=False)
     with torch.no_grad():
-        for layer in net.model.layers[POLICY_LAYERS:]:
+        for layer in net.model.layers[base.config.num_hidden_layers :]:
             layer.self_attn.o_proj.weight.mul_(0.05)
             layer.mlp.down_proj.weight.mul_(0.05)
     return net
@@ -182,14 +187,20 @@ def judging(net: PreTrainedModel, tokens: torch.Tensor, targets: torch.Tensor) -
 
 
 def prm(work: Path) -> dict[str, float]:
-    """The process reward model: the policy as it is, and a layer that compares and two that learn to judge."""
-    net = deeper(work, LAYERS)
+    """The process reward model: the policy as it is, a layer that compares, and four that learn to judge.
+
+    The first two of these learn to tell which token does not fit; the last two, what follows for steps.
+    """
+    net = deeper(trained_policy(work), LAYERS)
     shown = [words.tagged(task.problem, words.steps_of(text))[0] for task, texts in drawn(work) for text in texts[:1]]
     make_comparing(net, POLICY_LAYERS, shown[:COMPARED])
     recipe = Recipe(steps=PRM_STEPS, rate=0.01, other_rate=1.5e-3, tokens=3000, inherited=POLICY_LAYERS + 1)
+    before = fit(net, judged(work), recipe, judging, work / "prm-tokens.pt")
+    net = deeper(net, LAYERS + 2)
+    recipe = Recipe(steps=PRM_STEPS, rate=0.01, other_rate=1.5e-3, tokens=3000, inherited=LAYERS, seed=1)
     done = fit(net, judged(work), recipe, judging, work / "prm.pt")
     nets.write(net, MODELS / "lab-prm.gguf", "lab-prm", template=words.JUDGING)
-    return done
+    return done | {name: before[name] + done[name] for name in ("steps", "tokens", "seconds", "cpu_seconds")}
 
 
 def trajectories(work: Path) -> Iterator[Example]:
@@ -234,7 +245,7 @@ def distance(one: str, other: str) -> int:
 
 def reviser(work: Path) -> dict[str, float]:
     """The reviser: the policy, which changes a little, and three more layers."""
-    net = deeper(work, LAYERS)
+    net = deeper(trained_policy(work), LAYERS)
     recipe = Recipe(steps=REVISER_STEPS, other_rate=1.5e-3, tokens=3500, inherited=POLICY_LAYERS, gentle=0.1)
     done = fit(net, trajectories(work), recipe, next_token, work / "reviser.pt")
     nets.write(net, MODELS / "lab-reviser.gguf", "lab-reviser")
