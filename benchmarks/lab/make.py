@@ -193,9 +193,11 @@ def prm(work: Path) -> dict[str, float]:
     """
     net = deeper(trained_policy(work), LAYERS)
     shown = [words.tagged(task.problem, words.steps_of(text))[0] for task, texts in drawn(work) for text in texts[:1]]
-    make_comparing(net, POLICY_LAYERS, shown[:COMPARED])
+    tokens = work / "prm-tokens.pt"
+    if not tokens.exists():
+        make_comparing(net, POLICY_LAYERS, shown[:COMPARED])
     recipe = Recipe(steps=PRM_STEPS, rate=0.01, other_rate=1.5e-3, tokens=3000, inherited=POLICY_LAYERS + 1)
-    before = fit(net, judged(work), recipe, judging, work / "prm-tokens.pt")
+    before = fit(net, judged(work), recipe, judging, tokens)
     net = deeper(net, LAYERS + 2)
     recipe = Recipe(steps=PRM_STEPS, rate=0.01, other_rate=1.5e-3, tokens=3000, inherited=LAYERS, seed=1)
     done = fit(net, judged(work), recipe, judging, work / "prm.pt")
