@@ -21,6 +21,7 @@ import entries
 import nets
 import torch
 import words
+from compare import make_comparing
 from task import EASY, HELD, Task, corrupted, expected, first_fault, held, tasks
 from torch.nn import functional
 from training import IGNORED, Example, Recipe, fit, next_token, solution_example
@@ -34,7 +35,8 @@ POOL_SEED = 777
 POOL, SAMPLES = 1500, 16
 SHIPPED = 200  # of the problems that everything is measured on
 POLICY_LAYERS, LAYERS = 3, 6  # of the policy; of the models that are made from it
-PRM_STEPS, REVISER_STEPS = 1500, 1200
+PRM_STEPS, REVISER_STEPS = 900, 1200
+COMPARED = 1200  # solutions that a comparing layer is fitted to
 FITTING = 2.0  # added to the targets of single tokens, to tell them from those of tags
 
 
@@ -180,9 +182,11 @@ def judging(net: PreTrainedModel, tokens: torch.Tensor, targets: torch.Tensor) -
 
 
 def prm(work: Path) -> dict[str, float]:
-    """The process reward model: the policy as it is, and three more layers on it that learn to judge."""
+    """The process reward model: the policy as it is, and a layer that compares and two that learn to judge."""
     net = deeper(work, LAYERS)
-    recipe = Recipe(steps=PRM_STEPS, other_rate=1.5e-3, tokens=3000, inherited=POLICY_LAYERS)
+    shown = [words.tagged(task.problem, words.steps_of(text))[0] for task, texts in drawn(work) for text in texts[:1]]
+    make_comparing(net, POLICY_LAYERS, shown[:COMPARED])
+    recipe = Recipe(steps=PRM_STEPS, rate=0.01, other_rate=1.5e-3, tokens=3000, inherited=POLICY_LAYERS + 1)
     done = fit(net, judged(work), recipe, judging, work / "prm.pt")
     nets.write(net, MODELS / "lab-prm.gguf", "lab-prm", template=words.JUDGING)
     return done

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
 CONTEXT = 1024
-_THETA = 10_000.0
+THETA = 10_000.0
 _EPSILON = 1e-5
 
 
@@ -62,7 +62,7 @@ def _common(width: int) -> dict[str, Any]:
         "initializer_range": width**-0.5,
         "vocab_size": words.SIZE,
         "max_position_embeddings": CONTEXT,
-        "rope_theta": _THETA,
+        "rope_theta": THETA,
         "tie_word_embeddings": False,
         "bos_token_id": words.BOS,
         "eos_token_id": words.EOS,
@@ -105,7 +105,7 @@ def _head(writer: gguf.GGUFWriter, net: PreTrainedModel, name: str) -> None:
         writer.add_head_count_kv(heads)
     writer.add_layer_norm_rms_eps(_EPSILON)
     writer.add_rope_dimension_count(config.hidden_size // heads)
-    writer.add_rope_freq_base(_THETA)
+    writer.add_rope_freq_base(THETA)
     writer.add_vocab_size(words.SIZE)
     printable = {*range(33, 127), *range(161, 173), *range(174, 256)}
     others = iter(range(256, 512))

@@ -1,0 +1,162 @@
+"""What is drawn for the experiments: stages, each a `ttc bench` on part of the held-out problems, all on one store."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+from lab.task import held
+
+COMMON = ("--temperature", "1", "--max-tokens", "160", "--threads", "1", "--quiet")
+GRACE = 60.0  # seconds that a bench has to end after Ctrl-C
+
+SHALLOW, DEEP = 96, 288  # samples of every problem, and of the first few
+NOISE = (0.25, 0.5, 1.0)  # see `noise.py`
+
+
+@dataclass(frozen=True)
+class Lab:
+    """The models, as `ttc` calls them, and how many problems there are of each kind."""
+
+    policy: str
+    large: str
+    prm: str
+    reviser: str | None  # None: the policy revises by itself
+    outcome: str | None  # a verifier that was trained on outcomes; None: there is none
+    problems: int  # with SHALLOW samples, beam search and short chains
+    deep: int  # of these, the first so many have DEEP samples and everything else too
+
+    @property
+    def verifier(self) -> str:
+        """The process reward model, as --verifier takes it."""
+        known = self.prm.partition(":")[0] in ("confidence", "head", "likelihood", "prm")
+        return self.prm if known else f"prm:{self.prm}"
+
+    @property
+    def verifiers(self) -> dict[str, str]:
+        """What scores the samples, by the name that it has in the data."""
+        known = {"prm": self.verifier}
+        known |= {"confidence": "confidence"} if self.verifier != "confidence" else {}
+        return known if self.outcome is None else {**known, "outcome": self.outcome}
+
+
+class Stage(NamedTuple):
+    """A `ttc bench`, but for what all have in common."""
+
+    name: str
+    problems: int  # the first so many
+    model: str
+    options: tuple[str, ...]
+    verifiers: dict[str, str]  # by the name in the data
+    rename: str = ""  # what its verifier is called there instead: one that was made worse
+
+
+def stages(lab: Lab, noisy: dict[float, str]) -> list[Stage]:
+    """Everything, in the order in which it is most wanted; `noisy`: verifiers that were made worse, by how much."""
+    scored = tuple(word for name in lab.verifiers.values() for word in ("--verifier", name))
+    plain = ("--method", "majority", "--method", "best-of-n", "--method", "best-of-n-plain", *scored)
+    prm = {"prm": lab.verifier}
+
+    def search(name: str, problems: int, methods: Sequence[str], budgets: str) -> Stage:
+        options = tuple(word for method in methods for word in ("--method", method))
+        return Stage(name, problems, lab.policy, (*options, "--budget", budgets, "--verifier", lab.verifier), prm)
+
+    def chains(name: str, problems: int, budget: int) -> Stage:
+        reviser = ("--reviser", lab.reviser) if lab.reviser else ()
+        stage = search(name, problems, ("revise:ratio=1",), str(budget))
+        return stage._replace(options=(*stage.options, *reviser))
+
+    found = [
+        Stage("pool", lab.problems, lab.policy, (*plain, "--budget", str(SHALLOW)), lab.verifiers),
+        search("beam-small", lab.problems, ("beam:m=sqrt", "beam:m=4"), "4"),
+        search("beam", lab.problems, ("beam:m=4",), "16,64"),
+        search("charged", lab.problems, ("auto:beam:m=4",), "16"),
+        chains("chains", lab.problems, 64),
+        Stage("greedy", lab.problems, lab.policy, ("--method", "greedy"), {}),
+        Stage("large", lab.problems, lab.large, ("--method", "greedy"), {}),
+        Stage("deep-pool", lab.deep, lab.policy, (*plain, "--budget", str(DEEP)), lab.verifiers),
+        search("charged-more", lab.deep, ("auto:beam:m=4",), "64"),
+        search("searches", lab.deep, SEARCHES, "16,64"),
+        search("beam-wide", lab.deep, ("beam:m=sqrt",), "64"),
+        search("beam-deep", lab.deep, ("beam:m=4",), "256"),
+        chains("long-chains", lab.deep, 256),
+    ]
+    for level, path in noisy.items():
+        stage = search(f"noise-{level:g}", lab.deep, ("beam:m=4",), "4,16,64")
+        options = tuple(f"prm:{path}" if word == lab.verifier else word for word in stage.options)
+        votes = ("--method", "best-of-n")
+        name = f"noise {level:g}"
+        found.append(stage._replace(options=(*votes, *options), verifiers={name: f"prm:{path}"}))
+    return found
+
+
+SEARCHES = ("dvts:m=4", "rebase", "particles", "lookahead:k=1,m=4", "lookahead:k=3,m=4")
+
+
+class Share(NamedTuple):
+    """A stage on every other problem: each of two processes works on one of them."""
+
+    stage: Stage
+    command: tuple[str, ...]  # all that follows `ttc`: a run remembers it, and is found by it
+
+
+def shares(stage: Stage, work: Path, cores: int) -> list[Share]:
+    """The stage in as many parts as there are cores; the problems are written to files."""
+    found = []
+    for part in range(cores):
+        path = work / f"held-{stage.problems}-{part + 1}-of-{cores}.jsonl"
+        if not path.exists():
+            rows = [
+                json.dumps({"id": str(number), "problem": task.problem, "answer": task.answer})
+                for number, task in enumerate(held()[: stage.problems])
+            ]
+            path.write_text("\n".join(rows[part::cores]) + "\n", encoding="utf-8")
+        store = ("--store", str(work / "paper.sqlite3"))
+        found.append(Share(stage, ("bench", str(path), "--model", stage.model, *stage.options, *COMMON, *store)))
+    return found
+
+
+def draw(todo: Sequence[Stage], work: Path, cores: int) -> bool:
+    """Run all stages, the parts of each side by side; whether all are done. Ctrl-C: the same command goes on."""
+    for stage in todo:
+        begin = time.monotonic()
+        print(f"{time.strftime('%H:%M:%S')} {stage.name}", file=sys.stderr, flush=True)
+        if not _side_by_side([share.command for share in shares(stage, work, cores)]):
+            print(f"stopped in {stage.name}; the same command goes on", file=sys.stderr)
+            return False
+        with (work / "times.jsonl").open("a", encoding="utf-8") as file:
+            print(json.dumps({"stage": stage.name, "seconds": round(time.monotonic() - begin, 1)}), file=file)
+    return True
+
+
+def _side_by_side(commands: Sequence[tuple[str, ...]]) -> bool:
+    """Run commands of ttc at once; False where Ctrl-C stopped them."""
+    ttc = (sys.executable, "-m", "ttcli")
+    running = [subprocess.Popen([*ttc, *words], stdout=subprocess.DEVNULL) for words in commands]
+    try:
+        codes = [process.wait() for process in running]
+    except KeyboardInterrupt:
+        for process in running:
+            process.send_signal(signal.SIGINT)
+        for process in running:
+            process.wait(GRACE)
+        return False
+    if 130 in codes:
+        return False
+    if any(codes):
+        sys.exit(f"error: ttc {' '.join(commands[[bool(code) for code in codes].index(True)])} failed")
+    return True
+
+
+def done_before(work: Path) -> Iterator[str]:
+    """Names of the stages that are done."""
+    path = work / "times.jsonl"
+    if path.exists():
+        yield from (json.loads(line)["stage"] for line in path.read_text(encoding="utf-8").splitlines())

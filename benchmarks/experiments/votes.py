@@ -1,0 +1,70 @@
+"""Experiment 1: votes over independent samples, and what scores of steps are best made to one of the whole (s. 3)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from experiments.data import CONFIDENCE, OUTCOME, PRM, Data
+from experiments.measures import accuracies, difference, mean, task
+from ttcli.bench.figures.problem import ProblemFigures
+from ttcli.stats.auc import Ranking
+from ttcli.stats.intervals import percentile_interval, resamples
+from ttcli.stats.subsets import coverage
+
+AUC_SAMPLES = 16  # of each problem
+ANY = "any"
+
+
+def measure(data: Data) -> dict[str, Any]:
+    """Curves on all problems, and on those that have more samples."""
+    found = {
+        "all": _curves(data.shallow, 64),
+        "auc": {name: auc(data.shallow, name) for name in _verifiers(data.shallow)},
+    }
+    if data.deep and len(data.deep[0].facts) > 256:
+        found["deep"] = _curves(data.deep, 256)
+    return found
+
+
+def _verifiers(figures: Sequence[ProblemFigures]) -> list[str]:
+    return [*figures[0].ratings]
+
+
+def _curves(figures: Sequence[ProblemFigures], most: int) -> dict[str, Any]:
+    sizes = [2**power for power in range(most.bit_length())]
+    ways = {"majority": partial(task, "majority")}
+    ways |= {f"weighted, {name}": partial(task, "best-of-n", verifier=name) for name in _verifiers(figures)}
+    ways |= {f"best, {PRM}": partial(task, "best-of-n-plain")}
+    found: dict[str, Any] = {"n": len(figures), "sizes": sizes, "curves": {}, "against": {}}
+    values = {(name, n): accuracies(figures, way(n)) for name, way in ways.items() for n in sizes}
+    for n in sizes:
+        own = [each.samples for each in figures]
+        values[ANY, n] = np.array([coverage(samples, n) if samples else np.nan for samples in own])
+    for name in [*ways, ANY]:
+        found["curves"][name] = {n: mean(values[name, n]) for n in sizes}
+    prm = f"weighted, {PRM}"
+    pairs = [(prm, "majority"), (prm, f"best, {PRM}"), (prm, f"weighted, {PRM} min"), (prm, f"weighted, {PRM} prod")]
+    pairs += [(prm, f"weighted, {name}") for name in (CONFIDENCE, OUTCOME) if f"weighted, {name}" in ways]
+    for one, other in pairs:
+        found["against"][f"{one} - {other}"] = {n: difference(values[one, n], values[other, n]) for n in sizes if n > 1}
+    return found
+
+
+def auc(figures: Sequence[ProblemFigures], verifier: str) -> dict[str, Any]:
+    """How well a verifier tells right solutions from wrong ones of the same problem: the mean AUC within problems."""
+    scores, correct, problem = [], [], []
+    for number, each in enumerate(figures):
+        if each.samples is None:
+            continue
+        told = each.ratings[verifier].scores[:AUC_SAMPLES]
+        known = ~np.isnan(told) & (each.samples.classes[:AUC_SAMPLES] >= 0)
+        scores.append(told[known])
+        correct.append(each.samples.correct[:AUC_SAMPLES][known])
+        problem.append(np.full(int(known.sum()), number))
+    ranking = Ranking.of(np.concatenate(scores), np.concatenate(correct), np.concatenate(problem))
+    within = percentile_interval(ranking.within_in(resamples(len(ranking.right), 0)))
+    return {"value": ranking.within, "interval": [*within], "n": int(ranking.mixed.sum()), "samples": AUC_SAMPLES}

@@ -1,0 +1,203 @@
+"""The experiments of Snell et al. (2024, arXiv 2408.03314) on the laboratory's models, by ttc's own commands.
+
+    python benchmarks/paper.py [--work FOLDER] [--problems 1000] [--deep 200]    draw what is missing, then tell
+    python benchmarks/paper.py --from-data [FILE] [--json]                       tell what is published; no model is run
+    python benchmarks/paper.py --quick --json                                    the same of 250 problems, under 55 s
+
+Everything is drawn by `ttc bench`, a stage after the other (`--stages`), each on as many processes as there are cores,
+into the store of the folder: what ends this, Ctrl-C too, is gone on with by the same command. What comes of it is put
+into one compressed file, and all tables and figures come from such a file. Keys of `--json`, besides the tables:
+
+    factor             samples of best-of-N weighted that are as good as 16 of the compute-optimal choice between it and
+                       beam search, over 16; difficulty is told from 4 probes of these (`factor_probes` says whether),
+                       with `factor_low` and `factor_high`; factor_tokens, the same in tokens
+    auc_within         of the process reward model, within problems
+    gain_beam_small    points of beam search (M = 2) over best-of-N weighted at a budget of 4
+    gain_revise        points of 4 chains of 4 attempts over 16 independent samples, the same verifier
+    sibling_gap        points of the larger model over the policy, both greedy
+
+Intervals are of 95 %, by resampling problems (2,000 times); what was not drawn is null.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from experiments import compare_flops, noise, optimal, pictures, report, revisions, searches, votes
+from experiments.data import Data, write
+from experiments.export import rows
+from experiments.plan import NOISE, Lab, Stage, draw, stages
+
+from ttcli.bench.store.store import Store
+
+HERE = Path(__file__).parent
+PUBLISHED = HERE / "data" / "paper.jsonl.gz"
+DOCUMENT = HERE.parent / "docs" / "paper.md"
+PICTURES = HERE.parent / "docs" / "results"
+QUICK = 250  # problems
+TABLES = {
+    "votes": report.votes,
+    "searches": report.searches,
+    "revisions": report.revisions,
+    "optimal": report.optimal,
+    "flops": report.flops,
+    "noise": report.noise,
+}
+
+
+def measure(data: Data, *, quick: bool) -> dict[str, Any]:
+    """All experiments that the data have something of."""
+    splits = 5 if quick else optimal.SPLITS
+    found: dict[str, Any] = {"problems": len(data.rows), "votes": votes.measure(data)}
+    found["searches"] = searches.measure(data)
+    chains = revisions.measure(data)
+    found["revisions"] = chains if chains["steps"] else None
+    found["optimal"] = optimal.measure(data, splits=splits)
+    if len(data.deep) >= 10 and len(data.deep[0].facts) > 256:
+        found["optimal"]["rows"] += optimal.measure_deep(data, splits=splits)
+    found["flops"] = compare_flops.measure(data) if compare_flops.multiple(data) > 1 else None
+    levels = noise.measure(data)
+    found["noise"] = levels if len(levels) > 1 else None
+    return found
+
+
+def keys(found: Mapping[str, Any]) -> dict[str, Any]:
+    """The figures that everything comes down to."""
+    best = optimal.headline(found["optimal"]) or {}
+    low, high = best.get("factor_interval", (None, None))
+    small = searches.gain(found["searches"], "beam:m=sqrt", 4)
+    chains = [
+        row for row in (found["revisions"] or {"ratios": []})["ratios"] if (row["length"], row["chains"]) == (4, 4)
+    ]
+    gap = (found["flops"] or {}).get("sibling_gap")
+
+    def points(told: Mapping[str, Any] | None) -> float | None:
+        return None if not told or told["value"] is None else 100 * told["value"]
+
+    return {
+        "problems": found["problems"],
+        "factor": best.get("factor"),
+        "factor_low": low,
+        "factor_high": high,
+        "factor_probes": best.get("difficulty") == "charged",
+        "factor_tokens": best.get("factor_tokens"),
+        "auc_within": found["votes"]["auc"]["prm"]["value"],
+        "gain_beam_small": points(small),
+        "gain_revise": points(max(chains, key=lambda row: row["n"])["against"]) if chains else None,
+        "sibling_gap": points(gap),
+    }
+
+
+def publish(found: Mapping[str, Any], data: Data) -> None:
+    """Put the tables between their marks in the document, and draw the figures beside it."""
+    text = DOCUMENT.read_text(encoding="utf-8")
+    for name, render in TABLES.items():
+        begin, end = f"<!-- {name} -->", f"<!-- end of {name} -->"
+        if found.get(name) and begin in text:
+            before, _, rest = text.partition(begin)
+            table = "\n".join(render(found[name]))
+            text = f"{before}{begin}\n{table}\n{end}{rest.partition(end)[2]}"
+    DOCUMENT.write_text(text, encoding="utf-8")
+    pictures.all_pictures(found, data, PICTURES)
+
+
+def parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument(
+        "--work", type=Path, default=Path("build/paper"), help="folder of the store and what comes of it"
+    )
+    parser.add_argument("--problems", type=int, default=1000, help="the first so many of the held-out problems")
+    parser.add_argument("--deep", type=int, default=200, help="of these, so many with 288 samples and every search")
+    parser.add_argument("--cores", type=int, default=len(os.sched_getaffinity(0)), help="processes side by side")
+    parser.add_argument("--stages", help="only these, with commas; `list` names them")
+    parser.add_argument("--export-only", action="store_true", help="draw nothing; tell what the store has")
+    parser.add_argument("--policy", default="lab-policy")
+    parser.add_argument("--large", default="lab-large")
+    parser.add_argument("--prm", default="lab-prm", help="a model as of prm:MODEL, or another verifier of steps")
+    parser.add_argument("--reviser", default="lab-reviser", help="'' for the policy itself")
+    parser.add_argument("--outcome", help="a verifier that was trained on outcomes, such as head:NAME, to compare with")
+    parser.add_argument("--from-data", nargs="?", type=Path, const=PUBLISHED, metavar="FILE")
+    parser.add_argument("--quick", action="store_true", help=f"the first {QUICK} problems of what is published")
+    parser.add_argument("--publish", action="store_true", help="write benchmarks/data, docs/paper.md and its figures")
+    parser.add_argument("--json", action="store_true")
+    options = parser.parse_args()
+    if not 10 <= options.deep <= options.problems <= 1000:
+        parser.error("there must be 10 deep problems at least, no more than problems, and 1000 of these at most")
+    return options
+
+
+def drawn(options: argparse.Namespace) -> Path:
+    """Draw what is missing, and put all of it into a file."""
+    work: Path = options.work
+    work.mkdir(parents=True, exist_ok=True)
+    lab = Lab(
+        options.policy,
+        options.large,
+        options.prm,
+        options.reviser or None,
+        options.outcome,
+        options.problems,
+        options.deep,
+    )
+    todo = stages(lab, _noisy(options, work))
+    chosen = _chosen(options, todo)
+    if not options.export_only and not draw(chosen, work, options.cores):
+        sys.exit(130)
+    path = work / "paper.jsonl.gz"
+    with Store(work / "paper.sqlite3") as store:
+        write(path, rows(store, todo, work, options.cores, options.large))
+    return path
+
+
+def _noisy(options: argparse.Namespace, work: Path) -> dict[float, str]:
+    """The worse verifiers; of what is no GGUF there are none."""
+    from ttcli.catalog.pull import resolve
+    from ttcli.errors import TtcError
+    from ttcli.terminal.download import download_progress
+
+    try:
+        path = resolve(options.prm, offline=True, progress=download_progress(quiet=True)).path
+    except TtcError:
+        return {}
+    return {level: str(noise.worse(path, level, work)) for level in NOISE}
+
+
+def _chosen(options: argparse.Namespace, todo: list[Stage]) -> list[Stage]:
+    names = [stage.name for stage in todo]
+    if options.stages == "list":
+        print("\n".join(names))
+        sys.exit()
+    wanted = options.stages.split(",") if options.stages else names
+    if unknown := set(wanted) - set(names):
+        sys.exit(f"error: no stage is called {', '.join(sorted(unknown))}\nhint: {', '.join(names)}")
+    return [stage for stage in todo if stage.name in wanted]
+
+
+def main() -> None:
+    options = parse()
+    path = options.from_data or (PUBLISHED if options.quick else drawn(options))
+    if not path.exists():
+        sys.exit(f"error: there is no {path}\nhint: leave out --quick and --from-data, which draws it")
+    data = Data(path, QUICK if options.quick else None)
+    found = measure(data, quick=options.quick)
+    if options.publish:
+        if path != PUBLISHED:
+            PUBLISHED.write_bytes(path.read_bytes())
+        publish(found, data)
+    if options.json:
+        print(json.dumps({**keys(found), **found}))
+        return
+    for name, render in TABLES.items():
+        if found.get(name):
+            print(f"## {name}\n", *render(found[name]), "", sep="\n")
+    print(json.dumps(keys(found)))
+
+
+if __name__ == "__main__":
+    main()
