@@ -79,7 +79,7 @@ class _Problem:
                 own["results"][_key(task, names)] = [self._place(settled.answer), *told]
         if any("revise" in task.method for task in config.tasks):
             self._chains(store, run, figures, names)
-        if config.depth:
+        if config.depth and all(figures.rated(name, config.depth) for name in config.verifiers):
             self._samples(own, rated_samples(store, config, figures.row.problem.text, config.depth), config, names)
 
     def _chains(self, store: Store, run: Run, figures: ProblemFigures, names: Mapping[str, str]) -> None:

@@ -190,9 +190,9 @@ def factors(right: Array, spent: Array, budget: float, curve: Curve) -> dict[str
     Between the sizes measured it is taken to grow with log N. `open`: the part of the resamples in which all sizes fall
     short of the accuracy, so that the factor is at least what is told.
     """
-    point = _needed(float(right.mean()), curve.right.mean(axis=1), curve.sizes)
+    point = float(_needed(right.mean(keepdims=True), curve.right.mean(axis=1)[None], curve.sizes)[0])
     means = np.stack([in_resamples(values) for values in curve.right], axis=1)
-    drawn = np.array([_needed(*each, curve.sizes) for each in zip(in_resamples(right), means, strict=True)])
+    drawn = _needed(in_resamples(right), means, curve.sizes)
     told: dict[str, Any] = {
         "factor": point / budget,
         "factor_interval": [*percentile_interval(drawn / budget)],
@@ -205,17 +205,17 @@ def factors(right: Array, spent: Array, budget: float, curve: Curve) -> dict[str
     return told
 
 
-def _needed(goal: float, accuracy: Array, sizes: Sequence[int]) -> float:
-    """The size whose accuracy is `goal`; the largest one where none has it."""
-    best = np.maximum.accumulate(accuracy)
-    above = np.flatnonzero(best >= goal)
-    if not len(above):
-        return float(sizes[-1])
-    at = int(above[0])
-    if at == 0:
-        return float(sizes[0])
-    part = (goal - best[at - 1]) / (best[at] - best[at - 1])
-    return float(sizes[at - 1] * (sizes[at] / sizes[at - 1]) ** part)
+def _needed(goals: Array, accuracies: Array, sizes: Sequence[int]) -> Array:
+    """The size that has each goal, by accuracies of the shape (goals, sizes); the largest one where none has it."""
+    best = np.maximum.accumulate(accuracies, axis=1)
+    known = np.array(sizes, np.float64)
+    above = best >= goals[:, None]
+    at = np.clip(above.argmax(axis=1), 1, None)
+    rows = np.arange(len(goals))
+    low, high = best[rows, at - 1], best[rows, at]
+    part = np.clip((goals - low) / np.where(high > low, high - low, 1.0), 0.0, 1.0)
+    between = known[at - 1] * (known[at] / known[at - 1]) ** part
+    return np.where(above.any(axis=1), between, known[-1])
 
 
 def _charged(figures: Sequence[ProblemFigures], budget: int) -> Ways | None:
