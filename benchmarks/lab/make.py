@@ -35,7 +35,7 @@ POOL_SEED = 777
 POOL, SAMPLES = 1500, 16
 SHIPPED = 200  # of the problems that everything is measured on
 POLICY_LAYERS, LAYERS = 3, 6  # of the policy; of the models that are made from it
-PRM_STEPS, REVISER_STEPS = 900, 1200
+PRM_STEPS, REVISER_STEPS = 900, 850
 COMPARED = 1200  # solutions that a comparing layer is fitted to
 FITTING = 2.0  # added to the targets of single tokens, to tell them from those of tags
 
