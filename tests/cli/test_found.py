@@ -93,7 +93,9 @@ def rows(result: Result) -> list[list[str]]:
 def test_what_lies_here_is_listed_with_what_it_is(
     here: Call, clean: Path, user: Path, tiny_path: TinyPath, tmp_path: Path
 ) -> None:
-    thinks = write_tiny(tmp_path / "t.gguf", "qwen35", template="{{ messages[0].content }}<think>\n")
+    thinks = write_tiny(
+        tmp_path / "t.gguf", "qwen35", template="{{ messages[0].content.split('</think>')[-1] }}<think>\n"
+    )
     add_to_ollama(clean / "ollama", f"{OLLAMA}/qwen3.5/tiny", thinks)
     add_to_hub(clean / "hub", "o/r", "m-Q8_0.gguf", tiny_path("llama"))
     add_to_ollama(clean / "ollama", f"{OLLAMA}/gone/1b", tiny_path("lfm2")).unlink()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 
@@ -27,13 +28,22 @@ def words(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     return importlib.import_module("words")
 
 
-def test_it_is_read_as_it_was_trained(words: ModuleType, lab_model: Model) -> None:
+@pytest.fixture
+def judge() -> Iterator[Model]:
+    """The reward model that comes with ttc."""
+    path = catalog()["lab-prm"].shipped
+    assert path is not None
+    model = Model(path)
+    yield model
+    model.close()
+
+
+def test_it_is_read_as_it_was_trained(words: ModuleType, judge: Model) -> None:
     entries = importlib.import_module("entries")
     told = verifier_form(Table("x", "", parse_toml(entries.TAGGED.encode(), "x")).table("verifier"))
     assert isinstance(told, PrmForm)
-    if "lab-prm" in catalog():
-        assert catalog()["lab-prm"].verifier == told
-    form = prm_form(lab_model, told)
+    assert catalog()["lab-prm"].verifier == told
+    form = prm_form(judge, told)
     assert form.labels == (words.GOOD, words.BAD)
     tokens = form.head("(6+12)*3")
     ends = []

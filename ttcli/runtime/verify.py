@@ -17,6 +17,7 @@ from ttcli.interrupt import Interrupt
 from ttcli.problem import Problem
 from ttcli.runtime.adapters import names_adapter
 from ttcli.runtime.loader import Loaded, Loader, check
+from ttcli.runtime.runtime import SCRIPTED
 from ttcli.runtime.settings import Settings
 from ttcli.seams import Interrupted, StepScores, Verifier
 from ttcli.solution import Ended, Prefix, Step
@@ -69,6 +70,8 @@ def separator(settings: Settings) -> str:
         ConfigError: the TOML beside it cannot be read.
     """
     name = settings.model or DEFAULT_MODEL
+    if settings.policy is not None or name.startswith(SCRIPTED):
+        return Template().step_separator
     local, entry = locate(name), catalog().get(name)
     if local is not None:
         return local.template.step_separator

@@ -20,6 +20,7 @@ from ttcli.bench.store import schema
 from ttcli.bench.store.config import RunConfig, VerifierConfig
 from ttcli.bench.store.database import Database
 from ttcli.bench.store.sample import Rating, Sample, SampleKey
+from ttcli.bench.store.samples import Score
 from ttcli.bench.store.store import LoadRow, Run, Store
 from ttcli.bench.store.task import Failed, Finished, Happened, News, Task
 from ttcli.cost import Budget
@@ -247,7 +248,8 @@ def test_facts_are_those_of_the_run_by_position_and_number(store: Store) -> None
         write(store, run, sample(0, temperature=0.0), rating(1), position=position)
     facts = store.samples(CONFIG).facts(run.id, 0.8, 0, 8)
     assert [(each.position, each.number) for each in facts] == [(0, 0), (0, 1), (2, 0), (2, 1)]
-    assert facts[1][2:] == (1, "4", Ended.STOP, 8, 60, 0.1, {KEYS["confidence"]: (0.75, 9, 0.25)})
+    assert facts[1][2:-1] == (1, "4", Ended.STOP, 8, 60, 0.1, None)
+    assert facts[1].scores == {KEYS["confidence"]: Score(0.75, 9, 0.25)}
     assert [[*fact.scores] for fact in facts] == [[], [KEYS["confidence"]]] * 2
     one, _ = store.samples(CONFIG).facts(run.id, 0.8, 0, 8, position=2)
     assert one == facts[2]

@@ -190,7 +190,8 @@ class Samples:
         facts = []
         for at, row, number, answer, ended, tokens, prompt_tokens, seconds, valid, spoken, logprob in found:
             if ended in _ENDS and valid:
-                own, sure = scores.get(row, {}), confidence(logprob, int(spoken))
+                own = scores.get(row, {})
+                sure = None if spoken is None else confidence(logprob, int(spoken))
                 facts.append(Facts(at, row, number, answer, Ended(ended), tokens, prompt_tokens, seconds, sure, own))
             else:
                 self._database.pass_over(f"sample {row}", "it is not what ttc writes")
