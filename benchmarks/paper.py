@@ -173,10 +173,25 @@ def _chosen(options: argparse.Namespace, todo: list[Stage]) -> list[Stage]:
     if options.stages == "list":
         print("\n".join(names))
         sys.exit()
-    wanted = options.stages.split(",") if options.stages else names
+    wanted = options.stages.split(",") if options.stages else _possible(options.large, names)
     if unknown := set(wanted) - set(names):
         sys.exit(f"error: no stage is called {', '.join(sorted(unknown))}\nhint: {', '.join(names)}")
     return [stage for stage in todo if stage.name in wanted]
+
+
+def _possible(large: str, names: list[str]) -> list[str]:
+    """The stages that can be drawn: without a larger model not its own."""
+    from ttcli.catalog.stored import locate
+    from ttcli.errors import TtcError
+
+    try:
+        there = locate(large) is not None
+    except TtcError:
+        there = False
+    if there:
+        return names
+    print(f"there is no model {large} here: nothing is compared with a larger one", file=sys.stderr)
+    return [name for name in names if name != "large"]
 
 
 def main() -> None:
