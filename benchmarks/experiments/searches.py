@@ -10,7 +10,7 @@ from experiments.data import PRM, Data
 from experiments.measures import BINS, accuracies, bins, difference, mean, oracle, task, tokens
 
 METHODS = (
-    "beam:m=sqrt", "beam:m=4", "lookahead:k=1,m=4", "lookahead:k=3,m=4", "dvts:m=4", "rebase", "particles",
+    "beam:m=sqrt", "beam:m=4", "lookahead:m=4", "lookahead:k=3,m=4", "dvts:m=4", "rebase", "particles",
 )  # fmt: skip
 BUDGETS = (4, 16, 64, 256)
 
