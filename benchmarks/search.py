@@ -4,6 +4,7 @@
                                                      run again, it measures those that the file does not have yet
     python benchmarks/search.py --seconds 480 …      the same with eight minutes a problem, which cut the loop short
     python benchmarks/search.py --quick --json       one problem on smollm2-135m, under 55 s; one JSON line
+    python benchmarks/search.py --together 4 …       our searches of four problems side by side, as in a bench
 
 Three ways to run the same beam search:
 
@@ -17,22 +18,28 @@ Three ways to run the same beam search:
 
 What the verifiers think does not matter here, what they cost does. The speed of a shared machine drifts, so the three
 take turns, each with its own clock, and their seconds are compared per token of new text, because their trees differ.
+A fourth one takes turns with them, which is no search: bare decodes of full batches, and bare prefills of a step's
+length. No search can be faster than these. On a machine that has other work, `--clock cpu --threads 1` counts the
+seconds of the processor.
 
     prefix_ratio                     tokens of prompts and prefixes that were shared or decoded, over those decoded
     verifier_tokens_per_new_token    that went through the verifier, problem and tags included, over tokens of steps
     read_twice                       share of the verifier's tokens that it had read before
     speedup, speedup_prm             seconds of the loop over those of head, and of prm, per token of new text
+    ceiling, ceiling_prm             the same of bare decodes alone, and with the prefills that prm needs besides
+    full                             texts that grew in the search with a head, over the places of its decodes
 """
 
 from __future__ import annotations
 
 import argparse
+import collections
 import itertools
 import json
 import statistics
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -43,11 +50,13 @@ from ttcli.catalog.pull import resolve
 from ttcli.cost import Budget, Cost, Meter
 from ttcli.data.dataset import read_dataset
 from ttcli.engine import machine
+from ttcli.engine.branch import Branch, Piece
 from ttcli.engine.library import library
 from ttcli.engine.model import Model
 from ttcli.engine.params import SamplingParams
+from ttcli.engine.session import Session
 from ttcli.engine.template import ChatTemplate
-from ttcli.events import CostUpdated, RunFinished, StepFinished, StepScored
+from ttcli.events import CostUpdated, Event, RunFinished, StepFinished, StepScored
 from ttcli.policy.local.policy import LocalPolicy
 from ttcli.policy.prompt import Prompt
 from ttcli.problem import Problem
@@ -69,8 +78,17 @@ PROBLEM = Problem(
     "Natalia sold clips to 48 of her friends in April, and then she sold half as many clips in May. "
     "How many clips did Natalia sell altogether in April and May?"
 )
+OTHERS = (
+    "A box holds 24 pencils. Tom has 3 boxes and gives away 15 pencils. How many pencils are left?",
+    "Anna reads 12 pages a day. Her book has 180 pages. How many days does she need for half of it?",
+    "A train goes 80 km in an hour. It stops for 30 minutes after 200 km. How long does it take for 360 km?",
+    "Three friends share 96 stickers so that the first gets twice as many as each other one. How many has the first?",
+    "A shop sells 35 cakes on Monday and 12 fewer on Tuesday, for 4 dollars each. How many dollars does it take in?",
+)
+STEP = 24  # tokens of a bare prefill: as many as a step has, more or less
 LOOP_TOKENS = 8  # of the loop per turn: about as long as one wide decode
 QUICK_SECONDS = 36.0
+CLOCKS = {"wall": time.perf_counter, "cpu": time.process_time}
 
 
 @dataclass
@@ -90,71 +108,90 @@ class Spending:
 class Timed:
     """A verifier that knows how long it has taken."""
 
-    def __init__(self, verifier: Verifier) -> None:
+    def __init__(self, verifier: Verifier, clock: Callable[[], float]) -> None:
         self.name, self.parameters, self.partial = verifier.name, verifier.parameters, verifier.partial
         self.price, self.release, self.close = verifier.price, verifier.release, verifier.close
         self.seconds = 0.0
+        self._clock = clock
         self._verifier = verifier
 
     def score(self, prefixes: Sequence[Prefix]) -> list[StepScores]:
         """What the verifier says."""
-        begin = time.perf_counter()
+        begin = self._clock()
         try:
             return self._verifier.score(prefixes)
         finally:
-            self.seconds += time.perf_counter() - begin
+            self.seconds += self._clock() - begin
 
 
 class Ours:
-    """A beam search on the engine, a decode at a time."""
+    """A beam search on the engine, a decode at a time; of several problems, that share the decodes."""
 
     def __init__(
-        self, model: Model, verifier: Verifier, observe: Sequence[int], problem: Problem, options: Any
+        self, model: Model, verifier: Verifier, observe: Sequence[int], problems: Sequence[Problem], options: Any
     ) -> None:
         self.spent = Spending()
-        self.cost = Cost()
-        self.nodes: dict[int, Node] = {}
         self.scored: list[Node] = []
-        self._verifier = Timed(verifier)
+        self._verifier = Timed(verifier, options.clock)
+        self._clock = options.clock
         self._policy = LocalPolicy(
             model,
             name="policy",
             prompt=options.prompt,
             sampling=SAMPLER,
             max_tokens=options.max_tokens,
-            width=options.beams,
+            width=options.beams if len(problems) == 1 else machine.width(),
             beams=options.beams,
             observe=observe,
+            threads=options.threads,
         )
-        meter = Meter(Budget(options.beams), max_tokens=options.max_tokens)
-        self._events = parse_method(f"beam:m={options.expand}").run(
-            problem, self._policy, self._verifier, meter, seed=options.seed
-        )
+        self._policy.expect(problems)
+        method = parse_method(f"beam:m={options.expand}")
+        self._costs: dict[Problem, Cost] = {}
+        self._nodes: dict[tuple[Problem, int], Node] = {}
+        self._searches: collections.deque[tuple[Problem, Iterator[Event]]] = collections.deque()
+        for problem in problems:
+            meter = Meter(Budget(options.beams), max_tokens=options.max_tokens)
+            run = method.run(problem, self._policy, self._verifier, meter, seed=options.seed)
+            self._searches.append((problem, run))
 
     def turn(self) -> bool:
-        """Go on to the end of a decode; False when the search is over."""
-        begin = time.perf_counter()
-        for event in self._events:
+        """Let a search go on to the end of a decode; False when all are over."""
+        if not self._searches:
+            return False
+        begin = self._clock()
+        problem, events = self._searches.popleft()
+        for event in events:
             if isinstance(event, StepFinished):
-                self.nodes[event.node.number] = event.node
+                self._nodes[problem, event.node.number] = event.node
             elif isinstance(event, StepScored):
-                self.scored.append(self.nodes[event.node])
+                self.scored.append(self._nodes[problem, event.node])
             elif isinstance(event, CostUpdated):
-                self.cost = event.cost
+                self._costs[problem] = event.cost
+                self._searches.append((problem, events))
                 break
             elif isinstance(event, RunFinished):
-                self.cost = event.outcome.cost
-        else:
-            return False
-        self.spent.seconds += time.perf_counter() - begin
+                self._costs[problem] = event.outcome.cost
+        self.spent.seconds += self._clock() - begin
         self.spent.verifying = self._verifier.seconds
         self.spent.tokens = self.cost.policy_tokens
         return True
 
     @property
+    def cost(self) -> Cost:
+        """Of all searches."""
+        return sum(self._costs.values(), Cost())
+
+    @property
     def verifier_tokens_per_new_token(self) -> float:
         """Of the steps that it has scored."""
-        return self.cost.verifier_tokens / sum(node.tokens for node in self.scored)
+        return self.cost.verifier_tokens / max(1, sum(node.tokens for node in self.scored))
+
+    @property
+    def full(self) -> float:
+        """Texts that grew, over the places of all decodes."""
+        load = self._policy.load
+        return load.rows / (load.decodes * self._policy.width)
 
     @property
     def again(self) -> int:
@@ -162,10 +199,75 @@ class Ours:
         return self._policy.scheduler.again
 
     def close(self) -> None:
-        """End the search; free its contexts."""
-        self._events.close()
+        """End the searches; free their contexts."""
+        for _, events in self._searches:
+            events.close()
         self._policy.close()
         self._verifier.close()
+
+
+class Bare:
+    """What llama.cpp takes for full batches and for prefills of steps, with nothing around them."""
+
+    def __init__(self, model: Model, problem: Problem, options: Any) -> None:
+        self.spent = Spending()
+        self.read = 0  # tokens of prefills, in the seconds of `verifying`
+        self._clock = options.clock
+        prompt = ChatTemplate(model).encode(options.prompt.messages(problem))
+        self._most = len(prompt) + options.max_tokens
+        streams = machine.streams(model.parameters)
+        width = options.beams if options.together == 1 else machine.width()
+        cells = self._most if streams else len(prompt) + width * options.max_tokens
+        common = {"streams": streams, "threads": options.threads}
+        self._session = Session(model, cells=cells, width=width, sequences=width + 1, **common)
+        self._reader = Session(model, cells=self._most, width=1, sequences=2, flash_attention=False, **common)
+        root = Branch(None, prompt)
+        self._session.attach(root, aside=True)
+        self._session.decode([Piece(root, len(prompt), False)])
+        filler = prompt[-1:] * options.max_tokens
+        self._texts = [Branch(root, filler) for _ in range(width)]
+        for text in self._texts:
+            self._session.attach(text)
+        self._text = Branch(None, filler)
+        self._reader.attach(self._text)
+
+    def turn(self) -> bool:
+        """A decode of a full batch, or a prefill, whichever has had less of the time."""
+        begin = self._clock()
+        if self.spent.verifying * 2 < self.spent.seconds:
+            if self._text.pending < STEP:
+                self._reader.shorten(self._text, 0)
+                self._text.tokens += self._texts[0].tokens
+            begin = self._clock()
+            self._reader.decode([Piece(self._text, STEP, True)])
+            self.spent.verifying += self._clock() - begin
+            self.read += STEP
+        else:
+            if not self._texts[0].pending:
+                for text in self._texts:
+                    filler = [*text.tokens]
+                    self._session.shorten(text, 0)
+                    text.tokens += filler
+                begin = self._clock()
+            self._session.decode([Piece(text, 1, True) for text in self._texts])
+            self.spent.tokens += len(self._texts)
+        self.spent.seconds += self._clock() - begin
+        return True
+
+    @property
+    def per_token(self) -> float:
+        """Seconds of a decode."""
+        return (self.spent.seconds - self.spent.verifying) / self.spent.tokens
+
+    @property
+    def per_token_read(self) -> float:
+        """Seconds of a prefill."""
+        return self.spent.verifying / self.read
+
+    def close(self) -> None:
+        """Free the contexts."""
+        self._session.close()
+        self._reader.close()
 
 
 @dataclass
@@ -185,15 +287,17 @@ class Loop:
         self.spent = Spending()
         prompt = ChatTemplate(model).encode(options.prompt.messages(problem))
         cells = len(prompt) + options.max_tokens + 256
-        self._policy, self._verifier = (self._llama(path, cells) for _ in range(2))
+        threads = options.threads or machine.threads()
+        self._policy, self._verifier = (self._llama(path, cells, threads) for _ in range(2))
         self._form, self._problem, self._model, self._options = form, problem, model, options
+        self._clock = options.clock
         self._turns = self._search(prompt)
 
     def turn(self) -> bool:
         """Go on for a few tokens; False when the search is over."""
-        begin = time.perf_counter()
+        begin = self._clock()
         more = next(self._turns, None) is not None
-        self.spent.seconds += time.perf_counter() - begin
+        self.spent.seconds += self._clock() - begin
         return more
 
     def close(self) -> None:
@@ -203,8 +307,7 @@ class Loop:
         self._verifier.close()
 
     @staticmethod
-    def _llama(path: Path, cells: int) -> Any:
-        threads = machine.threads()
+    def _llama(path: Path, cells: int, threads: int) -> Any:
         return library().Llama(
             str(path),
             n_ctx=cells,
@@ -258,7 +361,7 @@ class Loop:
 
     def _score(self, child: Strand) -> float:
         """P(+) behind the last step; what the verifier read last is kept as far as it is the same."""
-        begin = time.perf_counter()
+        begin = self._clock()
         ids = self._form.head(self._problem.text)
         for number, step in enumerate(child.steps):
             ids = ids + self._form.step(step, first=number == 0)
@@ -269,7 +372,7 @@ class Loop:
         llama.eval(ids[llama.n_tokens :])
         row = np.ctypeslib.as_array(library().llama_get_logits_ith(llama.ctx, -1), shape=(self._model.vocabulary,))
         good, bad = row[list(self._form.labels)].astype(float)
-        self.spent.verifying += time.perf_counter() - begin
+        self.spent.verifying += self._clock() - begin
         return float(1 / (1 + np.exp(bad - good)))
 
 
@@ -290,8 +393,8 @@ def read_once(form: StepTag, problem: Problem, nodes: Sequence[Node]) -> int:
     return len(form.head(problem.text)) + sum(len(ids) for ids in steps.values())
 
 
-def measure(path: Path, model: Model, problem: Problem, options: Any) -> dict[str, float]:
-    """One problem, three searches, which end early after `options.seconds` in all."""
+def measure(path: Path, model: Model, problems: Sequence[Problem], options: Any) -> dict[str, float]:
+    """One problem, or several at once: the searches, which end early after `options.seconds` in all."""
     patience = options.seconds or float("inf")
     form = StepTag(model, good="+", bad="-", tag="ки")
     head = plain_head(model)
@@ -299,44 +402,57 @@ def measure(path: Path, model: Model, problem: Problem, options: Any) -> dict[st
     states = HeadVerifier(
         head, "head", model, lambda asked: template.encode(options.prompt.messages(asked)), carried=True
     )
-    ours = Ours(model, Prm(model, form), (), problem, options)
-    headed = Ours(model, states, [head.layer], problem, options)
-    loop = Loop(path, model, form, problem, options)
-    searches: list[Ours | Loop] = [ours, headed, loop]
+    ours = Ours(model, Prm(model, form, threads=options.threads), (), problems, options)
+    headed = Ours(model, states, [head.layer], problems, options)
+    loop = Loop(path, model, form, problems[0], options)
+    bare = Bare(model, problems[0], options)
+    searches: list[Ours | Loop | Bare] = [ours, headed, loop, bare]
     running = [*searches]
-    while running and (sum(each.spent.seconds for each in searches) < patience or not ours.cost.verifier_tokens):
+    while len(running) > 1 and (
+        sum(each.spent.seconds for each in searches) < patience or not ours.cost.verifier_tokens
+    ):
         next_one = min(running, key=lambda each: each.spent.seconds)
         if not next_one.turn():
             running.remove(next_one)
+    reading = ours.verifier_tokens_per_new_token
     told = {
         "policy_tokens": ours.spent.tokens,
         "prefix_ratio": (ours.cost.prompt_tokens + ours.cost.shared_tokens) / (ours.cost.prompt_tokens + ours.again),
-        "verifier_tokens_per_new_token": ours.verifier_tokens_per_new_token,
-        "read_twice": max(0.0, 1 - read_once(form, problem, ours.scored) / ours.cost.verifier_tokens),
+        "verifier_tokens_per_new_token": reading,
+        **({"read_twice": read_twice(form, problems[0], ours)} if len(problems) == 1 else {}),
         "head_tokens_per_new_token": headed.verifier_tokens_per_new_token,
         "verifier_seconds_share": ours.spent.verifying / ours.spent.seconds,
         "head_seconds_share": headed.spent.verifying / headed.spent.seconds,
         "loop_verifier_seconds_share": loop.spent.verifying / loop.spent.seconds,
+        "full": headed.full,
         "speedup": loop.spent.per_token / headed.spent.per_token,
         "speedup_prm": loop.spent.per_token / ours.spent.per_token,
+        "ceiling": loop.spent.per_token / bare.per_token,
+        "ceiling_prm": loop.spent.per_token / (bare.per_token + reading * bare.per_token_read),
     }
     for search in searches:
         search.close()
     return told
 
 
-def settings(options: Any, problem: Problem) -> dict[str, Any]:
-    """All that the figures of a problem depend on."""
+def read_twice(form: StepTag, problem: Problem, ours: Ours) -> float:
+    """Share of the verifier's tokens."""
+    return max(0.0, 1 - read_once(form, problem, ours.scored) / ours.cost.verifier_tokens)
+
+
+def settings(options: Any, problems: Sequence[Problem]) -> dict[str, Any]:
+    """All that the figures of a problem, or of several at once, depend on."""
     names = ("model", "beams", "expand", "max_tokens", "seconds", "seed", "quick")
-    return {name: getattr(options, name) for name in names} | {"problem": problem.text}
+    told = {name: getattr(options, name) for name in names} | {"problem": problems[0].text}
+    return told | ({"together": len(problems)} if len(problems) > 1 else {})
 
 
-def kept(options: Any, problem: Problem) -> dict[str, float] | None:
-    """The figures of a problem that was measured before with the same settings."""
+def kept(options: Any, problems: Sequence[Problem]) -> dict[str, float] | None:
+    """The figures of problems that were measured before with the same settings."""
     if not options.keep or not options.keep.exists():
         return None
     lines = [json.loads(line) for line in options.keep.read_text(encoding="utf-8").splitlines()]
-    same = settings(options, problem)
+    same = settings(options, problems)
     return next((line["figures"] for line in lines if {**line, **same} == line), None)
 
 
@@ -349,31 +465,37 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=DATA)
     parser.add_argument("--max-tokens", type=int, default=400)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--together", type=int, default=1, metavar="K", help="problems that our searches share decodes")
+    parser.add_argument("--threads", type=int, help="of every way")
+    parser.add_argument("--clock", choices=[*CLOCKS], default="wall")
     parser.add_argument("--quick", action="store_true", help="one problem, smollm2-135m, about 40 s")
     parser.add_argument("--seconds", type=float, metavar="S", help="for the three searches of a problem together")
     parser.add_argument("--keep", type=Path, metavar="FILE", help="JSON lines, one for each problem that is done")
     parser.add_argument("--json", action="store_true", help="one JSON line on stdout")
     options = parser.parse_args()
     options.prompt = SHORT_STEPS if options.quick else PROMPT
+    options.clock = CLOCKS[options.clock]
     if options.quick:
         options.model, options.max_tokens, options.seconds = "smollm2-135m", 120, QUICK_SECONDS
+    most = (1 if options.quick else options.problems) * options.together
     problems = (
-        [PROBLEM]
+        [PROBLEM, *map(Problem, OTHERS)]
         if options.quick
-        else [row.problem for row in read_dataset(str(options.data)).rows][: options.problems]
-    )
+        else [row.problem for row in read_dataset(str(options.data)).rows]
+    )[:most]
     path = resolve(options.model, offline=False, progress=download_progress()).path
     model = Model(path)
     told = []
-    for number, problem in enumerate(problems, start=1):
-        known = kept(options, problem)
-        figures = known or measure(path, model, problem, options)
+    for number in range(0, len(problems), options.together):
+        together = problems[number : number + options.together]
+        known = kept(options, together)
+        figures = known or measure(path, model, together, options)
         if options.keep and not known:
             with options.keep.open("a", encoding="utf-8") as file:
-                file.write(f"{json.dumps(settings(options, problem) | {'figures': figures})}\n")
+                file.write(f"{json.dumps(settings(options, together) | {'figures': figures})}\n")
         told.append(figures)
         line = ", ".join(f"{name} {value:.3g}" for name, value in figures.items())
-        print(f"problem {number}: {line}", file=sys.stderr, flush=True)
+        print(f"problem {number + 1}: {line}", file=sys.stderr, flush=True)
     model.close()
     medians = {name: round(statistics.median(each[name] for each in told), 3) for name in told[0]}
     facts = {"model": options.model, "problems": len(told), "beams": options.beams, "expand": options.expand}

@@ -8,7 +8,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from itertools import accumulate
 
 import numpy as np
@@ -54,6 +54,15 @@ class Scheduler:
     def busy(self) -> bool:
         """Whether there is anything to do."""
         return bool(self._running or self._waiting or self._filling)
+
+    def kept(self, parents: Collection[Branch] = ()) -> int:
+        """Idle branches that would be decoded again if they lost their sequence ids, besides such parents of new ones.
+
+        Where texts can be forked anywhere, what others stand on needs no sequence id of its own.
+        """
+        if self.session.memory.fork_at == "tip":
+            return len(self._idle)
+        return sum(branch.standing == 1 and branch not in parents for branch in self._idle)
 
     def submit(self, job: Job) -> None:
         """Queue a job.

@@ -69,10 +69,11 @@ class GrowingReader(ABC, Generic[Value]):
         """
         paths = [self._path(prefix) for prefix in prefixes]
         longest = max((sum(len(place.ids) for place in path) for path in paths), default=0)
-        if self._reader.reserve(longest, len(paths)):
+        work = self._work(paths)
+        if self._reader.reserve(longest, len(paths), _parents(work)):
             for root in self._roots.values():
                 root.lose_cells()
-        work = self._work(paths)
+            work = self._work(paths)
         for depth in sorted({place.depth for place in work}):
             self._decode([place for place in work if place.depth == depth])
         return [_reading(path) for path in paths]
@@ -89,6 +90,8 @@ class GrowingReader(ABC, Generic[Value]):
                 continue
             place = self._path(prefix)[-1]
             place.given_up = True
+            if place.below:  # its cells stay, for those that stand on them
+                self._reader.release([place.branch])
             while place.above is not None and place.given_up and not place.below:
                 self._reader.release([place.branch])
                 del place.above.below[place.key]
@@ -169,6 +172,12 @@ class GrownPlace(Generic[Value]):
         for place in self.all():
             if place.branch is not None:
                 place.branch = place.unread()
+
+
+def _parents(places: Iterable[GrownPlace[Value]]) -> set[Branch]:
+    """The branches that places go on from, as far as they have been decoded."""
+    above = (place.above.source.branch for place in places if place.above is not None)
+    return {branch for branch in above if branch is not None}
 
 
 def _reading(path: Sequence[GrownPlace[Value]]) -> Reading[Value]:

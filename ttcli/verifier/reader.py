@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,8 +19,10 @@ from ttcli.seams import Interrupted
 
 _TOKENS = 1024  # that a text may have before the context is made anew
 _SPARE = 8  # branches besides those of one call and as many that are kept
-_SEQUENCES = 64  # branches that hold cells at once, at most; those used longest ago give theirs up
+_USUAL = 64  # branches that hold cells at once, where the first call has no more
+_SEQUENCES = 240  # at most: llama.cpp knows 256; those used longest ago give theirs up
 _FEWEST = 4
+_WORTH = 1.5  # times as many branches, or all of them: for less a context is not made anew, which loses its cells
 _MEMORY_SHARE = 0.25  # of what is available that the cells may take
 _SLACK = 8  # cells beyond what a text takes
 
@@ -30,7 +32,8 @@ class Reader:
 
     Or, with `every`, the log-probabilities of the tokens that follow.
 
-    The context is made when the first texts are known, and anew when there come longer ones, or more of them.
+    The context is made when the first texts are known, and anew when there come longer ones, or more of them than find
+    room beside those that are kept: what several searches in one process have read is not to be read again in turns.
 
     What is read off a single row must not depend on what else is in the context. So every branch has a stream of its
     own: in one buffer for all, attention adds up in the order of the cells, which is enough to flip the rounding of
@@ -83,8 +86,10 @@ class Reader:
         """Cells that hold something."""
         return self._scheduler.session.cells_used if self._scheduler else 0
 
-    def reserve(self, tokens: int, texts: int) -> bool:
+    def reserve(self, tokens: int, texts: int, parents: Collection[Branch] = ()) -> bool:
         """Have a context for so many texts of so many tokens; whether it is a new one, which holds nothing yet.
+
+        `parents`: what these texts go on from, as far as it is kept.
 
         Raises:
             PromptTooLong: the model's own context is shorter.
@@ -96,11 +101,12 @@ class Reader:
                 hint="lower --max-tokens, or choose a verifier with a longer context",
             )
         session = self._scheduler.session if self._scheduler else None
-        if session and session.longest >= need and session.sequences > texts:
+        together = texts + 1 + (self._scheduler.kept(parents) if self._scheduler else 0)
+        if session and session.longest >= need and session.sequences >= together:
             return False
         longest = min(max(_TOKENS, need + need // 2, session.longest if session else 0), limit)
-        sequences = self._sequences(longest, texts)
-        if session and session.longest >= need and session.sequences >= sequences:
+        sequences = self._sequences(longest, texts, together)
+        if session and session.longest >= need and sequences < min(together, _WORTH * session.sequences):
             return False  # there is no memory for more
         self.close()
         session = Session(
@@ -119,14 +125,21 @@ class Reader:
         self._scheduler = Scheduler(session)
         return True
 
-    def _sequences(self, longest: int, texts: int) -> int:
-        """Streams of that length for so many texts at once, and for those that stay; fewer where memory is short."""
-        memory = machine.available_memory()
-        wanted = min(2 * texts + _SPARE, _SEQUENCES)
-        if memory is None:
+    def _sequences(self, longest: int, texts: int, together: int) -> int:
+        """Streams of that length for texts of a call, and all that stay beside them; fewer where memory is short."""
+        usual = min(2 * texts + _SPARE, _USUAL)
+        wanted = min(max(usual, together + together // 4 + _SPARE if together > usual else 0), _SEQUENCES)
+        available = machine.available_memory()
+        if available is None:
             return wanted
-        stream = longest * self._model.memory.cell_bytes + self._model.memory.state_bytes
-        return max(_FEWEST, min(wanted, int(memory * _MEMORY_SHARE) // stream))
+        if self._scheduler is not None:  # its context makes place
+            session = self._scheduler.session
+            available += session.sequences * self._stream(session.longest)
+        return max(_FEWEST, min(wanted, int(available * _MEMORY_SHARE) // self._stream(longest)))
+
+    def _stream(self, tokens: int) -> int:
+        """Bytes of a stream of so many tokens."""
+        return tokens * self._model.memory.cell_bytes + self._model.memory.state_bytes
 
     def holds(self, branch: Branch | None) -> bool:
         """Whether a branch has all its cells, so that others can go on from it."""
