@@ -1,4 +1,4 @@
-"""What it would bring if the steps of a search did not wait for the longest one of their round: computed, no model runs.
+"""What it would bring if steps of a search did not wait for the longest one of their round: computed, no model runs.
 
     python benchmarks/waits.py [--share 0.5] [--repeats 4] [--problems N]
 
@@ -8,8 +8,8 @@ qwen2.5-coder-0.5b on GSM8K train), scores are random, and a decode takes as lon
 a search in rounds, per token that it keeps or gives up as a search in rounds would.
 
     full    every decode has 16 texts, as other problems would fill it
-    ahead   children of the likeliest survivors are begun in empty places, with the seeds that they would have, where the
-            chance that their parent keeps its rank is `--share` at least; what turns out wrong is thrown away
+    ahead   children of the likeliest survivors are begun in empty places, with the seeds that they would have, where
+            the chance that their parent keeps its rank is `--share` at least; what turns out wrong is thrown away
     apart   DVTS, each subtree of which goes on when its own four steps have ended, over DVTS in rounds
 """
 
@@ -50,6 +50,7 @@ class Text:
 
     @property
     def done(self) -> bool:
+        """Whether it has come to its end."""
         return self.grown >= self.length
 
 
