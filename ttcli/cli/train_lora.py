@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
-import hashlib
-import os
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
 from ttcli.cli import options
 from ttcli.cli.exit_codes import INTERRUPTED
 from ttcli.cli.options import option
-from ttcli.cli.rows import choose_rows
 from ttcli.cli.run_options import run_options
 from ttcli.cli.signals import interrupted_by_ctrl_c
-from ttcli.errors import UsageError
+from ttcli.cli.training import (
+    Data,
+    DataOptions,
+    HeldOut,
+    Product,
+    StoreFile,
+    check_named,
+    check_number,
+    check_target,
+    target_of,
+    train_spec,
+)
 from ttcli.printable import shell_line
 from ttcli.terminal.messages import remark, say, say_json
 from ttcli.train.lora.spec import Device, Fitting, Kind
@@ -26,23 +32,19 @@ if TYPE_CHECKING:
     from ttcli.bench.store.store import Store
     from ttcli.runtime.settings import Settings
     from ttcli.train.lora.spec import LoraSpec
-    from ttcli.train.spec import TrainSpec
 
 _DEFAULT = Fitting()
-_DATA = "JSONL, gzipped or not, with problems and answers."
 _SHAPED = run_options(
     leave_out=("policy", "reviser", "aggregate", "command_timeout", "answer", "extract", "repair", "prompt", "system"),
     more=("temperature", "max_tokens", "offline"),
     says={"temperature": "Of the solutions.", "threads": "CPU threads, of llama.cpp and of torch."},
 )
 
-Data = Annotated[str, typer.Argument(metavar="FILE", help=_DATA)]
 Samples = Annotated[int, option("--samples", "-k", env=None, says="Solutions of each problem to learn from.")]
 Given = Annotated[
     Path | None,
     option("--solutions", env=None, says="Take these where there are any: problem_index, text, finish.", more=True),
 ]
-HeldOut = Annotated[float, option("--held-out", env=None, says="Part of the problems to judge it by.")]
 Rank = Annotated[int, option("--rank", env=None, says="Of the change to each matrix.")]
 Epochs = Annotated[int, option("--epochs", env=None, says="Times that all is gone through, at most.")]
 Steps = Annotated[int | None, option("--steps", env=None, says="Of the optimiser, at most.", more=True)]
@@ -62,9 +64,6 @@ Force = Annotated[bool, option("--force", env=None, says="Replace an adapter tha
 Restart = Annotated[bool, option("--restart", env=None, says="Leave an unfinished training aside.", more=True)]
 AsJson = Annotated[bool, option("--json", env=None, says="The adapter's card on stdout.", more=True)]
 More = Annotated[int | None, option("--sample", env=None, says="So many problems, drawn by the seed.", more=True)]
-StoreFile = Annotated[
-    str | None, option("--store", env="STORE", says="The file of samples; that of ttc bench if left out.", more=True)
-]
 
 
 @_SHAPED
@@ -103,9 +102,9 @@ def reviser(  # over 60 lines: most of them declare an option each
     Then: ttc solve "..." --method revise --reviser qwen2.5-coder-0.5b-reviser
     """
     fitting = Fitting(rank, learning_rate, epochs, steps, batch, batch_tokens, dropout, patience, device)
-    wishes = _Wishes("reviser", _target(output, settings.model, "reviser"), force, restart, as_json, quiet)
-    source = _Source(data, samples, solutions, held_out, limit, sample, 0, skip_bad)
-    return _go(settings, source, fitting, wishes, store)
+    wishes = _Wishes("reviser", output, force, restart, as_json, quiet)
+    asked = DataOptions(data, samples, 0, solutions, held_out, limit, sample, skip_bad)
+    return _go(settings, asked, fitting, wishes, store)
 
 
 @_SHAPED
@@ -144,26 +143,11 @@ def prm(  # over 60 lines: most of them declare an option each
 
     Then: ttc solve "..." --method beam --verifier prm:qwen2.5-coder-0.5b-prm
     """
-    if rollouts < 0:
-        raise UsageError(f"--rollouts must be at least 0, not {rollouts}", hint="--rollouts 8")
+    check_number("--rollouts", rollouts, 0, 8)
     fitting = Fitting(rank, learning_rate, epochs, steps, batch, batch_tokens, dropout, patience, device)
-    wishes = _Wishes("prm", _target(output, settings.model, "prm"), force, restart, as_json, quiet)
-    source = _Source(data, samples, solutions, held_out, limit, sample, rollouts, skip_bad)
-    return _go(settings, source, fitting, wishes, store)
-
-
-@dataclass(frozen=True, slots=True)
-class _Source:
-    """Where solutions come from."""
-
-    data: str
-    samples: int
-    solutions: Path | None
-    held_out: float
-    limit: int | None
-    sample: int | None
-    rollouts: int
-    skip_bad: bool
+    wishes = _Wishes("prm", output, force, restart, as_json, quiet)
+    asked = DataOptions(data, samples, rollouts, solutions, held_out, limit, sample, skip_bad)
+    return _go(settings, asked, fitting, wishes, store)
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,53 +155,32 @@ class _Wishes:
     """Where the adapter goes, and how all is to be told."""
 
     kind: Kind
-    target: Path
+    output: str | None
     force: bool
     restart: bool
     as_json: bool
     quiet: bool
 
 
-def _go(settings: Settings, source: _Source, fitting: Fitting, wishes: _Wishes, store: str | None) -> int:
+def _go(settings: Settings, asked: DataOptions, fitting: Fitting, wishes: _Wishes, store: str | None) -> int:
     """Refuse what cannot be done, before any work; then train."""
+    from ttcli.files.paths import adapters_dir
+    from ttcli.runtime.adapters import SUFFIX
     from ttcli.train.lora.spec import LoraSpec, require_lora
 
-    _check(wishes)
-    spec = LoraSpec(wishes.kind, _spec(settings, source), fitting)
+    usual = f"{Path(settings.model or '').name.removesuffix(SUFFIX)}-{wishes.kind}"
+    adapter = Product("an", "adapter", adapters_dir(), SUFFIX, usual, only=True)
+    target = target_of(adapter, wishes.output)
+    check_target(target, adapter, force=wishes.force)
+    check_number("--samples", asked.samples, 2, 16)
+    check_named(asked.data, "adapter")
+    spec = LoraSpec(wishes.kind, train_spec(settings, asked), fitting)
     require_lora()
     with options.open_store(store) as opened:
-        return _train(opened, spec, wishes)
+        return _train(opened, spec, target, wishes)
 
 
-def _spec(settings: Settings, source: _Source) -> TrainSpec:
-    from ttcli.data.solutions import read_given
-    from ttcli.train.spec import Source, TrainSpec, split
-
-    if source.samples < 2:
-        raise UsageError(f"--samples must be at least 2, not {source.samples}", hint="--samples 16")
-    if source.data == "-":
-        raise UsageError("the data set is to be named in the adapter's card, so it cannot be stdin", hint="name a file")
-    name, rows = choose_rows(
-        source.data,
-        skip_bad=source.skip_bad,
-        limit=source.limit,
-        sample=source.sample,
-        seed=settings.seed,
-        offline=settings.offline,
-    )
-    return TrainSpec(
-        settings,
-        Source(name, hashlib.sha256(Path(source.data).read_bytes()).hexdigest()),
-        rows,
-        source.samples,
-        split(rows, source.held_out, seed=settings.seed),
-        ("ttc", *sys.argv[1:]),
-        source.rollouts,
-        read_given(source.solutions, rows) if source.solutions else None,
-    )
-
-
-def _train(store: Store, spec: LoraSpec, wishes: _Wishes) -> int:
+def _train(store: Store, spec: LoraSpec, target: Path, wishes: _Wishes) -> int:
     """Gather, fit, judge, write, tell."""
     from ttcli.bench.plan import USUAL_TOKENS
     from ttcli.interrupt import Interrupt
@@ -230,7 +193,7 @@ def _train(store: Store, spec: LoraSpec, wishes: _Wishes) -> int:
 
     interrupt, train = Interrupt(), spec.train
     download = download_progress(quiet=wishes.quiet)
-    checkpoint = checkpoint_of(wishes.target)
+    checkpoint = checkpoint_of(target)
     if wishes.restart:
         checkpoint.unlink(missing_ok=True)
     to_draw = len(train.rows) - len(train.given)
@@ -255,37 +218,10 @@ def _train(store: Store, spec: LoraSpec, wishes: _Wishes) -> int:
         command = tuple(part for part in train.command if part != "--restart")
         remark(f"all that was drawn and trained is kept; go on with: {shell_line(command)}")
         return INTERRUPTED
-    trained.write(wishes.target)
+    trained.write(target)
     checkpoint.unlink(missing_ok=True)
     if wishes.as_json:
-        say_json({"version": 1, "adapter": str(wishes.target), "card": trained.card})
+        say_json({"version": 1, "adapter": str(target), "card": trained.card})
     else:
-        say(*adapter_lines(trained, wishes.target))
+        say(*adapter_lines(trained, target))
     return 0
-
-
-def _target(output: str | None, model: str | None, kind: Kind) -> Path:
-    """The file of the adapter: a name is one in the folder of adapters."""
-    from ttcli.files.paths import adapters_dir
-    from ttcli.runtime.adapters import SUFFIX
-
-    if output == "":
-        raise UsageError("--output names nothing", hint="-o my-adapter")
-    if output and ("/" in output or output.endswith(SUFFIX)):
-        return Path(output).expanduser()
-    chosen = output or f"{Path(model or '').name.removesuffix(SUFFIX)}-{kind}"
-    return adapters_dir() / f"{chosen}{SUFFIX}"
-
-
-def _check(wishes: _Wishes) -> None:
-    """Complain before the work, not after it, about an adapter that cannot be written."""
-    target = wishes.target
-    if target.is_dir():
-        raise UsageError(f"{target} is a directory", hint=f"-o {target / 'adapter.gguf'}")
-    if target.suffix != ".gguf":
-        raise UsageError(f"{target} must end in .gguf", hint=f"-o {target}.gguf")
-    if target.exists() and not wishes.force:
-        raise UsageError(f"there is an adapter {target} already", hint="--force replaces it; -o NAME writes another")
-    above = next(folder for folder in target.absolute().parents if folder.exists())
-    if not above.is_dir() or not os.access(above, os.W_OK | os.X_OK):
-        raise UsageError(f"{target} cannot be written: {above} is no directory to write in", hint="-o another place")
