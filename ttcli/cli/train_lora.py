@@ -41,58 +41,76 @@ _SHAPED = run_options(
 )
 
 Samples = Annotated[int, option("--samples", "-k", env=None, says="Solutions of each problem to learn from.")]
-Given = Annotated[
-    Path | None,
-    option("--solutions", env=None, says="Take these where there are any: problem_index, text, finish.", more=True),
-]
-Rank = Annotated[int, option("--rank", env=None, says="Of the change to each matrix.")]
-Epochs = Annotated[int, option("--epochs", env=None, says="Times that all is gone through, at most.")]
-Steps = Annotated[int | None, option("--steps", env=None, says="Of the optimiser, at most.", more=True)]
-Rate = Annotated[float, option("--learning-rate", env=None, says="At its height.", more=True)]
-Batch = Annotated[int, option("--batch", env=None, says="Examples of a step.", more=True)]
-Tokens = Annotated[int, option("--batch-tokens", env=None, says="At once, for want of memory.", more=True)]
-Dropout = Annotated[float, option("--dropout", env=None, says="Of what the change is given.", more=True)]
-Patience = Annotated[
-    int, option("--patience", env=None, says="Looks at other problems without a better one, then stop.", more=True)
-]
-On = Annotated[Device, option("--device", env=None, says="auto: a GPU where torch sees one.")]
-Output = Annotated[
-    str | None,
-    option("--output", "-o", env=None, says="A name, or a path in .gguf; left out: the model's name."),
-]
-Force = Annotated[bool, option("--force", env=None, says="Replace an adapter that is there.")]
-Restart = Annotated[bool, option("--restart", env=None, says="Leave an unfinished training aside.", more=True)]
-AsJson = Annotated[bool, option("--json", env=None, says="The adapter's card on stdout.", more=True)]
-More = Annotated[int | None, option("--sample", env=None, says="So many problems, drawn by the seed.", more=True)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AdapterOptions:
+    """What training an adapter can be told, of whatever kind it is."""
+
+    solutions: Annotated[
+        Path | None,
+        option("--solutions", env=None, says="Take these where there are any: problem_index, text, finish.", more=True),
+    ] = None
+    held_out: HeldOut = 0.3
+    limit: options.Limit = None
+    sample: Annotated[
+        int | None, option("--sample", env=None, says="So many problems, drawn by the seed.", more=True)
+    ] = None
+    rank: Annotated[int, option("--rank", env=None, says="Of the change to each matrix.")] = _DEFAULT.rank
+    epochs: Annotated[int, option("--epochs", env=None, says="Times that all is gone through, at most.")] = (
+        _DEFAULT.epochs
+    )
+    steps: Annotated[int | None, option("--steps", env=None, says="Of the optimiser, at most.", more=True)] = None
+    learning_rate: Annotated[float, option("--learning-rate", env=None, says="At its height.", more=True)] = (
+        _DEFAULT.rate
+    )
+    batch: Annotated[int, option("--batch", env=None, says="Examples of a step.", more=True)] = _DEFAULT.batch
+    batch_tokens: Annotated[int, option("--batch-tokens", env=None, says="At once, for want of memory.", more=True)] = (
+        _DEFAULT.tokens
+    )
+    dropout: Annotated[float, option("--dropout", env=None, says="Of what the change is given.", more=True)] = (
+        _DEFAULT.dropout
+    )
+    patience: Annotated[
+        int, option("--patience", env=None, says="Looks at other problems without a better one, then stop.", more=True)
+    ] = _DEFAULT.patience
+    device: Annotated[Device, option("--device", env=None, says="auto: a GPU where torch sees one.")] = "auto"
+    output: Annotated[
+        str | None, option("--output", "-o", env=None, says="A name, or a path in .gguf; left out: the model's name.")
+    ] = None
+    force: Annotated[bool, option("--force", env=None, says="Replace an adapter that is there.")] = False
+    restart: Annotated[bool, option("--restart", env=None, says="Leave an unfinished training aside.", more=True)] = (
+        False
+    )
+    as_json: Annotated[bool, option("--json", env=None, says="The adapter's card on stdout.", more=True)] = False
+    quiet: options.OnlyTables = False
+    skip_bad: options.SkipBad = False
+    store: StoreFile = None
+
+    @property
+    def fitting(self) -> Fitting:
+        """How the adapter is fitted; raises UsageError."""
+        return Fitting(
+            self.rank,
+            self.learning_rate,
+            self.epochs,
+            self.steps,
+            self.batch,
+            self.batch_tokens,
+            self.dropout,
+            self.patience,
+            self.device,
+        )
+
+    def data(self, file: str, samples: int, rollouts: int) -> DataOptions:
+        """What the adapter is trained from."""
+        return DataOptions(
+            file, samples, rollouts, self.solutions, self.held_out, self.limit, self.sample, self.skip_bad
+        )
 
 
 @_SHAPED
-def reviser(  # over 60 lines: most of them declare an option each
-    *,
-    data: Data,
-    settings: Settings,
-    samples: Samples = 16,
-    solutions: Given = None,
-    held_out: HeldOut = 0.3,
-    limit: options.Limit = None,
-    sample: More = None,
-    rank: Rank = _DEFAULT.rank,
-    epochs: Epochs = _DEFAULT.epochs,
-    steps: Steps = None,
-    learning_rate: Rate = _DEFAULT.rate,
-    batch: Batch = _DEFAULT.batch,
-    batch_tokens: Tokens = _DEFAULT.tokens,
-    dropout: Dropout = _DEFAULT.dropout,
-    patience: Patience = _DEFAULT.patience,
-    device: On = "auto",
-    output: Output = None,
-    force: Force = False,
-    restart: Restart = False,
-    as_json: AsJson = False,
-    quiet: options.OnlyTables = False,
-    skip_bad: options.SkipBad = False,
-    store: StoreFile = None,
-) -> int:
+def reviser(*, data: Data, settings: Settings, samples: Samples = 16, chosen: AdapterOptions) -> int:
     """Train an adapter that writes right solutions with wrong ones in view, from the model's own (Snell et al., s. 6).
 
     Whatever ends it, the same command goes on where it stopped. Examples:
@@ -101,39 +119,17 @@ def reviser(  # over 60 lines: most of them declare an option each
 
     Then: ttc solve "..." --method revise --reviser qwen2.5-coder-0.5b-reviser
     """
-    fitting = Fitting(rank, learning_rate, epochs, steps, batch, batch_tokens, dropout, patience, device)
-    wishes = _Wishes("reviser", output, force, restart, as_json, quiet)
-    asked = DataOptions(data, samples, 0, solutions, held_out, limit, sample, skip_bad)
-    return _go(settings, asked, fitting, wishes, store)
+    return _go("reviser", settings, chosen.data(data, samples, 0), chosen)
 
 
 @_SHAPED
-def prm(  # over 60 lines: most of them declare an option each
+def prm(
     *,
     data: Data,
     settings: Settings,
     samples: Samples = 8,
     rollouts: Annotated[int, option("--rollouts", env=None, says="Outcomes that each step is to have, at least.")] = 8,
-    solutions: Given = None,
-    held_out: HeldOut = 0.3,
-    limit: options.Limit = None,
-    sample: More = None,
-    rank: Rank = _DEFAULT.rank,
-    epochs: Epochs = _DEFAULT.epochs,
-    steps: Steps = None,
-    learning_rate: Rate = _DEFAULT.rate,
-    batch: Batch = _DEFAULT.batch,
-    batch_tokens: Tokens = _DEFAULT.tokens,
-    dropout: Dropout = _DEFAULT.dropout,
-    patience: Patience = _DEFAULT.patience,
-    device: On = "auto",
-    output: Output = None,
-    force: Force = False,
-    restart: Restart = False,
-    as_json: AsJson = False,
-    quiet: options.OnlyTables = False,
-    skip_bad: options.SkipBad = False,
-    store: StoreFile = None,
+    chosen: AdapterOptions,
 ) -> int:
     """Train an adapter that scores every step: how often what stands so far comes to the right answer (s. 3).
 
@@ -143,44 +139,30 @@ def prm(  # over 60 lines: most of them declare an option each
 
     Then: ttc solve "..." --method beam --verifier prm:qwen2.5-coder-0.5b-prm
     """
-    check_number("--rollouts", rollouts, 0, 8)
-    fitting = Fitting(rank, learning_rate, epochs, steps, batch, batch_tokens, dropout, patience, device)
-    wishes = _Wishes("prm", output, force, restart, as_json, quiet)
-    asked = DataOptions(data, samples, rollouts, solutions, held_out, limit, sample, skip_bad)
-    return _go(settings, asked, fitting, wishes, store)
+    return _go("prm", settings, chosen.data(data, samples, rollouts), chosen)
 
 
-@dataclass(frozen=True, slots=True)
-class _Wishes:
-    """Where the adapter goes, and how all is to be told."""
-
-    kind: Kind
-    output: str | None
-    force: bool
-    restart: bool
-    as_json: bool
-    quiet: bool
-
-
-def _go(settings: Settings, asked: DataOptions, fitting: Fitting, wishes: _Wishes, store: str | None) -> int:
+def _go(kind: Kind, settings: Settings, data: DataOptions, chosen: AdapterOptions) -> int:
     """Refuse what cannot be done, before any work; then train."""
     from ttcli.files.paths import adapters_dir
     from ttcli.runtime.adapters import SUFFIX
     from ttcli.train.lora.spec import LoraSpec, require_lora
 
-    usual = f"{Path(settings.model or '').name.removesuffix(SUFFIX)}-{wishes.kind}"
+    check_number("--rollouts", data.rollouts, 0, 8)
+    fitting = chosen.fitting
+    usual = f"{Path(settings.model or '').name.removesuffix(SUFFIX)}-{kind}"
     adapter = Product("an", "adapter", adapters_dir(), SUFFIX, usual, only=True)
-    target = target_of(adapter, wishes.output)
-    check_target(target, adapter, force=wishes.force)
-    check_number("--samples", asked.samples, 2, 16)
-    check_named(asked.data, "adapter")
-    spec = LoraSpec(wishes.kind, train_spec(settings, asked), fitting)
+    target = target_of(adapter, chosen.output)
+    check_target(target, adapter, force=chosen.force)
+    check_number("--samples", data.samples, 2, 16)
+    check_named(data.data, "adapter")
+    spec = LoraSpec(kind, train_spec(settings, data), fitting)
     require_lora()
-    with options.open_store(store) as opened:
-        return _train(opened, spec, target, wishes)
+    with options.open_store(chosen.store) as opened:
+        return _train(opened, spec, target, chosen)
 
 
-def _train(store: Store, spec: LoraSpec, target: Path, wishes: _Wishes) -> int:
+def _train(store: Store, spec: LoraSpec, target: Path, chosen: AdapterOptions) -> int:
     """Gather, fit, judge, write, tell."""
     from ttcli.bench.plan import USUAL_TOKENS
     from ttcli.interrupt import Interrupt
@@ -192,15 +174,15 @@ def _train(store: Store, spec: LoraSpec, target: Path, wishes: _Wishes) -> int:
     from ttcli.train.lora.train import train_adapter
 
     interrupt, train = Interrupt(), spec.train
-    download = download_progress(quiet=wishes.quiet)
+    download = download_progress(quiet=chosen.quiet)
     checkpoint = checkpoint_of(target)
-    if wishes.restart:
+    if chosen.restart:
         checkpoint.unlink(missing_ok=True)
     to_draw = len(train.rows) - len(train.given)
     expected = to_draw * train.task.budget.amount * min(USUAL_TOKENS, train.settings.max_tokens)
     trained: TrainedAdapter | None = None
     with (
-        LoraDisplay(None if wishes.quiet else sys.stderr, train.task, to_draw, expected=expected) as screen,
+        LoraDisplay(None if chosen.quiet else sys.stderr, train.task, to_draw, expected=expected) as screen,
         interrupted_by_ctrl_c(interrupt),
     ):
         prepared = None
@@ -220,7 +202,7 @@ def _train(store: Store, spec: LoraSpec, target: Path, wishes: _Wishes) -> int:
         return INTERRUPTED
     trained.write(target)
     checkpoint.unlink(missing_ok=True)
-    if wishes.as_json:
+    if chosen.as_json:
         say_json({"version": 1, "adapter": str(target), "card": trained.card})
     else:
         say(*adapter_lines(trained, target))
