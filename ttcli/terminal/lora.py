@@ -16,7 +16,7 @@ from ttcli.terminal.marks import UNICODE, Marks
 from ttcli.terminal.runs import stdout_marks, stdout_width
 from ttcli.terminal.tables import WIDTH
 from ttcli.terminal.train import TrainDisplay, figure_table, reliability_table, verdict, vote_table
-from ttcli.train.collect import Stage
+from ttcli.train.drawing import Stage
 from ttcli.train.lora.card import TrainedAdapter
 from ttcli.train.lora.learning import Forecast, Learning
 from ttcli.train.lora.transitions import Change, Revising

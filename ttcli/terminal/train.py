@@ -21,7 +21,7 @@ from ttcli.terminal.marks import UNICODE, Marks
 from ttcli.terminal.runs import stdout_marks, stdout_width
 from ttcli.terminal.tables import WIDTH
 from ttcli.train.card import Trained
-from ttcli.train.collect import Stage
+from ttcli.train.drawing import Stage
 from ttcli.train.evaluation import Evaluation, Measured
 from ttcli.train.fit import FOLDS
 from ttcli.train.labels import Labelled

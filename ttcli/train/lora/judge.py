@@ -25,7 +25,7 @@ from ttcli.seams import Extend, Extension, Interrupted
 from ttcli.search.revise import WINDOW
 from ttcli.search.sampling import candidate
 from ttcli.solution import Ended, Prefix
-from ttcli.train.collect import Stage
+from ttcli.train.drawing import Stage
 from ttcli.train.lora.pool import PooledProblem
 
 if TYPE_CHECKING:  # llama.cpp: not before it is needed
