@@ -118,15 +118,13 @@ class _TrainOutput:
 
 def _train(store: Store, spec: TrainSpec, wishes: _TrainOutput) -> int:
     """Collect, fit, write, tell."""
-    from ttcli.bench.plan import USUAL_TOKENS
     from ttcli.interrupt import Interrupt
     from ttcli.terminal.train import TrainDisplay, verifier_lines
 
     interrupt = Interrupt()
     resume = f"go on with: {shell_line(spec.command)}"
-    to_draw = len(spec.rows) - len(spec.given)
-    expected = to_draw * spec.task.budget.amount * min(USUAL_TOKENS, spec.settings.max_tokens)
-    with TrainDisplay(None if wishes.quiet else sys.stderr, spec.task, to_draw, expected=expected) as screen:
+    stream = None if wishes.quiet else sys.stderr
+    with TrainDisplay(stream, spec.task, spec.drawn, expected=spec.expected) as screen:
         collected = _collect(store, spec, interrupt, screen, quiet=wishes.quiet)
         try:
             trained = _fit(store, spec, collected, screen) if collected else None

@@ -164,7 +164,6 @@ def _go(kind: Kind, settings: Settings, data: DataOptions, chosen: AdapterOption
 
 def _train(store: Store, spec: LoraSpec, target: Path, chosen: AdapterOptions) -> int:
     """Gather, fit, judge, write, tell."""
-    from ttcli.bench.plan import USUAL_TOKENS
     from ttcli.interrupt import Interrupt
     from ttcli.terminal.download import download_progress
     from ttcli.terminal.lora import LoraDisplay, adapter_lines
@@ -178,11 +177,10 @@ def _train(store: Store, spec: LoraSpec, target: Path, chosen: AdapterOptions) -
     checkpoint = checkpoint_of(target)
     if chosen.restart:
         checkpoint.unlink(missing_ok=True)
-    to_draw = len(train.rows) - len(train.given)
-    expected = to_draw * train.task.budget.amount * min(USUAL_TOKENS, train.settings.max_tokens)
+    stream = None if chosen.quiet else sys.stderr
     trained: TrainedAdapter | None = None
     with (
-        LoraDisplay(None if chosen.quiet else sys.stderr, train.task, to_draw, expected=expected) as screen,
+        LoraDisplay(stream, train.task, train.drawn, expected=train.expected) as screen,
         interrupted_by_ctrl_c(interrupt),
     ):
         prepared = None

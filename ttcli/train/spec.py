@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from ttcli.bench.plan import USUAL_TOKENS
 from ttcli.bench.store.task import Task
 from ttcli.cost import Budget
 from ttcli.data.dataset import Row, select
@@ -65,6 +66,16 @@ class TrainSpec:
     def task(self) -> Task:
         """That draws solutions."""
         return Task("majority", "", Budget(self.samples))
+
+    @property
+    def drawn(self) -> int:
+        """Of how many problems solutions are drawn; raises as `given` does."""
+        return len(self.rows) - len(self.given)
+
+    @property
+    def expected(self) -> float:
+        """Tokens to sample for these, more or less."""
+        return self.drawn * self.samples * min(USUAL_TOKENS, self.settings.max_tokens)
 
 
 def split(rows: Sequence[Row], part: float, *, seed: int) -> frozenset[int]:
