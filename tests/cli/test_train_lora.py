@@ -83,6 +83,14 @@ def test_what_cannot_be_done_is_refused_with_a_hint(here: Call, data: str, optio
     assert not list(Path().glob("**/*.sqlite3"))
 
 
+@pytest.mark.parametrize(("kind", "called"), [("reviser", "reviser"), ("prm", "process reward model")])
+def test_too_few_problems_are_told_by_what_would_be_judged_by_them(
+    here: Call, data: str, kind: str, called: str
+) -> None:
+    error = complaint(here("train", kind, data, "--quiet", "--limit", "5"))
+    assert f"2 would be held out to judge the {called} by, and 3 are left to train on" in error
+
+
 def test_a_number_of_rollouts_below_0_is_refused(here: Call, data: str) -> None:
     assert "--rollouts must be at least 0, not -1" in complaint(here("train", "prm", data, "--rollouts", "-1"))
 

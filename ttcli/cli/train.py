@@ -102,7 +102,7 @@ def verifier(  # over 60 lines: most of them declare an option each
     target = target_of(head, output)
     check_target(target, head, force=force)
     asked = DataOptions(data, samples, rollouts, solutions, held_out, limit, sample, skip_bad)
-    spec = train_spec(settings, asked)
+    spec = train_spec(settings, asked, "head")
     with options.open_store(store) as opened:
         return _train(opened, spec, _TrainOutput(target, as_json, quiet))
 

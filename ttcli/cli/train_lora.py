@@ -26,10 +26,11 @@ from ttcli.cli.training import (
 )
 from ttcli.printable import shell_line
 from ttcli.terminal.messages import remark, say, say_json
-from ttcli.train.lora.spec import Device, Fitting, Kind
+from ttcli.train.lora.spec import Device, Fitting
 
 if TYPE_CHECKING:
     from ttcli.bench.store.store import Store
+    from ttcli.runtime.adapters import Kind
     from ttcli.runtime.settings import Settings
     from ttcli.train.lora.spec import LoraSpec
 
@@ -145,7 +146,7 @@ def prm(
 def _go(kind: Kind, settings: Settings, data: DataOptions, chosen: AdapterOptions) -> int:
     """Refuse what cannot be done, before any work; then train."""
     from ttcli.files.paths import adapters_dir
-    from ttcli.runtime.adapters import SUFFIX
+    from ttcli.runtime.adapters import CALLED, SUFFIX
     from ttcli.train.lora.spec import LoraSpec, require_lora
 
     check_number("--rollouts", data.rollouts, 0, 8)
@@ -156,7 +157,7 @@ def _go(kind: Kind, settings: Settings, data: DataOptions, chosen: AdapterOption
     check_target(target, adapter, force=chosen.force)
     check_number("--samples", data.samples, 2, 16)
     check_named(data.data, "adapter")
-    spec = LoraSpec(kind, train_spec(settings, data), fitting)
+    spec = LoraSpec(kind, train_spec(settings, data, CALLED[kind]), fitting)
     require_lora()
     with options.open_store(chosen.store) as opened:
         return _train(opened, spec, target, chosen)

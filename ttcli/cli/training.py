@@ -88,8 +88,8 @@ def check_named(data: str, noun: str) -> None:
         raise UsageError(f"the data set is to be named in the {noun}'s card, so it cannot be stdin", hint="name a file")
 
 
-def train_spec(settings: Settings, asked: DataOptions) -> TrainSpec:
-    """The problems with their solutions, some held out.
+def train_spec(settings: Settings, asked: DataOptions, what: str) -> TrainSpec:
+    """The problems with their solutions, some held out; `what`: is trained, for messages.
 
     Raises:
         UsageError, DatasetError: there are too few, or the file of one of them cannot be used.
@@ -110,7 +110,7 @@ def train_spec(settings: Settings, asked: DataOptions) -> TrainSpec:
         Source(name, hashlib.sha256(Path(asked.data).read_bytes()).hexdigest()),
         rows,
         asked.samples,
-        split(rows, asked.held_out, seed=settings.seed),
+        split(rows, asked.held_out, seed=settings.seed, what=what),
         ("ttc", *sys.argv[1:]),
         asked.rollouts,
         read_given(asked.solutions, rows) if asked.solutions else None,

@@ -1,4 +1,4 @@
-"""What a head is to be trained from: problems, where their solutions come from, and which of them are for judging."""
+"""What a head or an adapter is trained from: problems, the source of their solutions, and which are for judging."""
 
 from __future__ import annotations
 
@@ -78,8 +78,11 @@ class TrainSpec:
         return self.drawn * self.samples * min(USUAL_TOKENS, self.settings.max_tokens)
 
 
-def split(rows: Sequence[Row], part: float, *, seed: int) -> frozenset[int]:
+def split(rows: Sequence[Row], part: float, *, seed: int, what: str) -> frozenset[int]:
     """Positions of the problems to hold out: about this part of them, chosen by the seed and their texts alone.
+
+    Args:
+        what: is trained, for messages: a head, a reviser.
 
     Raises:
         UsageError: that leaves nothing to train on, or nothing to judge by.
@@ -89,7 +92,7 @@ def split(rows: Sequence[Row], part: float, *, seed: int) -> frozenset[int]:
     number = round(part * len(rows))
     if not number or len(rows) - number < FOLDS:
         raise UsageError(
-            f"of {len(rows)} problems {number} would be held out to judge the head by, and {len(rows) - number} are "
+            f"of {len(rows)} problems {number} would be held out to judge the {what} by, and {len(rows) - number} are "
             f"left to train on: it takes 1 and {FOLDS}",
             hint="more problems: a larger --limit or --sample",
         )
