@@ -3,54 +3,24 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
-from cli.calls import Call, Result
+from cli.calls import Call
+from cli.training import complaint, write, write_solutions
 
 KINDS = ("reviser", "prm")
-ROWS = [{"question": f"What is {number} + 2?", "answer": f"#### {number + 2}"} for number in range(1, 13)]
+BEGINNINGS = "{way}: {a} and 2.\n\nIt is \\boxed{{{answer}}}."  # no two solutions of a problem begin alike
 needs_torch = pytest.mark.skipif(
     find_spec("torch") is None, reason="adapters are trained by torch, which is not installed"
 )
 
 
-def write(path: Path, *rows: object) -> str:
-    path.write_text("".join(f"{json.dumps(row)}\n" for row in rows), encoding="utf-8")
-    return path.name
-
-
-@pytest.fixture
-def data(clean: Path) -> str:
-    return write(clean / "data.jsonl", *ROWS)
-
-
 @pytest.fixture
 def solutions(clean: Path) -> str:
-    """Four of each problem, half of them right."""
-    rows = [
-        {"problem_index": at, "text": f"{way} {at + 1} and 2.\n\nIt is \\boxed{{{at + 3 + off}}}.", "finish": "stop"}
-        for at in range(12)
-        for way, off in (("I add", 0), ("I guess", 1), ("Adding", 0), ("Taking", 7))
-    ]
-    return write(clean / "s.jsonl", *rows)
-
-
-@pytest.fixture
-def tiny(tiny_path: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch) -> str:
-    monkeypatch.setenv("TTC_THREADS", "1")
-    return str(tiny_path("llama"))
-
-
-def complaint(result: Result, code: int = 2) -> str:
-    assert (result.code, result.out) == (code, "")
-    error, hint = result.err.splitlines()[-2:]
-    assert error.startswith("error: ")
-    assert hint.startswith("hint: ")
-    return error
+    return write_solutions(clean / "s.jsonl", text=BEGINNINGS)
 
 
 @pytest.mark.parametrize("kind", KINDS)
