@@ -12,6 +12,7 @@ import argparse
 import json
 import random
 
+from ttcli.catalog.forms import PrmForm
 from ttcli.catalog.pull import resolve
 from ttcli.engine.model import Model
 from ttcli.problem import Problem
@@ -30,7 +31,7 @@ def prefix(problem: Problem, steps: Steps) -> Prefix:
 def measure(model: Model, beams: int, kept: int, count: int, rounds: int) -> float:
     """Tokens read, over those that there are."""
     rng = random.Random(0)
-    form = StepTag(model, good="+", bad="-", tag="?")
+    form = StepTag(model, PrmForm("step-tag", "+", "-", "?"))
     prm = Prm(model, form)
     problems = [Problem(f"{number} + 1") for number in range(count)]
     growing: dict[Problem, list[Steps]] = {problem: [()] for problem in problems}

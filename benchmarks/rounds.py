@@ -34,6 +34,7 @@ from typing import Any
 
 from ttcli.bench.execute.worker import engine
 from ttcli.bench.store.task import Finished, Happened, Task, Work
+from ttcli.catalog.forms import PrmForm
 from ttcli.cost import Budget, Cost
 from ttcli.data.dataset import read_dataset
 from ttcli.engine.session import Session
@@ -176,7 +177,7 @@ def main() -> None:
         with runtime_of(options) as runtime:
             policy = runtime.policy
             if options.verifier == SAME:
-                form = StepTag(policy.model, good="+", bad="-", tag="ки")
+                form = StepTag(policy.model, PrmForm("step-tag", "+", "-", "ки"))
                 prm = Prm(policy.model, form, threads=options.threads)
                 runtime.verifiers = {SAME: prm}
             policy.expect(problems)

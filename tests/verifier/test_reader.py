@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
+from ttcli.catalog.forms import PrmForm
 from ttcli.engine.model import Model
 from ttcli.engine.session import Session
 from ttcli.problem import Problem
@@ -24,7 +25,7 @@ Steps = tuple[str, ...]
 @pytest.fixture(params=["llama", "lfm2"])
 def prm(request: pytest.FixtureRequest, tiny_model: TINY) -> Iterator[Prm]:
     model = tiny_model(request.param)
-    prm = Prm(model, StepTag(model, good="+", bad="-", tag="?"), threads=1)
+    prm = Prm(model, StepTag(model, PrmForm("step-tag", "+", "-", "?")), threads=1)
     yield prm
     prm.close()
 

@@ -91,7 +91,7 @@ class GrowingReader(ABC, Generic[Value]):
                 continue
             place = self._path(prefix)[-1]
             place.given_up = True
-            if place.below:  # its cells stay, for those that stand on them
+            if place.branch is not None and place.branch.standing > 1:  # its cells stay, for those that stand on them
                 self._reader.release([place.branch])
             while place.above is not None and place.given_up and not place.below:
                 self._reader.release([place.branch])
