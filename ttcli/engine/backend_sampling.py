@@ -146,13 +146,10 @@ class BackendSampler:
             ggml.ggml_free(context)
 
     def _apply(self, _sampler: object, context: int, _graph: int, data: Any) -> None:
-        """What llama.cpp calls for each sequence, whenever it builds a graph."""
-
-        def build() -> None:
-            tokens, logits, _, probabilities = self._nodes(context, data.contents.logits)
-            data.contents.candidates, data.contents.logits, data.contents.probs = tokens, logits, probabilities
-
-        self._undisturbed(build)
+        """What llama.cpp calls for each sequence id, whenever it builds a graph."""
+        row = data.contents
+        nodes = self._undisturbed(lambda: self._nodes(context, row.logits))
+        row.candidates, row.logits, _, row.probs = nodes
 
     def _nodes(self, context: int, logits: int) -> tuple[int, int, int, int]:
         """Tokens, their logits, all probabilities, and those of the tokens: of a row of logits, as parts of a graph."""
