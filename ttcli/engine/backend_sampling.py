@@ -147,9 +147,12 @@ class BackendSampler:
 
     def _apply(self, _sampler: object, context: int, _graph: int, data: Any) -> None:
         """What llama.cpp calls for each sequence id, whenever it builds a graph."""
-        row = data.contents
-        nodes = self._undisturbed(lambda: self._nodes(context, row.logits))
-        row.candidates, row.logits, _, row.probs = nodes
+        row, logits = data.contents, data.contents.logits
+
+        def build() -> None:
+            row.candidates, row.logits, _, row.probs = self._nodes(context, logits)
+
+        self._undisturbed(build)
 
     def _nodes(self, context: int, logits: int) -> tuple[int, int, int, int]:
         """Tokens, their logits, all probabilities, and those of the tokens: of a row of logits, as parts of a graph."""
