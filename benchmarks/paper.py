@@ -11,7 +11,7 @@ into one compressed file, and all tables and figures come from such a file. Keys
     factor             samples of best-of-N weighted that are as good as 16 of the compute-optimal choice between it and
                        beam search, over 16; difficulty is told from 4 probes of these (`factor_probes` says whether),
                        with `factor_low` and `factor_high`; factor_tokens, the same in tokens
-    auc_within         of the process reward model, within problems
+    auc_within         of the verifier, within problems
     gain_beam_small    points of beam search (M = 2) over best-of-N weighted at a budget of 4
     gain_revise        points of 4 chains of 4 attempts over 16 independent samples, the same verifier
     sibling_gap        points of the larger model over the policy, both greedy
@@ -30,7 +30,7 @@ from pathlib import Path
 from typing import Any
 
 from experiments import compare_flops, noise, optimal, pictures, report, revisions, searches, votes
-from experiments.data import Data, write
+from experiments.data import VERIFIER, Data, write
 from experiments.export import rows
 from experiments.plan import NOISE, Lab, Stage, draw, stages
 
@@ -87,7 +87,7 @@ def keys(found: Mapping[str, Any]) -> dict[str, Any]:
         "factor_high": high,
         "factor_probes": best.get("difficulty") == "charged",
         "factor_tokens": best.get("factor_tokens"),
-        "auc_within": found["votes"]["auc"]["prm"]["value"],
+        "auc_within": found["votes"]["auc"][VERIFIER]["value"],
         "gain_beam_small": points(small),
         "gain_revise": points(max(chains, key=lambda row: row["n"])["against"]) if chains else None,
         "sibling_gap": points(gap),
@@ -119,16 +119,20 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--export-only", action="store_true", help="draw nothing; tell what the store has")
     parser.add_argument("--policy", default="lab-policy")
     parser.add_argument("--large", default="lab-large")
-    parser.add_argument("--prm", default="lab-prm", help="a model as of prm:MODEL, or another verifier of steps")
+    parser.add_argument("--chains", type=int, default=200, help="and so many with chains of revisions")
+    parser.add_argument("--verifier", default="head:lab-policy-chains", help="of steps: votes, searches and chains")
+    parser.add_argument("--other", metavar="VERIFIER", help="another one that scores the samples, to compare with")
+    parser.add_argument("--noisy", default="lab-prm", metavar="MODEL", help="the reward model that is made worse")
     parser.add_argument("--reviser", default="lab-reviser", help="'' for the policy itself")
-    parser.add_argument("--outcome", help="a verifier that was trained on outcomes, such as head:NAME, to compare with")
     parser.add_argument("--from-data", nargs="?", type=Path, const=PUBLISHED, metavar="FILE")
     parser.add_argument("--quick", action="store_true", help=f"the first {QUICK} problems of what is published")
     parser.add_argument("--publish", action="store_true", help="write benchmarks/data, docs/paper.md and its figures")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
-    if not 10 <= options.deep <= options.problems <= 1000:
-        parser.error("there must be 10 deep problems at least, no more than problems, and 1000 of these at most")
+    if not 10 <= min(options.deep, options.chains) <= max(options.deep, options.chains) <= options.problems <= 1000:
+        parser.error(
+            "there must be 10 deep problems and chains at least, no more than problems, of which there are 1000"
+        )
     return options
 
 
@@ -139,11 +143,12 @@ def drawn(options: argparse.Namespace) -> Path:
     lab = Lab(
         options.policy,
         options.large,
-        options.prm,
+        options.verifier,
         options.reviser or None,
-        options.outcome,
+        options.other,
         options.problems,
         options.deep,
+        options.chains,
     )
     todo = stages(lab, _noisy(options, work))
     chosen = _chosen(options, todo)
@@ -156,13 +161,13 @@ def drawn(options: argparse.Namespace) -> Path:
 
 
 def _noisy(options: argparse.Namespace, work: Path) -> dict[float, str]:
-    """The worse verifiers; of what is no GGUF there are none."""
+    """The worse reward models, none of them where it is not here."""
     from ttcli.catalog.pull import resolve
     from ttcli.errors import TtcError
     from ttcli.terminal.download import download_progress
 
     try:
-        path = resolve(options.prm, offline=True, progress=download_progress(quiet=True)).path
+        path = resolve(options.noisy, offline=True, progress=download_progress(quiet=True)).path
     except TtcError:
         return {}
     return {level: str(noise.worse(path, level, work)) for level in NOISE}

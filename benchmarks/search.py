@@ -39,6 +39,7 @@ from typing import Any
 
 import numpy as np
 
+from ttcli.catalog.forms import PrmForm
 from ttcli.catalog.pull import resolve
 from ttcli.cost import Budget, Cost, Meter
 from ttcli.data.dataset import read_dataset
@@ -293,7 +294,7 @@ def read_once(form: StepTag, problem: Problem, nodes: Sequence[Node]) -> int:
 def measure(path: Path, model: Model, problem: Problem, options: Any) -> dict[str, float]:
     """One problem, three searches, which end early after `options.seconds` in all."""
     patience = options.seconds or float("inf")
-    form = StepTag(model, good="+", bad="-", tag="ки")
+    form = StepTag(model, PrmForm("step-tag", "+", "-", "ки"))
     head = plain_head(model)
     template = ChatTemplate(model)
     states = HeadVerifier(

@@ -26,11 +26,11 @@ def world(rng: np.random.Generator, number: int, *, search: float) -> dict[str, 
     score = np.clip(np.where(right, 6500, 4000) + rng.normal(0, 1500, depth), 0, 9999).astype(int)
     spent = [16, 20, 700, 800, 0, 10**9]
     results = {
-        f"{method}[prm]@{budget}": [int(rng.random() > search), *spent]
+        f"{method}[verifier]@{budget}": [int(rng.random() > search), *spent]
         for method, budgets in GENERATIONS.items()
         for budget in budgets
     }
-    scores = {name: score.tolist() for name in ("prm", "prm min", "prm prod", "confidence")}
+    scores = {name: score.tolist() for name in ("verifier", "verifier min", "verifier prod", "confidence")}
     chains = [[(int(rng.random() > chance), 5000) for _ in range(8)] for _ in range(8)]
     return {
         "type": "problem",
@@ -43,8 +43,8 @@ def world(rng: np.random.Generator, number: int, *, search: float) -> dict[str, 
             "prompt": 20,
             "samples": {"answer": answer.tolist(), "tokens": [45] * depth, "cut": []},
             "scores": scores,
-            "read": {"prm": [50] * depth},
-            "chains": {"revise:ratio=1[prm]@64": chains},
+            "read": {"verifier": [50] * depth},
+            "chains": {"revise:ratio=1[verifier]@64": chains},
         },
         "large": {"results": {"greedy@1": [0, *spent]}},
     }
@@ -54,7 +54,7 @@ def told(path: Path, *, search: float) -> dict[str, Any]:
     """What the benchmark says of such a world."""
     stages = [
         {"type": "stage", "name": name, "model": name, "parameters": parameters, "verifiers": verifiers, "ttc": "0"}
-        for name, parameters, verifiers in (("pool", 1000, {"prm": 2000, "confidence": 0}), ("large", 14_000, {}))
+        for name, parameters, verifiers in (("pool", 1000, {"verifier": 2000, "confidence": 0}), ("large", 14_000, {}))
     ]
     rng = np.random.default_rng(0)
     rows = [*stages, *(world(rng, number, search=search) for number in range(PROBLEMS))]
@@ -71,10 +71,10 @@ def test_a_search_that_is_always_right_is_worth_many_samples_and_one_that_never_
     tmp_path: Path, search: float, better: bool
 ) -> None:
     found = told(tmp_path / "paper.jsonl.gz", search=search)
-    votes = found["votes"]["all"]["curves"]["weighted, prm"]
+    votes = found["votes"]["all"]["curves"]["weighted, verifier"]
     assert found["problems"] == PROBLEMS
     assert 0.8 < found["auc_within"] < 0.95
-    assert found["votes"]["auc"]["prm"]["n"] > 18
+    assert found["votes"]["auc"]["verifier"]["n"] > 18
     assert votes["1"]["value"] < votes["16"]["value"] <= found["votes"]["all"]["curves"]["any"]["16"]["value"]
     assert found["sibling_gap"] == pytest.approx(100 * (1 - found["flops"]["greedy_small"]["value"]))
     assert found["factor_probes"]

@@ -8,14 +8,14 @@ from typing import Any
 
 import numpy as np
 
-from experiments.data import BASE, Data
+from experiments.data import BASE, VERIFIER, Data
 from experiments.measures import accuracies, difference, mean, task
 from ttcli.bench.figures.flops import ALL, Match, Reach, matches
 from ttcli.bench.figures.problem import ProblemFigures, first_samples
 from ttcli.bench.figures.summary import by_difficulty
 
 RATIOS = (0.1, 1.0, 10.0)
-METHODS = ("majority", BASE, "beam:m=4[prm]")
+METHODS = ("majority", BASE, f"beam:m=4[{VERIFIER}]")
 
 
 def multiple(data: Data) -> float:

@@ -30,9 +30,9 @@ from ttcli.stats.subsets import subset_limit
 
 UNIT = 1 << 14  # of scores: sums of such fractions are exact
 TELLING = range(64, 96)  # samples that difficulty is told from, and nothing else is measured on; they are put last
-PRM, CONFIDENCE, OUTCOME = "prm", "confidence", "outcome"
-BASE = f"best-of-n[{PRM}]"
-WAYS = {PRM: "last", f"{PRM} min": "min", f"{PRM} prod": "prod"}  # of the reward model's steps
+VERIFIER, CONFIDENCE, OTHER = "verifier", "confidence", "other"
+BASE = f"best-of-n[{VERIFIER}]"
+WAYS = {VERIFIER: "last", f"{VERIFIER} min": "min", f"{VERIFIER} prod": "prod"}  # of the reward model's steps
 
 
 def write(path: Path, rows: Iterator[Mapping[str, Any]]) -> None:
@@ -109,7 +109,7 @@ class Data:
         counts = {name: self.stages["pool"]["verifiers"][name.partition(" ")[0]] for name in names}
         votes = [Task("majority", "", Budget(depth))] if depth else []
         votes += [Task("best-of-n", name, Budget(depth)) for name in names]
-        votes += [Task("best-of-n-plain", name, Budget(depth)) for name in names if name == PRM]
+        votes += [Task("best-of-n-plain", name, Budget(depth)) for name in names if name == VERIFIER]
         stage = self.stages["pool" if model == "policy" else "large"]
         return RunConfig(
             model=stage["model"],
@@ -120,7 +120,7 @@ class Data:
             temperature=1.0,
             seed=0,
             data="held-out problems",
-            baseline=BASE if PRM in names else "majority",
+            baseline=BASE if VERIFIER in names else "majority",
             command=(),
             ttc=stage["ttc"],
         )

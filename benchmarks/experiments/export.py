@@ -9,7 +9,7 @@ from typing import Any
 
 from lab.task import held
 
-from experiments.data import PRM, UNIT
+from experiments.data import UNIT, VERIFIER
 from experiments.plan import Share, Stage, shares
 from ttcli.bench.figures.candidates import RatedSample, rated_samples
 from ttcli.bench.figures.problem import ProblemFigures, load_figures
@@ -117,9 +117,9 @@ class _Problem:
             scores[name] = [_whole(each.score if each else None) for each in opinions]
             if config.verifiers[called].parameters and not name.startswith("noise"):
                 read[name] = [each.tokens if each else 0 for each in opinions]
-            if name == PRM:
+            if name == VERIFIER:
                 for how in ("min", "prod"):
-                    scores[f"{PRM} {how}"] = [
+                    scores[f"{VERIFIER} {how}"] = [
                         _whole(aggregate(each.steps, how) if each else None)  # type: ignore[arg-type]
                         for each in opinions
                     ]

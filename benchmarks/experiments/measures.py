@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from experiments.data import PRM, TELLING
+from experiments.data import TELLING, VERIFIER
 from ttcli.bench.figures.problem import ProblemFigures
 from ttcli.bench.store.task import Task
 from ttcli.cost import Budget
@@ -19,7 +19,7 @@ Array = NDArray[np.float64]
 BINS = 5
 
 
-def task(method: str, budget: float, verifier: str = PRM) -> Task:
+def task(method: str, budget: float, verifier: str = VERIFIER) -> Task:
     """A method with a budget in generations; majority and greedy have no verifier."""
     plain = method in ("majority", "greedy")
     return Task(method, "" if plain else verifier, Budget(1 if method == "greedy" else budget))
@@ -45,7 +45,7 @@ def oracle(figures: Sequence[ProblemFigures]) -> Array:
 
 def predicted(figures: Sequence[ProblemFigures]) -> Array:
     """The verifier's mean score of each problem, by the same samples."""
-    return np.array([np.nanmean(each.ratings[PRM].scores[-len(TELLING) :]) for each in figures])
+    return np.array([np.nanmean(each.ratings[VERIFIER].scores[-len(TELLING) :]) for each in figures])
 
 
 def bins(values: Array, count: int = BINS) -> NDArray[np.intp]:

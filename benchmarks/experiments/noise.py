@@ -1,4 +1,4 @@
-"""Experiment 6: the same reward model with noise in its weights: where search begins to lose against the vote.
+"""Experiment 6: a reward model with noise in its weights: where search begins to lose against the vote.
 
 Each matrix gets normal noise of so many times its own standard deviation. So a text always gets the same score, as from
 a worse model and unlike a coin: what a search finds to exploit stays there.
@@ -13,9 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from experiments.data import PRM, Data
+from experiments.data import Data
 from experiments.measures import accuracies, difference, mean, task
-from experiments.votes import AUC_SAMPLES, auc
+from experiments.votes import AUC_SAMPLES
 from ttcli.stats.auc import Ranking
 from ttcli.stats.intervals import percentile_interval, resamples
 from ttcli.stats.subsets import GradedSamples, subset_limit, subset_vote
@@ -63,32 +63,21 @@ def _described(path: Path) -> str:
 
 def measure(data: Data) -> list[dict[str, Any]]:
     """A row per level of noise, the untouched model first: beam search against the vote with the same scores."""
-    levels = sorted({name for row in data.rows for name in row["policy"]["scores"] if name.startswith("noise")})
+    levels = {name for row in data.rows for name in row["policy"]["scores"] if name.startswith("noise")}
     figures = data.measured
     rows = []
-    for level in [PRM, *sorted(levels, key=lambda name: float(name.split()[1]))]:
-        places = [at for at, each in enumerate(figures) if each.figure(task(BEAM, 16, level))]
-        if level != PRM:
-            own, scores = data.noisy(level)
-            told = dict(zip(own, scores, strict=True))
-            places = [at for at in places if at in told]
-        elif levels:
-            places = [at for at in places if at in data.noisy(levels[0])[0]]
+    for level in sorted(levels, key=lambda name: float(name.split()[1])):
+        told = dict(zip(*data.noisy(level), strict=True))
+        places = [at for at, each in enumerate(figures) if each.figure(task(BEAM, 16, level)) and at in told]
         if not places:
             continue
         part = [figures[at] for at in places]
-        row: dict[str, Any] = {"noise": 0.0 if level == PRM else float(level.split()[1]), "n": len(part)}
         samples = [
-            GradedSamples(
-                each.samples.classes[:64],
-                each.samples.correct[:64],
-                each.ratings[PRM].scores[:64] if level == PRM else told[at][:64],
-            )
+            GradedSamples(each.samples.classes[:64], each.samples.correct[:64], told[at][:64])
             for at, each in zip(places, part, strict=True)
             if each.samples
         ]
-        row["auc"] = auc(part, PRM) if level == PRM else _auc(samples)
-        row["budgets"] = {}
+        row: dict[str, Any] = {"noise": float(level.split()[1]), "n": len(part), "auc": _auc(samples), "budgets": {}}
         for budget in BUDGETS:
             votes = np.array([
                 subset_vote(each, budget, "weighted", subsets=subset_limit(1000)).accuracy for each in samples

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from experiments.data import PRM, Data
+from experiments.data import VERIFIER, Data
 from experiments.measures import (
     BINS,
     Array,
@@ -230,7 +230,7 @@ def _charged(figures: Sequence[ProblemFigures], budget: int) -> Ways | None:
 
 def probes_of(figures: Sequence[ProblemFigures]) -> Probes:
     """The first samples of problems."""
-    own = [(each.samples, each.ratings[PRM].scores, each.facts) for each in figures]
+    own = [(each.samples, each.ratings[VERIFIER].scores, each.facts) for each in figures]
     shape = (len(figures), PROBES)
     return Probes(
         np.array([samples.classes[:PROBES] for samples, _, _ in own if samples]),
@@ -259,7 +259,7 @@ def standing(figures: Sequence[ProblemFigures], samples: int) -> Standing:
     for row, each in enumerate(figures):
         if each.samples is None:
             continue
-        classes, scores = each.samples.classes[:samples], each.ratings[PRM].scores[:samples]
+        classes, scores = each.samples.classes[:samples], each.ratings[VERIFIER].scores[:samples]
         known = classes >= 0
         told = known & ~np.isnan(scores)
         counts[row] = np.bincount(classes[known], minlength=counts.shape[1])

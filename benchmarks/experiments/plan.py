@@ -14,11 +14,13 @@ from typing import NamedTuple
 
 from lab.task import held
 
+from experiments.data import OTHER, VERIFIER
+
 COMMON = ("--temperature", "1", "--max-tokens", "160", "--threads", "1", "--quiet")
 GRACE = 60.0  # seconds that a bench has to end after Ctrl-C
 
 SHALLOW, DEEP = 96, 288  # samples of every problem, and of the first few
-NOISE = (0.25, 0.5, 1.0)  # see `noise.py`
+NOISE = (0.0, 0.25, 0.5, 1.0)  # see `noise.py`
 
 
 @dataclass(frozen=True)
@@ -27,24 +29,19 @@ class Lab:
 
     policy: str
     large: str
-    prm: str
+    verifier: str  # of steps, as --verifier takes it
     reviser: str | None  # None: the policy revises by itself
-    outcome: str | None  # a verifier that was trained on outcomes; None: there is none
-    problems: int  # with SHALLOW samples, beam search and short chains
+    other: str | None  # another verifier that scores the samples, to compare with; None: there is none
+    problems: int  # with SHALLOW samples and beam search
     deep: int  # of these, the first so many have DEEP samples and everything else too
-
-    @property
-    def verifier(self) -> str:
-        """The process reward model, as --verifier takes it."""
-        known = self.prm.partition(":")[0] in ("confidence", "head", "likelihood", "prm")
-        return self.prm if known else f"prm:{self.prm}"
+    chained: int  # and so many have chains of revisions
 
     @property
     def verifiers(self) -> dict[str, str]:
         """What scores the samples, by the name that it has in the data."""
-        known = {"prm": self.verifier}
+        known = {VERIFIER: self.verifier}
         known |= {"confidence": "confidence"} if self.verifier != "confidence" else {}
-        return known if self.outcome is None else {**known, "outcome": self.outcome}
+        return known if self.other is None else {**known, OTHER: self.other}
 
 
 class Stage(NamedTuple):
@@ -59,14 +56,14 @@ class Stage(NamedTuple):
 
 
 def stages(lab: Lab, noisy: dict[float, str]) -> list[Stage]:
-    """Everything, in the order in which it is most wanted; `noisy`: verifiers that were made worse, by how much."""
+    """Everything, in the order in which it is most wanted; `noisy`: a reward model, made worse by so much."""
     scored = tuple(word for name in lab.verifiers.values() for word in ("--verifier", name))
     plain = ("--method", "majority", "--method", "best-of-n", "--method", "best-of-n-plain", *scored)
-    prm = {"prm": lab.verifier}
+    own = {VERIFIER: lab.verifier}
 
     def search(name: str, problems: int, methods: Sequence[str], budgets: str) -> Stage:
         options = tuple(word for method in methods for word in ("--method", method))
-        return Stage(name, problems, lab.policy, (*options, "--budget", budgets, "--verifier", lab.verifier), prm)
+        return Stage(name, problems, lab.policy, (*options, "--budget", budgets, "--verifier", lab.verifier), own)
 
     def chains(name: str, problems: int, budget: int) -> Stage:
         reviser = ("--reviser", lab.reviser) if lab.reviser else ()
@@ -78,7 +75,7 @@ def stages(lab: Lab, noisy: dict[float, str]) -> list[Stage]:
         search("beam-small", lab.problems, ("beam:m=sqrt", "beam:m=4"), "4"),
         search("beam", lab.problems, ("beam:m=4",), "16,64"),
         search("charged", lab.problems, ("auto:beam:m=4",), "16"),
-        chains("chains", lab.problems, 64),
+        chains("chains", lab.chained, 64),
         Stage("greedy", lab.problems, lab.policy, ("--method", "greedy"), {}),
         Stage("large", lab.problems, lab.large, ("--method", "greedy"), {}),
         Stage("deep-pool", lab.deep, lab.policy, (*plain, "--budget", str(DEEP)), lab.verifiers),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from experiments.data import BASE
 from ttcli.bench.figures.numbers import p_value
 
 
@@ -142,7 +143,7 @@ def flops(found: Mapping[str, Any]) -> list[str]:
             gain({"value": each["difference"], "interval": each["interval"]}), p_value(each["p"]), each["wins"],
         ]
         for each in found["matches"]
-        if each["method"] == "best-of-n[prm]" and each["reckoning"] == "verified"
+        if each["method"] == BASE and each["reckoning"] == "verified"
     ]  # fmt: skip
     first = (
         f"Greedy: policy {share(found['greedy_small'])} %, sibling of {found['multiple']:.1f} times the weights "

@@ -8,14 +8,14 @@ from typing import Any
 
 import numpy as np
 
-from experiments.data import PRM, Attempts, Data
+from experiments.data import VERIFIER, Attempts, Data
 from experiments.measures import BINS, Array, accuracies, bins, difference, in_resamples, mean, oracle, task
 from ttcli.answers.vote import hierarchical
 from ttcli.search.best_of_n import scored_by
 from ttcli.stats.intervals import percentile_interval
 
 BUDGETS = (4, 16, 64)
-CHAINS = {64: f"revise:ratio=1[{PRM}]@64", 256: f"revise:ratio=1[{PRM}]@256"}  # 8 of 8 attempts, 16 of 16
+CHAINS = {64: f"revise:ratio=1[{VERIFIER}]@64", 256: f"revise:ratio=1[{VERIFIER}]@256"}  # 8 of 8 attempts, 16 of 16
 COUNT = scored_by(hierarchical)
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from experiments.data import PRM, Data
+from experiments.data import VERIFIER, Data
 from experiments.measures import BINS, accuracies, bins, difference, mean, oracle, task, tokens
 
 METHODS = (
@@ -47,7 +47,7 @@ def measure(data: Data) -> dict[str, Any]:
                     "against_by_bin": [difference(told[own == number], base[own == number]) for number in range(BINS)],
                 }
             )
-    return {"verifier": PRM, "rows": rows, "pass_rates": _rates(data, hardness)}
+    return {"verifier": VERIFIER, "rows": rows, "pass_rates": _rates(data, hardness)}
 
 
 def _rates(data: Data, hardness: Any) -> list[float]:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from experiments.data import CONFIDENCE, OUTCOME, PRM, Data
+from experiments.data import CONFIDENCE, OTHER, VERIFIER, Data
 from experiments.measures import accuracies, difference, mean, task
 from ttcli.bench.figures.problem import ProblemFigures
 from ttcli.stats.auc import Ranking
@@ -38,7 +38,7 @@ def _curves(figures: Sequence[ProblemFigures], most: int) -> dict[str, Any]:
     sizes = [2**power for power in range(most.bit_length())]
     ways = {"majority": partial(task, "majority")}
     ways |= {f"weighted, {name}": partial(task, "best-of-n", verifier=name) for name in _verifiers(figures)}
-    ways |= {f"best, {PRM}": partial(task, "best-of-n-plain")}
+    ways |= {f"best, {VERIFIER}": partial(task, "best-of-n-plain")}
     found: dict[str, Any] = {"n": len(figures), "sizes": sizes, "curves": {}, "against": {}}
     values = {(name, n): accuracies(figures, way(n)) for name, way in ways.items() for n in sizes}
     for n in sizes:
@@ -46,9 +46,9 @@ def _curves(figures: Sequence[ProblemFigures], most: int) -> dict[str, Any]:
         values[ANY, n] = np.array([coverage(samples, n) if samples else np.nan for samples in own])
     for name in [*ways, ANY]:
         found["curves"][name] = {n: mean(values[name, n]) for n in sizes}
-    prm = f"weighted, {PRM}"
-    pairs = [(prm, "majority"), (prm, f"best, {PRM}"), (prm, f"weighted, {PRM} min"), (prm, f"weighted, {PRM} prod")]
-    pairs += [(prm, f"weighted, {name}") for name in (CONFIDENCE, OUTCOME) if f"weighted, {name}" in ways]
+    own = f"weighted, {VERIFIER}"
+    pairs = [(own, "majority"), (own, f"best, {VERIFIER}"), (own, f"{own} min"), (own, f"{own} prod")]
+    pairs += [(own, f"weighted, {name}") for name in (CONFIDENCE, OTHER) if f"weighted, {name}" in ways]
     for one, other in pairs:
         found["against"][f"{one} - {other}"] = {n: difference(values[one, n], values[other, n]) for n in sizes if n > 1}
     return found

@@ -6,7 +6,7 @@ import io
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ import pytest
 from patience import HANG
 
 from cli.calls import LINES, Call, Result, write_script
+from cli.training import ROWS, write
 
 
 @pytest.fixture
@@ -68,3 +69,16 @@ def here(clean: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.Mo
         return Result(code, *capsys.readouterr())
 
     return call
+
+
+@pytest.fixture
+def data(clean: Path) -> str:
+    """A data set to train on."""
+    return write(clean / "data.jsonl", *ROWS)
+
+
+@pytest.fixture
+def tiny(tiny_path: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch) -> str:
+    """A tiny model."""
+    monkeypatch.setenv("TTC_THREADS", "1")  # more only wait for each other
+    return str(tiny_path("llama"))

@@ -4,46 +4,24 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from cli.calls import Call, Result
+from cli.calls import Call
+from cli.training import complaint, write, write_solutions
 from ttcli.train.recipe import RECIPES
 from ttcli.train.verifier import train_verifier
 
-ROWS = [{"question": f"What is {number} + 2?", "answer": f"#### {number + 2}"} for number in range(1, 13)]
-
-
-def write(path: Path, *rows: object) -> str:
-    path.write_text("".join(f"{json.dumps(row)}\n" for row in rows), encoding="utf-8")
-    return path.name
-
 
 @pytest.fixture
-def data(clean: Path) -> str:
-    return write(clean / "data.jsonl", *ROWS)
-
-
-@pytest.fixture
-def tiny(tiny_path: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch) -> str:
-    """A tiny model, whose heads are fitted in two ways instead of six."""
+def tiny(tiny: str, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The tiny model, whose heads are fitted in two ways instead of six."""
     defaults = train_verifier.__kwdefaults__
     assert defaults is not None
     monkeypatch.setitem(defaults, "recipes", RECIPES[1:3])
-    monkeypatch.setenv("TTC_THREADS", "1")  # more only wait for each other
-    return str(tiny_path("llama"))
-
-
-def complaint(result: Result, code: int = 2) -> str:
-    """The one error of a command that said nothing else but a hint."""
-    assert (result.code, result.out) == (code, "")
-    error, hint = result.err.splitlines()
-    assert error.startswith("error: ")
-    assert hint.startswith("hint: ")
-    return error
+    return tiny
 
 
 def test_help_begins_with_examples_and_shows_no_more_than_twelve_options(here: Call) -> None:
@@ -119,16 +97,6 @@ def test_solutions_of_other_problems_are_refused(here: Call, data: str, clean: P
 
 
 # -- on a tiny model
-
-
-def write_solutions(path: Path, *, problems: int) -> str:
-    """Four of each of the first problems: the two that do not guess are right."""
-    texts = [
-        (at, f"I add {at + 1} and 2.\n\n{way}, so it is \\boxed{{{at + 3 + off}}}.")
-        for at in range(problems)
-        for way, off in (("That is a sum", 0), ("I only guess", 1), ("Adding up", 0), ("Who knows", 7))
-    ]
-    return write(path, *({"problem_index": at, "text": text, "finish": "stop"} for at, text in texts))
 
 
 def test_a_head_is_trained_from_given_solutions_and_scores_new_ones(

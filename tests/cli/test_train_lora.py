@@ -3,54 +3,24 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
-from cli.calls import Call, Result
+from cli.calls import Call
+from cli.training import complaint, write, write_solutions
 
 KINDS = ("reviser", "prm")
-ROWS = [{"question": f"What is {number} + 2?", "answer": f"#### {number + 2}"} for number in range(1, 13)]
+BEGINNINGS = "{way}: {a} and 2.\n\nIt is \\boxed{{{answer}}}."  # no two solutions of a problem begin alike
 needs_torch = pytest.mark.skipif(
     find_spec("torch") is None, reason="adapters are trained by torch, which is not installed"
 )
 
 
-def write(path: Path, *rows: object) -> str:
-    path.write_text("".join(f"{json.dumps(row)}\n" for row in rows), encoding="utf-8")
-    return path.name
-
-
-@pytest.fixture
-def data(clean: Path) -> str:
-    return write(clean / "data.jsonl", *ROWS)
-
-
 @pytest.fixture
 def solutions(clean: Path) -> str:
-    """Four of each problem, half of them right."""
-    rows = [
-        {"problem_index": at, "text": f"{way} {at + 1} and 2.\n\nIt is \\boxed{{{at + 3 + off}}}.", "finish": "stop"}
-        for at in range(12)
-        for way, off in (("I add", 0), ("I guess", 1), ("Adding", 0), ("Taking", 7))
-    ]
-    return write(clean / "s.jsonl", *rows)
-
-
-@pytest.fixture
-def tiny(tiny_path: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch) -> str:
-    monkeypatch.setenv("TTC_THREADS", "1")
-    return str(tiny_path("llama"))
-
-
-def complaint(result: Result, code: int = 2) -> str:
-    assert (result.code, result.out) == (code, "")
-    error, hint = result.err.splitlines()[-2:]
-    assert error.startswith("error: ")
-    assert hint.startswith("hint: ")
-    return error
+    return write_solutions(clean / "s.jsonl", text=BEGINNINGS)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -81,6 +51,14 @@ def test_help_begins_with_examples_and_shows_no_more_than_twelve_options(here: C
 def test_what_cannot_be_done_is_refused_with_a_hint(here: Call, data: str, options: tuple[str, ...], said: str) -> None:
     assert said in complaint(here("train", "reviser", data, "--quiet", *options))
     assert not list(Path().glob("**/*.sqlite3"))
+
+
+@pytest.mark.parametrize(("kind", "called"), [("reviser", "reviser"), ("prm", "process reward model")])
+def test_too_few_problems_are_told_by_what_would_be_judged_by_them(
+    here: Call, data: str, kind: str, called: str
+) -> None:
+    error = complaint(here("train", kind, data, "--quiet", "--limit", "5"))
+    assert f"2 would be held out to judge the {called} by, and 3 are left to train on" in error
 
 
 def test_a_number_of_rollouts_below_0_is_refused(here: Call, data: str) -> None:

@@ -11,7 +11,7 @@ from tiny_models import HYBRID, RECURRENT
 from verifier.heads import random_head
 
 from search.runs import outcome_of
-from ttcli.catalog.forms import CritiqueForm
+from ttcli.catalog.forms import CritiqueForm, PrmForm
 from ttcli.cost import Budget, Meter
 from ttcli.engine.model import Model
 from ttcli.engine.params import SamplingParams
@@ -125,8 +125,8 @@ def verifier_of(kind: str, policy: LocalPolicy, *, carried: bool = True) -> Veri
             words = CritiqueForm("critique-steps", "{problem} {step}", "", (), "So? ", "yes", "no", tokens=6)
             return Critic(model, words, threads=1)
         case _:
-            tag = kind == "step-tag"
-            return Prm(model, StepTag(model, good="+", bad="-", tag="#") if tag else StepTurn(model, good="+", bad="-"))
+            tagged, turns = PrmForm("step-tag", "+", "-", "#"), PrmForm("step-turn", "+", "-")
+            return Prm(model, StepTag(model, tagged) if kind == "step-tag" else StepTurn(model, turns))
 
 
 @pytest.mark.parametrize("kind", ["head", "step-tag", "step-turn", "judge", "critique"])

@@ -21,7 +21,7 @@ from ttcli.terminal.train import (
     way_table,
 )
 from ttcli.train.card import Trained
-from ttcli.train.collect import Stage
+from ttcli.train.drawing import Stage
 from ttcli.train.evaluation import Bin, Evaluation, Measured, Votes
 from ttcli.train.spec import TrainSpec
 from ttcli.train.verifier import train_verifier

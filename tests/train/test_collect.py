@@ -10,7 +10,8 @@ import pytest
 from train.fakes import LAYERS, RIGHT, WRONG, Class, made_up, make_rows, make_spec
 from ttcli.bench.execute.runner import Done
 from ttcli.interrupt import Interrupt
-from ttcli.train.collect import Collection, Stage, candidate_layers
+from ttcli.train.collect import Collection, candidate_layers
+from ttcli.train.drawing import Stage
 from ttcli.train.parts import figures_of
 
 

@@ -14,7 +14,7 @@ from ttcli.data.dataset import Row
 from ttcli.interrupt import Interrupt
 from ttcli.problem import Problem
 from ttcli.solution import Ended
-from ttcli.train.collect import Stage
+from ttcli.train.drawing import Stage
 from ttcli.train.parts import figures_of
 from ttcli.train.spec import TrainSpec
 

@@ -15,7 +15,7 @@ from ttcli.errors import UsageError
 from ttcli.policy.script import Script, ScriptLine
 from ttcli.solution import Ended, Prefix, Step
 from ttcli.train.card import Trained
-from ttcli.train.collect import Stage
+from ttcli.train.drawing import Stage
 from ttcli.train.fit import deal
 from ttcli.train.spec import TrainSpec
 from ttcli.train.verifier import train_verifier

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 import pytest
 
+from ttcli.catalog.forms import PrmForm
 from ttcli.engine.branch import Branch, Piece
 from ttcli.engine.model import Model
 from ttcli.engine.session import Session
@@ -34,8 +35,8 @@ def prefix(*steps: str, problem: Problem = PROBLEM) -> Prefix:
 @pytest.fixture(params=["step-tag", "step-turn"])
 def form(request: pytest.FixtureRequest, small_model: Model) -> Form:
     if request.param == "step-tag":
-        return StepTag(small_model, good="+", bad="-", tag=TAG)
-    return StepTurn(small_model, good="+", bad="-")
+        return StepTag(small_model, PrmForm("step-tag", "+", "-", TAG))
+    return StepTurn(small_model, PrmForm("step-turn", "+", "-"))
 
 
 @pytest.fixture

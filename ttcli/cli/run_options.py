@@ -6,7 +6,7 @@ import functools
 import inspect
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields, is_dataclass, replace
 from typing import Annotated, Any, Literal, get_type_hints
 
 from ttcli.catalog.entry import DEFAULT_MODEL
@@ -79,6 +79,9 @@ _DEFAULTS = {field.name: field.default for part in (Settings, *_PARTS.values()) 
 }
 
 
+_MORE = inspect.Parameter("_more", inspect.Parameter.KEYWORD_ONLY, default=False, annotation=More)
+
+
 def run_options(
     leave_out: tuple[str, ...] = (),
     more: tuple[str, ...] = (),
@@ -88,7 +91,7 @@ def run_options(
     """Give a command the options that shape a run: it takes `settings`, and Typer sees an option for each of them.
 
     Defaults are those of `Settings`. Model and server stand where `settings` does, the others after the command's own,
-    with --help-more at the end.
+    with --help-more at the end. A parameter that is a dataclass has an option for each field: so commands share theirs.
 
     Args:
         leave_out: options, by the names of their fields, that mean nothing to the command.
@@ -111,24 +114,29 @@ def run_options(
         ]
 
     def decorate(command: Callable[..., int]) -> Callable[..., int]:
+        del command.__annotations__["settings"]  # a name for type checkers alone, and no option
+        hints = get_type_hints(command, include_extras=True)
+        groups = {name: kind for name, kind in hints.items() if is_dataclass(kind) and isinstance(kind, type)}
+
         @functools.wraps(command)
         def call(_more: bool = False, **arguments: Any) -> int:
+            quiet = arguments.get("quiet")
             given = {name: arguments.pop(name) for name in (*_FIRST, *_LAST) if name in arguments}
+            arguments |= {name: _filled(group, arguments) for name, group in groups.items()}
             code = command(settings=_settings(given), **arguments)
-            if _chose_nothing(given) and not arguments.get("quiet") and sys.stderr.isatty():
+            if _chose_nothing(given) and not quiet and sys.stderr.isatty():
                 tell_found(DEFAULT_MODEL)
             return code
 
-        del command.__annotations__["settings"]  # a name for type checkers alone, and no option
-        hints = get_type_hints(command, include_extras=True)
         parameters: list[inspect.Parameter] = []
         for name, parameter in inspect.signature(command).parameters.items():
             if name == "settings":
                 parameters += declared(_FIRST)
+            elif name in groups:
+                parameters += _of_fields(groups[name])
             else:
                 parameters.append(parameter.replace(annotation=hints[name], kind=inspect.Parameter.KEYWORD_ONLY))
-        parameters += declared(_LAST)
-        parameters.append(inspect.Parameter("_more", inspect.Parameter.KEYWORD_ONLY, default=False, annotation=More))
+        parameters += [*declared(_LAST), _MORE]
         call.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
         call.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
         return call
@@ -144,6 +152,20 @@ def _parameter(name: str, shown: _Option, default: Any) -> inspect.Parameter:
     return inspect.Parameter(
         name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=Annotated[shown.kind, declared]
     )
+
+
+def _of_fields(group: type[Any]) -> list[inspect.Parameter]:
+    """The options that a dataclass has for fields, as parameters of a command."""
+    hints = get_type_hints(group, include_extras=True)
+    return [
+        inspect.Parameter(each.name, inspect.Parameter.KEYWORD_ONLY, default=each.default, annotation=hints[each.name])
+        for each in fields(group)
+    ]
+
+
+def _filled(group: type[Any], arguments: dict[str, Any]) -> Any:
+    """A dataclass with the options that it has, which are taken out of the arguments."""
+    return group(**{field.name: arguments.pop(field.name) for field in fields(group)})
 
 
 def _chose_nothing(given: Mapping[str, Any]) -> bool:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import os
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,11 +12,22 @@ import typer
 from ttcli.cli import options
 from ttcli.cli.exit_codes import INTERRUPTED
 from ttcli.cli.options import option
-from ttcli.cli.rows import choose_rows
 from ttcli.cli.run_options import run_options
 from ttcli.cli.signals import interrupted_by_ctrl_c
 from ttcli.cli.train_lora import prm, reviser
-from ttcli.errors import TtcError, UsageError
+from ttcli.cli.training import (
+    Data,
+    DataOptions,
+    HeldOut,
+    Product,
+    StoreFile,
+    check_named,
+    check_number,
+    check_target,
+    target_of,
+    train_spec,
+)
+from ttcli.errors import TtcError
 from ttcli.printable import shell_line
 from ttcli.terminal.messages import remark, say, say_json
 
@@ -48,7 +57,7 @@ train_app.command()(prm)
 )
 def verifier(  # over 60 lines: most of them declare an option each
     *,
-    data: Annotated[str, typer.Argument(metavar="FILE", help="JSONL, gzipped or not, with problems and answers.")],
+    data: Data,
     settings: Settings,
     samples: Annotated[int, option("--samples", "-k", env=None, says="Solutions of each problem to draw.")] = 8,
     solutions: Annotated[
@@ -58,7 +67,7 @@ def verifier(  # over 60 lines: most of them declare an option each
     rollouts: Annotated[
         int, option("--rollouts", env=None, says="Other ends to draw of each solution, from one of its steps on.")
     ] = 0,
-    held_out: Annotated[float, option("--held-out", env=None, says="Part of the problems to judge it by.")] = 0.3,
+    held_out: HeldOut = 0.3,
     limit: options.Limit = None,
     sample: options.Sample = None,
     output: Annotated[
@@ -69,10 +78,7 @@ def verifier(  # over 60 lines: most of them declare an option each
     as_json: Annotated[bool, option("--json", env=None, says="The head's card on stdout.")] = False,
     quiet: options.OnlyTables = False,
     skip_bad: options.SkipBad = False,
-    store: Annotated[
-        str | None,
-        option("--store", env="STORE", says="The file of samples; that of ttc bench if left out.", more=True),
-    ] = None,
+    store: StoreFile = None,
 ) -> int:
     """Train a small head that tells right steps from wrong ones by the model's own hidden states.
 
@@ -84,31 +90,19 @@ def verifier(  # over 60 lines: most of them declare an option each
 
     Then: ttc solve "..." --method best-of-n --verifier head:gsm8k
     """
-    from ttcli.data.solutions import read_given
+    from ttcli.files.paths import heads_dir
+    from ttcli.runtime.heads import SUFFIX
     from ttcli.stats.fitting import require_fitting
-    from ttcli.train.spec import Source, TrainSpec, split
 
-    for name, number, least in (("--samples", samples, 2), ("--rollouts", rollouts, 0)):
-        if number < least:
-            raise UsageError(f"{name} must be at least {least}, not {number}", hint=f"{name} {max(least, 4)}")
-    if data == "-":
-        raise UsageError("the data set is to be named in the head's card, so it cannot be stdin", hint="name a file")
+    check_number("--samples", samples, 2, 4)
+    check_number("--rollouts", rollouts, 0, 4)
+    check_named(data, "head")
     require_fitting("a head")
-    target = _target(output, settings.model)
-    _check(target, force=force)
-    name, rows = choose_rows(
-        data, skip_bad=skip_bad, limit=limit, sample=sample, seed=settings.seed, offline=settings.offline
-    )
-    spec = TrainSpec(
-        settings,
-        Source(name, hashlib.sha256(Path(data).read_bytes()).hexdigest()),
-        rows,
-        samples,
-        split(rows, held_out, seed=settings.seed),
-        ("ttc", *sys.argv[1:]),
-        rollouts,
-        read_given(solutions, rows) if solutions else None,
-    )
+    head = Product("a", "head", heads_dir(), SUFFIX, Path(settings.model or "").name.removesuffix(".gguf"))
+    target = target_of(head, output)
+    check_target(target, head, force=force)
+    asked = DataOptions(data, samples, rollouts, solutions, held_out, limit, sample, skip_bad)
+    spec = train_spec(settings, asked, "head")
     with options.open_store(store) as opened:
         return _train(opened, spec, _TrainOutput(target, as_json, quiet))
 
@@ -124,15 +118,13 @@ class _TrainOutput:
 
 def _train(store: Store, spec: TrainSpec, wishes: _TrainOutput) -> int:
     """Collect, fit, write, tell."""
-    from ttcli.bench.plan import USUAL_TOKENS
     from ttcli.interrupt import Interrupt
     from ttcli.terminal.train import TrainDisplay, verifier_lines
 
     interrupt = Interrupt()
     resume = f"go on with: {shell_line(spec.command)}"
-    to_draw = len(spec.rows) - len(spec.given)
-    expected = to_draw * spec.task.budget.amount * min(USUAL_TOKENS, spec.settings.max_tokens)
-    with TrainDisplay(None if wishes.quiet else sys.stderr, spec.task, to_draw, expected=expected) as screen:
+    stream = None if wishes.quiet else sys.stderr
+    with TrainDisplay(stream, spec.task, spec.drawn, expected=spec.expected) as screen:
         collected = _collect(store, spec, interrupt, screen, quiet=wishes.quiet)
         try:
             trained = _fit(store, spec, collected, screen) if collected else None
@@ -189,27 +181,3 @@ def _fit(store: Store, spec: TrainSpec, collected: _Collected, screen: TrainDisp
             return progress
         screen.show(progress)
     raise RuntimeError("a training came to no end")
-
-
-def _target(output: str | None, model: str | None) -> Path:
-    """The file of the head: a name is one in the folder of heads."""
-    from ttcli.files.paths import heads_dir
-    from ttcli.runtime.heads import SUFFIX
-
-    if output == "":
-        raise UsageError("--output names nothing", hint="-o my-head")
-    chosen = output or Path(model or "").name.removesuffix(".gguf")
-    if output and ("/" in output or output.endswith(SUFFIX)):
-        return Path(output).expanduser()
-    return heads_dir() / f"{chosen}{SUFFIX}"
-
-
-def _check(target: Path, *, force: bool) -> None:
-    """Complain before the work, not after it, about a head that cannot be written."""
-    if target.is_dir():
-        raise UsageError(f"{target} is a directory", hint=f"-o {target / 'head.safetensors'}")
-    if target.exists() and not force:
-        raise UsageError(f"there is a head {target} already", hint="--force replaces it; -o NAME writes another")
-    above = next(folder for folder in target.absolute().parents if folder.exists())
-    if not above.is_dir() or not os.access(above, os.W_OK | os.X_OK):
-        raise UsageError(f"{target} cannot be written: {above} is no directory to write in", hint="-o another place")

@@ -2,98 +2,116 @@
 
 from __future__ import annotations
 
-import hashlib
-import os
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
 from ttcli.cli import options
 from ttcli.cli.exit_codes import INTERRUPTED
 from ttcli.cli.options import option
-from ttcli.cli.rows import choose_rows
 from ttcli.cli.run_options import run_options
 from ttcli.cli.signals import interrupted_by_ctrl_c
-from ttcli.errors import UsageError
+from ttcli.cli.training import (
+    Data,
+    DataOptions,
+    HeldOut,
+    Product,
+    StoreFile,
+    check_named,
+    check_number,
+    check_target,
+    target_of,
+    train_spec,
+)
 from ttcli.printable import shell_line
 from ttcli.terminal.messages import remark, say, say_json
-from ttcli.train.lora.spec import Device, Fitting, Kind
+from ttcli.train.lora.spec import Device, Fitting
 
 if TYPE_CHECKING:
     from ttcli.bench.store.store import Store
+    from ttcli.runtime.adapters import Kind
     from ttcli.runtime.settings import Settings
     from ttcli.train.lora.spec import LoraSpec
-    from ttcli.train.spec import TrainSpec
 
 _DEFAULT = Fitting()
-_DATA = "JSONL, gzipped or not, with problems and answers."
 _SHAPED = run_options(
     leave_out=("policy", "reviser", "aggregate", "command_timeout", "answer", "extract", "repair", "prompt", "system"),
     more=("temperature", "max_tokens", "offline"),
     says={"temperature": "Of the solutions.", "threads": "CPU threads, of llama.cpp and of torch."},
 )
 
-Data = Annotated[str, typer.Argument(metavar="FILE", help=_DATA)]
 Samples = Annotated[int, option("--samples", "-k", env=None, says="Solutions of each problem to learn from.")]
-Given = Annotated[
-    Path | None,
-    option("--solutions", env=None, says="Take these where there are any: problem_index, text, finish.", more=True),
-]
-HeldOut = Annotated[float, option("--held-out", env=None, says="Part of the problems to judge it by.")]
-Rank = Annotated[int, option("--rank", env=None, says="Of the change to each matrix.")]
-Epochs = Annotated[int, option("--epochs", env=None, says="Times that all is gone through, at most.")]
-Steps = Annotated[int | None, option("--steps", env=None, says="Of the optimiser, at most.", more=True)]
-Rate = Annotated[float, option("--learning-rate", env=None, says="At its height.", more=True)]
-Batch = Annotated[int, option("--batch", env=None, says="Examples of a step.", more=True)]
-Tokens = Annotated[int, option("--batch-tokens", env=None, says="At once, for want of memory.", more=True)]
-Dropout = Annotated[float, option("--dropout", env=None, says="Of what the change is given.", more=True)]
-Patience = Annotated[
-    int, option("--patience", env=None, says="Looks at other problems without a better one, then stop.", more=True)
-]
-On = Annotated[Device, option("--device", env=None, says="auto: a GPU where torch sees one.")]
-Output = Annotated[
-    str | None,
-    option("--output", "-o", env=None, says="A name, or a path in .gguf; left out: the model's name."),
-]
-Force = Annotated[bool, option("--force", env=None, says="Replace an adapter that is there.")]
-Restart = Annotated[bool, option("--restart", env=None, says="Leave an unfinished training aside.", more=True)]
-AsJson = Annotated[bool, option("--json", env=None, says="The adapter's card on stdout.", more=True)]
-More = Annotated[int | None, option("--sample", env=None, says="So many problems, drawn by the seed.", more=True)]
-StoreFile = Annotated[
-    str | None, option("--store", env="STORE", says="The file of samples; that of ttc bench if left out.", more=True)
-]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AdapterOptions:
+    """What training an adapter can be told, of whatever kind it is."""
+
+    solutions: Annotated[
+        Path | None,
+        option("--solutions", env=None, says="Take these where there are any: problem_index, text, finish.", more=True),
+    ] = None
+    held_out: HeldOut = 0.3
+    limit: options.Limit = None
+    sample: Annotated[
+        int | None, option("--sample", env=None, says="So many problems, drawn by the seed.", more=True)
+    ] = None
+    rank: Annotated[int, option("--rank", env=None, says="Of the change to each matrix.")] = _DEFAULT.rank
+    epochs: Annotated[int, option("--epochs", env=None, says="Times that all is gone through, at most.")] = (
+        _DEFAULT.epochs
+    )
+    steps: Annotated[int | None, option("--steps", env=None, says="Of the optimiser, at most.", more=True)] = None
+    learning_rate: Annotated[float, option("--learning-rate", env=None, says="At its height.", more=True)] = (
+        _DEFAULT.rate
+    )
+    batch: Annotated[int, option("--batch", env=None, says="Examples of a step.", more=True)] = _DEFAULT.batch
+    batch_tokens: Annotated[int, option("--batch-tokens", env=None, says="At once, for want of memory.", more=True)] = (
+        _DEFAULT.tokens
+    )
+    dropout: Annotated[float, option("--dropout", env=None, says="Of what the change is given.", more=True)] = (
+        _DEFAULT.dropout
+    )
+    patience: Annotated[
+        int, option("--patience", env=None, says="Looks at other problems without a better one, then stop.", more=True)
+    ] = _DEFAULT.patience
+    device: Annotated[Device, option("--device", env=None, says="auto: a GPU where torch sees one.")] = "auto"
+    output: Annotated[
+        str | None, option("--output", "-o", env=None, says="A name, or a path in .gguf; left out: the model's name.")
+    ] = None
+    force: Annotated[bool, option("--force", env=None, says="Replace an adapter that is there.")] = False
+    restart: Annotated[bool, option("--restart", env=None, says="Leave an unfinished training aside.", more=True)] = (
+        False
+    )
+    as_json: Annotated[bool, option("--json", env=None, says="The adapter's card on stdout.", more=True)] = False
+    quiet: options.OnlyTables = False
+    skip_bad: options.SkipBad = False
+    store: StoreFile = None
+
+    @property
+    def fitting(self) -> Fitting:
+        """How the adapter is fitted; raises UsageError."""
+        return Fitting(
+            self.rank,
+            self.learning_rate,
+            self.epochs,
+            self.steps,
+            self.batch,
+            self.batch_tokens,
+            self.dropout,
+            self.patience,
+            self.device,
+        )
+
+    def data(self, file: str, samples: int, rollouts: int) -> DataOptions:
+        """What the adapter is trained from."""
+        return DataOptions(
+            file, samples, rollouts, self.solutions, self.held_out, self.limit, self.sample, self.skip_bad
+        )
 
 
 @_SHAPED
-def reviser(  # over 60 lines: most of them declare an option each
-    *,
-    data: Data,
-    settings: Settings,
-    samples: Samples = 16,
-    solutions: Given = None,
-    held_out: HeldOut = 0.3,
-    limit: options.Limit = None,
-    sample: More = None,
-    rank: Rank = _DEFAULT.rank,
-    epochs: Epochs = _DEFAULT.epochs,
-    steps: Steps = None,
-    learning_rate: Rate = _DEFAULT.rate,
-    batch: Batch = _DEFAULT.batch,
-    batch_tokens: Tokens = _DEFAULT.tokens,
-    dropout: Dropout = _DEFAULT.dropout,
-    patience: Patience = _DEFAULT.patience,
-    device: On = "auto",
-    output: Output = None,
-    force: Force = False,
-    restart: Restart = False,
-    as_json: AsJson = False,
-    quiet: options.OnlyTables = False,
-    skip_bad: options.SkipBad = False,
-    store: StoreFile = None,
-) -> int:
+def reviser(*, data: Data, settings: Settings, samples: Samples = 16, chosen: AdapterOptions) -> int:
     """Train an adapter that writes right solutions with wrong ones in view, from the model's own (Snell et al., s. 6).
 
     Whatever ends it, the same command goes on where it stopped. Examples:
@@ -102,39 +120,17 @@ def reviser(  # over 60 lines: most of them declare an option each
 
     Then: ttc solve "..." --method revise --reviser qwen2.5-coder-0.5b-reviser
     """
-    fitting = Fitting(rank, learning_rate, epochs, steps, batch, batch_tokens, dropout, patience, device)
-    wishes = _Wishes("reviser", _target(output, settings.model, "reviser"), force, restart, as_json, quiet)
-    source = _Source(data, samples, solutions, held_out, limit, sample, 0, skip_bad)
-    return _go(settings, source, fitting, wishes, store)
+    return _go("reviser", settings, chosen.data(data, samples, 0), chosen)
 
 
 @_SHAPED
-def prm(  # over 60 lines: most of them declare an option each
+def prm(
     *,
     data: Data,
     settings: Settings,
     samples: Samples = 8,
     rollouts: Annotated[int, option("--rollouts", env=None, says="Outcomes that each step is to have, at least.")] = 8,
-    solutions: Given = None,
-    held_out: HeldOut = 0.3,
-    limit: options.Limit = None,
-    sample: More = None,
-    rank: Rank = _DEFAULT.rank,
-    epochs: Epochs = _DEFAULT.epochs,
-    steps: Steps = None,
-    learning_rate: Rate = _DEFAULT.rate,
-    batch: Batch = _DEFAULT.batch,
-    batch_tokens: Tokens = _DEFAULT.tokens,
-    dropout: Dropout = _DEFAULT.dropout,
-    patience: Patience = _DEFAULT.patience,
-    device: On = "auto",
-    output: Output = None,
-    force: Force = False,
-    restart: Restart = False,
-    as_json: AsJson = False,
-    quiet: options.OnlyTables = False,
-    skip_bad: options.SkipBad = False,
-    store: StoreFile = None,
+    chosen: AdapterOptions,
 ) -> int:
     """Train an adapter that scores every step: how often what stands so far comes to the right answer (s. 3).
 
@@ -144,82 +140,31 @@ def prm(  # over 60 lines: most of them declare an option each
 
     Then: ttc solve "..." --method beam --verifier prm:qwen2.5-coder-0.5b-prm
     """
-    if rollouts < 0:
-        raise UsageError(f"--rollouts must be at least 0, not {rollouts}", hint="--rollouts 8")
-    fitting = Fitting(rank, learning_rate, epochs, steps, batch, batch_tokens, dropout, patience, device)
-    wishes = _Wishes("prm", _target(output, settings.model, "prm"), force, restart, as_json, quiet)
-    source = _Source(data, samples, solutions, held_out, limit, sample, rollouts, skip_bad)
-    return _go(settings, source, fitting, wishes, store)
+    return _go("prm", settings, chosen.data(data, samples, rollouts), chosen)
 
 
-@dataclass(frozen=True, slots=True)
-class _Source:
-    """Where solutions come from."""
-
-    data: str
-    samples: int
-    solutions: Path | None
-    held_out: float
-    limit: int | None
-    sample: int | None
-    rollouts: int
-    skip_bad: bool
-
-
-@dataclass(frozen=True, slots=True)
-class _Wishes:
-    """Where the adapter goes, and how all is to be told."""
-
-    kind: Kind
-    target: Path
-    force: bool
-    restart: bool
-    as_json: bool
-    quiet: bool
-
-
-def _go(settings: Settings, source: _Source, fitting: Fitting, wishes: _Wishes, store: str | None) -> int:
+def _go(kind: Kind, settings: Settings, data: DataOptions, chosen: AdapterOptions) -> int:
     """Refuse what cannot be done, before any work; then train."""
+    from ttcli.files.paths import adapters_dir
+    from ttcli.runtime.adapters import CALLED, SUFFIX
     from ttcli.train.lora.spec import LoraSpec, require_lora
 
-    _check(wishes)
-    spec = LoraSpec(wishes.kind, _spec(settings, source), fitting)
+    check_number("--rollouts", data.rollouts, 0, 8)
+    fitting = chosen.fitting
+    usual = f"{Path(settings.model or '').name.removesuffix(SUFFIX)}-{kind}"
+    adapter = Product("an", "adapter", adapters_dir(), SUFFIX, usual, only=True)
+    target = target_of(adapter, chosen.output)
+    check_target(target, adapter, force=chosen.force)
+    check_number("--samples", data.samples, 2, 16)
+    check_named(data.data, "adapter")
+    spec = LoraSpec(kind, train_spec(settings, data, CALLED[kind]), fitting)
     require_lora()
-    with options.open_store(store) as opened:
-        return _train(opened, spec, wishes)
+    with options.open_store(chosen.store) as opened:
+        return _train(opened, spec, target, chosen)
 
 
-def _spec(settings: Settings, source: _Source) -> TrainSpec:
-    from ttcli.data.solutions import read_given
-    from ttcli.train.spec import Source, TrainSpec, split
-
-    if source.samples < 2:
-        raise UsageError(f"--samples must be at least 2, not {source.samples}", hint="--samples 16")
-    if source.data == "-":
-        raise UsageError("the data set is to be named in the adapter's card, so it cannot be stdin", hint="name a file")
-    name, rows = choose_rows(
-        source.data,
-        skip_bad=source.skip_bad,
-        limit=source.limit,
-        sample=source.sample,
-        seed=settings.seed,
-        offline=settings.offline,
-    )
-    return TrainSpec(
-        settings,
-        Source(name, hashlib.sha256(Path(source.data).read_bytes()).hexdigest()),
-        rows,
-        source.samples,
-        split(rows, source.held_out, seed=settings.seed),
-        ("ttc", *sys.argv[1:]),
-        source.rollouts,
-        read_given(source.solutions, rows) if source.solutions else None,
-    )
-
-
-def _train(store: Store, spec: LoraSpec, wishes: _Wishes) -> int:
+def _train(store: Store, spec: LoraSpec, target: Path, chosen: AdapterOptions) -> int:
     """Gather, fit, judge, write, tell."""
-    from ttcli.bench.plan import USUAL_TOKENS
     from ttcli.interrupt import Interrupt
     from ttcli.terminal.download import download_progress
     from ttcli.terminal.lora import LoraDisplay, adapter_lines
@@ -229,15 +174,14 @@ def _train(store: Store, spec: LoraSpec, wishes: _Wishes) -> int:
     from ttcli.train.lora.train import train_adapter
 
     interrupt, train = Interrupt(), spec.train
-    download = download_progress(quiet=wishes.quiet)
-    checkpoint = checkpoint_of(wishes.target)
-    if wishes.restart:
+    download = download_progress(quiet=chosen.quiet)
+    checkpoint = checkpoint_of(target)
+    if chosen.restart:
         checkpoint.unlink(missing_ok=True)
-    to_draw = len(train.rows) - len(train.given)
-    expected = to_draw * train.task.budget.amount * min(USUAL_TOKENS, train.settings.max_tokens)
+    stream = None if chosen.quiet else sys.stderr
     trained: TrainedAdapter | None = None
     with (
-        LoraDisplay(None if wishes.quiet else sys.stderr, train.task, to_draw, expected=expected) as screen,
+        LoraDisplay(stream, train.task, train.drawn, expected=train.expected) as screen,
         interrupted_by_ctrl_c(interrupt),
     ):
         prepared = None
@@ -255,37 +199,10 @@ def _train(store: Store, spec: LoraSpec, wishes: _Wishes) -> int:
         command = tuple(part for part in train.command if part != "--restart")
         remark(f"all that was drawn and trained is kept; go on with: {shell_line(command)}")
         return INTERRUPTED
-    trained.write(wishes.target)
+    trained.write(target)
     checkpoint.unlink(missing_ok=True)
-    if wishes.as_json:
-        say_json({"version": 1, "adapter": str(wishes.target), "card": trained.card})
+    if chosen.as_json:
+        say_json({"version": 1, "adapter": str(target), "card": trained.card})
     else:
-        say(*adapter_lines(trained, wishes.target))
+        say(*adapter_lines(trained, target))
     return 0
-
-
-def _target(output: str | None, model: str | None, kind: Kind) -> Path:
-    """The file of the adapter: a name is one in the folder of adapters."""
-    from ttcli.files.paths import adapters_dir
-    from ttcli.runtime.adapters import SUFFIX
-
-    if output == "":
-        raise UsageError("--output names nothing", hint="-o my-adapter")
-    if output and ("/" in output or output.endswith(SUFFIX)):
-        return Path(output).expanduser()
-    chosen = output or f"{Path(model or '').name.removesuffix(SUFFIX)}-{kind}"
-    return adapters_dir() / f"{chosen}{SUFFIX}"
-
-
-def _check(wishes: _Wishes) -> None:
-    """Complain before the work, not after it, about an adapter that cannot be written."""
-    target = wishes.target
-    if target.is_dir():
-        raise UsageError(f"{target} is a directory", hint=f"-o {target / 'adapter.gguf'}")
-    if target.suffix != ".gguf":
-        raise UsageError(f"{target} must end in .gguf", hint=f"-o {target}.gguf")
-    if target.exists() and not wishes.force:
-        raise UsageError(f"there is an adapter {target} already", hint="--force replaces it; -o NAME writes another")
-    above = next(folder for folder in target.absolute().parents if folder.exists())
-    if not above.is_dir() or not os.access(above, os.W_OK | os.X_OK):
-        raise UsageError(f"{target} cannot be written: {above} is no directory to write in", hint="-o another place")

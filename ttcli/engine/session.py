@@ -38,7 +38,7 @@ SPARE_SEQUENCES = 16  # sequence ids beyond the width: prompts, and steps that w
 BATCH = 512  # tokens per decode at most: bounds the compute buffer and the time of one prefill chunk
 _EVERY = 64  # tokens per decode, at least, where there may be a row of logits for each
 _CELL_BLOCK = 256  # llama.cpp rounds the cells up to these, but only after it has cut the batch down to the cells
-_SHORT = 0.2  # seconds: a decode that is over by then is not halted in the middle
+_SHORT = 0.1  # seconds: a decode that is over by then is not halted in the middle
 _NO_CELL, _ABORTED = 1, 2  # llama_decode's return values
 
 _Rows = TypeVar("_Rows")

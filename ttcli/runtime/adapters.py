@@ -20,7 +20,7 @@ Weights: TypeAlias = "tuple[Model, Adapter | None]"
 
 SUFFIX = ".gguf"
 Kind = Literal["reviser", "prm"]
-_CALLED = {"reviser": "reviser", "prm": "process reward model"}
+CALLED = {"reviser": "reviser", "prm": "process reward model"}
 _USE = {"reviser": "--method revise --reviser {}", "prm": "--method best-of-n --verifier prm:{}"}
 
 
@@ -52,7 +52,7 @@ def load_adapter(adapter: LocalModel, kind: Kind, local: LocalModel, model: Mode
     facts = read_facts(adapter.path)
     if facts.kind not in (None, kind):
         raise ModelError(
-            f"{adapter.path} was trained as a {_CALLED[facts.kind]}", hint=_USE[facts.kind].format(adapter.name)
+            f"{adapter.path} was trained as a {CALLED[facts.kind]}", hint=_USE[facts.kind].format(adapter.name)
         )
     if facts.weights is not None and facts.weights != fingerprint(local):
         raise ModelError(

@@ -20,10 +20,7 @@ def prm_form(model: Model, told: PrmForm) -> Form:
     """The form of a process reward model, checked against its vocabulary."""
     from ttcli.verifier.form import StepTag, StepTurn
 
-    if told.form == "step-turn":
-        return StepTurn(model, good=told.good, bad=told.bad)
-    words = {name: value for name, value in asdict(told).items() if name != "form"}
-    return StepTag(model, **words)
+    return StepTurn(model, told) if told.form == "step-turn" else StepTag(model, told)
 
 
 def form_key(spec: VerifierSpec) -> str:

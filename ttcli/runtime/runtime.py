@@ -1,7 +1,5 @@
 """From settings to a run: load what was asked for, run the method, yield its events."""
 
-# over 300 lines: what goes with which kind of policy is seen side by side
-
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
@@ -30,10 +28,11 @@ from ttcli.runtime.adapters import meant
 from ttcli.runtime.answered import answered
 from ttcli.runtime.backend import learn_backend_sampling
 from ttcli.runtime.heads import doubts, find_head
-from ttcli.runtime.loader import Loader, check, prompt_of, read_by_heads, score_key, thinking_of
+from ttcli.runtime.loader import Loader, check, prompt_of, read_by_heads, score_key
+from ttcli.runtime.local import local_policy
 from ttcli.runtime.repair import mending
 from ttcli.runtime.settings import Settings
-from ttcli.runtime.width import fitting, streams_of, threads_of, width_of
+from ttcli.runtime.width import fitting
 from ttcli.seams import AskingPolicy, BatchPolicy, Verifier
 from ttcli.search.method import NO_DEMAND, Adviser, Demand
 from ttcli.verifier.aggregate import Aggregated
@@ -267,9 +266,6 @@ def _local(
     progress: Progress,
     stack: ExitStack,
 ) -> Runtime:
-    # the engine brings numpy and llama.cpp: not before they are needed
-    from ttcli.policy.local.policy import LocalPolicy
-
     loader = Loader(settings, interrupt, progress, stack)
     local = loader.resolve(name)
     model = loader.load(local)
@@ -279,26 +275,18 @@ def _local(
     if demand.beams:
         doubts(specs, local, progress.note)
     reviser = loader.resolve(meant(settings.reviser)) if settings.reviser is not None else None
-    policy = LocalPolicy(
-        model,
-        name=local.label,
-        prompt=prompt_of(local, settings),
-        sampling=settings.sampling,
-        max_tokens=settings.max_tokens,
-        width=width_of(settings, local.path, at_once=at_once),
-        streams=streams_of(settings, local.path),
-        think=settings.thinking,
-        thinking=thinking_of(model, local),
+    policy = local_policy(
+        (local, model),
+        settings,
+        interrupt,
+        stack,
+        at_once=at_once,
         traced=any(spec.traces for spec in specs),
         beams=demand.beams,
         attempts=demand.attempts,
         reviser=loader.reviser(reviser, (local, model)) if reviser else None,
         observe=sorted({*observe(model.layers), *layers}),
-        threads=threads_of(settings),
-        interrupted=interrupt,
-        paused=lambda: interrupt.paused,
     )
-    stack.callback(policy.close)
     verifiers = {str(spec): loader.make(spec, (local, model)) for spec in specs}
     return Runtime(
         settings,

@@ -2,45 +2,27 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
 from pathlib import Path
-from typing import TextIO
 
 from ttcli.bench.execute.runner import WorkProgress
 from ttcli.bench.figures.numbers import percent, points, points_between, short
-from ttcli.bench.store.task import Task
 from ttcli.terminal import words
 from ttcli.terminal.columns import Column, table
 from ttcli.terminal.marks import UNICODE, Marks
 from ttcli.terminal.runs import stdout_marks, stdout_width
 from ttcli.terminal.tables import WIDTH
-from ttcli.terminal.train import TrainDisplay, figure_table, reliability_table, verdict, vote_table
-from ttcli.train.collect import Stage
+from ttcli.terminal.train import EVERY, TrainDisplay, apart, header_lines, judgement_parts
+from ttcli.train.drawing import Stage
 from ttcli.train.lora.card import TrainedAdapter
 from ttcli.train.lora.learning import Forecast, Learning
 from ttcli.train.lora.transitions import Change, Revising
-
-_EVERY = 10.0  # seconds between two lines about steps
 
 
 class LoraDisplay(TrainDisplay):
     """Besides: a forecast before the training, and a line with the loss now and then."""
 
-    def __init__(
-        self,
-        stream: TextIO | None,
-        task: Task,
-        problems: int,
-        clock: Callable[[], float] = time.monotonic,
-        *,
-        expected: float | None = None,
-    ) -> None:
-        super().__init__(stream, task, problems, clock, expected=expected)
-        self._lines = stream
-        self._now = clock
-        self._last: float | None = None
-        self._looks = 0
+    _last: float | None = None  # when a line about a step was written
+    _looks = 0  # that were taken by then
 
     def show(self, progress: WorkProgress | Stage | Forecast | Learning) -> None:
         """Take note of what happened, and tell it if it is time to."""
@@ -48,17 +30,12 @@ class LoraDisplay(TrainDisplay):
             self._line(forecast(progress))
         elif isinstance(progress, Learning):
             looks = len(progress.progress.looks)
-            due = self._last is None or self._now() - self._last >= _EVERY
+            due = self._last is None or self._clock() - self._last >= EVERY
             if due or looks > self._looks or progress.progress.step == progress.steps:
-                self._last, self._looks = self._now(), looks
+                self._last, self._looks = self._clock(), looks
                 self._line(learning(progress))
         else:
             super().show(progress)
-
-    def _line(self, text: str) -> None:
-        if self._lines is not None:
-            self._lines.write(f"{text}\n")
-            self._lines.flush()
 
 
 def forecast(told: Forecast) -> str:
@@ -89,15 +66,8 @@ def adapter_lines(trained: TrainedAdapter, path: Path) -> list[str]:
     if isinstance(judgement, Revising):
         parts = [step_table(judgement, width=width, marks=marks), revision_verdict(judgement)]
     else:
-        parts = [
-            figure_table(judgement, width=width, marks=marks),
-            quarter_lines(trained),
-            reliability_table(judgement, width=width, marks=marks),
-            vote_table(judgement, width=width, marks=marks),
-            [verdict(judgement)],
-        ]
-    parts = [header(trained, path, marks=marks), *parts, [usage(trained, path)]]
-    return [line for part in parts for line in ("", *part)][1:]
+        parts = judgement_parts(judgement, quarter_lines(trained), width=width, marks=marks)
+    return apart(header(trained, path, marks=marks), *parts, [usage(trained, path)])
 
 
 def header(trained: TrainedAdapter, path: Path, *, marks: Marks = UNICODE) -> list[str]:
@@ -115,7 +85,7 @@ def header(trained: TrainedAdapter, path: Path, *, marks: Marks = UNICODE) -> li
         f"{words.duration(progress.seconds)}; {stopped}",
         "held out": words.counted(problems["held_out"], "problem"),
     }
-    return [f"{name:9}{marks.line(fact)}" for name, fact in facts.items()]
+    return header_lines(facts, marks)
 
 
 def step_table(found: Revising, *, width: int = WIDTH, marks: Marks = UNICODE) -> list[str]:

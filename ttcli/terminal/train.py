@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
@@ -21,12 +21,12 @@ from ttcli.terminal.marks import UNICODE, Marks
 from ttcli.terminal.runs import stdout_marks, stdout_width
 from ttcli.terminal.tables import WIDTH
 from ttcli.train.card import Trained
-from ttcli.train.collect import Stage
+from ttcli.train.drawing import Stage
 from ttcli.train.evaluation import Evaluation, Measured
 from ttcli.train.fit import FOLDS
 from ttcli.train.labels import Labelled
 
-_EVERY = 10.0  # seconds between two lines about the same kind of work
+EVERY = 10.0  # seconds between two lines about the same kind of work
 
 
 class TrainDisplay:
@@ -69,35 +69,58 @@ class TrainDisplay:
         if self._stream is None:
             return
         if isinstance(progress, Stage):
-            self._stack.close()  # a panel and lines do not share a terminal
-            self._tell(progress, self._stream)
+            self._tell(progress)
             return
         if self._bench is None:
             self._bench = self._stack.enter_context(bench_display("auto", self._stream, self._state))
         self._bench.show(progress)
 
-    def _tell(self, stage: Stage, stream: TextIO) -> None:
+    def _tell(self, stage: Stage) -> None:
         what, when = self._told
-        if what == stage.what and self._clock() - when < _EVERY and stage.done < stage.total:
+        if what == stage.what and self._clock() - when < EVERY and stage.done < stage.total:
             return
         self._told = stage.what, self._clock()
-        stream.write(f"{stage.what}: {stage.done:,} of {stage.total:,}\n")
-        stream.flush()
+        self._line(f"{stage.what}: {stage.done:,} of {stage.total:,}")
+
+    def _line(self, text: str) -> None:
+        if self._stream is not None:
+            self._stack.close()  # a panel and lines do not share a terminal
+            self._stream.write(f"{text}\n")
+            self._stream.flush()
 
 
 def verifier_lines(trained: Trained, path: Path) -> list[str]:
     """A trained head: what it was made from, what cross-validation said, what it is worth on held-out problems."""
     width, marks = stdout_width(), stdout_marks()
-    parts = (
+    return apart(
         header(trained, path, marks=marks),
         layer_table(trained, width=width, marks=marks),
         way_table(trained, width=width, marks=marks),
-        figure_table(trained.judgement, width=width, marks=marks),
-        reliability_table(trained.judgement, width=width, marks=marks),
-        vote_table(trained.judgement, width=width, marks=marks),
-        [verdict(trained.judgement)],
+        *judgement_parts(trained.judgement, width=width, marks=marks),
     )
+
+
+def apart(*parts: Sequence[str]) -> list[str]:
+    """The lines of some parts, an empty one between two of them."""
     return [line for part in parts for line in ("", *part)][1:]
+
+
+def judgement_parts(
+    judgement: Evaluation, more: Sequence[str] = (), *, width: int = WIDTH, marks: Marks = UNICODE
+) -> list[list[str]]:
+    """What a verifier is worth on held-out problems; `more`: lines behind its figures."""
+    return [
+        figure_table(judgement, width=width, marks=marks),
+        *([[*more]] if more else []),
+        reliability_table(judgement, width=width, marks=marks),
+        vote_table(judgement, width=width, marks=marks),
+        [verdict(judgement)],
+    ]
+
+
+def header_lines(facts: Mapping[str, str], marks: Marks) -> list[str]:
+    """Facts under each other, by their names."""
+    return [f"{name:9}{marks.line(fact)}" for name, fact in facts.items()]
 
 
 def header(trained: Trained, path: Path, *, marks: Marks = UNICODE) -> list[str]:
@@ -110,7 +133,7 @@ def header(trained: Trained, path: Path, *, marks: Marks = UNICODE) -> list[str]
         "trained": _counted(trained.train),
         "held out": _counted(trained.held_out),
     }
-    return [f"{name:9}{marks.line(fact)}" for name, fact in facts.items()]
+    return header_lines(facts, marks)
 
 
 def layer_table(trained: Trained, *, width: int = WIDTH, marks: Marks = UNICODE) -> list[str]:

@@ -7,11 +7,10 @@ These, and what is there without states, are read by the model: one prefill each
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, closing, contextmanager
-from typing import TYPE_CHECKING, NamedTuple, cast
+from contextlib import closing, contextmanager
+from typing import TYPE_CHECKING
 
-from ttcli.bench.execute.runner import Runner, WorkProgress, open_tasks
-from ttcli.bench.execute.worker import describe, engine
+from ttcli.bench.execute.runner import WorkProgress
 from ttcli.bench.figures.problem import ProblemFigures
 from ttcli.bench.store.samples import Facts
 from ttcli.bench.store.states import stacked
@@ -21,12 +20,12 @@ from ttcli.interrupt import Interrupt
 from ttcli.runtime.runtime import Runtime, load_runtime
 from ttcli.seams import Interrupted
 from ttcli.solution import Prefix
-from ttcli.train.parts import StoredPart, begin, figures_of
-from ttcli.train.rollouts import RolloutStart, chosen_steps, roll_out
+from ttcli.train.drawing import Stage, all_drawn, draw_rollouts, draw_solutions, parts_at_work
+from ttcli.train.parts import StoredPart, figures_of
+from ttcli.train.rollouts import RolloutStart, chosen_steps
 from ttcli.train.spec import TrainSpec
 
 if TYPE_CHECKING:
-    from ttcli.policy.local.policy import LocalPolicy
     from ttcli.verifier.states import StateReader
 
 _DEPTHS = (0.3, 0.4, 0.5, 0.6, 0.7, 0.85)  # of the layers that are tried, as parts of all
@@ -39,14 +38,6 @@ def _is_mixed(figures: ProblemFigures) -> bool:
     """Whether a problem has right and wrong solutions."""
     samples = figures.samples
     return samples is not None and bool(samples.correct.any()) and not bool(samples.correct.all())
-
-
-class Stage(NamedTuple):
-    """How far some part of the work has come, other than the drawing of samples."""
-
-    what: str
-    done: int
-    total: int
 
 
 def candidate_layers(layers: int) -> tuple[int, ...]:
@@ -71,10 +62,7 @@ def collecting(store: Store, spec: TrainSpec, interrupt: Interrupt, download: Do
         layers = candidate_layers(policy.model.layers)
         threads = spec.settings.machine.threads
         reader = StateReader(policy.model, policy.name, policy.encode, layers, threads=threads, interrupted=interrupt)
-        parts = begin(store, spec, describe(runtime), lambda text: len(policy.model.tokenize(text, special=False)))
-        with closing(reader), ExitStack() as locks:
-            for part in parts:
-                locks.enter_context(store.working_on(part.run))
+        with closing(reader), parts_at_work(store, spec, runtime) as parts:
             yield Collection(store, spec, parts, runtime, reader)
 
 
@@ -98,19 +86,16 @@ class Collection:
             StoreError: the store cannot be written any more.
             BackendError: the engine fails.
         """
-        for part in self.parts:
-            if part.drawn:
-                yield from Runner(self._store, part.run).go(engine(self._runtime))
+        yield from draw_solutions(self._store, self.parts, self._runtime)
         yield from self._read()
-        yield from self._roll_out()
+        starts = self._starts(self._figures())
+        yield from draw_rollouts(self._store, self._runtime, starts, seed=self._spec.settings.seed)
 
     @property
     def finished(self) -> bool:
         """Whether nothing is left to do."""
         figures = self._figures()
-        to_draw = [figures[at] for part in self.parts if part.drawn for at in part.positions]
-        drawn = not any(open_tasks(each) for each in to_draw)
-        return drawn and not self._unread(figures) and not self._starts(figures)
+        return all_drawn(figures, self.parts) and not self._unread(figures) and not self._starts(figures)
 
     def _figures(self) -> list[ProblemFigures]:
         return figures_of(self._store, self.parts)
@@ -168,13 +153,3 @@ class Collection:
                 if missing:
                     starts.append(RolloutStart(problem, fact.id, fact.number, steps[: at + 1], tuple(missing)))
         return starts
-
-    def _roll_out(self) -> Iterator[Stage]:
-        """Draw other ends of the solutions to train on."""
-        starts = self._starts(self._figures())
-        total = sum(len(start.missing) for start in starts)
-        if starts:
-            rolled = roll_out(cast("LocalPolicy", self._runtime.policy), starts, seed=self._spec.settings.seed)
-            for done, rollout in enumerate(rolled, 1):
-                self._store.states.add_rollout(rollout)
-                yield Stage("rollouts drawn", done, total)

@@ -1,4 +1,4 @@
-"""What a head is to be trained from: problems, where their solutions come from, and which of them are for judging."""
+"""What a head or an adapter is trained from: problems, the source of their solutions, and which are for judging."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from ttcli.bench.plan import USUAL_TOKENS
 from ttcli.bench.store.task import Task
 from ttcli.cost import Budget
 from ttcli.data.dataset import Row, select
@@ -66,9 +67,22 @@ class TrainSpec:
         """That draws solutions."""
         return Task("majority", "", Budget(self.samples))
 
+    @property
+    def drawn(self) -> int:
+        """Of how many problems solutions are drawn; raises as `given` does."""
+        return len(self.rows) - len(self.given)
 
-def split(rows: Sequence[Row], part: float, *, seed: int) -> frozenset[int]:
+    @property
+    def expected(self) -> float:
+        """Tokens to sample for these, more or less."""
+        return self.drawn * self.samples * min(USUAL_TOKENS, self.settings.max_tokens)
+
+
+def split(rows: Sequence[Row], part: float, *, seed: int, what: str) -> frozenset[int]:
     """Positions of the problems to hold out: about this part of them, chosen by the seed and their texts alone.
+
+    Args:
+        what: is trained, for messages: a head, a reviser.
 
     Raises:
         UsageError: that leaves nothing to train on, or nothing to judge by.
@@ -78,7 +92,7 @@ def split(rows: Sequence[Row], part: float, *, seed: int) -> frozenset[int]:
     number = round(part * len(rows))
     if not number or len(rows) - number < FOLDS:
         raise UsageError(
-            f"of {len(rows)} problems {number} would be held out to judge the head by, and {len(rows) - number} are "
+            f"of {len(rows)} problems {number} would be held out to judge the {what} by, and {len(rows) - number} are "
             f"left to train on: it takes 1 and {FOLDS}",
             hint="more problems: a larger --limit or --sample",
         )

@@ -8,7 +8,7 @@ from dataclasses import replace
 from ttcli.bench.store.store import Store
 from ttcli.errors import UsageError
 from ttcli.train.card import Added, Trained, make_card
-from ttcli.train.collect import Stage
+from ttcli.train.drawing import Stage
 from ttcli.train.evaluation import evaluate
 from ttcli.train.fit import Trial, choose, deal, trials
 from ttcli.train.labels import label

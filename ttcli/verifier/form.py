@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from ttcli.catalog.forms import PrmForm
 from ttcli.engine.model import Model
 from ttcli.engine.template import ChatTemplate, Message, Span, tokenize
 from ttcli.errors import ModelError
@@ -35,36 +36,23 @@ class Form(Protocol):
 
 
 class StepTag:
-    """Plain text, "{problem} {step} {tag}\\n{step} {tag}", or what else a form says of it.
+    """Plain text, "{problem} {step} {tag}\\n{step} {tag}", or what else is told of it.
 
     Args:
-        tag: what ends a step; where it does not begin with white space, a space stands before it.
-        before_problem: what all begins with; in a chat, the message of the system.
-        after_problem: between the problem and the first step; in a chat, what the turn of the solution begins with.
-        between: between a tag and the next step.
-        chat: problem and solution are turns of the user, in the model's own template.
+        told: with a tag.
 
     Raises:
         ModelError: a label is not one token, the tag is not the same tokens wherever it stands, or the chat template
             does not take two turns of the user.
     """
 
-    def __init__(
-        self,
-        model: Model,
-        *,
-        good: str,
-        bad: str,
-        tag: str,
-        before_problem: str = "",
-        after_problem: str = " ",
-        between: str = "\n",
-        chat: bool = False,
-    ) -> None:
+    def __init__(self, model: Model, told: PrmForm) -> None:
+        tag, between = told.tag, told.between
+        assert tag is not None  # as everything of this form has one
         self._model = model
-        self.labels = labels(model, good, bad)
-        self._before_problem, self._after_problem, self._between = before_problem, after_problem, between
-        self._template = ChatTemplate(model) if chat else None
+        self._told = told
+        self.labels = labels(model, told.good, told.bad)
+        self._template = ChatTemplate(model) if told.chat else None
         written = tag if tag[:1].isspace() else f" {tag}"
         self._tag = _behind(model, _ANCHOR, written)
         self._before = f"{_ANCHOR}{written}"
@@ -78,29 +66,29 @@ class StepTag:
                         f"elsewhere as {_shown(model, self._tag)}",
                         hint="its TOML must name the tag that this model was trained with",
                     )
-        if chat:
+        if told.chat:
             self.head("a")  # raises where that cannot be
 
     def head(self, problem: str) -> list[int]:
         """The problem, with what stands before it; in a chat, up to where the solution's first step begins."""
         if self._template is None:
-            return [*_bos(self._model), *_said(self._model, self._before_problem + problem.strip())]
-        system = [{"role": "system", "content": self._before_problem}] if self._before_problem else []
+            return [*_bos(self._model), *_said(self._model, self._told.before_problem + problem.strip())]
+        system = [{"role": "system", "content": self._told.before_problem}] if self._told.before_problem else []
         turns = [{"role": "user", "content": problem}, {"role": "user", "content": "a"}]
         spans = self._template.render([*system, *turns])
         last = max(number for number, span in enumerate(spans) if not span.trusted)
-        ids = tokenize(self._model, [*spans[:last], Span(self._after_problem, trusted=False)])
+        ids = tokenize(self._model, [*spans[:last], Span(self._told.after_problem, trusted=False)])
         bos = _bos(self._model)
         return ids if ids[:1] == bos else [*bos, *ids]
 
     def step(self, text: str, *, first: bool) -> list[int]:
         """The step, and the tag, behind which the label is read."""
         if not first:
-            own = _behind(self._model, self._before, self._between, text.strip())
+            own = _behind(self._model, self._before, self._told.between, text.strip())
         elif self._template is None:
-            own = _behind(self._model, _ANCHOR, self._after_problem, text.strip())
+            own = _behind(self._model, _ANCHOR, self._told.after_problem, text.strip())
         else:
-            own = _behind(self._model, self._after_problem, text.strip())
+            own = _behind(self._model, self._told.after_problem, text.strip())
         return own + self._tag
 
 
@@ -111,7 +99,8 @@ class StepTurn:
         ModelError: a label is not one token, or the chat template does not put one turn like the other.
     """
 
-    def __init__(self, model: Model, *, good: str, bad: str) -> None:
+    def __init__(self, model: Model, told: PrmForm) -> None:
+        good, bad = told.good, told.bad
         self._model = model
         self.labels = labels(model, good, bad)
         template = ChatTemplate(model)

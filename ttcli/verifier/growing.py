@@ -12,6 +12,7 @@ from typing import Generic, NamedTuple, TypeVar
 
 from ttcli.engine.branch import Branch
 from ttcli.problem import Problem
+from ttcli.seams import StepScores
 from ttcli.solution import Prefix
 from ttcli.verifier.reader import Reader
 
@@ -129,6 +130,26 @@ class GrowingReader(ABC, Generic[Value]):
             place.tokens = len(branch.tokens)
             if place.value is None:
                 place.value = value
+
+
+class GrowingVerifier(GrowingReader[Value]):
+    """A verifier that goes by what is read."""
+
+    partial = True
+
+    @abstractmethod
+    def _opinion(self, prefix: Prefix, reading: Reading[Value]) -> StepScores:
+        """What to think of a prefix."""
+
+    def score(self, prefixes: Sequence[Prefix]) -> list[StepScores]:
+        """One score per step, and one of all that stands.
+
+        Raises:
+            Interrupted: the reader was called off.
+            PromptTooLong: a solution does not fit the model's context.
+        """
+        pairs = zip(prefixes, self.read(prefixes), strict=True)
+        return [self._opinion(prefix, reading) for prefix, reading in pairs]
 
 
 class GrownPlace(Generic[Value]):

@@ -15,7 +15,7 @@ from ttcli.engine.model import Model
 from ttcli.problem import Problem
 from ttcli.seams import StepScores
 from ttcli.solution import Prefix
-from ttcli.verifier.growing import GrowingReader, GrownPlace, Spelling
+from ttcli.verifier.growing import GrowingVerifier, GrownPlace, Reading, Spelling
 from ttcli.verifier.reader import Reader
 
 
@@ -26,7 +26,7 @@ class Heard(NamedTuple):
     tokens: int  # of them
 
 
-class Likelihood(GrowingReader[Heard]):
+class Likelihood(GrowingVerifier[Heard]):
     """Scores a step, and the solution so far, by the geometric mean of the probabilities of its tokens.
 
     Each step is tokenized by itself, as the model does it. How likely the end of the turn is does not count.
@@ -39,8 +39,6 @@ class Likelihood(GrowingReader[Heard]):
     Raises:
         ModelError: the model cannot be branched.
     """
-
-    partial = True
 
     def __init__(
         self,
@@ -56,22 +54,12 @@ class Likelihood(GrowingReader[Heard]):
         self._encode = encode
         super().__init__(Reader(model, self.name, every=True, threads=threads, interrupted=interrupted))
 
-    def score(self, prefixes: Sequence[Prefix]) -> list[StepScores]:
-        """One score per step, and one of all that stands.
-
-        Raises:
-            Interrupted: `interrupted` said so.
-            PromptTooLong: a solution does not fit the model's context.
-        """
-        opinions = []
-        for prefix, reading in zip(prefixes, self.read(prefixes), strict=True):
-            # a step without text is read where the one above is, and has nothing of its own
-            pairs = zip(prefix.steps, reading.steps, strict=True)
-            heard = [value if step.text else Heard(0.0, 0) for step, value in pairs]
-            whole = Heard(math.fsum(value.logprob for value in heard), sum(value.tokens for value in heard))
-            score = _mean(whole)
-            opinions.append(StepScores(score, tuple(map(_mean, heard)), reading.tokens, value=score))
-        return opinions
+    def _opinion(self, prefix: Prefix, reading: Reading[Heard]) -> StepScores:
+        # a step without text is read where the one above is, and has nothing of its own
+        pairs = zip(prefix.steps, reading.steps, strict=True)
+        heard = [value if step.text else Heard(0.0, 0) for step, value in pairs]
+        score = _mean(Heard(math.fsum(value.logprob for value in heard), sum(value.tokens for value in heard)))
+        return StepScores(score, tuple(map(_mean, heard)), reading.tokens, value=score)
 
     def _head(self, problem: Problem) -> Spelling:
         """Up to before the token behind which the first one of a solution is judged."""

@@ -14,11 +14,11 @@ from ttcli.problem import Problem
 from ttcli.seams import StepScores
 from ttcli.solution import Prefix
 from ttcli.verifier.form import Form
-from ttcli.verifier.growing import GrowingReader, GrownPlace, Spelling
+from ttcli.verifier.growing import GrowingVerifier, GrownPlace, Reading, Spelling
 from ttcli.verifier.reader import Reader, share
 
 
-class Prm(GrowingReader[float]):
+class Prm(GrowingVerifier[float]):
     """Scores steps by the model's label behind each; the score of the whole is that of the last step.
 
     Args:
@@ -30,8 +30,6 @@ class Prm(GrowingReader[float]):
     Raises:
         ModelError: the model cannot be branched.
     """
-
-    partial = True
 
     def __init__(
         self,
@@ -49,17 +47,8 @@ class Prm(GrowingReader[float]):
             Reader(model, self.name, form.labels, adapter=adapter, threads=threads, interrupted=interrupted)
         )
 
-    def score(self, prefixes: Sequence[Prefix]) -> list[StepScores]:
-        """One score per step.
-
-        Raises:
-            Interrupted: `interrupted` said so.
-            PromptTooLong: a solution does not fit the model's context.
-        """
-        return [
-            StepScores(reading.steps[-1] if reading.steps else 1.0, reading.steps, reading.tokens)
-            for reading in self.read(prefixes)
-        ]
+    def _opinion(self, _prefix: Prefix, reading: Reading[float]) -> StepScores:
+        return StepScores(reading.steps[-1] if reading.steps else 1.0, reading.steps, reading.tokens)
 
     def _head(self, problem: Problem) -> Spelling:
         return Spelling(self._form.head(problem.text))

@@ -17,7 +17,7 @@ from ttcli.bench.figures.problem import Figure, ProblemFigures, Spending, load_f
 from ttcli.bench.store.database import Database
 from ttcli.bench.store.sample import Sample
 from ttcli.bench.store.store import Run, Store
-from ttcli.bench.store.task import Failed, News, Task
+from ttcli.bench.store.task import Failed, Finished, News, Task
 from ttcli.cost import Budget
 from ttcli.data.dataset import Row
 from ttcli.problem import Problem
@@ -124,18 +124,24 @@ def test_one_problem_alone_has_the_figures_it_has_among_all(path: Path) -> None:
             ]
 
 
-def test_what_one_problem_came_to_is_read_without_reading_the_others(
-    path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def counted(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many rows each reading of a store gives from now on."""
     read = Database.read
     rows: list[int] = []
 
-    def counted(database: Database, query: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+    def count(database: Database, query: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         found = read(database, query, values)
         rows.append(len(found))
         return found
 
-    monkeypatch.setattr(Database, "read", counted)
+    monkeypatch.setattr(Database, "read", count)
+    return rows
+
+
+def test_what_one_problem_came_to_is_read_without_reading_the_others(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = counted(monkeypatch)
     counts = []
     for problems in (5, 50):
         run = make_run(path, problems)
@@ -255,11 +261,13 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
     return questions
 
 
-def odd_run(store: Store) -> Run:
+def odd_run(store: Store, others: Sequence[str] = ()) -> Run:
     """A run whose answers are no plain numbers."""
-    made = Made([ROW], verifiers=())
+    made = Made([ROW], verifiers=(), others=others)
     run = store.begin(made.config, [ROW])
     for record in records(made):
+        if isinstance(record, Finished) and not record.task.pooled:
+            record = record._replace(outcome=replace(record.outcome, answer="1+1+x"))  # no sample has it
         if isinstance(record, News) and isinstance(record.item, Sample):
             answer = ODD[record.item.key.number % 3]
             record = record._replace(item=replace(record.item, answer=answer))
@@ -281,6 +289,30 @@ def test_verdicts_are_kept_in_the_store_and_not_asked_for_again(
     monkeypatch.setattr(CHECKER, "_memo", {})
     figures_of(path, run)
     assert asked == []
+
+
+def test_of_one_problem_its_own_verdicts_are_read_alone(
+    path: Path, asked: list[tuple[str, str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Store(path) as store:
+        run = odd_run(store, others=("adaptive",))
+        whole = load_figures(store, run)
+        own = CHECKER.verdicts
+        assert any("1+1+x" in pair for pair in own)
+    rows = counted(monkeypatch)
+    counts = []
+    for strangers in (0, 100):
+        asked.clear()
+        monkeypatch.setattr(CHECKER, "_memo", {})
+        with Store(path) as store:
+            store.verdicts.add({(f"y+{number}", "z"): False for number in range(strangers)}, layer())
+            rows.clear()
+            found = load_figures(store, run, position=0)
+            counts.append(sum(rows))
+        assert asked == []
+        assert [each.settled for each in found] == [each.settled for each in whole]
+        assert CHECKER.verdicts == own
+    assert counts[0] == counts[1]
 
 
 def test_verdicts_of_the_votes_on_the_way_are_kept_too(path: Path, asked: list[tuple[str, str]]) -> None:

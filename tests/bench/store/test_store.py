@@ -324,6 +324,24 @@ def test_verdicts_are_kept_with_what_took_too_long_and_by_version(store: Store) 
     assert store.verdicts.all("2") == {("a", "b"): False}
 
 
+def test_verdicts_among_some_answers_are_those_of_pairs_of_two_of_them(store: Store) -> None:
+    store.verdicts.add({("a", "b"): True, ("a", "c"): False, ("b", "d"): None, ("c", "d"): False}, "1")
+    assert store.verdicts.among(["d", "b", "a"], "1") == {("a", "b"): True, ("b", "d"): None}
+    assert store.verdicts.among(["a", "b"], "2") == store.verdicts.among([], "1") == {}
+
+
+def test_a_verdict_that_was_read_or_kept_is_not_written_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first, second = {("a", "b"): True}, {("a", "b"): True, ("c", "d"): False}
+    with Store(tmp_path / "s.db") as store:
+        store.verdicts.add(first, "1")
+    with Store(tmp_path / "s.db") as store:
+        assert store.verdicts.among(["a", "b"], "1") == first
+        store.verdicts.add(second, "1")
+        monkeypatch.setattr(store._database, "write", lambda: pytest.fail("it is there already"))
+        store.verdicts.add(first, "1")
+        store.verdicts.add(second, "1")
+
+
 def flip(path: Path, table: str, column: str, where: str) -> None:
     """Change the last bit of a value."""
     with closing(sqlite3.connect(path)) as db:

@@ -121,6 +121,9 @@ def test_what_is_false_is_found_with_its_right_value(text: str, value: Fraction,
         "if Bush is 12 years old then Matt is 12 + 3",
         "the 30-60-90 triangle is 1",
         "1 and 1/4 cup = 2.5 cups",
+        "7 / 3 = 2 and a third",
+        "3 * 5 = 2 feet and 3 inches",
+        "7 + 8 = 14 and one",
         "a == 5 + 3, 5 + 3 != 9, 7 // 2 = 4",
         "10 apples",
         "",
@@ -139,6 +142,13 @@ def test_each_link_of_a_chain_is_read_by_itself() -> None:
         ("14 * 2 = 29", False),
         ("29 + 1 = 30", True),
     ]
+
+
+@pytest.mark.parametrize(
+    "text", ["12 + 5 = 18 and then he goes home", "12 + 5 = 18 and 18 * 2 = 36", "12 + 5 = 18 and the rest is his"]
+)
+def test_an_and_that_leads_to_another_statement_ends_a_result(text: str) -> None:
+    assert next((text[e.start : e.stated_end], e.replacement) for e in equations(text)) == ("12 + 5 = 18", "17")
 
 
 def test_a_rounded_result_may_be_used_as_what_it_was_rounded_from() -> None:

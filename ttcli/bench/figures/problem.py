@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import groupby
 from typing import NamedTuple
@@ -12,12 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ttcli.answers import CHECKER, grade, layer, majority
+from ttcli.answers.normal import latex_of
 from ttcli.bench.figures.cut import cut_outcome, cut_vote
 from ttcli.bench.figures.revisions import Attempt, attempts_of
 from ttcli.bench.store.config import RunConfig
 from ttcli.bench.store.database import ODD
 from ttcli.bench.store.samples import Facts, Score
-from ttcli.bench.store.store import Run, Store
+from ttcli.bench.store.store import Result, Run, Store
 from ttcli.bench.store.task import Task
 from ttcli.data.dataset import Row
 from ttcli.errors import UsageError
@@ -175,16 +177,20 @@ def check_graded(run: Run, figures: Iterable[ProblemFigures]) -> None:
 
 def load_figures(store: Store, run: Run, *, position: int | None = None) -> list[ProblemFigures]:
     """The problems of a run, or one of them, from the store alone."""
-    known = store.verdicts.all(layer())  # the checker may know more: votes on the way asked it too
-    CHECKER.remember(known)
     config = run.config
     facts = store.samples(config).facts(run.id, config.temperature, config.seed, config.depth, position=position)
     by_position = {at: [*group] for at, group in groupby(facts, key=lambda fact: fact.position)}
     settled: dict[int, dict[str, Settled]] = {}
     failed: dict[int, dict[str, str]] = {}
     rows = dict(enumerate(store.rows(run, position=position), position or 0))
+    results = store.results(run, position=position)
+    if position is None:
+        CHECKER.remember(store.verdicts.all(layer()))
+    elif config.kind is AnswerKind.SHORT:  # others are compared without mathematics
+        compared = {latex_of(answer) for answer in _compared(rows.values(), facts, results)}
+        CHECKER.remember(store.verdicts.among(compared, layer()))
     subsets = subset_limit(store.size(run))
-    for result in store.results(run, position=position):
+    for result in results:
         if result.error is not None:
             failed.setdefault(result.position, {})[result.task] = result.error
         elif result.outcome is not None:
@@ -199,10 +205,20 @@ def load_figures(store: Store, run: Run, *, position: int | None = None) -> list
         _figures(at, row, config, by_position.get(at, ()), settled.get(at, {}), failed.get(at, {}), subsets)
         for at, row in rows.items()
     ]
-    new = {pair: same for pair, same in CHECKER.verdicts.items() if pair not in known}
-    if new and not store.readonly:
-        store.verdicts.add(new, layer())
+    if not store.readonly:
+        store.verdicts.add(CHECKER.verdicts, layer())  # those too that votes on the way asked for
     return figures
+
+
+def _compared(rows: Iterable[Row], facts: Iterable[Facts], results: Iterable[Result]) -> Iterator[str]:
+    """The answers that problems, their samples and what methods came to on them have."""
+    yield from (row.problem.answer for row in rows if row.problem.answer)
+    yield from (fact.answer for fact in facts if fact.answer is not None)
+    for result in results:
+        with suppress(*ODD):  # it is told of where it is graded
+            content = json.loads(result.outcome or "{}")
+            answers = [content["answer"], *(each["answer"] for each in content.get("candidates", ()))]
+            yield from (answer for answer in answers if isinstance(answer, str))
 
 
 def first_samples(figures: ProblemFigures, count: int) -> ProblemFigures:

@@ -203,27 +203,41 @@ class Verdicts:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._kept: dict[tuple[str, str], str] = {}  # pairs read or written here, with the version
 
     def all(self, layer: str) -> dict[tuple[str, str], bool | None]:
         """Every verdict by this version of what compares answers; None: it takes longer than it may."""
+        return self._read(layer)
+
+    def among(self, answers: Collection[str], layer: str) -> dict[tuple[str, str], bool | None]:
+        """Those about two of these answers, which are LaTeX as a pair has it."""
+        told = json.dumps([*answers])
+        between = "AND a IN (SELECT value FROM json_each(?)) AND b IN (SELECT value FROM json_each(?))"
+        return self._read(layer, between, told, told)
+
+    def _read(self, layer: str, more: str = "", *values: str) -> dict[tuple[str, str], bool | None]:
         if not has_column(self._database, "verdict", "layer"):
             return {}
-        found = self._database.read("SELECT a, b, same, checksum FROM verdict WHERE layer = ?", (layer,))
-        return {
+        query = f"SELECT a, b, same, checksum FROM verdict WHERE layer = ? {more}"
+        verdicts = {
             (a, b): None if same is None else bool(same)
-            for a, b, same, written in found
+            for a, b, same, written in self._database.read(query, (layer, *values))
             if written == checksum(a, b, layer, same)
         }
+        self._kept |= dict.fromkeys(verdicts, layer)
+        return verdicts
 
     def add(self, verdicts: Mapping[tuple[str, str], bool | None], layer: str) -> None:
-        """Keep verdicts, also in the place of those by another version."""
-        if verdicts:
-            rows = [(a, b, layer, None if same is None else int(same)) for (a, b), same in verdicts.items()]
+        """Keep verdicts, but for those that were read or kept here already; also in the place of another version's."""
+        new = {pair: same for pair, same in verdicts.items() if self._kept.get(pair) != layer}
+        if new:
+            rows = [(a, b, layer, None if same is None else int(same)) for (a, b), same in new.items()]
             with self._database.write() as db:
                 db.executemany(
                     "INSERT OR REPLACE INTO verdict (a, b, layer, same, checksum) VALUES (?, ?, ?, ?, ?)",
                     [(*row, checksum(*row)) for row in rows],
                 )
+            self._kept |= dict.fromkeys(new, layer)
 
 
 _OF_PROBLEM = (

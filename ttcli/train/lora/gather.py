@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import astuple, dataclass
 from itertools import groupby
 from typing import TYPE_CHECKING, cast
 
-from ttcli.bench.execute.runner import Runner, WorkProgress, open_tasks
-from ttcli.bench.execute.worker import describe, engine
+from ttcli.bench.execute.runner import WorkProgress
 from ttcli.bench.store.config import RunConfig
 from ttcli.bench.store.states import Rollout
 from ttcli.bench.store.store import Store
@@ -18,14 +17,14 @@ from ttcli.catalog.progress import Progress as Download
 from ttcli.errors import UsageError
 from ttcli.interrupt import Interrupt
 from ttcli.runtime.runtime import Runtime, load_runtime
-from ttcli.train.collect import Stage
+from ttcli.train.drawing import Stage, all_drawn, draw_rollouts, draw_solutions, parts_at_work
 from ttcli.train.lora.encoding import Example, Probe, choose_form, encode_trajectories, encode_values, probe
 from ttcli.train.lora.pool import PooledProblem, read_pool, rollout_starts
 from ttcli.train.lora.spec import LoraSpec, digest
 from ttcli.train.lora.trajectories import trajectories
 from ttcli.train.lora.values import valued
-from ttcli.train.parts import StoredPart, begin, figures_of
-from ttcli.train.rollouts import RolloutStart, roll_out
+from ttcli.train.parts import StoredPart, figures_of
+from ttcli.train.rollouts import RolloutStart
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -72,11 +71,7 @@ def gathering(store: Store, spec: LoraSpec, interrupt: Interrupt, download: Down
                 f"{policy.name} thinks before it answers, and an adapter is trained on answers alone",
                 hint="--think off",
             )
-        count = lambda text: len(policy.model.tokenize(text, special=False))  # noqa: E731 - `policy` is narrowed
-        parts = begin(store, spec.train, describe(runtime), count)
-        with ExitStack() as locks:
-            for part in parts:
-                locks.enter_context(store.working_on(part.run))
+        with parts_at_work(store, spec.train, runtime) as parts:
             yield Gathering(store, spec, parts, runtime)
 
 
@@ -96,23 +91,14 @@ class Gathering:
             StoreError: the store cannot be written any more.
             BackendError: the engine fails.
         """
-        for part in self.parts:
-            if part.drawn:
-                yield from Runner(self._store, part.run).go(engine(self._runtime))
+        yield from draw_solutions(self._store, self.parts, self._runtime)
         starts = [] if self._runtime.interrupt() else self._starts()
-        total = sum(len(start.missing) for start in starts)
-        if starts:
-            seed = self._spec.train.settings.seed
-            for done, rollout in enumerate(roll_out(cast("LocalPolicy", self._runtime.policy), starts, seed=seed), 1):
-                self._store.states.add_rollout(rollout)
-                yield Stage("rollouts drawn", done, total)
+        yield from draw_rollouts(self._store, self._runtime, starts, seed=self._spec.train.settings.seed)
 
     @property
     def finished(self) -> bool:
         """Whether nothing is left to do."""
-        figures = figures_of(self._store, self.parts)
-        drawn = [figures[at] for part in self.parts if part.drawn for at in part.positions]
-        return not any(open_tasks(each) for each in drawn) and not self._starts()
+        return all_drawn(figures_of(self._store, self.parts), self.parts) and not self._starts()
 
     def prepare(self) -> Prepared:
         """What was gathered as tokens.

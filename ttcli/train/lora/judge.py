@@ -18,14 +18,14 @@ from ttcli.engine.adapter import Adapter
 from ttcli.interrupt import Interrupt
 from ttcli.problem import Problem
 from ttcli.runtime.forms import prm_form
-from ttcli.runtime.loader import Loader, prompt_of, thinking_of
+from ttcli.runtime.loader import Loader
+from ttcli.runtime.local import local_policy
 from ttcli.runtime.settings import Settings
-from ttcli.runtime.width import threads_of, width_of
 from ttcli.seams import Extend, Extension, Interrupted
 from ttcli.search.revise import WINDOW
 from ttcli.search.sampling import candidate
 from ttcli.solution import Ended, Prefix
-from ttcli.train.collect import Stage
+from ttcli.train.drawing import Stage
 from ttcli.train.lora.pool import PooledProblem
 
 if TYPE_CHECKING:  # llama.cpp: not before it is needed
@@ -65,29 +65,14 @@ def judge_reviser(
         chains: of each problem, where it has so many samples.
         length: of a chain, its first attempt left aside.
     """
-    from ttcli.policy.local.policy import LocalPolicy
-
     with ExitStack() as stack:
         loader = Loader(settings, interrupt, download, stack)
         local = loader.resolve(str(settings.model))
         model = loader.load(local)
         change = Adapter(model, adapter)
-        policy = LocalPolicy(
-            model,
-            name=local.label,
-            prompt=prompt_of(local, settings),
-            sampling=settings.sampling,
-            max_tokens=settings.max_tokens,
-            width=width_of(settings, local.path),
-            think=settings.thinking,
-            thinking=thinking_of(model, local),
-            attempts=WINDOW,
-            adapter=change,
-            reviser=change,
-            threads=threads_of(settings),
-            interrupted=interrupt,
+        policy = local_policy(
+            (local, model), settings, interrupt, stack, attempts=WINDOW, adapter=change, reviser=change
         )
-        stack.callback(policy.close)
         begun = [
             _Chain(pooled.position, pooled.problem, each.number, [each.text], [each.correct])
             for pooled in pool

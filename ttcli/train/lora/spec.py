@@ -13,9 +13,9 @@ from typing import Any, Literal
 import numpy as np
 
 from ttcli.errors import UsageError
+from ttcli.runtime.adapters import Kind
 from ttcli.train.spec import TrainSpec
 
-Kind = Literal["reviser", "prm"]
 Device = Literal["auto", "cpu", "cuda", "mps"]
 _STOPPING = 0.1  # of the problems to train on: they tell when to stop
 _NEEDED = ("torch", "gguf")

@@ -11,7 +11,7 @@ from ttcli.catalog.progress import Progress as Download
 from ttcli.errors import UsageError
 from ttcli.interrupt import Interrupt
 from ttcli.runtime.width import threads_of
-from ttcli.train.collect import Stage
+from ttcli.train.drawing import Stage
 from ttcli.train.lora.adapter_file import write_adapter
 from ttcli.train.lora.card import TrainedAdapter, trained_adapter
 from ttcli.train.lora.gather import Prepared

@@ -103,8 +103,18 @@ def _words(rest: Sequence[Token]) -> list[str]:
     for token in rest[:6]:
         if token.kind != "word":
             break
+        if token.text == "and" and _begins_anew(rest[len(found) + 1 :]):
+            break
         found.append(token.text)
     return found
+
+
+def _begins_anew(rest: Sequence[Token]) -> bool:
+    """Whether an "and" before the tokens leads to another statement, and not to more of the result: 2 and 1/2."""
+    if rest and rest[0].kind == "word":
+        return not is_unit(rest[0])
+    begun = head(rest)
+    return begun is not None and begun[0].operations > 0 and not begun[0].quotient
 
 
 def _tail(segment: _Segment) -> Side | None:
