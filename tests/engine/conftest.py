@@ -11,7 +11,7 @@ import pytest
 
 from ttcli.engine import session as session_module
 from ttcli.engine.model import Model
-from ttcli.engine.overview import Logits
+from ttcli.engine.overview import Logits, TopRows
 from ttcli.engine.params import SamplingParams
 from ttcli.engine.sampling import Draw, Sampler
 from ttcli.engine.scheduler import Scheduler
@@ -37,7 +37,7 @@ class _DrySampler(Sampler):
     """Never ends the turn, so that lengths are what a test says."""
 
     def draw(
-        self, rows: Logits, samplings: Sequence[SamplingParams], rngs: Sequence[np.random.Generator]
+        self, rows: Logits | TopRows, samplings: Sequence[SamplingParams], rngs: Sequence[np.random.Generator]
     ) -> list[Draw]:
         for rng in rngs:
             rng.random()

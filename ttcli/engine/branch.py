@@ -8,6 +8,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from ttcli.engine.overview import TopRows
+
 States = Mapping[int, NDArray[np.float32]]  # by layer: the hidden state of a token, [n_embd]
 
 
@@ -27,6 +29,7 @@ class Branch:
         "states",
         "stead",
         "tokens",
+        "top_row",
         "used",
     )
 
@@ -38,6 +41,7 @@ class Branch:
         self.seq = -1  # sequence id; -1: not resident
         self.standing = 0  # itself if resident, and the branches that stand on its cells
         self.row: NDArray[np.float32] | None = None  # logits after its last token, once asked for
+        self.top_row: TopRows | None = None  # or the largest of them, where the session leaves no others
         self.states: States = {}  # that the row was computed from, of the layers that the session observes
         self.following: Sequence[int] = ()  # tokens to be judged, each behind its own one from the last ones on
         self.logprobs: NDArray[np.float64] = np.empty(0)  # of `following`, <= 0, once all was decoded
@@ -72,8 +76,26 @@ class Branch:
 
     def forget(self) -> None:
         """Drop the row, and the states it was computed from."""
-        self.row = None
+        self.row = self.top_row = None
         self.states = {}
+
+    @property
+    def filled(self) -> bool:
+        """Whether its row is there, or the largest logits of it."""
+        return self.any_row is not None
+
+    @property
+    def any_row(self) -> NDArray[np.float32] | TopRows | None:
+        """Its row as one of several, [1, n_vocab], or the largest logits of it."""
+        return self.top_row if self.row is None else self.row[None]
+
+    def keep(self, row: NDArray[np.float32] | TopRows, states: States) -> None:
+        """Keep its row, [1, n_vocab], or the largest logits of it, and the states it was computed from."""
+        if isinstance(row, TopRows):
+            self.top_row = row
+        else:
+            self.row = row[0].copy()
+        self.states = states
 
     def stands_on(self, other: Branch) -> bool:
         """Whether the other is among its ancestors."""

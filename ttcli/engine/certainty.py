@@ -9,6 +9,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from ttcli.engine.overview import TopRows
+
 LIKELIEST = 20  # k, as in the paper
 _BLOCK = 64
 
@@ -21,3 +23,10 @@ def certainty(row: NDArray[np.float32], log_total: float) -> float:
         row = row[row >= np.partition(maxima, maxima.size - LIKELIEST)[maxima.size - LIKELIEST]]
     likeliest = np.partition(row, row.size - LIKELIEST)[-LIKELIEST:] if row.size > LIKELIEST else row
     return log_total - float(likeliest.mean(dtype=np.float64))
+
+
+def certainty_of(rows: NDArray[np.float32] | TopRows, number: int, token: int, logprob: float) -> float:
+    """C of one of some rows, from which a token of this log-probability was drawn."""
+    if isinstance(rows, TopRows):
+        return certainty(rows.logits[number], float(rows.log_totals[number]))
+    return certainty(rows[number], float(rows[number, token]) - logprob)

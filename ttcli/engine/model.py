@@ -37,6 +37,7 @@ class Model:
         self._handle = self._load(gpu_layers)
         self._vocab = self._lib.llama_model_get_vocab(self._handle)
         self._pieces: dict[int, bytes] = {}
+        self.backend_sampling = False  # whether a GPU picks the largest logits of a row; set by whoever has tried it
         self.vocabulary: int = self._lib.llama_vocab_n_tokens(self._vocab)
 
     def _load(self, gpu_layers: int | None) -> Any:

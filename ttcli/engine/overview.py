@@ -8,6 +8,8 @@ is known, and a sample stands for the rest. How far off that is stands in benchm
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -33,6 +35,32 @@ class Overview(NamedTuple):
     log_totals: Sums  # logarithm of the sum of exponentials of each
     tokens: Indices  # at least as many of each row as were wanted: row after row, largest first, ties by index
     starts: Indices  # where those of each row begin
+
+
+@dataclass(frozen=True, slots=True)
+class TopRows:
+    """The largest logits of some rows, and what the others add up to; see `backend_sampling`."""
+
+    tokens: Indices  # [rows, top], of the largest logit first, ties by index
+    logits: Logits  # [rows, top]
+    log_totals: Sums  # [rows], logarithm of the sum of exponentials of each row, all of it
+
+    @staticmethod
+    def empty(top: int) -> TopRows:
+        """No row at all."""
+        return TopRows(np.empty((0, top), np.intp), np.empty((0, top), np.float32), np.empty(0))
+
+    @staticmethod
+    def joined(parts: Sequence[TopRows]) -> TopRows:
+        """The rows of all parts in their order."""
+        columns = ((part.tokens, part.logits, part.log_totals) for part in parts)
+        return TopRows(*map(np.concatenate, zip(*columns, strict=True)))
+
+    def __len__(self) -> int:
+        return len(self.tokens)
+
+    def __getitem__(self, which: slice | Sequence[int]) -> TopRows:
+        return TopRows(self.tokens[which], self.logits[which], self.log_totals[which])
 
 
 class _Bright(NamedTuple):

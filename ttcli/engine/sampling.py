@@ -6,14 +6,15 @@ arXiv 2407.01082) on the tempered distribution.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ttcli.engine.overview import Indices, Logits, Overlook, Overview
+from ttcli.engine.overview import Indices, Logits, Overlook, Overview, Sums, TopRows
 from ttcli.engine.params import SamplingParams
+from ttcli.errors import BackendError
 
 Odds = NDArray[np.float64]
 
@@ -44,16 +45,19 @@ class Sampler:
         self._vocabulary = vocabulary
 
     def draw(
-        self, rows: Logits, samplings: Sequence[SamplingParams], rngs: Sequence[np.random.Generator]
+        self, rows: Logits | TopRows, samplings: Sequence[SamplingParams], rngs: Sequence[np.random.Generator]
     ) -> list[Draw]:
         """Draw a token from each of `rows` [rows, n_vocab], each by its own settings and generator.
 
         Takes exactly one number from a generator, none at temperature 0. What is drawn from a row does not depend on
-        the other rows.
+        the other rows. From the largest logits of a row the same is drawn as from all of them.
 
         Raises:
             ModelError: a row holds what is no number.
+            BackendError: the largest logits do not suffice.
         """
+        if isinstance(rows, TopRows):
+            return self._draw_top(rows, samplings, rngs)
         draws: list[Draw] = []
         together = max(1, _TOGETHER // self._vocabulary)
         for begin in range(0, len(rows), together):
@@ -61,24 +65,57 @@ class Sampler:
             draws += self._draw(rows[part], samplings[part], rngs[part])
         return draws
 
+    def _draw_top(
+        self, rows: TopRows, samplings: Sequence[SamplingParams], rngs: Sequence[np.random.Generator]
+    ) -> list[Draw]:
+        groups, wanted = self._groups(samplings)
+        top = rows.tokens.shape[1]
+        if wanted.max(initial=0) > top or not all(bounded(sampling, self._vocabulary) for sampling in groups):
+            raise BackendError(f"the {top} largest logits of a row do not suffice for {', '.join(map(str, groups))}")
+        places = np.tile(np.arange(top), len(rows))
+        overview = Overview(rows.logits[:, 0], rows.log_totals, places, np.arange(len(rows)) * top)
+        picked = self._pick(rows.logits, overview, groups, rngs)
+        return _draws(rows.tokens[np.arange(len(rows)), picked], rows.logits, picked, rows.log_totals)
+
     def _draw(
         self, rows: Logits, samplings: Sequence[SamplingParams], rngs: Sequence[np.random.Generator]
     ) -> list[Draw]:
+        groups, wanted = self._groups(samplings)
+        overview = self._overlook.look(rows, wanted)
+        tokens = self._pick(rows, overview, groups, rngs)
+        return _draws(tokens, rows, tokens, overview.log_totals)
+
+    def _groups(self, samplings: Sequence[SamplingParams]) -> tuple[dict[SamplingParams, list[int]], Indices]:
+        """The rows of each settings, and of how many largest tokens of each row one must know."""
         groups: dict[SamplingParams, list[int]] = {}
         for row, sampling in enumerate(samplings):
             groups.setdefault(sampling, []).append(row)
-        wanted = np.empty(len(rows), np.intp)
+        wanted = np.empty(len(samplings), np.intp)
         for sampling, members in groups.items():
             wanted[members] = _wanted(sampling, self._vocabulary)
-        overview = self._overlook.look(rows, wanted)
-        tokens = np.empty(len(rows), np.intp)
+        return groups, wanted
+
+    def _pick(
+        self,
+        rows: Logits,
+        overview: Overview,
+        groups: Mapping[SamplingParams, list[int]],
+        rngs: Sequence[np.random.Generator],
+    ) -> Indices:
+        """A place in each row."""
+        picked = np.empty(len(rows), np.intp)
         for sampling, members in groups.items():
             for which in [np.array(members)] if bounded(sampling, self._vocabulary) else np.array(members)[:, None]:
                 short = shortlist(rows, overview, which, sampling)
                 uniforms = np.array([rngs[row].random() if sampling.temperature else 0.0 for row in which])
-                tokens[which] = short.tokens[np.arange(which.size), pick(short.odds, short.kept, uniforms)]
-        logprobs = np.minimum(rows[np.arange(len(rows)), tokens] - overview.log_totals, 0.0)
-        return list(map(Draw, tokens.tolist(), logprobs.tolist()))
+                picked[which] = short.tokens[np.arange(which.size), pick(short.odds, short.kept, uniforms)]
+        return picked
+
+
+def _draws(tokens: Indices, rows: Logits, places: Indices, log_totals: Sums) -> list[Draw]:
+    """These tokens, whose logits lie at these places of the rows."""
+    logprobs = np.minimum(rows[np.arange(len(rows)), places] - log_totals, 0.0)
+    return list(map(Draw, tokens.tolist(), logprobs.tolist()))
 
 
 def bounded(sampling: SamplingParams, vocabulary: int) -> bool:

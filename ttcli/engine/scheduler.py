@@ -14,10 +14,10 @@ from itertools import accumulate
 import numpy as np
 
 from ttcli.engine.branch import Branch, Piece, States
-from ttcli.engine.certainty import certainty
+from ttcli.engine.certainty import certainty_of
 from ttcli.engine.job import Job, JobUpdate
 from ttcli.engine.likelihood import logprobs
-from ttcli.engine.overview import Logits
+from ttcli.engine.overview import Logits, TopRows
 from ttcli.engine.sampling import Sampler
 from ttcli.engine.session import Session
 from ttcli.errors import BackendError, PromptTooLong
@@ -85,7 +85,7 @@ class Scheduler:
         And the log-probabilities of `branch.following` in `branch.logprobs`, in a session that gives every row.
         It and all that it stands on count as used just now.
         """
-        if branch.row is None and branch not in self._filling:
+        if not branch.filled and branch not in self._filling:
             self._filling.append(branch)
         node: Branch | None = branch
         while node is not None:
@@ -126,7 +126,7 @@ class Scheduler:
         pieces = self._batch()
         if pieces:
             try:
-                rows = self.session.decode(pieces)
+                rows = self.session.decode_top(pieces) if self.session.top else self.session.decode(pieces)
             except BaseException:
                 self._requeue()
                 raise
@@ -138,10 +138,10 @@ class Scheduler:
     def _admit(self) -> None:
         """Give free places to waiting jobs whose parent is filled; their first token comes from the parent's row."""
         delayed: list[Job] = []
-        fresh: list[tuple[Job, Logits, States]] = []  # room for the next one may cost a parent its row
+        fresh: list[tuple[Job, Logits | TopRows, States]] = []  # room for the next one may cost a parent its row
         while self._waiting and len(self._running) + len(self._filling) < self.session.width:
             job = self._waiting.popleft()
-            if job.parent.row is None and not job.parent.released:
+            if not job.parent.filled and not job.parent.released:
                 self._touch(job.parent)
                 self.prefill(job.parent)
                 delayed.append(job)
@@ -149,15 +149,15 @@ class Scheduler:
                 self.session.attach(job.branch)
                 self._touch(job.parent)
                 self._running.append(job)
-                if job.parent.row is not None and not job.grown:
-                    fresh.append((job, job.parent.row, job.parent.states))
+                if (row := job.parent.any_row) is not None and not job.grown:
+                    fresh.append((job, row, job.parent.states))
             else:
                 delayed.append(job)
                 break
         self._waiting.extendleft(reversed(delayed))
         if fresh:
             jobs, rows, states = zip(*fresh, strict=True)
-            self._advance(jobs, np.stack(rows), states)
+            self._advance(jobs, TopRows.joined(rows) if self.session.top else np.concatenate(rows), states)
 
     def _fits(self, job: Job) -> bool:
         """Whether the running jobs and this one are expected to find cells to their end."""
@@ -285,30 +285,30 @@ class Scheduler:
         self.session.detach(victim.branch)
         self._waiting.appendleft(victim)
 
-    def _draw(self, pieces: list[Piece], rows: Logits) -> None:
+    def _draw(self, pieces: list[Piece], rows: Logits | TopRows) -> None:
         jobs = {id(job.branch): job for job in self._running}
         growing: list[int] = []  # rows of jobs
         growers: list[Job] = []
         for piece, end in zip(pieces, accumulate(piece.rows for piece in pieces), strict=True):
             branch = piece.branch
-            if piece.every:
+            if piece.every and isinstance(rows, np.ndarray):
                 _listen(branch, rows[end - piece.size : end])
             if piece.wants_row and id(branch) in jobs:
                 growing.append(end - 1)
                 growers.append(jobs[id(branch)])
             elif piece.wants_row:
-                branch.row, branch.states = rows[end - 1].copy(), self.session.states[end - 1]
+                branch.keep(rows[end - 1 : end], self.session.states[end - 1])
                 self._filling.remove(branch)
         if growing:
             drawn = rows if len(growing) == len(rows) else rows[growing]
             self._advance(growers, drawn, [self.session.states[number] for number in growing])
 
-    def _advance(self, jobs: Sequence[Job], rows: Logits, states: Sequence[States]) -> None:
+    def _advance(self, jobs: Sequence[Job], rows: Logits | TopRows, states: Sequence[States]) -> None:
         """Let each job take a token drawn from its row."""
         model = self.session.model
         draws = self._sampler.draw(rows, [job.sampling for job in jobs], [job.rng for job in jobs])
-        for job, row, (token, logprob), state in zip(jobs, rows, draws, states, strict=True):
-            sure = certainty(row, float(row[token]) - logprob) if job.traced else None
+        for number, (job, (token, logprob), state) in enumerate(zip(jobs, draws, states, strict=True)):
+            sure = certainty_of(rows, number, token, logprob) if job.traced else None
             text = job.take(token, None if model.ends_generation(token) else model.piece(token), logprob, state, sure)
             forced = job.force() if job.due else []
             if job.finished:

@@ -17,18 +17,20 @@ import bisect
 import math
 import time
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ttcli.engine import machine
 from ttcli.engine.adapter import Adapter
+from ttcli.engine.backend_sampling import BackendSampler
 from ttcli.engine.batch import BatchArrays
 from ttcli.engine.branch import Branch, Piece, States
 from ttcli.engine.library import forget_log, last_words, library, look_around
 from ttcli.engine.model import Model
 from ttcli.engine.observer import Observer
+from ttcli.engine.overview import TopRows
 from ttcli.errors import BackendError
 
 MAX_SEQUENCES = 256  # llama.cpp's LLAMA_MAX_SEQ
@@ -38,6 +40,8 @@ _EVERY = 64  # tokens per decode, at least, where there may be a row of logits f
 _CELL_BLOCK = 256  # llama.cpp rounds the cells up to these, but only after it has cut the batch down to the cells
 _SHORT = 0.1  # seconds: a decode that is over by then is not halted in the middle
 _NO_CELL, _ABORTED = 1, 2  # llama_decode's return values
+
+_Rows = TypeVar("_Rows")
 
 
 class Aborted(Exception):
@@ -60,9 +64,13 @@ class Session:
 
     `every`: pieces may ask for a row behind each of their tokens. That takes memory, so decodes are short then.
 
+    `top`: so many of the largest logits of a row are wanted, and no others; see `backend_sampling`. Where llama.cpp
+    does not pick them by itself, the attribute of this name is 0, and decodes leave whole rows.
+
     Raises:
         ModelError: the model cannot be branched, or has no such layers.
-        BackendError: llama.cpp could not create the context (its reason is in the message).
+        BackendError: llama.cpp could not create the context (its reason is in the message), or is to leave every row,
+            and the largest logits.
     """
 
     def __init__(
@@ -78,9 +86,12 @@ class Session:
         adapter: Adapter | None = None,
         observe: Sequence[int] = (),
         every: bool = False,
+        top: int = 0,
         halted: Callable[[], bool] | None = None,
     ) -> None:
         model.require_branching()
+        if every and top:
+            raise BackendError("the largest logits are picked once per sequence, not behind every token")
         self.model = model
         self.width = width
         self.threads = threads or machine.threads()
@@ -99,7 +110,13 @@ class Session:
         self._ids = min(MAX_SEQUENCES, (sequences or width + SPARE_SEQUENCES) + self._unlent)
         self.sequences = self._ids - self._unlent
         self._rows_most = max(_EVERY, width) if every else self.sequences  # of a decode
-        self._context = self._create(cells, max(_EVERY if every else BATCH, width), flash_attention)
+        self._sampler = BackendSampler(model, self._ids, top, self._note_ctrl_c) if top else None
+        batch = max(_EVERY if every else BATCH, width)
+        self._context = self._create(cells, batch, flash_attention)
+        if self._sampler and not self._sampler.taken:
+            self.close()
+            self._context = self._create(cells, batch, flash_attention)
+        self.top = top if self._sampler else 0
         if adapter is not None:
             adapter.put_on(self._context)
         self._kv = lib.llama_get_memory(self._context)
@@ -129,10 +146,15 @@ class Session:
         params.abort_callback = self._abort
         if self._observer:
             params.cb_eval = self._observer.callback
+        if self._sampler:
+            params.samplers, params.n_samplers = self._sampler.configs, self._ids
+            params.n_outputs_max_per_seq = 1
         params.no_perf = True
         forget_log()
         context = lib.llama_init_from_model(self.model.handle, params)
         if not context:
+            if self._sampler:
+                self._sampler.close()
             raise BackendError(
                 f"llama.cpp cannot create a context of {cells} cells: {last_words() or 'it gave no reason'}",
                 hint="a smaller --width or --max-tokens needs less memory",
@@ -144,6 +166,14 @@ class Session:
         if self._context is not None:
             self._lib.llama_free(self._context)
             self._context = None
+        if self._sampler is not None:
+            self._sampler.close()
+            self._sampler = None
+
+    @property
+    def picks_on_cpu(self) -> bool:
+        """Whether there are largest logits only, and a CPU picks them."""
+        return self._sampler is not None and self._sampler.on_cpu
 
     def _ask(self, _data: Any) -> bool:
         """What llama.cpp calls during a decode."""
@@ -304,8 +334,28 @@ class Session:
         Raises:
             Aborted: `halted` said so.
             KeyboardInterrupt: Ctrl-C where no handler turns it into `halted`.
-            BackendError: llama.cpp failed, or would abort the process: too many tokens, rows, or cells needed.
+            BackendError: llama.cpp failed, or would abort the process: too many tokens, rows, or cells needed. Or the
+                session leaves the largest logits only.
         """
+        if self.top:
+            raise BackendError(f"whole rows were asked for, where the {self.top} largest logits are left of each")
+        together = self.memory.together  # else the next pass writes where the rows of this one lie
+        parts = self._decode(pieces, self._rows if together else lambda passed: self._rows(passed).copy())
+        return parts[0] if together else np.concatenate(parts)
+
+    def decode_top(self, pieces: Sequence[Piece]) -> TopRows:
+        """Decode a batch as `decode` does, in a session with `top`; return the largest logits of the rows asked for.
+
+        Raises:
+            ModelError: a row holds what is no number.
+        """
+        sampler = self._sampler
+        if sampler is None:
+            raise BackendError("the largest logits were asked for, where whole rows are left")
+        return TopRows.joined(self._decode(pieces, lambda passed: sampler.rows(self._context, passed)))
+
+    def _decode(self, pieces: Sequence[Piece], read: Callable[[Sequence[Piece]], _Rows]) -> list[_Rows]:
+        """Decode a batch; what is read after each pass."""
         size, rows = sum(piece.size for piece in pieces), sum(piece.rows for piece in pieces)
         if not 0 < size <= self.batch or rows > self._rows_most:
             raise BackendError(f"{size} tokens and {rows} rows exceed a batch of {self.batch} and {self._rows_most}")
@@ -314,7 +364,7 @@ class Session:
             raise BackendError(f"{size} tokens do not fit {self.cells_free} free cells of {self.longest} for a text")
         if self._halted():  # only a CPU asks in the middle
             raise Aborted
-        found = self._compute(pieces)
+        found = self._compute(pieces, read)
         for piece in pieces:
             piece.branch.cached += piece.size
         self.cells_used += size
@@ -322,22 +372,19 @@ class Session:
         self.decoded += size
         return found
 
-    def _compute(self, pieces: Sequence[Piece]) -> NDArray[np.float32]:
-        """Put a batch through llama.cpp, leave its states and return its rows; undo what fails."""
+    def _compute(self, pieces: Sequence[Piece], read: Callable[[Sequence[Piece]], _Rows]) -> list[_Rows]:
+        """Put a batch through llama.cpp, leave its states and return what is read after each pass; undo what fails."""
+        states: list[States] = []
+        rows = []
         try:
-            if self.memory.together:
-                self.states = self._pass(pieces)
-                return self._rows(pieces)
-            states: list[States] = []
-            rows = []
-            for piece in pieces:
-                states += self._pass([piece])
-                rows.append(self._rows([piece]).copy())
-            self.states = states
-            return np.concatenate(rows)
+            for passed in [pieces] if self.memory.together else [[piece] for piece in pieces]:
+                states += self._pass(passed)
+                rows.append(read(passed))
         except BaseException:
             self._undo(pieces)
             raise
+        self.states = states
+        return rows
 
     def _pass(self, pieces: Sequence[Piece]) -> Sequence[States]:
         """One decode of llama.cpp, and the states of its rows."""

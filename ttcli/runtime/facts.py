@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from ttcli.catalog.forms import CritiqueForm, PrmForm
 from ttcli.catalog.stored import LocalModel, form_of
 from ttcli.errors import ConfigError, ModelError
+from ttcli.runtime.backend import backend_fact
 from ttcli.runtime.forms import prm_form
 from ttcli.runtime.loader import thinking_of
 from ttcli.runtime.tried import open_model
@@ -36,7 +37,7 @@ def facts(local: LocalModel) -> dict[str, str | int]:
         judge = _possible(lambda: Critic(model, critic), f"yes: {critic.form}") if critic else None
         return {
             **describe(model),
-            **({} if reason else {"thinking": _thinking(model, local)}),
+            **({} if reason else {"thinking": _thinking(model, local), **backend_fact(local)}),
             "judge": judge or _possible(lambda: Judge(model), "yes"),
             "likelihood": f"no: {reason}" if reason else _possible(lambda: quiet(model), "yes"),
             "prm": _possible(lambda: prm_form(model, prm), f"yes: {prm.form}") if prm else undescribed,

@@ -22,6 +22,7 @@ from ttcli.files.gguf import read_header
 from ttcli.files.kinds import LOST_HEAD, NAMES, is_adapter, lost_head
 from ttcli.interrupt import Interrupt
 from ttcli.runtime.adapters import load_adapter, meant, prm_weights
+from ttcli.runtime.backend import learn_backend_sampling
 from ttcli.runtime.forms import form_key, prm_form
 from ttcli.runtime.heads import find_head
 from ttcli.runtime.memories import learn_memory
@@ -92,6 +93,7 @@ class Loader:
             return load_adapter(local, "reviser", *own)
         _, model = self._shared(local, own)
         same_vocabulary(own[1], model, local.label)
+        learn_backend_sampling(model, local, self._settings.machine, self._progress)
         told = prompt_of(local, self._settings), thinking_of(model, local), streams_of(self._settings, local.path)
         return Reviser(model, *told)
 

@@ -26,6 +26,7 @@ from ttcli.policy.server.address import Address
 from ttcli.problem import Problem
 from ttcli.runtime.adapters import meant
 from ttcli.runtime.answered import answered
+from ttcli.runtime.backend import learn_backend_sampling
 from ttcli.runtime.heads import doubts, find_head
 from ttcli.runtime.loader import Loader, check, prompt_of, read_by_heads, score_key
 from ttcli.runtime.local import local_policy
@@ -268,6 +269,7 @@ def _local(
     loader = Loader(settings, interrupt, progress, stack)
     local = loader.resolve(name)
     model = loader.load(local)
+    learn_backend_sampling(model, local, settings.machine, progress)
     settings = fitting(settings, model.context, local.label, progress)
     layers = read_by_heads(specs, local, progress.note)
     if demand.beams:

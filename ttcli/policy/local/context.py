@@ -6,10 +6,12 @@ from collections.abc import Callable, Iterable, Sequence
 
 from ttcli.engine import machine
 from ttcli.engine.adapter import Adapter
+from ttcli.engine.backend_sampling import top_of
 from ttcli.engine.beginning import beginning
 from ttcli.engine.branch import Branch
 from ttcli.engine.job import Job, JobUpdate
 from ttcli.engine.model import Model
+from ttcli.engine.params import SamplingParams
 from ttcli.engine.scheduler import Scheduler
 from ttcli.engine.session import SPARE_SEQUENCES, Session
 from ttcli.errors import ContextInUse, ModelError
@@ -31,6 +33,7 @@ class Context:
     """Made when its first prompt is known.
 
     Args:
+        sampling: how tokens are drawn, but for the temperature and top-p.
         max_tokens: sampled tokens of one solution at most.
         width: texts that grow in one batch at most.
         cells: KV cells; None: enough for `width` usual solutions, within the memory that is free.
@@ -46,6 +49,7 @@ class Context:
         model: Model,
         *,
         name: str,
+        sampling: SamplingParams,
         max_tokens: int,
         width: int,
         cells: int | None,
@@ -63,6 +67,7 @@ class Context:
         self.branches: dict[int, Branch] = {}  # of prefixes that can be extended, by their ids
         self.finished: dict[int, Branch] = {}  # of texts that revisions can go on from
         self._name = name
+        self._top = top_of(model, sampling)
         self._max_tokens = max_tokens
         self._cells = cells
         self._beams = beams
@@ -228,6 +233,7 @@ class Context:
             threads=self._threads,
             adapter=self._adapter,
             observe=self._observe,
+            top=self._top,
             halted=self._interrupted,
         )
 

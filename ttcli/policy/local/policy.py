@@ -104,6 +104,7 @@ class LocalPolicy:
         make = partial(
             Context,
             name=name,
+            sampling=sampling,
             max_tokens=self._most,
             width=width,
             cells=cells,
