@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from ttcli.catalog.forms import PrmForm
+from ttcli.engine import machine
 from ttcli.engine.model import Model
 from ttcli.engine.session import Session
 from ttcli.problem import Problem
@@ -88,7 +89,7 @@ def test_where_memory_is_short_a_context_is_not_made_anew_time_and_again(
 ) -> None:
     memory = prm._reader._model.memory
     stream = reader._TOKENS * memory.cell_bytes + memory.state_bytes
-    monkeypatch.setattr(reader.machine, "available_memory", lambda: int(12 * stream / reader._MEMORY_SHARE))
+    monkeypatch.setattr(machine, "available_memory", lambda: int(12 * stream / reader._MEMORY_SHARE))
     made = []
 
     def session(*arguments: object, **options: object) -> Session:
