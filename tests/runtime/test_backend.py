@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from ttcli.catalog.progress import NoProgress
+from runtime.notes import Notes
 from ttcli.catalog.stored import LocalModel
 from ttcli.engine import backend_sampling, backend_trial, machine
 from ttcli.engine.backend_trial import Finding
@@ -16,19 +16,7 @@ from ttcli.engine.model import Model
 from ttcli.runtime.backend import backend_fact, learn_backend_sampling
 from ttcli.runtime.settings import Machine
 
-
-class Notes(NoProgress):
-    def __init__(self) -> None:
-        self.notes: list[str] = []
-
-    def note(self, message: str) -> None:
-        self.notes.append(message)
-
-
-@pytest.fixture(autouse=True)
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("TTC_HOME", str(tmp_path / "home"))
-    return tmp_path / "home"
+pytestmark = pytest.mark.usefixtures("home")
 
 
 @pytest.fixture(autouse=True)

@@ -9,26 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from ttcli.catalog.progress import NoProgress
+from runtime.notes import Notes
 from ttcli.catalog.stored import LocalModel
 from ttcli.engine import self_test
 from ttcli.engine.memory import Memory
 from ttcli.engine.model import Model
 from ttcli.runtime.memories import learn_memory
 
-
-class Notes(NoProgress):
-    def __init__(self) -> None:
-        self.notes: list[str] = []
-
-    def note(self, message: str) -> None:
-        self.notes.append(message)
-
-
-@pytest.fixture(autouse=True)
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("TTC_HOME", str(tmp_path / "home"))
-    return tmp_path / "home"
+pytestmark = pytest.mark.usefixtures("home")
 
 
 @pytest.fixture
