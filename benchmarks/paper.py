@@ -150,27 +150,32 @@ def drawn(options: argparse.Namespace) -> Path:
         options.deep,
         options.chains,
     )
-    todo = stages(lab, _noisy(options, work))
+    reward_model = _reward_model(options.noisy)
+    noisy = {level: noise.copy_of(reward_model, level, work) for level in NOISE} if reward_model else {}
+    todo = stages(lab, noisy)
     chosen = _chosen(options, todo)
-    if not options.export_only and not draw(chosen, work, options.cores):
-        sys.exit(130)
+    if not options.export_only:
+        for level, target in noisy.items():
+            if any(f"prm:{target}" in stage.options for stage in chosen):
+                noise.make_worse(reward_model, level, target)
+        if not draw(chosen, work, options.cores):
+            sys.exit(130)
     path = work / "paper.jsonl.gz"
     with Store(work / "paper.sqlite3") as store:
         write(path, rows(store, todo, work, options.cores, options.large))
     return path
 
 
-def _noisy(options: argparse.Namespace, work: Path) -> dict[float, str]:
-    """The worse reward models, none of them where it is not here."""
+def _reward_model(name: str) -> Path | None:
+    """The one that is made worse; None where it is not here."""
     from ttcli.catalog.pull import resolve
     from ttcli.errors import TtcError
     from ttcli.terminal.download import download_progress
 
     try:
-        path = resolve(options.noisy, offline=True, progress=download_progress(quiet=True)).path
+        return resolve(name, offline=True, progress=download_progress(quiet=True)).path
     except TtcError:
-        return {}
-    return {level: str(noise.worse(path, level, work)) for level in NOISE}
+        return None
 
 
 def _chosen(options: argparse.Namespace, todo: list[Stage]) -> list[Stage]:

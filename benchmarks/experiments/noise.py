@@ -25,13 +25,17 @@ BEAM = "beam:m=4"
 CATALOG = Path(__file__).parents[2] / "models"
 
 
-def worse(path: Path, level: float, folder: Path) -> Path:
-    """A copy of a model with noise in its matrices, and of the TOML beside it; the same level, the same copy."""
+def copy_of(path: Path, level: float, folder: Path) -> Path:
+    """Where the copy of a model lies that has so much noise."""
+    return folder / f"{path.stem}-noise-{level:g}.gguf"
+
+
+def make_worse(path: Path, level: float, target: Path) -> None:
+    """Copy a model with noise in its matrices, and the TOML beside it; the same level, the same copy."""
     import gguf
 
-    target = folder / f"{path.stem}-noise-{level:g}.gguf"
     if target.exists():
-        return target
+        return
     reader = gguf.GGUFReader(path)
     writer = gguf.GGUFWriter(target, str(reader.fields["general.architecture"].contents()))
     for field in reader.fields.values():
@@ -50,7 +54,6 @@ def worse(path: Path, level: float, folder: Path) -> Path:
     writer.write_tensors_to_file()
     writer.close()
     target.with_suffix(".toml").write_text(_described(path), encoding="utf-8")
-    return target
 
 
 def _described(path: Path) -> str:

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -52,18 +52,18 @@ class Stage(NamedTuple):
     model: str
     options: tuple[str, ...]
     verifiers: dict[str, str]  # by the name in the data
-    rename: str = ""  # what its verifier is called there instead: one that was made worse
 
 
-def stages(lab: Lab, noisy: dict[float, str]) -> list[Stage]:
+def stages(lab: Lab, noisy: Mapping[float, Path]) -> list[Stage]:
     """Everything, in the order in which it is most wanted; `noisy`: a reward model, made worse by so much."""
     scored = tuple(word for name in lab.verifiers.values() for word in ("--verifier", name))
     plain = ("--method", "majority", "--method", "best-of-n", "--method", "best-of-n-plain", *scored)
-    own = {VERIFIER: lab.verifier}
 
-    def search(name: str, problems: int, methods: Sequence[str], budgets: str) -> Stage:
+    def search(
+        name: str, problems: int, methods: Sequence[str], budgets: str, called: str = VERIFIER, by: str = lab.verifier
+    ) -> Stage:
         options = tuple(word for method in methods for word in ("--method", method))
-        return Stage(name, problems, lab.policy, (*options, "--budget", budgets, "--verifier", lab.verifier), own)
+        return Stage(name, problems, lab.policy, (*options, "--budget", budgets, "--verifier", by), {called: by})
 
     def chains(name: str, problems: int, budget: int) -> Stage:
         reviser = ("--reviser", lab.reviser) if lab.reviser else ()
@@ -85,12 +85,11 @@ def stages(lab: Lab, noisy: dict[float, str]) -> list[Stage]:
         search("beam-deep", lab.deep, ("beam:m=4",), "256"),
         chains("long-chains", lab.deep, 256),
     ]
-    for level, path in noisy.items():
-        stage = search(f"noise-{level:g}", lab.deep, ("beam:m=4",), "4,16,64")
-        options = tuple(f"prm:{path}" if word == lab.verifier else word for word in stage.options)
-        votes = ("--method", "best-of-n")
-        name = f"noise {level:g}"
-        found.append(stage._replace(options=(*votes, *options), verifiers={name: f"prm:{path}"}))
+    votes_and_search = ("best-of-n", "beam:m=4")
+    found += [
+        search(f"noise-{level:g}", lab.deep, votes_and_search, "4,16,64", f"noise {level:g}", f"prm:{path}")
+        for level, path in noisy.items()
+    ]
     return found
 
 
