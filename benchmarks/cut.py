@@ -4,8 +4,9 @@
     python benchmarks/cut.py math500_even250.jsonl --limit 250 --most 8192 --model qwen2.5-coder-0.5b
 
 Solutions are lines of a JSONL file (--out), and those that are there are not drawn again: an interrupted run goes on
-where it stopped. Each limit below --most would have cut the solutions that are longer; for those that ran into --most
-nothing is known but that they are. Intervals are Wilson's, 95 %.
+where it stopped. What was under way then, the long ones before all, is drawn anew and may come out shorter beside fewer
+others, so a share that was interrupted is too low. Each limit below --most would have cut the solutions that are
+longer; for those that ran into --most nothing is known but that they are. Intervals are Wilson's, 95 %.
 """
 
 from __future__ import annotations
