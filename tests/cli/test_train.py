@@ -8,6 +8,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from policy.server.fake_server import FakeServer
 
 from cli.calls import Call
 from cli.training import complaint, write, write_solutions
@@ -50,6 +51,10 @@ def test_help_begins_with_examples_and_shows_no_more_than_twelve_options(here: C
         (("--solutions", "none.jsonl"), "cannot read none.jsonl"),
         (("--policy", "http://localhost:1/v1"), "a server shows no hidden states"),
         (("--model", "scripted:script.json"), "a script shows no hidden states"),
+        (
+            ("--looks-at", "visible", "--policy", "http://localhost:1/v1", "--rollouts", "2"),
+            "a server draws no rollouts",
+        ),
     ],
 )
 def test_what_cannot_be_done_is_refused_with_a_hint(here: Call, data: str, options: tuple[str, ...], said: str) -> None:
@@ -94,6 +99,29 @@ def test_solutions_of_other_problems_are_refused(here: Call, data: str, clean: P
     file = write(clean / "s.jsonl", {"problem_index": 11, "text": "\\boxed{14}"})
     command = ("train", "verifier", data, "-m", tiny, "--solutions", file, "--limit", "8")
     assert "s.jsonl has no solution of these 8 problems" in complaint(here(*command, "-q"))
+
+
+def test_solutions_of_a_server_are_learnt_from_by_what_is_seen_of_them(here: Call, clean: Path) -> None:
+    """Four in eight are right, and only these state an equation."""
+    rows = [{"question": f"What is {4 + n} - {n}?", "answer": "#### 4"} for n in range(12)]
+    data = write(clean / "fours.jsonl", *rows)
+    with FakeServer(["As 2 + 2 = 4, it is \\boxed{4}.", "It is \\boxed{5}."]) as server:
+        command = ("train", "verifier", data, "--policy", server.url, "-o", "seen", "--json")
+        assert "a server shows no hidden states" in complaint(here(*command, "-q"))
+        trained = here(*command, "--looks-at", "visible")
+        assert trained.code == 0, trained.err
+        card = json.loads(trained.out)["card"]
+        assert (card["model"], card["looks_at"], card["train"]["drawn"]) == ("fake", "visible", 8 * 8)
+        assert card["figures"]["auc_within"]["value"] == 1
+        asked = len(server.bodies)
+        assert here(*command, "--looks-at", "visible", "--force").code == 0
+        assert len(server.bodies) == asked  # nothing was drawn again
+        solved = here(
+            *("solve", "What is 9 - 5?", "--policy", server.url, "-b", "4", "--method", "best-of-n"),
+            *("--verifier", "head:seen", "--json"),
+        )
+    scores = {each["text"]: each["score"] for each in json.loads(solved.out)["candidates"]}
+    assert scores["It is \\boxed{5}."] < 0.5 < scores["As 2 + 2 = 4, it is \\boxed{4}."]
 
 
 # -- on a tiny model

@@ -43,6 +43,12 @@ def test_solutions_are_read_in_order_with_what_they_say_of_themselves(tmp_path: 
     assert (found.name, found.sha256) == ("s.jsonl", hashlib.sha256(path.read_bytes()).hexdigest())
 
 
+def test_how_a_text_ended_has_two_names_and_its_log_probability_one(tmp_path: Path) -> None:
+    other = {"problem_index": 1, "text": "4", "ended": "length", "sum_logprob": -12.5}
+    found = read_given(write(tmp_path / "s.jsonl", other, row(0, sum_logprob=0)), ROWS)
+    assert [(each.ended, each.logprob) for each in found.given] == [(Ended.LENGTH, -12.5), (Ended.STOP, 0)]
+
+
 def test_solutions_are_counted_problem_by_problem_and_those_of_other_problems_left_out(tmp_path: Path) -> None:
     found = read_given(write(tmp_path / "s.jsonl", row(1), row(0), row(1), row(99)), ROWS)
     assert [(at, number, each.line) for at, number, each in found.of(ROWS)] == [(1, 0, 2), (0, 0, 1), (1, 1, 2)]
@@ -67,6 +73,11 @@ def test_no_solution_of_these_problems_is_an_error(tmp_path: Path) -> None:
         (row("0"), "`problem_index` must be a whole number"),
         ({"text": "x"}, "`problem_index` must be a whole number"),
         (row(text=None), "`text` must be text"),
+        (row(sum_logprob=0.5), "`sum_logprob` must be a number, 0 at most"),
+        (row(sum_logprob="-1"), "`sum_logprob` must be a number"),
+        (row(sum_logprob=True), "`sum_logprob` must be a number"),
+        ('{"problem_index": 0, "text": "x", "sum_logprob": NaN}', "`sum_logprob` must be a number"),
+        ('{"problem_index": 0, "text": "x", "sum_logprob": -Infinity}', "`sum_logprob` must be a number"),
         (row(finish="cut"), "`finish` must be stop or length, not 'cut'"),
         (row(gold="5"), "the answer is 5 here and 4 in the data set: they do not go together"),
     ],

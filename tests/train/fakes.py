@@ -141,7 +141,8 @@ class Class:
         runtime = Runtime(self.spec.settings, self.policy, {}, self.interrupt, lambda _name: "f" * 64)
         with Store(self.path) as store:
             parts = begin(store, self.spec, describe(runtime), lambda text: len(text.split()))
-            yield store, Collection(store, self.spec, parts, runtime, self.reader)  # type: ignore[arg-type]
+            reader = self.reader if self.spec.states else None
+            yield store, Collection(store, self.spec, parts, runtime, reader)  # type: ignore[arg-type]
 
 
 def make_spec(problems: int = 4, *, held_out: Iterable[int] = (0,), **options: Any) -> TrainSpec:

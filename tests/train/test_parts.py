@@ -55,6 +55,7 @@ def test_where_a_file_has_solutions_of_all_problems_they_are_kept_and_read_and_n
         "So \\boxed{4}.",
     ]
     assert room.reader.asked[0].ended is Ended.STOP
+    assert [step.logprob for step in room.reader.asked[0].steps] == [None] * 3
     collect(room)
     assert contents(room.path) == kept
 
@@ -93,6 +94,15 @@ def test_what_was_drawn_without_a_file_is_found_again_even_as_other_lines_of_ano
     after = contents(room.path)
     for table, rows in before.items():
         assert not Counter(rows) - Counter(after[table])
+
+
+def test_the_log_probability_that_a_file_tells_of_a_solution_is_spread_over_its_tokens(tmp_path: Path) -> None:
+    told = replace(ALL, given=tuple(replace(each, logprob=-6.0) for each in ALL.given))
+    room = Class(tmp_path / "s.db", make_spec(solutions=told))
+    collect(room)
+    for solution in room.reader.asked:
+        assert solution.logprob == pytest.approx(-6.0)
+        assert len({round((step.logprob or 0.0) / step.tokens, 6) for step in solution.steps}) == 1
 
 
 def test_what_is_drawn_shares_the_pool_of_a_bench_and_what_is_given_does_not(tmp_path: Path) -> None:

@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from train.fakes import RIGHT, given, make_rows, make_spec
 from ttcli.data.dataset import select
 from ttcli.errors import DatasetError, UsageError
+from ttcli.runtime.settings import Settings
 from ttcli.train.spec import split
 
 
@@ -59,3 +62,24 @@ def test_problems_that_a_file_has_solutions_of_are_given() -> None:
 def test_a_file_without_a_solution_of_these_problems_is_refused() -> None:
     with pytest.raises(DatasetError, match="no solution of these 4 problems"):
         _ = make_spec(4, solutions=given({9: [RIGHT]})).given
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"states": True}, "shows no hidden states"),
+        ({"rollouts": 2}, "draws no rollouts"),
+        ({"solutions": given({0: [RIGHT]})}, "does not count the tokens of a file's solutions"),
+    ],
+)
+@pytest.mark.parametrize(
+    ("who", "settings"),
+    [("a server", Settings(policy="http://localhost:1/v1")), ("a script", Settings(model="scripted:s.json"))],
+)
+def test_what_a_server_and_a_script_cannot_give_is_refused(
+    who: str, settings: Settings, options: dict[str, Any], said: str
+) -> None:
+    assert make_spec(settings=settings, states=False).expected > 0
+    with pytest.raises(UsageError, match=f"{who} {said}") as caught:
+        make_spec(settings=settings, **{"states": False, **options})
+    assert caught.value.hint

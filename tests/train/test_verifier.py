@@ -38,6 +38,7 @@ SPEC = make_spec(20, held_out=(0, 3, 7, 8, 11, 19))
 def test_a_head_of_the_telling_layer_comes_with_its_card(tmp_path: Path) -> None:
     stages, trained = train(tmp_path / "s.db", SPEC)
     assert stages == [Stage("layers tried", done, 2) for done in (1, 2)]
+    assert trained.chosen is not None
     assert trained.chosen.layer == 4
     trained.write(tmp_path / "heads" / "h.safetensors")
     card = read_head(tmp_path / "heads" / "h.safetensors").card
@@ -65,6 +66,23 @@ def test_the_card_says_what_is_seen_and_what_the_states_add(tmp_path: Path) -> N
         assert each["auc_within_by_quarters"][3] == pytest.approx(each["auc_within"])
         assert each["vote_log_loss"] > 0
     assert len(card["figures"]["auc_within_by_quarters"]) == 4
+
+
+def test_without_a_look_at_states_nothing_is_read_and_the_head_goes_by_what_is_seen(tmp_path: Path) -> None:
+    spec = replace(SPEC, states=False)
+    room = Class(tmp_path / "s.db", spec)
+    with room.collection() as (store, collection):
+        [*collection.go()]
+        assert collection.finished
+        (trained,) = train_verifier(store, spec, collection.parts, collection.layers)
+    assert not room.reader.asked
+    assert isinstance(trained, Trained)
+    assert (trained.head.observed, trained.way.kind) == ((), "visible")
+    card = trained.head.card
+    assert (card["looks_at"], card["chosen"], card["cross_validation"]["layers"]) == ("visible", None, [])
+    assert [each["looks_at"] for each in card["ways"]] == ["visible"]
+    both = train(tmp_path / "all.db", SPEC)[1]
+    assert card["ways"][0]["auc_within"] == pytest.approx(both.head.card["ways"][0]["auc_within"])
 
 
 @pytest.mark.parametrize("kind", ["visible", "states", "several layers", "both"])

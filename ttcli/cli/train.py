@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple
 
 import typer
 
@@ -27,7 +27,7 @@ from ttcli.cli.training import (
     target_of,
     train_spec,
 )
-from ttcli.errors import TtcError
+from ttcli.errors import TtcError, UsageError
 from ttcli.printable import shell_line
 from ttcli.terminal.messages import remark, say, say_json
 
@@ -50,7 +50,7 @@ train_app.command()(prm)
     leave_out=("reviser", "aggregate", "command_timeout", "answer", "extract", "repair", "prompt", "system"),
     more=("policy", "temperature", "max_tokens", "offline"),
     says={
-        "policy": "Refused: a server shows no hidden states.",
+        "policy": "An OpenAI-compatible server: with --looks-at visible alone.",
         "temperature": "Of the solutions.",
         "seed": "Same seed, same store: the same head.",
     },
@@ -65,8 +65,15 @@ def verifier(  # over 60 lines: most of them declare an option each
         option("--solutions", env=None, says="Take these where there are any: problem_index, text, finish."),
     ] = None,
     rollouts: Annotated[
-        int, option("--rollouts", env=None, says="Other ends to draw of each solution, from one of its steps on.")
+        int,
+        option(
+            "--rollouts", env=None, says="Other ends to draw of each solution, from one of its steps on.", more=True
+        ),
     ] = 0,
+    looks_at: Annotated[
+        Literal["all", "visible"],
+        option("--looks-at", env=None, says="visible: no hidden states, so nothing is read, and a server will do."),
+    ] = "all",
     held_out: HeldOut = 0.3,
     limit: options.Limit = None,
     sample: options.Sample = None,
@@ -80,13 +87,15 @@ def verifier(  # over 60 lines: most of them declare an option each
     skip_bad: options.SkipBad = False,
     store: StoreFile = None,
 ) -> int:
-    """Train a small head that tells right steps from wrong ones by the model's own hidden states.
+    """Train a small head that tells right steps from wrong ones by what is seen of them and by hidden states.
 
     Whatever ends it, the same command goes on where it stopped. Examples:
 
     ttc train verifier gsm8k_train.jsonl --limit 200
 
     ttc train verifier gsm8k_train.jsonl --limit 162 --solutions rollouts.jsonl -o gsm8k
+
+    ttc train verifier dev.jsonl --looks-at visible --policy http://localhost:8080/v1
 
     Then: ttc solve "..." --method best-of-n --verifier head:gsm8k
     """
@@ -101,7 +110,9 @@ def verifier(  # over 60 lines: most of them declare an option each
     head = Product("a", "head", heads_dir(), SUFFIX, Path(settings.model or "").name.removesuffix(".gguf"))
     target = target_of(head, output)
     check_target(target, head, force=force)
-    asked = DataOptions(data, samples, rollouts, solutions, held_out, limit, sample, skip_bad)
+    asked = DataOptions(data, samples, rollouts, solutions, held_out, limit, sample, skip_bad, looks_at == "all")
+    if asked.states and settings.policy is not None:
+        raise UsageError("a server shows no hidden states", hint="--looks-at visible, or --model, a GGUF here")
     spec = train_spec(settings, asked, "head")
     with options.open_store(store) as opened:
         return _train(opened, spec, _TrainOutput(target, as_json, quiet))

@@ -49,6 +49,7 @@ class DataOptions:
     limit: int | None
     sample: int | None
     skip_bad: bool
+    states: bool = True  # whether hidden states are looked at
 
 
 def target_of(product: Product, output: str | None) -> Path:
@@ -114,4 +115,5 @@ def train_spec(settings: Settings, asked: DataOptions, what: str) -> TrainSpec:
         ("ttc", *sys.argv[1:]),
         asked.rollouts,
         read_given(asked.solutions, rows) if asked.solutions else None,
+        asked.states,
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +23,7 @@ from ttcli.solution import Ended
 
 FORM = '{"problem": "What is 2 + 2?", "solution": "It is \\\\boxed{4}."}, one such object per line'
 _GIVEN_FORM = '{"problem_index": 0, "text": "...", "finish": "stop"}; problem_index counts the data set\'s lines from 0'
+_FINISH = ("finish", "ended")  # either says how a text ended
 _ENDS = {"stop": Ended.STOP, "length": Ended.LENGTH}
 
 
@@ -71,6 +73,7 @@ class Given:
     line: int  # of its problem in the data set, from 1
     text: str
     ended: Ended  # STOP or LENGTH
+    logprob: float | None = None  # sum over its tokens at temperature 1, full vocabulary; None: the file does not say
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +104,10 @@ class GivenSolutions:
 
 
 def read_given(path: Path, rows: Sequence[Row]) -> GivenSolutions:
-    """The solutions in a file; where a line says `gold`, that must be what the data set has as the answer.
+    """The solutions in a file, as `_GIVEN_FORM` shows, and what is known besides.
+
+    `gold` must be what the data set has as the answer; `sum_logprob` is that of the text, `ended` another word for
+    `finish`.
 
     Raises:
         DatasetError: a file that cannot be read, is empty or has a line that is no solution of this data set.
@@ -127,15 +133,18 @@ def _given(line: bytes, known: dict[int, Row]) -> Given:
     fields = json.loads(line)
     if not isinstance(fields, dict):
         raise ValueError("not a JSON object")
-    index, text, finish = fields.get("problem_index"), fields.get("text"), fields.get("finish", "stop")
+    index, text, logprob = fields.get("problem_index"), fields.get("text"), fields.get("sum_logprob")
+    finish = next((fields[name] for name in _FINISH if name in fields), "stop")
     if type(index) is not int or index < 0:
         raise ValueError("`problem_index` must be a whole number, 0 or more")
     if not isinstance(text, str):
         raise ValueError("`text` must be text")
     if finish not in _ENDS:
         raise ValueError(f"`finish` must be stop or length, not {finish!r}")
+    if logprob is not None and not (type(logprob) in (int, float) and -math.inf < logprob <= 0):
+        raise ValueError("`sum_logprob` must be a number, 0 at most")
     row = known.get(index + 1)
     gold = fields.get("gold")
     if row is not None and gold is not None and not is_correct(str(gold), row.problem.answer or ""):
         raise ValueError(f"the answer is {gold} here and {row.problem.answer} in the data set: they do not go together")
-    return Given(index + 1, text, _ENDS[finish])
+    return Given(index + 1, text, _ENDS[finish], logprob)

@@ -94,7 +94,7 @@ def verifier_lines(trained: Trained, path: Path) -> list[str]:
     width, marks = stdout_width(), stdout_marks()
     return apart(
         header(trained, path, marks=marks),
-        layer_table(trained, width=width, marks=marks),
+        *([layer_table(trained, width=width, marks=marks)] if trained.tried else []),
         way_table(trained, width=width, marks=marks),
         *judgement_parts(trained.judgement, width=width, marks=marks),
     )
@@ -177,7 +177,7 @@ def _or_dash(value: float) -> str:
 
 def _looks_at(trained: Trained) -> str:
     """What the head goes by."""
-    if trained.way.kind == "states":
+    if trained.way.kind == "states" and trained.chosen:
         return f"layer {trained.chosen.layer}, {trained.chosen.recipe}, {trained.chosen.aggregation}"
     layers = ", ".join(str(part.layer) for part in trained.way.parts)
     states = f"states of layers {layers}" if layers else ""

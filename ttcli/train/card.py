@@ -37,7 +37,7 @@ class Trained:
 
     head: Head | Stack
     way: Way  # that was taken
-    chosen: Trial  # of one layer
+    chosen: Trial | None  # of one layer; None: no states were looked at
     tried: tuple[Trial, ...]  # the best of every layer
     added: tuple[Added, ...]  # the best of every kind of way, the simplest first
     train: Labelled
@@ -69,7 +69,7 @@ def make_card(spec: TrainSpec, config: RunConfig, trained: Trained) -> dict[str,
         "train": _counted(trained.train, given),
         "held_out": _counted(trained.held_out, given),
         "cross_validation": {"folds": FOLDS, "layers": [_trial(trial) for trial in trained.tried]},
-        "chosen": _trial(trained.chosen),
+        "chosen": _trial(trained.chosen) if trained.chosen else None,
         "looks_at": trained.way.kind,
         "ways": [_added(each, trained) for each in trained.added],
         "figures": {

@@ -1,7 +1,8 @@
 """Solutions with hidden states at the ends of their steps, in the store: whatever ends this, the next call goes on.
 
 Solutions are drawn as `ttc bench --method majority` draws them, into the same pool, but for those that a file has.
-These, and what is there without states, are read by the model: one prefill each, their problem shared.
+These, and what is there without states, are read by the model: one prefill each, their problem shared. Where nobody
+looks at states, nothing is read, and a server may draw.
 """
 
 from __future__ import annotations
@@ -56,6 +57,13 @@ def collecting(store: Store, spec: TrainSpec, interrupt: Interrupt, download: Do
     from ttcli.policy.local.policy import LocalPolicy
     from ttcli.verifier.states import StateReader
 
+    if not spec.states:
+        with (
+            load_runtime(spec.settings, interrupt, download, bench=()) as runtime,
+            parts_at_work(store, spec, runtime) as parts,
+        ):
+            yield Collection(store, spec, parts, runtime, None)
+        return
     with load_runtime(spec.settings, interrupt, download, bench=(), observe=candidate_layers) as runtime:
         policy = runtime.policy
         assert isinstance(policy, LocalPolicy)  # a spec has refused the others
@@ -70,10 +78,15 @@ class Collection:
     """The solutions of a spec, being gathered."""
 
     def __init__(
-        self, store: Store, spec: TrainSpec, parts: tuple[StoredPart, ...], runtime: Runtime, reader: StateReader
+        self,
+        store: Store,
+        spec: TrainSpec,
+        parts: tuple[StoredPart, ...],
+        runtime: Runtime,
+        reader: StateReader | None,  # None: no states are looked at
     ) -> None:
         self.parts = parts
-        self.layers = reader.layers
+        self.layers = reader.layers if reader else ()
         self._store = store
         self._spec = spec
         self._runtime = runtime
@@ -110,6 +123,8 @@ class Collection:
 
     def _read(self) -> Iterator[Stage]:
         """Have the model read what was drawn without a look at its states."""
+        if self._reader is None:
+            return
         unread = self._unread(self._figures())
         done, total = 0, sum(len(facts) for _, facts in unread)
         for each, facts in unread:

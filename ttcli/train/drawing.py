@@ -34,8 +34,11 @@ def parts_at_work(store: Store, spec: TrainSpec, runtime: Runtime) -> Iterator[t
     Raises:
         StoreError: another process is at work on one of them.
     """
-    model = cast("LocalPolicy", runtime.policy).model
-    parts = begin(store, spec, describe(runtime), lambda text: len(model.tokenize(text, special=False)))
+
+    def length(text: str) -> int:
+        return len(cast("LocalPolicy", runtime.policy).model.tokenize(text, special=False))
+
+    parts = begin(store, spec, describe(runtime), length)
     with ExitStack() as locks:
         for part in parts:
             locks.enter_context(store.working_on(part.run))

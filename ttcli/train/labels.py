@@ -37,7 +37,7 @@ class _Solution(NamedTuple):
 
 
 def label(store: Store, figures: Sequence[ProblemFigures], layers: Sequence[int], *, rollouts: int = 0) -> Labelled:
-    """All solutions that have an answer and states, with the states of these layers and their labels.
+    """All solutions that have an answer and the states of these layers, with their labels.
 
     A step's label is the outcome of its solution, 0 or 1: one draw of what the policy makes of what stands so far.
     Where rollouts from it are known, of which the first `rollouts` count, it is the mean outcome of these and the
@@ -60,7 +60,8 @@ def label(store: Store, figures: Sequence[ProblemFigures], layers: Sequence[int]
     for each in rolled:
         assert each.rollout is not None  # it is one
         outcomes[each.sample][each.rollout.step].append(each.correct)
-    lengths = [len(states[layers[0]][_key(each)]) for each in solutions]
+    written = _written(store, figures, solutions)
+    lengths = [len(prefix.steps) for prefix in written]
     valued = [_values(each, outcomes, steps) for each, steps in zip(solutions, lengths, strict=True)]
     examples = Examples(
         problem=np.array([solution.position for solution in solutions], np.intp),
@@ -69,7 +70,7 @@ def label(store: Store, figures: Sequence[ProblemFigures], layers: Sequence[int]
         steps=np.array(lengths, np.intp),
         labels=np.concatenate([np.empty(0), *(labels for labels, _ in valued)]),
         states={layer: _joined([known[_key(each)] for each in solutions]) for layer, known in states.items()},
-        visible=_seen(store, figures, solutions),
+        visible=np.concatenate([np.empty((0, len(FEATURES))), *(visible(prefix) for prefix in written)]),
         weights=np.concatenate([np.empty(0), *(weights for _, weights in valued)]),
     )
     silent = sum(fact.answer is None for problem in figures for fact in problem.facts)
@@ -123,19 +124,19 @@ def _values(solution: _Solution, outcomes: _Outcomes, steps: int) -> tuple[NDArr
     return values, weights
 
 
-def _seen(store: Store, figures: Sequence[ProblemFigures], solutions: Sequence[_Solution]) -> NDArray[np.float64]:
-    """(steps, features) what can be seen of these solutions, in their order."""
+def _written(store: Store, figures: Sequence[ProblemFigures], solutions: Sequence[_Solution]) -> list[Prefix]:
+    """The text of these solutions, in their order."""
     problems = {problem.position: problem for problem in figures}
-    written: dict[int, tuple[Step, ...]] = {}
+    texts: dict[int, tuple[Step, ...]] = {}
     for problem in figures:
-        written |= store.samples(problem.config).steps([fact.id for fact in problem.facts])
-    rows = []
+        texts |= store.samples(problem.config).steps([fact.id for fact in problem.facts])
+    found = []
     for each in solutions:
-        steps = written[each.sample]
+        steps = texts[each.sample]
         if each.rollout is not None:
             steps = (*steps[: each.rollout.step + 1], *each.rollout.steps)
-        rows.append(visible(Prefix(problems[each.position].row.problem, 0, steps=steps, ended=each.ended)))
-    return np.concatenate([np.empty((0, len(FEATURES))), *rows])
+        found.append(Prefix(problems[each.position].row.problem, 0, steps=steps, ended=each.ended))
+    return found
 
 
 def _joined(parts: Iterable[NDArray[np.floating[Any]]]) -> NDArray[np.floating[Any]]:

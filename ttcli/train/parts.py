@@ -83,6 +83,9 @@ def _begin_given(
 
 
 def _whole(root: Prefix, given: Given, config: RunConfig, length: Callable[[str], int]) -> Prefix:
-    """A solution of a file as if it had been drawn."""
+    """A solution of a file as if it had been drawn; every token has the mean log-probability of all."""
     parts = split_steps(given.text, config.recipe["prompt"]["step_separator"])
-    return replace(root, steps=tuple(Step(part, length(part), None) for part in parts), ended=given.ended)
+    sizes = [length(part) for part in parts]
+    each = None if given.logprob is None else given.logprob / max(sum(sizes), 1)
+    steps = (Step(part, size, None if each is None else each * size) for part, size in zip(parts, sizes, strict=True))
+    return replace(root, steps=tuple(steps), ended=given.ended)

@@ -29,7 +29,7 @@ class TrainSpec:
     """What a user asked for.
 
     Raises:
-        UsageError: a policy whose hidden states cannot be seen.
+        UsageError: a policy whose hidden states cannot be seen, or whose tokens cannot be counted.
     """
 
     settings: Settings
@@ -40,13 +40,22 @@ class TrainSpec:
     command: tuple[str, ...]
     rollouts: int = 0  # besides, of each solution to train on
     solutions: GivenSolutions | None = None  # instead of drawing those of the problems that they are of
+    states: bool = True  # whether hidden states are looked at; else what is seen of a solution alone
 
     def __post_init__(self) -> None:
         settings = self.settings
         scripted = settings.model is not None and settings.model.startswith(SCRIPTED)
-        if settings.policy is not None or scripted:
-            who = "a script" if scripted else "a server"
-            raise UsageError(f"{who} shows no hidden states", hint="--model, a GGUF on this machine, and no --policy")
+        if settings.policy is None and not scripted:
+            return
+        who, local = "a script" if scripted else "a server", "--model, a GGUF on this machine, and no --policy"
+        if self.states:
+            raise UsageError(f"{who} shows no hidden states", hint=local)
+        if self.rollouts:
+            raise UsageError(f"{who} draws no rollouts", hint=f"--rollouts 0, or {local}")
+        if self.solutions is not None:
+            raise UsageError(
+                f"{who} does not count the tokens of a file's solutions", hint=f"no --solutions, or {local}"
+            )
 
     @property
     def training(self) -> list[int]:

@@ -26,7 +26,7 @@ def train_verifier(
     *,
     recipes: Sequence[Recipe] = RECIPES,
 ) -> Iterator[Stage | Trained]:
-    """How the fitting goes, and at last what came of it.
+    """How the fitting goes, and at last what came of it; without layers, by what is seen of solutions alone.
 
     Raises:
         UsageError: the solutions do not suffice to train on, or to judge by.
@@ -48,7 +48,7 @@ def train_verifier(
         found += of_layer
         tried.append(choose(of_layer))
         yield Stage("layers tried", len(tried), len(layers))
-    chosen = choose(found)
+    chosen = choose(found) if found else None
     all_ways = ways(context, chosen, tried)
     way = choose_way(all_ways)
     card = {"model": config.model, "weights": config.recipe["weights"]}

@@ -28,6 +28,7 @@ from ttcli.verifier.stack import STATES, Stack, named, state_odds
 Kind = Literal["visible", "states", "several layers", "both"]
 Loss = Literal["pooled", "pairs"]
 
+_LOSSES: tuple[Loss, ...] = ("pooled", "pairs")
 _TOGETHER = 3  # layers, at most
 _SIMPLER: tuple[Kind, ...] = ("visible", "states", "several layers", "both")
 QUARTERS = (1, 2, 3, 4)
@@ -58,19 +59,21 @@ class Context(NamedTuple):
     seed: int
 
 
-def ways(context: Context, best: Trial, of_layers: Sequence[Trial]) -> list[Way]:
+def ways(context: Context, best: Trial | None, of_layers: Sequence[Trial]) -> list[Way]:
     """All ways, each judged out of fold.
 
     Args:
-        best: the trial of one layer to go with.
+        best: the trial of one layer to go with; None: no states are looked at.
         of_layers: the best trial of every layer.
     """
+    if best is None:
+        return [_fitted(context, "visible", loss, ()) for loss in _LOSSES]
     found = [_way(context, "states", "pooled", (best,), _so_far(context.examples, best))]
     several = tuple(sorted(of_layers, key=lambda trial: trial.quality.loss)[:_TOGETHER])
     if len(several) > 1:
         found.append(_way(context, "several layers", "pooled", several, _expit(_odds(context.examples, several))))
     if context.examples.visible is not None:
-        for loss in ("pooled", "pairs"):
+        for loss in _LOSSES:
             found.append(_fitted(context, "visible", loss, ()))
             found.append(_fitted(context, "both", loss, several if len(several) > 1 else (best,)))
     return found
