@@ -3,18 +3,19 @@
 The choice is that of `ttc calibrate`, two-fold inside each bin, in the mean over several ways to cut the halves. Bins
 come from samples that nothing else is measured on: by pass@1 (oracle), or by the verifier's mean score (predicted), and
 neither is charged, as in the paper. Charged is what `--method auto` does: difficulty is told from four probes, these
-are part of the budget, and a search has what they leave.
+are part of the budget, and a search has what they leave. Where chains are known of some problems only, revisions stand
+on these, in the bins that they have among all.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from experiments.data import VERIFIER, Data
+from experiments.data import VERIFIER, Attempts, Data
 from experiments.measures import (
     BINS,
     Array,
@@ -41,6 +42,7 @@ BEAM = "beam:m=4"
 HEADLINE = 16
 SIZES = (1, 2, 4, 8, 16, 32, 64)
 SPLITS = 20
+FAMILIES = ("search", "revisions", "all")
 
 
 class Ways(NamedTuple):
@@ -79,11 +81,15 @@ def measure(data: Data, *, splits: int = SPLITS) -> dict[str, Any]:
     votes = {size: mean(values) for size, values in zip(curve.sizes, curve.right, strict=True)}
     found["curves"] = {"best-of-N weighted": votes}
     found["curves"]["majority"] = {size: mean(accuracies(figures, task("majority", size))) for size in SIZES}
+    chained = np.array([each.row.problem.id in _chained(data, 64) for each in figures], np.bool_)
     for budget in (4, 16):
-        ways = _ways(data, figures, budget)
-        for family, names in _families(ways).items():
-            for kind, hardness in kinds.items():
-                found["rows"].append(_row(family, kind, budget, ways.only(names), hardness, curve, splits))
+        for families, where in ((("search",), np.full(len(figures), True)), (("revisions", "all"), chained)):
+            some = [each for each, own in zip(figures, where, strict=True) if own]
+            found["rows"] += [
+                row
+                for kind, hardness in (kinds.items() if some else ())
+                for row in _rows(data, some, budget, 64, families, kind, hardness[where], splits)
+            ]
     charged = _charged(figures, HEADLINE)
     if charged:
         found["rows"].append(_row("search", "charged", HEADLINE, charged, bins(chances), curve, splits))
@@ -95,13 +101,11 @@ def measure_deep(data: Data, *, splits: int = SPLITS) -> list[dict[str, Any]]:
     """The same at a budget of 64, on the problems whose best-of-N is known far beyond it."""
     figures = data.measured_deep
     curve = curve_of(figures, (*SIZES, 128, 256))
-    ways = _ways(data, figures, 64)
     kinds = {"oracle": bins(oracle(data.deep)), "predicted": bins(predicted(data.deep))}
-    families = _families(ways).items()
     rows = [
-        _row(family, kind, 64, ways.only(names), hardness, curve, splits)
-        for family, names in families
+        row
         for kind, hardness in kinds.items()
+        for row in _rows(data, figures, 64, 256, FAMILIES, kind, hardness, splits, curve)
     ]
     charged = _charged(figures, 64)
     if charged:
@@ -117,16 +121,39 @@ def curve_of(figures: Sequence[ProblemFigures], sizes: Sequence[int]) -> Curve:
     return Curve(tuple(sizes), right, 2 * one - two, two - one)
 
 
-def _ways(data: Data, figures: Sequence[ProblemFigures], budget: int) -> Ways:
-    """All that was drawn at a budget on these problems, best-of-N first."""
+def _rows(
+    data: Data,
+    figures: Sequence[ProblemFigures],
+    budget: int,
+    attempts: int,
+    families: Sequence[str],
+    kind: str,
+    hardness: NDArray[np.intp],
+    splits: int,
+    curve: Curve | None = None,
+) -> Iterator[dict[str, Any]]:
+    """A row for each of these families of ways that was drawn on these problems; `curve`: best-of-N on them."""
+    ways = _ways(data, figures, budget, attempts)
+    for family, names in _families(ways).items():
+        if family in families:
+            of = curve or curve_of(figures, SIZES)
+            yield _row(family, kind, budget, ways.only(names), hardness, of, splits)
+
+
+def _chained(data: Data, attempts: int) -> dict[str, Attempts]:
+    """Chains of so many attempts in all, by the problem."""
+    return {str(each.number): each for each in data.attempts(CHAINS[attempts])}
+
+
+def _ways(data: Data, figures: Sequence[ProblemFigures], budget: int, attempts: int) -> Ways:
+    """All that was drawn at a budget on these problems, best-of-N first; of chains those of so many attempts in all."""
     names = [SIMPLE, BEAM, *(("beam:m=sqrt",) if budget == 4 else ())]
     right = {name: accuracies(figures, task(name, budget)) for name in names}
     spent = {name: tokens(figures, task(name, budget)) for name in names}
-    drawn = 256 if len(figures) == len(data.deep) < len(data.shallow) else 64
-    attempts = {str(each.number): each for each in data.attempts(CHAINS[drawn])}
-    if attempts and all(each.row.problem.id in attempts for each in figures):
-        chains = [attempts[each.row.problem.id] for each in figures]
-        for size, length, number in divisions(drawn):
+    known_chains = _chained(data, attempts)
+    if known_chains and all(each.row.problem.id in known_chains for each in figures):
+        chains = [known_chains[each.row.problem.id] for each in figures]
+        for size, length, number in divisions(attempts):
             if size == budget:
                 name = f"revise {length} x {number}"
                 right[name], spent[name] = divided(chains, length, number), np.full(len(figures), np.nan)
