@@ -67,8 +67,13 @@ def prepared(row: dict[str, Any], problem: Problem) -> tuple[str, Repair] | None
     )
 
 
-def draw(rows: Sequence[tuple[dict[str, Any], Problem]], seed: int) -> Iterator[dict[str, Any]]:
-    """Each of these solutions, mended and gone on with, as it comes to its end."""
+def draw(
+    rows: Sequence[tuple[dict[str, Any], Problem]], seed: int, max_tokens: int = MAX_TOKENS
+) -> Iterator[tuple[dict[str, Any], Extension]]:
+    """Each of these solutions, mended and gone on with, as it comes to its end.
+
+    What stands before the cut has the mean log-probability of the whole, which is all that is known of it.
+    """
     from ttcli.catalog.pull import resolve
     from ttcli.engine.model import Model
     from ttcli.engine.params import SamplingParams
@@ -84,7 +89,7 @@ def draw(rows: Sequence[tuple[dict[str, Any], Problem]], seed: int) -> Iterator[
         name=MODEL,
         prompt=prompt_of(local),
         sampling=SamplingParams(temperature=0.8),
-        max_tokens=MAX_TOKENS,
+        max_tokens=max_tokens,
         width=WIDTH,
     )
     policy = RepairingPolicy(inner, READER)
@@ -99,23 +104,14 @@ def draw(rows: Sequence[tuple[dict[str, Any], Problem]], seed: int) -> Iterator[
             assert begun is not None  # only such rows are drawn
             text, repair = begun
             tokens = len(model.tokenize(text, special=False))
-            prefix = inner.resume(roots[problem.text], (Step(text, tokens, 0.0),))
+            logprob = tokens * row["sum_logprob"] / max(row["tokens"], 1)
+            prefix = inner.resume(roots[problem.text], (Step(text, tokens, logprob),))
             yield Extend(replace(prefix, partial=True, repairs=(repair,)), (seed, row["problem_index"], row["number"]))
 
     for happenings in policy.extend(requests()):
         for happening in happenings:
             if isinstance(happening, Extension):
-                row, _ = rows[happening.request]
-                yield {
-                    "problem_index": row["problem_index"],
-                    "number": row["number"],
-                    "seed": seed,
-                    "before": right(row["text"], row["gold"]),
-                    "after": right(happening.prefix.text, row["gold"]),
-                    "tokens": happening.tokens,
-                    "repairs": [[each.at, each.wrote, each.mended] for each in happening.prefix.repairs],
-                    "text": happening.prefix.text,
-                }
+                yield rows[happening.request][0], happening
     policy.close()
     model.close()
 
@@ -180,7 +176,17 @@ def main() -> None:
             if (row["problem_index"], row["number"]) not in known and prepared(row, problem) is not None
         ][: options.limit]
         options.results.parent.mkdir(exist_ok=True)
-        for each in draw(missing, options.seed) if missing else ():
+        for row, extension in draw(missing, options.seed) if missing else ():
+            each = {
+                "problem_index": row["problem_index"],
+                "number": row["number"],
+                "seed": options.seed,
+                "before": right(row["text"], row["gold"]),
+                "after": right(extension.prefix.text, row["gold"]),
+                "tokens": extension.tokens,
+                "repairs": [[each.at, each.wrote, each.mended] for each in extension.prefix.repairs],
+                "text": extension.prefix.text,
+            }
             results.append(each)
             with gzip.open(options.results, "at", encoding="utf-8") as file:
                 file.write(json.dumps(each) + "\n")

@@ -1,0 +1,326 @@
+"""What verifiers and repair add to the vote, on problems that nothing was tuned on.
+
+    python benchmarks/votes.py [--quick] [--json] [FILE ...]     the tables, from what is published
+    python benchmarks/votes.py --publish EXPORT --out FILE       a pool, of `ttc runs export` of a bench with verifiers
+    python benchmarks/votes.py --mend DATA FILE                  draws for it what repair would have; resumable
+
+A pool is JSON lines, gzipped, one for each sample of a `ttc bench`: text, answer, tokens, and what each verifier said
+of it. A solution that states a false equation has a second line, `mended`: cut at its first false result, the right one
+written, and gone on with by the model as `--repair arithmetic` does. All others are what they would have been with
+repair too, so that both are known at the price of one. Of several pools the problems stand side by side.
+
+Votes are means over subsets of the samples. Intervals are of 95 %, by resampling problems; p is that of the sign-flip
+test. `over` compares with the plain majority of as many samples of the same problems.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gzip
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ttcli.answers import is_correct
+from ttcli.answers.equal import equivalent
+from ttcli.answers.final import answer_of
+from ttcli.stats.auc import Ranking
+from ttcli.stats.intervals import compare, percentile_interval, resamples
+from ttcli.stats.subsets import GradedSamples, Rule, coverage, subset_limit, subset_vote
+
+DATA = Path(__file__).parent / "data"
+SAMPLES = (1, 2, 4, 8, 16, 32, 64)
+KEPT = ("id", "number", "reference", "text", "answer", "correct", "ended", "tokens")
+HEAD = "head"  # of whatever name
+
+
+class Pool(NamedTuple):
+    """The samples of some problems, problem by problem."""
+
+    names: list[str]  # of the verifiers
+    plain: list[list[dict[str, Any]]]
+    mended: list[list[dict[str, Any]]]  # the same with repair
+
+
+def lines(path: Path) -> list[dict[str, Any]]:
+    """What stands in a file of JSON lines, gzipped or not."""
+    content = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+    return [json.loads(line) for line in content.decode("utf-8").split("\n") if line]
+
+
+def read(files: Sequence[Path]) -> Pool:
+    """Pools, of problems with equally many samples each."""
+    plain: list[list[dict[str, Any]]] = []
+    mended: list[list[dict[str, Any]]] = []
+    for file in files:
+        found: dict[str, list[dict[str, Any]]] = {}
+        after: dict[tuple[str, int], dict[str, Any]] = {}
+        for row in lines(file):
+            if row.get("mended"):
+                after[row["id"], row["number"]] = row
+            else:
+                found.setdefault(row["id"], []).append(row)
+        for samples in found.values():
+            samples.sort(key=lambda row: int(row["number"]))
+            plain.append(samples)
+            mended.append([after.get((row["id"], row["number"]), row) for row in samples])
+    names = sorted({name for samples in plain for row in samples for name in row["scores"]})
+    return Pool(names, plain, mended)
+
+
+def graded(problems: Sequence[Sequence[Mapping[str, Any]]], name: str | None) -> list[GradedSamples]:
+    """The samples of every problem, with what one of the verifiers said."""
+    found = []
+    for samples in problems:
+        known: list[str] = []
+        classes = []
+        for row in samples:
+            at = next((k for k, other in enumerate(known) if row["answer"] and equivalent(row["answer"], other)), None)
+            if at is None and row["answer"] is not None:
+                at = len(known)
+                known.append(row["answer"])
+            classes.append(-1 if at is None else at)
+        right = np.array([row["correct"] for row in samples], np.bool_)
+        sure = np.array([row["scores"].get("confidence", np.nan) for row in samples], np.float64)
+        said = None if name is None else np.array([row["scores"].get(name, np.nan) for row in samples], np.float64)
+        found.append(GradedSamples(np.array(classes, np.int64), right, said, sure))
+    return found
+
+
+def measure(pool: Pool, *, quick: bool) -> dict[str, Any]:
+    """Every vote over every number of samples, with repair and without."""
+    most = min(map(len, pool.plain))
+    sizes = [size for size in SAMPLES if size <= most]
+    limit = 64 if quick else subset_limit(len(pool.plain))
+    told: dict[str, Any] = {"problems": len(pool.plain), "samples": most, "votes": {}, "auc_within": {}}
+    kinds = {"": pool.plain, "repaired, ": pool.mended}
+    base = {size: _accuracies(graded(pool.plain, None), size, "majority", limit) for size in sizes}
+    for kind, problems in kinds.items():
+        for name in (None, *pool.names):
+            samples = graded(problems, name)
+            way = f"{kind}{'majority' if name is None else f'weighted, {name}'}"
+            told["votes"][way] = {
+                size: _row(_accuracies(samples, size, "majority" if name is None else "weighted", limit), base[size])
+                for size in sizes
+            }
+            if name is not None:
+                told["auc_within"][f"{kind}{name}"] = _auc(samples)
+        told["votes"][f"{kind}any right"] = {
+            size: _row(np.array([coverage(each, size) for each in graded(problems, None)]), base[size])
+            for size in sizes
+        }
+    told["tokens"] = {
+        "a sample": float(np.mean([row["tokens"] for samples in pool.plain for row in samples])),
+        "a repair": float(np.mean([row["tokens"] for row in _changed(pool)] or [0])),
+        "repaired": len(_changed(pool)),
+        "before": sum(bool(row["correct"]) for row in _changed(pool, before=True)),
+        "after": sum(bool(row["correct"]) for row in _changed(pool)),
+    }
+    return told
+
+
+def _changed(pool: Pool, *, before: bool = False) -> list[dict[str, Any]]:
+    """The samples that repair makes others of."""
+    pairs = [
+        (old, new)
+        for one, other in zip(pool.plain, pool.mended, strict=True)
+        for old, new in zip(one, other, strict=True)
+    ]
+    return [old if before else new for old, new in pairs if old is not new]
+
+
+def _accuracies(problems: Sequence[GradedSamples], size: int, rule: Rule, limit: int) -> NDArray[np.float64]:
+    return np.array([subset_vote(each, size, rule, subsets=limit).accuracy for each in problems])
+
+
+def _row(values: NDArray[np.float64], base: NDArray[np.float64]) -> dict[str, Any]:
+    drawn = resamples(len(values), 0) @ values / len(values)
+    found = compare(values, base, method_outcomes=values > 0.5, baseline_outcomes=base > 0.5)
+    return {
+        "accuracy": float(values.mean()),
+        "interval": [*percentile_interval(drawn)],
+        "over": found.difference,
+        "over_interval": [*found.interval],
+        "p": found.p_all,
+    }
+
+
+def _auc(samples: Sequence[GradedSamples]) -> dict[str, Any]:
+    """The mean AUC within problems, of samples with an answer."""
+    problem = np.repeat(np.arange(len(samples)), [len(each) for each in samples])
+    scores = np.concatenate([each.scores for each in samples if each.scores is not None])
+    known = np.concatenate([each.classes >= 0 for each in samples]) & ~np.isnan(scores)
+    ranking = Ranking.of(scores[known], np.concatenate([each.correct for each in samples])[known], problem[known])
+    drawn = ranking.within_in(resamples(len(ranking.right), 0))
+    return {
+        "value": ranking.within,
+        "interval": [*percentile_interval(drawn)],
+        "mixed_problems": int(ranking.mixed.sum()),
+    }
+
+
+def worth(found: Mapping[str, Any], way: str, size: int) -> float | None:
+    """Samples of the plain majority that are as good as so many of a way; None: more than there are."""
+    goal = found["votes"][way][size]["accuracy"]
+    before = (0, 0.0)
+    for number, row in found["votes"]["majority"].items():
+        if row["accuracy"] >= goal:
+            part = (goal - before[1]) / (row["accuracy"] - before[1]) if row["accuracy"] > before[1] else 1.0
+            return float(before[0] + part * (number - before[0]))
+        before = number, row["accuracy"]
+    return None
+
+
+def summary(found: Mapping[str, Any]) -> dict[str, Any]:
+    """The figures that are asked for by name; null with a reason where the pool does not tell them."""
+    votes, most = found["votes"], found["samples"]
+    told: dict[str, Any] = {"problems": found["problems"]}
+    if HEAD not in found["auc_within"]:
+        return told
+    told["auc_within"] = found["auc_within"][HEAD]["value"]
+    for size in (8, 16):
+        row = votes[f"weighted, {HEAD}"].get(size)
+        told[f"vote_gain_{size}"] = row and 100 * row["over"]
+        told[f"vote_gain_{size}_interval"] = row and [100 * end for end in row["over_interval"]]
+    told["repair_gain"] = 100 * votes["repaired, majority"][1]["over"]
+    told["repair_interval"] = [100 * end for end in votes["repaired, majority"][1]["over_interval"]]
+    size = min(16, most)
+    as_good = worth(found, f"repaired, weighted, {HEAD}", size)
+    told["factor"] = as_good / size if as_good else None
+    if as_good is None:
+        told["factor_at_least"] = most / size
+        told["factor_reason"] = f"{most} samples of the plain majority, all there are, fall short of it"
+    return told
+
+
+def text(found: Mapping[str, Any]) -> Iterator[str]:
+    """The tables as Markdown."""
+    sizes = [*found["votes"]["majority"]]
+    yield f"n = {found['problems']} problems, {found['samples']} samples of each. Accuracy in %, by samples:"
+    yield ""
+    yield f"| | {' | '.join(f'{size}' for size in sizes)} |"
+    yield f"|---|{'---:|' * len(sizes)}"
+    for way, rows in found["votes"].items():
+        yield f"| {way} | {' | '.join(_share(rows[size]) for size in sizes)} |"
+    yield ""
+    yield "Points over the plain majority of as many samples:"
+    yield ""
+    yield f"| | {' | '.join(f'{size}' for size in sizes)} |"
+    yield f"|---|{'---:|' * len(sizes)}"
+    for way, rows in found["votes"].items():
+        if way != "majority" and "any" not in way:
+            yield f"| {way} | {' | '.join(_points(rows[size]) for size in sizes)} |"
+    yield ""
+    yield "| scores | AUC within a problem | problems with right and wrong ones |"
+    yield "|---|---:|---:|"
+    for name, each in found["auc_within"].items():
+        low, high = each["interval"]
+        yield f"| {name} | {each['value']:.3f} [{low:.3f}, {high:.3f}] | {each['mixed_problems']} |"
+    own = found["tokens"]
+    yield ""
+    yield (
+        f"{own['repaired']} solutions state a false equation; right before repair {own['before']}, after "
+        f"{own['after']}; {own['a repair']:.0f} tokens each, where a sample takes {own['a sample']:.0f}."
+    )
+
+
+def _share(row: Mapping[str, Any]) -> str:
+    low, high = row["interval"]
+    return f"{100 * row['accuracy']:.1f} [{100 * low:.1f}, {100 * high:.1f}]"
+
+
+def _points(row: Mapping[str, Any]) -> str:
+    low, high = row["over_interval"]
+    told = f"{100 * row['over']:+.1f} [{100 * low:+.1f}, {100 * high:+.1f}]"
+    return f"**{told}**" if low > 0 or high < 0 else told
+
+
+def publish(export: Path, out: Path) -> None:
+    """Write a pool, without what was mended before."""
+    with gzip.GzipFile(out, "wb", mtime=0) as file:
+        for row in lines(export):
+            scores = {HEAD if name.startswith(HEAD) else name: value for name, value in row["scores"].items()}
+            told = {key: row[key] for key in KEPT} | {"scores": {name: round(v, 5) for name, v in scores.items()}}
+            file.write((json.dumps(told, ensure_ascii=False) + "\n").encode())
+
+
+def mend(data: Path, path: Path, head: str, max_tokens: int, seed: int) -> None:
+    """Go on with what states a false equation, and add it to the pool as it comes to its end."""
+    import repair
+
+    from ttcli.problem import Problem
+    from ttcli.runtime.heads import find_head
+    from ttcli.verifier.arithmetic.verifier import Arithmetic
+    from ttcli.verifier.confidence import Confidence
+    from ttcli.verifier.head_verifier import VisibleVerifier
+
+    verifiers = {
+        "confidence": Confidence(),
+        "arithmetic": Arithmetic(),
+        HEAD: VisibleVerifier(find_head(head, None).head, head),
+    }
+    rows = lines(path)
+    done = {(row["id"], row["number"]) for row in rows if row.get("mended")}
+    asked = [Problem(row["question"]) for row in lines(data)]
+    todo = []
+    for row in rows:
+        if row.get("mended") or (row["id"], row["number"]) in done:
+            continue
+        told = {
+            "problem_index": int(row["id"]) - 1,
+            "sum_logprob": float(np.log(row["scores"]["confidence"]) * row["tokens"]),
+            **row,
+        }
+        if repair.prepared(told, asked[told["problem_index"]]) is not None:
+            todo.append((told, asked[told["problem_index"]]))
+    print(f"{len(todo)} solutions to go on with", flush=True)
+    for row, extension in repair.draw(todo, seed, max_tokens) if todo else ():
+        prefix = replace(extension.prefix, partial=False)
+        answer = answer_of(prefix)
+        scores = {name: round(each.score([prefix])[0].score, 5) for name, each in verifiers.items()}
+        told = {
+            **{key: row[key] for key in ("id", "number", "reference")},
+            "mended": True,
+            "text": prefix.text,
+            "answer": answer,
+            "correct": answer is not None and is_correct(answer, row["reference"]),
+            "ended": prefix.ended.value,
+            "tokens": extension.tokens,
+            "repairs": [[each.at, each.wrote, each.mended] for each in prefix.repairs],
+            "scores": scores,
+        }
+        with gzip.open(path, "at", encoding="utf-8") as file:
+            file.write(json.dumps(told, ensure_ascii=False) + "\n")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("files", nargs="*", type=Path, metavar="FILE")
+    parser.add_argument("--quick", action="store_true", help="fewer subsets")
+    parser.add_argument("--json", action="store_true", help="one JSON line")
+    parser.add_argument("--publish", type=Path, metavar="EXPORT")
+    parser.add_argument("--out", type=Path, metavar="FILE")
+    parser.add_argument("--mend", type=Path, metavar="DATA")
+    parser.add_argument("--head", default="qwen2.5-coder-0.5b-gsm8k")
+    parser.add_argument("--max-tokens", type=int, default=512)
+    parser.add_argument("--seed", type=int, default=0)
+    options = parser.parse_args()
+    if options.publish:
+        publish(options.publish, options.out)
+        return
+    files = options.files or sorted(DATA.glob("votes_*.jsonl.gz"))
+    if options.mend:
+        (path,) = files
+        mend(options.mend, path, options.head, options.max_tokens, options.seed)
+        return
+    found = measure(read(files), quick=options.quick)
+    print(json.dumps({**summary(found), **found}) if options.json else "\n".join(text(found)))
+
+
+if __name__ == "__main__":
+    main()
