@@ -186,6 +186,38 @@ def ties(pool: Pool) -> dict[str, Any]:
     return gains
 
 
+def learning_curve(pool: Pool, sizes: tuple[int, ...] = (12, 24, 48, 75), deals: int = 40) -> dict[str, Any]:
+    """All ten features, fitted to so many problems: the AUC and the votes on the others, in the mean over deals.
+
+    `spread`: the standard deviation of the AUC over ways to deal the problems, which share them.
+    """
+    answered = np.array([each is not None for each in pool.classes])
+    count = int(pool.problem.max()) + 1
+    numbers = [n for n in SAMPLES[1:] if n <= max(np.bincount(pool.problem))]
+    found: dict[str, Any] = {}
+    for size in (size for size in sizes if size < count):
+        within, gains = [], []
+        for seed in range(deals):
+            learnt = np.isin(pool.problem, np.random.default_rng((seed, size)).permutation(count)[:size])
+            flat = {name: pool.rows[learnt & answered][:, :, at].reshape(-1) for at, name in enumerate(FEATURES)}
+            model = fit(flat, np.repeat(pool.correct[learnt & answered], 4).astype(np.float64), rows_each=4)
+            said = np.full(len(answered), np.nan)
+            told = ~learnt & answered
+            said[told] = model.predict({name: pool.rows[told, 3, at] for at, name in enumerate(FEATURES)})
+            ranking = Ranking.of(said[told], pool.correct[told], pool.problem[told].astype(np.intp))
+            within.append(ranking.within)
+            others = [each for at, each in enumerate(graded(pool, said)) if not learnt[pool.problem == at].any()]
+            gains.append(
+                [
+                    100 * float((accuracies(others, n, "weighted") - accuracies(others, n, "majority")).mean())
+                    for n in numbers
+                ]
+            )
+        votes = dict(zip(map(str, numbers), np.mean(gains, axis=0).tolist(), strict=True))
+        found[str(size)] = {"auc_within": float(np.mean(within)), "spread": float(np.std(within)), "vote_gain": votes}
+    return found
+
+
 def repair_gain(pool: Pool) -> dict[str, Any]:
     """What repair adds to the accuracy of one sample, in points."""
     if all(each is None for each in pool.repaired):
@@ -308,6 +340,7 @@ def main() -> None:
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--rates", action="store_true")
     parser.add_argument("--ties", action="store_true")
+    parser.add_argument("--curve", action="store_true", help="how much it takes to learn from")
     parser.add_argument("--false-alarms", nargs="+", type=Path, metavar="FILE")
     parser.add_argument("--make", nargs="+", type=Path, metavar="FILE", help="data set, then rollouts: writes the pool")
     arguments = parser.parse_args()
@@ -323,6 +356,9 @@ def main() -> None:
     pool = read(arguments.files or [DATA])
     if arguments.rates:
         print(json.dumps(rates(pool)))
+        return
+    if arguments.curve:
+        print(json.dumps(learning_curve(pool)))
         return
     if arguments.ties:
         print(json.dumps(ties(pool)))
