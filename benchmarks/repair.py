@@ -22,7 +22,6 @@ import json
 import math
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -31,9 +30,11 @@ from scipy.stats import t as student
 
 from ttcli.answers.equal import equivalent
 from ttcli.answers.final import answer_of
+from ttcli.engine.job import split_steps
+from ttcli.policy.mend import Cut, cut, go_on
 from ttcli.problem import Problem
-from ttcli.seams import Extend, Extension
-from ttcli.solution import Ended, Prefix, Repair, Step
+from ttcli.seams import Extension
+from ttcli.solution import Ended, Prefix, Step
 from ttcli.verifier.repairers import ArithmeticRepair
 
 SHARED = Path(__file__).parents[2] / "shared" / "data"
@@ -56,35 +57,30 @@ def right(text: str, gold: str) -> bool:
     return answer is not None and equivalent(answer, gold)
 
 
-def prepared(row: dict[str, Any], problem: Problem) -> tuple[str, Repair] | None:
-    """A solution up to its first false result, with the right one in its place; None: it has none."""
-    text = row["text"]
-    flaw = READER.flaw(problem, text, 0)
-    if flaw is None:
-        return None
-    return text[: flaw.start] + flaw.right, Repair(
-        flaw.start, text[flaw.start : flaw.end], flaw.right, text[flaw.end :]
+def solution(row: dict[str, Any], problem: Problem) -> Prefix:
+    """A solution of a file; each step has its part of tokens and log-probability by letters, as no more is told."""
+    parts = split_steps(row["text"], "\n\n")
+    size = max(sum(map(len, parts)), 1)
+    steps = tuple(
+        Step(part, max(1, round(row["tokens"] * len(part) / size)), row["sum_logprob"] * len(part) / size)
+        for part in parts
     )
+    stopped = (row.get("finish") or row.get("ended")) == "stop"
+    return Prefix(problem, 0, steps=steps, ended=Ended.STOP if stopped else Ended.LENGTH)
 
 
-def draw(
-    rows: Sequence[tuple[dict[str, Any], Problem]], seed: int, max_tokens: int = MAX_TOKENS
-) -> Iterator[tuple[dict[str, Any], Extension]]:
-    """Each of these solutions, mended and gone on with, as it comes to its end.
-
-    What stands before the cut has the mean log-probability of the whole, which is all that is known of it.
-    """
+def draw(cuts: Sequence[Cut], seeds: Sequence[tuple[int, ...]], max_tokens: int) -> Iterator[tuple[int, Extension]]:
+    """Each of these gone on with by the default model, as it comes to its end, with where it stands among them."""
     from ttcli.catalog.pull import resolve
     from ttcli.engine.model import Model
     from ttcli.engine.params import SamplingParams
     from ttcli.policy.local.policy import LocalPolicy
-    from ttcli.policy.repair import RepairingPolicy
     from ttcli.runtime.loader import prompt_of
     from ttcli.terminal.download import download_progress
 
     local = resolve(MODEL, offline=False, progress=download_progress())
     model = Model(local.path)
-    inner = LocalPolicy(
+    policy = LocalPolicy(
         model,
         name=MODEL,
         prompt=prompt_of(local),
@@ -92,26 +88,7 @@ def draw(
         max_tokens=max_tokens,
         width=WIDTH,
     )
-    policy = RepairingPolicy(inner, READER)
-    inner.expect([problem for _, problem in rows])
-    roots: dict[str, Prefix] = {}
-
-    def requests() -> Iterator[Extend]:
-        for row, problem in rows:
-            if problem.text not in roots:
-                roots[problem.text] = inner.start(problem)
-            begun = prepared(row, problem)
-            assert begun is not None  # only such rows are drawn
-            text, repair = begun
-            tokens = len(model.tokenize(text, special=False))
-            logprob = tokens * row["sum_logprob"] / max(row["tokens"], 1)
-            prefix = inner.resume(roots[problem.text], (Step(text, tokens, logprob),))
-            yield Extend(replace(prefix, partial=True, repairs=(repair,)), (seed, row["problem_index"], row["number"]))
-
-    for happenings in policy.extend(requests()):
-        for happening in happenings:
-            if isinstance(happening, Extension):
-                yield rows[happening.request][0], happening
+    yield from go_on(policy, READER, cuts, seeds)
     policy.close()
     model.close()
 
@@ -169,14 +146,17 @@ def main() -> None:
     if not options.quick:
         known = {(each["problem_index"], each["number"]) for each in results}
         questions = [Problem(row["question"]) for row in lines(PROBLEMS)]
-        rows = [(row, questions[row["problem_index"]]) for row in lines(FILES["rollouts2"])]
-        missing = [
-            (row, problem)
-            for row, problem in rows
-            if (row["problem_index"], row["number"]) not in known and prepared(row, problem) is not None
-        ][: options.limit]
+        missing = []
+        for row in lines(FILES["rollouts2"]):
+            part = cut(solution(row, questions[row["problem_index"]]), READER)
+            if part is not None and (row["problem_index"], row["number"]) not in known:
+                missing.append((row, part))
+        missing = missing[: options.limit]
         options.results.parent.mkdir(exist_ok=True)
-        for row, extension in draw(missing, options.seed) if missing else ():
+        seeds = [(options.seed, row["problem_index"], row["number"]) for row, _ in missing]
+        drawn = draw([part for _, part in missing], seeds, MAX_TOKENS) if missing else ()
+        for number, extension in drawn:
+            row, _ = missing[number]
             each = {
                 "problem_index": row["problem_index"],
                 "number": row["number"],

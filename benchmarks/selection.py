@@ -284,12 +284,12 @@ def false_alarms(file: Path) -> dict[str, Any]:
 
 def pool_lines(rollouts: list[Path], questions: Path) -> list[dict[str, Any]]:
     """A pool from drawn solutions with their texts, as `--make` writes it."""
+    import repair
+
     from ttcli.answers import is_correct
     from ttcli.answers.equal import equivalent
     from ttcli.answers.final import answer_of
-    from ttcli.engine.job import split_steps
     from ttcli.problem import Problem
-    from ttcli.solution import Ended, Prefix, Step
     from ttcli.verifier.features import depths, visible
 
     asked = [json.loads(line)["question"] for line in questions.read_text(encoding="utf-8").splitlines()]
@@ -299,15 +299,8 @@ def pool_lines(rollouts: list[Path], questions: Path) -> list[dict[str, Any]]:
         for line in file.read_text(encoding="utf-8").splitlines():
             row = json.loads(line)
             at, number = row["problem_index"], row.get("sample", row.get("number"))
-            parts = split_steps(row["text"], "\n\n")
-            size = max(sum(map(len, parts)), 1)
-            share = [len(part) / size for part in parts]  # tokens of steps are not told: by their letters
-            steps = tuple(
-                Step(part, max(1, round(row["tokens"] * of)), row["sum_logprob"] * of)
-                for part, of in zip(parts, share, strict=True)
-            )
-            stopped = (row.get("finish") or row.get("ended")) == "stop"
-            prefix = Prefix(Problem(asked[at], str(at)), 0, steps=steps, ended=Ended.STOP if stopped else Ended.LENGTH)
+            prefix = repair.solution(row, Problem(asked[at], str(at)))
+            steps = prefix.steps
             answer = answer_of(prefix)
             classes = known[at]
             place = None

@@ -253,6 +253,7 @@ def mend(data: Path, path: Path, head: str, max_tokens: int, seed: int) -> None:
     """Go on with what states a false equation, and add it to the pool as it comes to its end."""
     import repair
 
+    from ttcli.policy.mend import cut
     from ttcli.problem import Problem
     from ttcli.runtime.heads import find_head
     from ttcli.verifier.arithmetic.verifier import Arithmetic
@@ -271,15 +272,14 @@ def mend(data: Path, path: Path, head: str, max_tokens: int, seed: int) -> None:
     for row in rows:
         if row.get("mended") or (row["id"], row["number"]) in done:
             continue
-        told = {
-            "problem_index": int(row["id"]) - 1,
-            "sum_logprob": float(np.log(row["scores"]["confidence"]) * row["tokens"]),
-            **row,
-        }
-        if repair.prepared(told, asked[told["problem_index"]]) is not None:
-            todo.append((told, asked[told["problem_index"]]))
+        told = {**row, "sum_logprob": float(np.log(row["scores"]["confidence"]) * row["tokens"])}
+        part = cut(repair.solution(told, asked[int(row["id"]) - 1]), repair.READER)
+        if part is not None:
+            todo.append((row, part))
     print(f"{len(todo)} solutions to go on with", flush=True)
-    for row, extension in repair.draw(todo, seed, max_tokens) if todo else ():
+    seeds = [(seed, int(row["id"]) - 1, row["number"]) for row, _ in todo]
+    for number, extension in repair.draw([part for _, part in todo], seeds, max_tokens) if todo else ():
+        row, _ = todo[number]
         prefix = replace(extension.prefix, partial=False)
         answer = answer_of(prefix)
         scores = {name: round(each.score([prefix])[0].score, 5) for name, each in verifiers.items()}

@@ -97,6 +97,30 @@ def test_the_table_says_what_is_chosen_for_each_bin_and_why(here: Call, world: l
     assert shown.out.splitlines()[0] == "profile  scripted-script.json-dev"
 
 
+def test_repair_is_tried_on_samples_that_state_a_false_equation_and_auto_goes_by_it(
+    here: Call, world: list[str], clean: Path
+) -> None:
+    script = json.loads((clean / "script.json").read_text())
+    for number, lines in enumerate(script.values()):  # half say what is false, and are right when it is mended
+        for line in lines[::2]:
+            line["text"] = f"First {number} + {number} = {2 * number + 1}.\n\nSo it is \\boxed{{{2 * number + 1}}}"
+        ending = f"First {number} + {number} = {2 * number}.\n\nSo it is \\boxed{{{2 * number}}}"
+        lines[0] = {"text": ending, "score": 0.5}
+    (clean / "script.json").write_text(json.dumps(script))
+    first = here(*world, "--json")
+    assert first.code == 0, first.err
+    found = json.loads(first.out)["repair"]
+    assert 10 < found["solutions"] <= 64
+    assert (found["before"], found["after"], found["helps"]) == (0, found["solutions"], True)
+    assert found["measured"].startswith("ttc ")
+    assert f"repair tried on {found['solutions']} of {found['solutions']} solutions" in first.err
+    told = " ".join(here(*world, "--quiet").out.split())
+    assert "--repair auto is on for this model" in told
+    on = json.loads(here("solve", "What is 3 + 3?", "--model", "scripted:script.json", "--json").out)
+    assert on["repair"].startswith(f"arithmetic (of {found['solutions']} solutions")
+    assert json.loads(here(*world, "--json", "--repair", "arithmetic").out)["repair"] is None
+
+
 def test_ctrl_c_says_how_to_go_on(clean: Path, world: list[str]) -> None:
     slow = Path("slow.py")
     slow.write_text(

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from ttcli.bench.calibrate import Calibrated
     from ttcli.bench.session import BenchSpec
     from ttcli.bench.store.store import Store
+    from ttcli.catalog.entry import RepairFigure
     from ttcli.runtime.settings import Settings
 
 
@@ -85,7 +86,8 @@ def _calibrate(store: Store, spec: BenchSpec, name: str, *, as_json: bool, quiet
     """Run, choose, keep, tell."""
     from ttcli.allocate.profile import write_profile
     from ttcli.bench.calibrate import calibrate as profile_of
-    from ttcli.terminal.profile import profile_lines, trust_lines
+    from ttcli.cli.repairs import try_repair
+    from ttcli.terminal.profile import profile_lines, repair_lines, trust_lines
 
     run, stopped = work_on(store, spec, quiet=quiet)
     if stopped:
@@ -95,14 +97,20 @@ def _calibrate(store: Store, spec: BenchSpec, name: str, *, as_json: bool, quiet
     if made.left_out and not quiet:
         remark(f"{made.left_out} of {len(spec.rows)} problems left out: they failed")
     path = write_profile(made.profile)
+    trial = try_repair(store, run, spec, quiet=quiet)
     if as_json:
-        say_json({"version": 1, "type": "profile", "run": run.id, "path": str(path), **_record(made)})
+        told = _record(made, trial.figure)
+        say_json({"version": 1, "type": "profile", "run": run.id, "path": str(path), **told})
     else:
-        say(*profile_lines(made.profile), "", *trust_lines(made.trust), "", f"kept as {path}")
+        mended = ("", *repair_lines(trial.figure)) if trial.figure else ()
+        say(*profile_lines(made.profile), "", *trust_lines(made.trust), *mended, "", f"kept as {path}")
+    if trial.stopped:
+        remark(f"repair was not tried to its end; that is done by: {resume(spec)}")
+        return INTERRUPTED
     return 0
 
 
-def _record(made: Calibrated) -> dict[str, Any]:
+def _record(made: Calibrated, repair: RepairFigure | None) -> dict[str, Any]:
     from dataclasses import asdict
 
     profile = made.profile
@@ -116,6 +124,7 @@ def _record(made: Calibrated) -> dict[str, Any]:
         "edges": list(profile.bins.edges),
         "choices": [{**asdict(choice), "shown": choice.shown} for choice in profile.choices],
         "headroom": [{**asdict(each), "verdict": each.verdict} for each in profile.headroom],
+        "repair": {**asdict(repair), "helps": repair.helps} if repair else None,
         "calibration": {
             **made.trust._asdict(),
             "reliability": [each._asdict() for each in made.trust.reliability],

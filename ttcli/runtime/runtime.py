@@ -58,7 +58,7 @@ class Runtime:
         entry: Entry | None = None,
     ) -> None:
         self.settings = settings
-        self.policy, self.repair = mending(policy, settings, entry, interrupt)
+        self.policy, self.repair = mending(policy, settings, entry, interrupt, lambda: weights(None))
         how = settings.aggregate
         # by what the user called them
         self.verifiers = {name: Aggregated(each, how) if how else each for name, each in verifiers.items()}

@@ -10,10 +10,12 @@ from ttcli.allocate.headroom import Headroom
 from ttcli.allocate.optimal import Choice
 from ttcli.allocate.profile import Profile
 from ttcli.bench.figures.numbers import bounds, percent, points, points_between
+from ttcli.catalog.entry import RepairFigure
 from ttcli.stats.intervals import Interval
 from ttcli.terminal import words
 from ttcli.terminal.columns import Column, fitted, table
 from ttcli.terminal.runs import stdout_marks, stdout_width
+from ttcli.terminal.tables import WIDTH
 
 
 def profile_lines(profile: Profile) -> list[str]:
@@ -49,6 +51,12 @@ def profile_lines(profile: Profile) -> list[str]:
     ]
     told = [line for each in profile.headroom for line in ("", *headroom_lines(each))]
     return [*lines, "", *note, "", *fitted(heads, expected, reasons, width, marks), *told]
+
+
+def repair_lines(figure: RepairFigure) -> list[str]:
+    """What repair did to the model's samples, and what comes of it."""
+    verdict = "is on" if figure.helps else "stays off"
+    return textwrap.wrap(f"repair: {figure.told}; --repair auto {verdict} for this model", WIDTH)
 
 
 def headroom_lines(headroom: Headroom) -> list[str]:

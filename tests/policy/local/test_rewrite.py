@@ -13,11 +13,13 @@ from ttcli.engine.branch import Branch
 from ttcli.engine.model import Model
 from ttcli.policy.local.policy import LocalPolicy
 from ttcli.policy.local.rewrite import change_of
+from ttcli.policy.mend import cut, go_on
 from ttcli.policy.prompt import Prompt
 from ttcli.policy.repair import RepairingPolicy
 from ttcli.problem import Problem
 from ttcli.seams import Extend, Extension, Flaw, Mended
-from ttcli.solution import Ended, Prefix
+from ttcli.solution import Ended, Prefix, Step
+from ttcli.verifier.repairers import ArithmeticRepair
 
 SUM = Problem("What is 7 + 5?")
 KINDS = ("llama", HYBRID[0], RECURRENT[0])
@@ -130,3 +132,18 @@ def test_what_lies_before_the_branch_is_not_cut(make_policy: MakePolicy) -> None
     model = make_policy("llama").model
     tokens = model.tokenize("seven", special=False)
     assert change_of(model, Branch(None, tokens), "What is seven", 3, "60") is None
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_solution_that_was_drawn_elsewhere_goes_on_from_where_it_is_cut(make_policy: MakePolicy, kind: str) -> None:
+    steps = (Step("To begin.\n\n", 4, -2.0), Step("Now 7 + 5 = 13. So we go on.\n\n", 20, -10.0))
+    one = cut(Prefix(SUM, 0, steps=steps, ended=Ended.STOP), ArithmeticRepair())
+    assert one is not None
+    ends = [each for _, each in go_on(make_policy(kind, max_tokens=60), ArithmeticRepair(), [one, one], [(0,), (1,)])]
+    assert len(ends) == 2
+    for each in ends:
+        assert each.prefix.text.startswith("To begin.\n\nNow 7 + 5 = 12")
+        assert each.prefix.steps[0].text == "To begin.\n\n"
+        assert each.prefix.ended in (Ended.STOP, Ended.LENGTH)
+        assert each.tokens > 0
+        assert (each.prefix.logprob or 0) < 0
