@@ -13,7 +13,8 @@ FILE is a pool as benchmarks/data has them: JSON lines, gzipped or not, one per 
 
 Weights are fitted out of fold, 5 folds by problem, in the mean over 5 ways to deal them (--quick: one). Votes are means
 over subsets of the samples; intervals are of 95 %, by resampling problems. What a pool does not tell is null, with the
-reason beside it.
+reason beside it. Without a FILE the figures by name are those of the shipped head on problems that nothing was tuned on
+(`benchmarks/votes.py` has their tables), and the tables those of the solutions that it was made of.
 
 --rates              how often solutions come out right by what their equations say: what `--verifier arithmetic` scores
 --false-alarms FILE  data sets with reference solutions (`answer` or `solution`): equations read, and called false
@@ -252,6 +253,14 @@ def summary(pool: Pool, found: dict[str, Any]) -> dict[str, Any]:
     return {"auc_within": taken["auc_within"], **gains, **repair_gain(pool), **factor(pool)}
 
 
+def reported() -> dict[str, Any]:
+    """The same figures of the shipped head on the pools that nothing was tuned on, where there are any."""
+    import votes
+
+    files = votes.published()
+    return votes.summary(votes.measure(votes.read(files), quick=True)) if files else {}
+
+
 def rates(pool: Pool) -> dict[str, list[float]]:
     """By what their equations say: solutions, and the part of them that is right."""
     false, checked = (pool.rows[:, 3, FEATURES.index(name)] for name in ("states_false", "states_checked"))
@@ -357,7 +366,7 @@ def main() -> None:
         print(json.dumps(ties(pool)))
         return
     found = measure(pool, quick=arguments.quick)
-    told = {**summary(pool, found), **found}
+    told = {**summary(pool, found), **({} if arguments.files else reported()), **found}
     print(json.dumps(told) if arguments.json else json.dumps(told, indent=1))
 
 

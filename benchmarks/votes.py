@@ -18,6 +18,7 @@ from __future__ import annotations
 import argparse
 import gzip
 import json
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -71,6 +72,11 @@ def read(files: Sequence[Path]) -> Pool:
             mended.append([after.get((row["id"], row["number"]), row) for row in samples])
     names = sorted({name for samples in plain for row in samples for name in row["scores"]})
     return Pool(names, plain, mended)
+
+
+def published() -> list[Path]:
+    """The pools of benchmarks/data."""
+    return sorted(DATA.glob("votes_*.jsonl.gz"))
 
 
 def graded(problems: Sequence[Sequence[Mapping[str, Any]]], name: str | None) -> list[GradedSamples]:
@@ -313,7 +319,9 @@ def main() -> None:
     if options.publish:
         publish(options.publish, options.out)
         return
-    files = options.files or sorted(DATA.glob("votes_*.jsonl.gz"))
+    files = options.files or published()
+    if not files:
+        sys.exit("error: no pool is published yet\nhint: --publish EXPORT --out FILE")
     if options.mend:
         (path,) = files
         mend(options.mend, path, options.head, options.max_tokens, options.seed)
