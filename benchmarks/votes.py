@@ -250,8 +250,11 @@ def publish(export: Path, out: Path) -> None:
     """Write a pool, without what was mended before."""
     with gzip.GzipFile(out, "wb", mtime=0) as file:
         for row in lines(export):
-            scores = {HEAD if name.startswith(HEAD) else name: value for name, value in row["scores"].items()}
-            told = {key: row[key] for key in KEPT} | {"scores": {name: round(v, 5) for name, v in scores.items()}}
+            known = {
+                name: value for name, value in row["scores"].items() if value is not None
+            }  # without an answer: none
+            scores = {HEAD if name.startswith(HEAD) else name: round(value, 5) for name, value in known.items()}
+            told = {key: row[key] for key in KEPT} | {"scores": scores}
             file.write((json.dumps(told, ensure_ascii=False) + "\n").encode())
 
 
@@ -274,11 +277,12 @@ def mend(data: Path, path: Path, head: str, max_tokens: int, seed: int) -> None:
     rows = lines(path)
     done = {(row["id"], row["number"]) for row in rows if row.get("mended")}
     asked = [Problem(row["question"]) for row in lines(data)]
+    usual = float(np.mean([row["scores"]["confidence"] for row in rows if "confidence" in row["scores"]]))
     todo = []
     for row in rows:
         if row.get("mended") or (row["id"], row["number"]) in done:
             continue
-        told = {**row, "sum_logprob": float(np.log(row["scores"]["confidence"]) * row["tokens"])}
+        told = {**row, "sum_logprob": float(np.log(row["scores"].get("confidence", usual)) * row["tokens"])}
         part = cut(repair.solution(told, asked[int(row["id"]) - 1]), repair.READER)
         if part is not None:
             todo.append((row, part))
