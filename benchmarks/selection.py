@@ -258,7 +258,10 @@ def reported() -> dict[str, Any]:
     import votes
 
     files = votes.published()
-    return votes.summary(votes.measure(votes.read(files), quick=True)) if files else {}
+    if not files:
+        return {}
+    told = votes.summary(votes.measure(votes.read(files), quick=True))
+    return {"reported_problems": told.pop("problems"), **told}
 
 
 def rates(pool: Pool) -> dict[str, list[float]]:
@@ -366,7 +369,7 @@ def main() -> None:
         print(json.dumps(ties(pool)))
         return
     found = measure(pool, quick=arguments.quick)
-    told = {**summary(pool, found), **({} if arguments.files else reported()), **found}
+    told = {**((not arguments.files and reported()) or summary(pool, found)), **found}
     print(json.dumps(told) if arguments.json else json.dumps(told, indent=1))
 
 

@@ -103,7 +103,7 @@ def measure(pool: Pool, *, quick: bool) -> dict[str, Any]:
     most = min(map(len, pool.plain))
     sizes = [size for size in SAMPLES if size <= most]
     limit = 64 if quick else subset_limit(len(pool.plain))
-    told: dict[str, Any] = {"problems": len(pool.plain), "samples": most, "votes": {}, "auc_within": {}}
+    told: dict[str, Any] = {"problems": len(pool.plain), "samples": most, "votes": {}, "auc": {}}
     kinds = {"": pool.plain, "repaired, ": pool.mended}
     base = {size: _accuracies(graded(pool.plain, None), size, "majority", limit) for size in sizes}
     for kind, problems in kinds.items():
@@ -111,13 +111,13 @@ def measure(pool: Pool, *, quick: bool) -> dict[str, Any]:
             samples = graded(problems, name)
             way = f"{kind}{'majority' if name is None else f'weighted, {name}'}"
             told["votes"][way] = {
-                size: _row(_accuracies(samples, size, "majority" if name is None else "weighted", limit), base[size])
+                size: _row(_accuracies(samples, size, "majority" if name is None else "weighted", limit), size, base)
                 for size in sizes
             }
             if name is not None:
-                told["auc_within"][f"{kind}{name}"] = _auc(samples)
+                told["auc"][f"{kind}{name}"] = _auc(samples)
         told["votes"][f"{kind}any right"] = {
-            size: _row(np.array([coverage(each, size) for each in graded(problems, None)]), base[size])
+            size: _row(np.array([coverage(each, size) for each in graded(problems, None)]), size, base)
             for size in sizes
         }
     told["tokens"] = {
@@ -144,16 +144,34 @@ def _accuracies(problems: Sequence[GradedSamples], size: int, rule: Rule, limit:
     return np.array([subset_vote(each, size, rule, subsets=limit).accuracy for each in problems])
 
 
-def _row(values: NDArray[np.float64], base: NDArray[np.float64]) -> dict[str, Any]:
-    drawn = resamples(len(values), 0) @ values / len(values)
-    found = compare(values, base, method_outcomes=values > 0.5, baseline_outcomes=base > 0.5)
+def _row(values: NDArray[np.float64], size: int, base: Mapping[int, NDArray[np.float64]]) -> dict[str, Any]:
+    """What a vote comes to, against the plain majority of as many samples, and how many of its samples are as good."""
+    counts = resamples(len(values), 0) / len(values)
+    drawn = counts @ values
+    plain = base[size]
+    found = compare(values, plain, method_outcomes=values > 0.5, baseline_outcomes=plain > 0.5)
+    curve = np.stack([each.mean() for each in base.values()])
+    curves = np.stack([counts @ each for each in base.values()], axis=1)
+    worths = np.array([_worth(goal, each, [*base]) for goal, each in zip(drawn, curves, strict=True)])
     return {
         "accuracy": float(values.mean()),
         "interval": [*percentile_interval(drawn)],
         "over": found.difference,
         "over_interval": [*found.interval],
         "p": found.p_all,
+        "worth": _worth(float(values.mean()), curve, [*base]),
+        "worth_interval": [*percentile_interval(worths)],
     }
+
+
+def _worth(goal: float, curve: NDArray[np.float64], sizes: Sequence[int]) -> float:
+    """Samples of the plain majority that come to an accuracy, in proportion between sizes; the most: that or more."""
+    best = np.maximum.accumulate(curve)
+    at = int(np.argmax(best >= goal)) if best[-1] >= goal else -1
+    if at < 1:
+        return float(sizes[at])
+    part = (goal - best[at - 1]) / (best[at] - best[at - 1])
+    return float(sizes[at - 1] + part * (sizes[at] - sizes[at - 1]))
 
 
 def _auc(samples: Sequence[GradedSamples]) -> dict[str, Any]:
@@ -170,25 +188,13 @@ def _auc(samples: Sequence[GradedSamples]) -> dict[str, Any]:
     }
 
 
-def worth(found: Mapping[str, Any], way: str, size: int) -> float | None:
-    """Samples of the plain majority that are as good as so many of a way; None: more than there are."""
-    goal = found["votes"][way][size]["accuracy"]
-    before = (0, 0.0)
-    for number, row in found["votes"]["majority"].items():
-        if row["accuracy"] >= goal:
-            part = (goal - before[1]) / (row["accuracy"] - before[1]) if row["accuracy"] > before[1] else 1.0
-            return float(before[0] + part * (number - before[0]))
-        before = number, row["accuracy"]
-    return None
-
-
 def summary(found: Mapping[str, Any]) -> dict[str, Any]:
     """The figures that are asked for by name; null with a reason where the pool does not tell them."""
     votes, most = found["votes"], found["samples"]
     told: dict[str, Any] = {"problems": found["problems"]}
-    if HEAD not in found["auc_within"]:
+    if HEAD not in found["auc"]:
         return told
-    told["auc_within"] = found["auc_within"][HEAD]["value"]
+    told["auc_within"] = found["auc"][HEAD]["value"]
     for size in (8, 16):
         row = votes[f"weighted, {HEAD}"].get(size)
         told[f"vote_gain_{size}"] = row and 100 * row["over"]
@@ -196,11 +202,9 @@ def summary(found: Mapping[str, Any]) -> dict[str, Any]:
     told["repair_gain"] = 100 * votes["repaired, majority"][1]["over"]
     told["repair_interval"] = [100 * end for end in votes["repaired, majority"][1]["over_interval"]]
     size = min(16, most)
-    as_good = worth(found, f"repaired, weighted, {HEAD}", size)
-    told["factor"] = as_good / size if as_good else None
-    if as_good is None:
-        told["factor_at_least"] = most / size
-        told["factor_reason"] = f"{most} samples of the plain majority, all there are, fall short of it"
+    row = votes[f"repaired, weighted, {HEAD}"][size]
+    told["factor"], told["factor_interval"] = row["worth"] / size, [end / size for end in row["worth_interval"]]
+    told["factor_most"] = most / size  # what the pool can tell at most
     return told
 
 
@@ -222,9 +226,17 @@ def text(found: Mapping[str, Any]) -> Iterator[str]:
         if way != "majority" and "any" not in way:
             yield f"| {way} | {' | '.join(_points(rows[size]) for size in sizes)} |"
     yield ""
+    yield "Samples of the plain majority that are as good; those of the pool, or more, where that is the most it has:"
+    yield ""
+    yield f"| | {' | '.join(f'{size}' for size in sizes)} |"
+    yield f"|---|{'---:|' * len(sizes)}"
+    for way, rows in found["votes"].items():
+        if way != "majority" and "any" not in way:
+            yield f"| {way} | {' | '.join(_times(rows[size]) for size in sizes)} |"
+    yield ""
     yield "| scores | AUC within a problem | problems with right and wrong ones |"
     yield "|---|---:|---:|"
-    for name, each in found["auc_within"].items():
+    for name, each in found["auc"].items():
         low, high = each["interval"]
         yield f"| {name} | {each['value']:.3f} [{low:.3f}, {high:.3f}] | {each['mixed_problems']} |"
     own = found["tokens"]
@@ -244,6 +256,11 @@ def _points(row: Mapping[str, Any]) -> str:
     low, high = row["over_interval"]
     told = f"{100 * row['over']:+.1f} [{100 * low:+.1f}, {100 * high:+.1f}]"
     return f"**{told}**" if low > 0 or high < 0 else told
+
+
+def _times(row: Mapping[str, Any]) -> str:
+    low, high = row["worth_interval"]
+    return f"{row['worth']:.1f} [{low:.1f}, {high:.1f}]"
 
 
 def publish(export: Path, out: Path) -> None:
