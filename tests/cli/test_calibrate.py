@@ -112,7 +112,7 @@ def test_repair_is_tried_on_samples_that_state_a_false_equation_and_auto_goes_by
     found = json.loads(first.out)["repair"]
     assert 10 < found["solutions"] <= 64
     assert (found["before"], found["after"], found["helps"]) == (0, found["solutions"], True)
-    assert found["measured"].startswith("ttc ")
+    assert found["measured"].startswith("ttc")
     assert f"repair tried on {found['solutions']} of {found['solutions']} solutions" in first.err
     told = " ".join(here(*world, "--quiet").out.split())
     assert "--repair auto is on for this model" in told
