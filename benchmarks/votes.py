@@ -1,7 +1,8 @@
 """What verifiers and repair add to the vote, on problems that nothing was tuned on.
 
     python benchmarks/votes.py [--quick] [--json] [FILE ...]     the tables, from what is published
-    python benchmarks/votes.py --publish EXPORT --out FILE       a pool, of `ttc runs export` of a bench with verifiers
+    python benchmarks/votes.py --publish EXPORT --out FILE       a pool, of `ttc runs export` of a bench with verifiers,
+                                                                 on a data set whose problems have no id of their own
     python benchmarks/votes.py --mend DATA FILE                  draws for it what repair would have; resumable
 
 A pool is JSON lines, gzipped, one for each sample of a `ttc bench`: text, answer, tokens, and what each verifier said
@@ -338,14 +339,17 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     if options.publish:
+        if options.out is None:
+            parser.error("--publish takes --out FILE too")
         publish(options.publish, options.out)
         return
     files = options.files or published()
     if not files:
         sys.exit("error: no pool is published yet\nhint: --publish EXPORT --out FILE")
     if options.mend:
-        (path,) = files
-        mend(options.mend, path, options.head, options.max_tokens, options.seed)
+        if len(files) != 1:
+            parser.error(f"--mend goes on with one pool, and there are {len(files)}: name it")
+        mend(options.mend, files[0], options.head, options.max_tokens, options.seed)
         return
     found = measure(read(files), quick=options.quick)
     print(json.dumps({**summary(found), **found}) if options.json else "\n".join(text(found)))

@@ -114,11 +114,15 @@ def test_repair_is_tried_on_samples_that_state_a_false_equation_and_auto_goes_by
     assert (found["before"], found["after"], found["helps"]) == (0, found["solutions"], True)
     assert found["measured"].startswith("ttc")
     assert f"repair tried on {found['solutions']} of {found['solutions']} solutions" in first.err
+    again = here(*world, "--json")
+    assert json.loads(again.out)["repair"] == found
+    assert "repair tried" not in again.err  # what is known is not tried again
     told = " ".join(here(*world, "--quiet").out.split())
     assert "--repair auto is on for this model" in told
     on = json.loads(here("solve", "What is 3 + 3?", "--model", "scripted:script.json", "--json").out)
     assert on["repair"].startswith(f"arithmetic (of {found['solutions']} solutions")
-    assert json.loads(here(*world, "--json", "--repair", "arithmetic").out)["repair"] is None
+    mended = json.loads(here(*world, "--json", "--repair", "arithmetic").out)
+    assert (mended["repair"], mended["repair_reason"]) == (None, "the samples are drawn with --repair arithmetic")
 
 
 def test_ctrl_c_says_how_to_go_on(clean: Path, world: list[str]) -> None:

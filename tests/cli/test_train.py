@@ -108,6 +108,8 @@ def test_solutions_of_a_server_are_learnt_from_by_what_is_seen_of_them(here: Cal
     with FakeServer(["As 2 + 2 = 4, it is \\boxed{4}.", "It is \\boxed{5}."]) as server:
         command = ("train", "verifier", data, "--policy", server.url, "-o", "seen", "--json")
         assert "a server shows no hidden states" in complaint(here(*command, "-q"))
+        unnamed = ("train", "verifier", data, "--policy", server.url, "--looks-at", "visible", "--json")
+        assert json.loads(here(*unnamed).out)["head"].endswith("/server.safetensors")
         trained = here(*command, "--looks-at", "visible")
         assert trained.code == 0, trained.err
         card = json.loads(trained.out)["card"]

@@ -78,6 +78,12 @@ def test_no_solution_of_these_problems_is_an_error(tmp_path: Path) -> None:
         (row(sum_logprob=True), "`sum_logprob` must be a number"),
         ('{"problem_index": 0, "text": "x", "sum_logprob": NaN}', "`sum_logprob` must be a number"),
         ('{"problem_index": 0, "text": "x", "sum_logprob": -Infinity}', "`sum_logprob` must be a number"),
+        ({"problem_index": 0, "text": "x", "sum_logprob": -(10**400)}, "`sum_logprob` must be a number"),
+        (row(finish=["stop"]), "`finish` must be stop or length, not ['stop']"),
+        (
+            {"problem_index": 0, "text": "x", "finish": None, "ended": "cut"},
+            "`ended` must be stop or length, not 'cut'",
+        ),
         (row(finish="cut"), "`finish` must be stop or length, not 'cut'"),
         (row(gold="5"), "the answer is 5 here and 4 in the data set: they do not go together"),
     ],

@@ -48,8 +48,8 @@ def flawed(store: Store, run: Run, repairer: Repairer, *, most: int = MOST) -> l
         texts = store.samples(each.config).steps([fact.id for fact in each.facts])
         own = []
         for fact in each.facts:
-            whole = Prefix(problem, 0, steps=texts[fact.id], ended=fact.ended)
-            part = cut(whole, repairer)
+            steps = texts.get(fact.id)  # none where the row cannot be read
+            part = cut(Prefix(problem, 0, steps=steps, ended=fact.ended), repairer) if steps else None
             if part is not None:
                 own.append(Flawed(part, fact.number, bool(each.samples.correct[fact.number])))
         found.append(own)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from ttcli.bench.calibrate import Calibrated
     from ttcli.bench.session import BenchSpec
     from ttcli.bench.store.store import Store
-    from ttcli.catalog.entry import RepairFigure
+    from ttcli.cli.repairs import RepairTrial
     from ttcli.runtime.settings import Settings
 
 
@@ -97,23 +97,25 @@ def _calibrate(store: Store, spec: BenchSpec, name: str, *, as_json: bool, quiet
     if made.left_out and not quiet:
         remark(f"{made.left_out} of {len(spec.rows)} problems left out: they failed")
     path = write_profile(made.profile)
+    if not as_json:
+        say(*profile_lines(made.profile), "", *trust_lines(made.trust), "", f"kept as {path}")
     trial = try_repair(store, run, spec, quiet=quiet)
     if as_json:
-        told = _record(made, trial.figure)
-        say_json({"version": 1, "type": "profile", "run": run.id, "path": str(path), **told})
-    else:
-        mended = ("", *repair_lines(trial.figure)) if trial.figure else ()
-        say(*profile_lines(made.profile), "", *trust_lines(made.trust), *mended, "", f"kept as {path}")
+        say_json({"version": 1, "type": "profile", "run": run.id, "path": str(path), **_record(made, trial)})
+    elif trial.figure:
+        say("", *repair_lines(trial.figure))
+    elif not quiet:
+        remark(f"repair was not tried: {trial.reason}")
     if trial.stopped:
-        remark(f"repair was not tried to its end; that is done by: {resume(spec)}")
+        remark(f"that is done, from its beginning, by: {resume(spec)}")
         return INTERRUPTED
     return 0
 
 
-def _record(made: Calibrated, repair: RepairFigure | None) -> dict[str, Any]:
+def _record(made: Calibrated, trial: RepairTrial) -> dict[str, Any]:
     from dataclasses import asdict
 
-    profile = made.profile
+    profile, repair = made.profile, trial.figure
     return {
         "name": profile.name,
         "model": profile.model,
@@ -125,6 +127,7 @@ def _record(made: Calibrated, repair: RepairFigure | None) -> dict[str, Any]:
         "choices": [{**asdict(choice), "shown": choice.shown} for choice in profile.choices],
         "headroom": [{**asdict(each), "verdict": each.verdict} for each in profile.headroom],
         "repair": {**asdict(repair), "helps": repair.helps} if repair else None,
+        "repair_reason": trial.reason,
         "calibration": {
             **made.trust._asdict(),
             "reliability": [each._asdict() for each in made.trust.reliability],

@@ -26,8 +26,9 @@ from ttcli.cli.training import (
     check_target,
     target_of,
     train_spec,
+    usual_name,
 )
-from ttcli.errors import TtcError, UsageError
+from ttcli.errors import TtcError
 from ttcli.printable import shell_line
 from ttcli.terminal.messages import remark, say, say_json
 
@@ -95,7 +96,7 @@ def verifier(  # over 60 lines: most of them declare an option each
 
     ttc train verifier gsm8k_train.jsonl --limit 162 --solutions rollouts.jsonl -o gsm8k
 
-    ttc train verifier dev.jsonl --looks-at visible --policy http://localhost:8080/v1
+    ttc train verifier dev.jsonl --looks-at visible --policy http://localhost:8080/v1 -o mine
 
     Then: ttc solve "..." --method best-of-n --verifier head:gsm8k
     """
@@ -107,12 +108,10 @@ def verifier(  # over 60 lines: most of them declare an option each
     check_number("--rollouts", rollouts, 0, 4)
     check_named(data, "head")
     require_fitting("a head")
-    head = Product("a", "head", heads_dir(), SUFFIX, Path(settings.model or "").name.removesuffix(".gguf"))
+    head = Product("a", "head", heads_dir(), SUFFIX, usual_name(settings))
     target = target_of(head, output)
     check_target(target, head, force=force)
     asked = DataOptions(data, samples, rollouts, solutions, held_out, limit, sample, skip_bad, looks_at == "all")
-    if asked.states and settings.policy is not None:
-        raise UsageError("a server shows no hidden states", hint="--looks-at visible, or --model, a GGUF here")
     spec = train_spec(settings, asked, "head")
     with options.open_store(store) as opened:
         return _train(opened, spec, _TrainOutput(target, as_json, quiet))

@@ -23,6 +23,7 @@ from ttcli.cli.training import (
     check_target,
     target_of,
     train_spec,
+    usual_name,
 )
 from ttcli.printable import shell_line
 from ttcli.terminal.messages import remark, say, say_json
@@ -151,7 +152,7 @@ def _go(kind: Kind, settings: Settings, data: DataOptions, chosen: AdapterOption
 
     check_number("--rollouts", data.rollouts, 0, 8)
     fitting = chosen.fitting
-    usual = f"{Path(settings.model or '').name.removesuffix(SUFFIX)}-{kind}"
+    usual = f"{usual_name(settings)}-{kind}"
     adapter = Product("an", "adapter", adapters_dir(), SUFFIX, usual, only=True)
     target = target_of(adapter, chosen.output)
     check_target(target, adapter, force=chosen.force)

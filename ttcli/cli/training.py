@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
+from ttcli.catalog.entry import DEFAULT_MODEL
 from ttcli.cli.options import option
 from ttcli.cli.rows import choose_rows
 from ttcli.errors import UsageError
@@ -50,6 +51,13 @@ class DataOptions:
     sample: int | None
     skip_bad: bool
     states: bool = True  # whether hidden states are looked at
+
+
+def usual_name(settings: Settings) -> str:
+    """What a product is called after, where nobody gives it a name: the model, or "server"."""
+    if settings.policy is not None and settings.model is None:
+        return "server"
+    return Path(settings.model or DEFAULT_MODEL).name.removesuffix(".gguf")
 
 
 def target_of(product: Product, output: str | None) -> Path:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +23,7 @@ from ttcli.solution import Ended
 FORM = '{"problem": "What is 2 + 2?", "solution": "It is \\\\boxed{4}."}, one such object per line'
 _GIVEN_FORM = '{"problem_index": 0, "text": "...", "finish": "stop"}; problem_index counts the data set\'s lines from 0'
 _FINISH = ("finish", "ended")  # either says how a text ended
+_LEAST = 1e9  # no text is less probable than e to the minus this
 _ENDS = {"stop": Ended.STOP, "length": Ended.LENGTH}
 
 
@@ -104,10 +104,10 @@ class GivenSolutions:
 
 
 def read_given(path: Path, rows: Sequence[Row]) -> GivenSolutions:
-    """The solutions in a file, as `_GIVEN_FORM` shows, and what is known besides.
+    """The solutions in a file, as `_GIVEN_FORM` shows.
 
-    `gold` must be what the data set has as the answer; `sum_logprob` is that of the text, `ended` another word for
-    `finish`.
+    Besides, `gold` must be what the data set has as the answer; `sum_logprob` is that of the text over its tokens,
+    `ended` another word for `finish`.
 
     Raises:
         DatasetError: a file that cannot be read, is empty or has a line that is no solution of this data set.
@@ -134,17 +134,17 @@ def _given(line: bytes, known: dict[int, Row]) -> Given:
     if not isinstance(fields, dict):
         raise ValueError("not a JSON object")
     index, text, logprob = fields.get("problem_index"), fields.get("text"), fields.get("sum_logprob")
-    finish = next((fields[name] for name in _FINISH if name in fields), "stop")
+    name, finish = next(((name, fields[name]) for name in _FINISH if fields.get(name) is not None), ("finish", "stop"))
     if type(index) is not int or index < 0:
         raise ValueError("`problem_index` must be a whole number, 0 or more")
     if not isinstance(text, str):
         raise ValueError("`text` must be text")
-    if finish not in _ENDS:
-        raise ValueError(f"`finish` must be stop or length, not {finish!r}")
-    if logprob is not None and not (type(logprob) in (int, float) and -math.inf < logprob <= 0):
+    if not isinstance(finish, str) or finish not in _ENDS:
+        raise ValueError(f"`{name}` must be stop or length, not {finish!r}")
+    if logprob is not None and not (type(logprob) in (int, float) and -_LEAST <= logprob <= 0):
         raise ValueError("`sum_logprob` must be a number, 0 at most")
     row = known.get(index + 1)
     gold = fields.get("gold")
     if row is not None and gold is not None and not is_correct(str(gold), row.problem.answer or ""):
         raise ValueError(f"the answer is {gold} here and {row.problem.answer} in the data set: they do not go together")
-    return Given(index + 1, text, _ENDS[finish], logprob)
+    return Given(index + 1, text, _ENDS[finish], None if logprob is None else float(logprob))

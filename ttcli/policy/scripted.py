@@ -159,7 +159,9 @@ class ScriptedPolicy:
         if request.until == "box":
             return self._answering(request)
         known = self._script.drawn(prefix.problem, prefix.attempts)
-        lines = [line for line in known if _begins(line, prefix)] or [ScriptLine(prefix.text)]  # it ends where it is
+        lines = [line for line in known if _begins(line, prefix)]
+        if prefix.repairs and not lines:  # nothing in the script goes on from what was put there: it ends
+            lines = [ScriptLine(prefix.text)]
         line = lines[0] if request.temperature == 0 else random.Random(repr(request.seed)).choice(lines)
         thought = _thought_left(line, prefix)
         if request.until == "paragraph" and len(thought) > 1:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -55,12 +55,19 @@ def label(store: Store, figures: Sequence[ProblemFigures], layers: Sequence[int]
     ]
     rolled, silent_rollouts = _rolled(store, figures, rollouts)
     states = {layer: _states(store, [*samples, *rolled], layer) for layer in layers}
-    solutions = [each for each in (*samples, *rolled) if all(_key(each) in known for known in states.values())]
+    texts: dict[int, tuple[Step, ...]] = {}
+    for problem in figures:
+        texts |= store.samples(problem.config).steps([fact.id for fact in problem.facts])
+    solutions = [
+        each
+        for each in (*samples, *rolled)
+        if each.sample in texts and all(_key(each) in known for known in states.values())
+    ]
     outcomes: _Outcomes = defaultdict(lambda: defaultdict(list))
     for each in rolled:
         assert each.rollout is not None  # it is one
         outcomes[each.sample][each.rollout.step].append(each.correct)
-    written = _written(store, figures, solutions)
+    written = _written(texts, figures, solutions)
     lengths = [len(prefix.steps) for prefix in written]
     valued = [_values(each, outcomes, steps) for each, steps in zip(solutions, lengths, strict=True)]
     examples = Examples(
@@ -124,12 +131,11 @@ def _values(solution: _Solution, outcomes: _Outcomes, steps: int) -> tuple[NDArr
     return values, weights
 
 
-def _written(store: Store, figures: Sequence[ProblemFigures], solutions: Sequence[_Solution]) -> list[Prefix]:
-    """The text of these solutions, in their order."""
+def _written(
+    texts: Mapping[int, tuple[Step, ...]], figures: Sequence[ProblemFigures], solutions: Sequence[_Solution]
+) -> list[Prefix]:
+    """These solutions, in their order; `texts`: the steps of samples."""
     problems = {problem.position: problem for problem in figures}
-    texts: dict[int, tuple[Step, ...]] = {}
-    for problem in figures:
-        texts |= store.samples(problem.config).steps([fact.id for fact in problem.facts])
     found = []
     for each in solutions:
         steps = texts[each.sample]

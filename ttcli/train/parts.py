@@ -69,7 +69,8 @@ def _begin_given(
 ) -> StoredPart:
     """The part that a file has solutions of; these are of a source of their own."""
     own = {key: value for key, value in description.recipe.items() if key not in ("sampler", "max_tokens")}
-    description = replace(description, recipe={**own, "solutions": solutions.sha256})
+    told = {"logprobs": True} if any(each.logprob is not None for each in solutions.given) else {}
+    description = replace(description, recipe={**own, "solutions": solutions.sha256, **told})
     positions = tuple(sorted(spec.given))
     found = solutions.of(spec.rows)
     task = Task("majority", "", Budget(max(number for _, number, _ in found) + 1))

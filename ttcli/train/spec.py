@@ -49,7 +49,8 @@ class TrainSpec:
             return
         who, local = "a script" if scripted else "a server", "--model, a GGUF on this machine, and no --policy"
         if self.states:
-            raise UsageError(f"{who} shows no hidden states", hint=local)
+            other = "a verifier can do without: ttc train verifier --looks-at visible"
+            raise UsageError(f"{who} shows no hidden states", hint=f"{local}; {other}")
         if self.rollouts:
             raise UsageError(f"{who} draws no rollouts", hint=f"--rollouts 0, or {local}")
         if self.solutions is not None:
