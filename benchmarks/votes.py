@@ -20,13 +20,16 @@ import argparse
 import gzip
 import json
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+import repair
 from numpy.typing import NDArray
+from repair import lines
 
 from ttcli.answers import is_correct
 from ttcli.answers.equal import equivalent
@@ -47,12 +50,6 @@ class Pool(NamedTuple):
     names: list[str]  # of the verifiers
     plain: list[list[dict[str, Any]]]
     mended: list[list[dict[str, Any]]]  # the same with repair
-
-
-def lines(path: Path) -> list[dict[str, Any]]:
-    """What stands in a file of JSON lines, gzipped or not."""
-    content = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
-    return [json.loads(line) for line in content.decode("utf-8").split("\n") if line]
 
 
 def read(files: Sequence[Path]) -> Pool:
@@ -80,8 +77,8 @@ def published() -> list[Path]:
     return sorted(DATA.glob("votes_*.jsonl.gz"))
 
 
-def graded(problems: Sequence[Sequence[Mapping[str, Any]]], name: str | None) -> list[GradedSamples]:
-    """The samples of every problem, with what one of the verifiers said."""
+def graded(problems: Sequence[Sequence[Mapping[str, Any]]]) -> list[GradedSamples]:
+    """The samples of every problem, without a verifier."""
     found = []
     for samples in problems:
         known: list[str] = []
@@ -93,10 +90,13 @@ def graded(problems: Sequence[Sequence[Mapping[str, Any]]], name: str | None) ->
                 known.append(row["answer"])
             classes.append(-1 if at is None else at)
         right = np.array([row["correct"] for row in samples], np.bool_)
-        sure = np.array([row["scores"].get("confidence", np.nan) for row in samples], np.float64)
-        said = None if name is None else np.array([row["scores"].get(name, np.nan) for row in samples], np.float64)
-        found.append(GradedSamples(np.array(classes, np.int64), right, said, sure))
+        found.append(GradedSamples(np.array(classes, np.int64), right, confidence=_said(samples, "confidence")))
     return found
+
+
+def _said(samples: Sequence[Mapping[str, Any]], name: str) -> NDArray[np.float64]:
+    """What a verifier said of each; nan: nothing."""
+    return np.array([row["scores"].get(name, np.nan) for row in samples], np.float64)
 
 
 def measure(pool: Pool, *, quick: bool) -> dict[str, Any]:
@@ -105,40 +105,36 @@ def measure(pool: Pool, *, quick: bool) -> dict[str, Any]:
     sizes = [size for size in SAMPLES if size <= most]
     limit = 64 if quick else subset_limit(len(pool.plain))
     told: dict[str, Any] = {"problems": len(pool.plain), "samples": most, "votes": {}, "auc": {}}
-    kinds = {"": pool.plain, "repaired, ": pool.mended}
-    base = {size: _accuracies(graded(pool.plain, None), size, "majority", limit) for size in sizes}
-    for kind, problems in kinds.items():
-        for name in (None, *pool.names):
-            samples = graded(problems, name)
-            way = f"{kind}{'majority' if name is None else f'weighted, {name}'}"
-            told["votes"][way] = {
-                size: _row(_accuracies(samples, size, "majority" if name is None else "weighted", limit), size, base)
-                for size in sizes
-            }
-            if name is not None:
-                told["auc"][f"{kind}{name}"] = _auc(samples)
-        told["votes"][f"{kind}any right"] = {
-            size: _row(np.array([coverage(each, size) for each in graded(problems, None)]), size, base)
-            for size in sizes
+    plain, mended = graded(pool.plain), graded(pool.mended)
+    base = {size: _accuracies(plain, size, "majority", limit) for size in sizes}
+    for kind, problems, own in (("", pool.plain, plain), ("repaired, ", pool.mended, mended)):
+        told["votes"][f"{kind}majority"] = {
+            size: _row(_accuracies(own, size, "majority", limit), size, base) for size in sizes
         }
+        for name in pool.names:
+            scored = [replace(one, scores=_said(rows, name)) for one, rows in zip(own, problems, strict=True)]
+            told["votes"][f"{kind}weighted, {name}"] = {
+                size: _row(_accuracies(scored, size, "weighted", limit), size, base) for size in sizes
+            }
+            told["auc"][f"{kind}{name}"] = _auc(scored)
+        told["votes"][f"{kind}any right"] = {
+            size: _row(np.array([coverage(each, size) for each in own]), size, base) for size in sizes
+        }
+    changed = _changed(pool)
     told["tokens"] = {
         "a sample": float(np.mean([row["tokens"] for samples in pool.plain for row in samples])),
-        "a repair": float(np.mean([row["tokens"] for row in _changed(pool)] or [0])),
-        "repaired": len(_changed(pool)),
-        "before": sum(bool(row["correct"]) for row in _changed(pool, before=True)),
-        "after": sum(bool(row["correct"]) for row in _changed(pool)),
+        "a repair": float(np.mean([new["tokens"] for _, new in changed] or [0])),
+        "repaired": len(changed),
+        "before": sum(bool(old["correct"]) for old, _ in changed),
+        "after": sum(bool(new["correct"]) for _, new in changed),
     }
     return told
 
 
-def _changed(pool: Pool, *, before: bool = False) -> list[dict[str, Any]]:
-    """The samples that repair makes others of."""
-    pairs = [
-        (old, new)
-        for one, other in zip(pool.plain, pool.mended, strict=True)
-        for old, new in zip(one, other, strict=True)
-    ]
-    return [old if before else new for old, new in pairs if old is not new]
+def _changed(pool: Pool) -> list[tuple[dict[str, Any], dict[str, Any]]]:
+    """The samples that repair makes others of, before and after."""
+    pairs = zip(chain(*pool.plain), chain(*pool.mended), strict=True)
+    return [(old, new) for old, new in pairs if old is not new]
 
 
 def _accuracies(problems: Sequence[GradedSamples], size: int, rule: Rule, limit: int) -> NDArray[np.float64]:
@@ -211,30 +207,13 @@ def summary(found: Mapping[str, Any]) -> dict[str, Any]:
 
 def text(found: Mapping[str, Any]) -> Iterator[str]:
     """The tables as Markdown."""
-    sizes = [*found["votes"]["majority"]]
     yield f"n = {found['problems']} problems, {found['samples']} samples of each. Accuracy in %, by samples:"
-    yield ""
-    yield f"| | {' | '.join(f'{size}' for size in sizes)} |"
-    yield f"|---|{'---:|' * len(sizes)}"
-    for way, rows in found["votes"].items():
-        yield f"| {way} | {' | '.join(_share(rows[size]) for size in sizes)} |"
-    yield ""
+    yield from _by_samples(found["votes"], _share)
+    ways = {way: rows for way, rows in found["votes"].items() if way != "majority" and "any" not in way}
     yield "Points over the plain majority of as many samples:"
-    yield ""
-    yield f"| | {' | '.join(f'{size}' for size in sizes)} |"
-    yield f"|---|{'---:|' * len(sizes)}"
-    for way, rows in found["votes"].items():
-        if way != "majority" and "any" not in way:
-            yield f"| {way} | {' | '.join(_points(rows[size]) for size in sizes)} |"
-    yield ""
+    yield from _by_samples(ways, _points)
     yield "Samples of the plain majority that are as good; those of the pool, or more, where that is the most it has:"
-    yield ""
-    yield f"| | {' | '.join(f'{size}' for size in sizes)} |"
-    yield f"|---|{'---:|' * len(sizes)}"
-    for way, rows in found["votes"].items():
-        if way != "majority" and "any" not in way:
-            yield f"| {way} | {' | '.join(_times(rows[size]) for size in sizes)} |"
-    yield ""
+    yield from _by_samples(ways, _times)
     yield "| scores | AUC within a problem | problems with right and wrong ones |"
     yield "|---|---:|---:|"
     for name, each in found["auc"].items():
@@ -246,6 +225,19 @@ def text(found: Mapping[str, Any]) -> Iterator[str]:
         f"{own['repaired']} solutions state a false equation; right before repair {own['before']}, after "
         f"{own['after']}; {own['a repair']:.0f} tokens each, where a sample takes {own['a sample']:.0f}."
     )
+
+
+def _by_samples(
+    votes: Mapping[str, Mapping[int, Mapping[str, Any]]], cell: Callable[[Mapping[str, Any]], str]
+) -> Iterator[str]:
+    """A table of ways, a column for each number of samples, and empty lines around it."""
+    sizes = [*next(iter(votes.values()))]
+    yield ""
+    yield f"| | {' | '.join(map(str, sizes))} |"
+    yield f"|---|{'---:|' * len(sizes)}"
+    for way, rows in votes.items():
+        yield f"| {way} | {' | '.join(cell(rows[size]) for size in sizes)} |"
+    yield ""
 
 
 def _share(row: Mapping[str, Any]) -> str:
@@ -268,9 +260,7 @@ def publish(export: Path, out: Path) -> None:
     """Write a pool, without what was mended before."""
     with gzip.GzipFile(out, "wb", mtime=0) as file:
         for row in lines(export):
-            known = {
-                name: value for name, value in row["scores"].items() if value is not None
-            }  # without an answer: none
+            known = {name: value for name, value in row["scores"].items() if value is not None}  # no answer: none
             scores = {HEAD if name.startswith(HEAD) else name: round(value, 5) for name, value in known.items()}
             told = {key: row[key] for key in KEPT} | {"scores": scores}
             file.write((json.dumps(told, ensure_ascii=False) + "\n").encode())
@@ -278,8 +268,6 @@ def publish(export: Path, out: Path) -> None:
 
 def mend(data: Path, path: Path, head: str, max_tokens: int, seed: int) -> None:
     """Go on with what states a false equation, and add it to the pool as it comes to its end."""
-    import repair
-
     from ttcli.policy.mend import cut
     from ttcli.problem import Problem
     from ttcli.runtime.heads import find_head
