@@ -81,15 +81,15 @@ def measure(data: Data, *, splits: int = SPLITS) -> dict[str, Any]:
     votes = {size: mean(values) for size, values in zip(curve.sizes, curve.right, strict=True)}
     found["curves"] = {"best-of-N weighted": votes}
     found["curves"]["majority"] = {size: mean(accuracies(figures, task("majority", size))) for size in SIZES}
-    chained = np.array([each.row.problem.id in _chained(data, 64) for each in figures], np.bool_)
+    with_chains = _chained(data, 64)
+    chained = np.array([each.row.problem.id in with_chains for each in figures], np.bool_)
+    revised = [each for each, own in zip(figures, chained, strict=True) if own]
     for budget in (4, 16):
-        for families, where in ((("search",), np.full(len(figures), True)), (("revisions", "all"), chained)):
-            some = [each for each, own in zip(figures, where, strict=True) if own]
-            found["rows"] += [
-                row
-                for kind, hardness in (kinds.items() if some else ())
-                for row in _rows(data, some, budget, 64, families, kind, hardness[where], splits)
-            ]
+        found["rows"] += _rows(_ways(data, figures, budget, 64), FAMILIES[:1], budget, kinds, curve, splits)
+        if revised:
+            own_kinds = {kind: hardness[chained] for kind, hardness in kinds.items()}
+            ways = _ways(data, revised, budget, 64)
+            found["rows"] += _rows(ways, FAMILIES[1:], budget, own_kinds, curve_of(revised, SIZES), splits)
     charged = _charged(figures, HEADLINE)
     if charged:
         found["rows"].append(_row("search", "charged", HEADLINE, charged, bins(chances), curve, splits))
@@ -102,11 +102,7 @@ def measure_deep(data: Data, *, splits: int = SPLITS) -> list[dict[str, Any]]:
     figures = data.measured_deep
     curve = curve_of(figures, (*SIZES, 128, 256))
     kinds = {"oracle": bins(oracle(data.deep)), "predicted": bins(predicted(data.deep))}
-    rows = [
-        row
-        for kind, hardness in kinds.items()
-        for row in _rows(data, figures, 64, 256, FAMILIES, kind, hardness, splits, curve)
-    ]
+    rows = [*_rows(_ways(data, figures, 64, 256), FAMILIES, 64, kinds, curve, splits)]
     charged = _charged(figures, 64)
     if charged:
         chances = unseen(probes_of(figures), _targets(figures))
@@ -122,22 +118,18 @@ def curve_of(figures: Sequence[ProblemFigures], sizes: Sequence[int]) -> Curve:
 
 
 def _rows(
-    data: Data,
-    figures: Sequence[ProblemFigures],
-    budget: int,
-    attempts: int,
+    ways: Ways,
     families: Sequence[str],
-    kind: str,
-    hardness: NDArray[np.intp],
+    budget: int,
+    kinds: Mapping[str, NDArray[np.intp]],
+    curve: Curve,
     splits: int,
-    curve: Curve | None = None,
 ) -> Iterator[dict[str, Any]]:
-    """A row for each of these families of ways that was drawn on these problems; `curve`: best-of-N on them."""
-    ways = _ways(data, figures, budget, attempts)
-    for family, names in _families(ways).items():
-        if family in families:
-            of = curve or curve_of(figures, SIZES)
-            yield _row(family, kind, budget, ways.only(names), hardness, of, splits)
+    """A row for each of these families that has been drawn, by each kind of difficulty."""
+    own = {family: ways.only(names) for family, names in _families(ways).items() if family in families}
+    for kind, hardness in kinds.items():
+        for family, some in own.items():
+            yield _row(family, kind, budget, some, hardness, curve, splits)
 
 
 def _chained(data: Data, attempts: int) -> dict[str, Attempts]:
