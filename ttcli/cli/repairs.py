@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from ttcli.bench.repairs import Flawed, Tried
     from ttcli.bench.session import BenchSpec
     from ttcli.bench.store.store import Run, Store
+    from ttcli.seams import Repairer
 
 EVERY = 10.0  # seconds between two lines about it
 
@@ -36,17 +37,17 @@ def try_repair(store: Store, run: Run, spec: BenchSpec, *, quiet: bool) -> Repai
     from ttcli.runtime.repair import keep, measured
     from ttcli.verifier.repairers import ArithmeticRepair
 
-    weights = str(run.config.recipe["weights"])
+    repairer, weights = ArithmeticRepair(), str(run.config.recipe["weights"])
     if reason := _unfit(spec):
         return RepairTrial(None, reason)
     known = measured(weights)
     if known and (known.measured, known.seed) == (resume(spec), spec.settings.seed):
         return RepairTrial(known)
-    samples = flawed(store, run, ArithmeticRepair())
+    samples = flawed(store, run, repairer)
     if not samples:
         return RepairTrial(None, "no sample states a false equation")
     try:
-        trial = _drawn(samples, spec, quiet=quiet)
+        trial = _drawn(samples, spec, repairer, quiet=quiet)
     except TtcError as error:
         return RepairTrial(None, str(error))
     if trial.figure:
@@ -63,12 +64,11 @@ def _unfit(spec: BenchSpec) -> str | None:
     return None
 
 
-def _drawn(samples: list[Flawed], spec: BenchSpec, *, quiet: bool) -> RepairTrial:
+def _drawn(samples: list[Flawed], spec: BenchSpec, repairer: Repairer, *, quiet: bool) -> RepairTrial:
     from ttcli.bench.repairs import try_repair as tried_on
     from ttcli.interrupt import Interrupt
     from ttcli.runtime.runtime import load_runtime
     from ttcli.terminal.download import download_progress
-    from ttcli.verifier.repairers import ArithmeticRepair
 
     interrupt, seed = Interrupt(), spec.settings.seed
     last: Tried | None = None
@@ -79,7 +79,7 @@ def _drawn(samples: list[Flawed], spec: BenchSpec, *, quiet: bool) -> RepairTria
         if runtime.policy.thought_tokens:
             return RepairTrial(None, "the model thinks before it answers, and thoughts of samples are not gone on from")
         began = told = time.monotonic()
-        for last in tried_on(runtime.policy, ArithmeticRepair(), samples, seed=seed):
+        for last in tried_on(runtime.policy, repairer, samples, seed=seed):
             if not quiet and (time.monotonic() - told > EVERY or last.done == last.total):
                 told = time.monotonic()
                 _tell(last, told - began)

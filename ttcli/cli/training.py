@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
-from ttcli.catalog.entry import DEFAULT_MODEL
 from ttcli.cli.options import option
 from ttcli.cli.rows import choose_rows
 from ttcli.errors import UsageError
@@ -55,9 +54,7 @@ class DataOptions:
 
 def usual_name(settings: Settings) -> str:
     """What a product is called after, where nobody gives it a name: the model, or "server"."""
-    if settings.policy is not None and settings.model is None:
-        return "server"
-    return Path(settings.model or DEFAULT_MODEL).name.removesuffix(".gguf")
+    return Path(settings.model or "server").name.removesuffix(".gguf")
 
 
 def target_of(product: Product, output: str | None) -> Path:
