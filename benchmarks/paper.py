@@ -32,7 +32,8 @@ from typing import Any
 from experiments import compare_flops, noise, optimal, pictures, report, revisions, searches, votes
 from experiments.data import VERIFIER, Data, write
 from experiments.export import rows
-from experiments.plan import NOISE, Lab, Stage, draw, stages
+from experiments.plan import Lab, Stage, draw, stages
+from experiments.worse import make, worse_ones
 
 from ttcli.bench.store.store import Store
 
@@ -119,10 +120,11 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--export-only", action="store_true", help="draw nothing; tell what the store has")
     parser.add_argument("--policy", default="lab-policy")
     parser.add_argument("--large", default="lab-large")
-    parser.add_argument("--chains", type=int, default=200, help="and so many with chains of revisions")
+    parser.add_argument(
+        "--chains", type=int, default=200, help="and so many with chains of revisions, and worse verifiers"
+    )
     parser.add_argument("--verifier", default="head:lab-policy-chains", help="of steps: votes, searches and chains")
     parser.add_argument("--other", metavar="VERIFIER", help="another one that scores the samples, to compare with")
-    parser.add_argument("--noisy", default="lab-prm", metavar="MODEL", help="the reward model that is made worse")
     parser.add_argument("--reviser", default="lab-reviser", help="'' for the policy itself")
     parser.add_argument("--from-data", nargs="?", type=Path, const=PUBLISHED, metavar="FILE")
     parser.add_argument("--quick", action="store_true", help=f"the first {QUICK} problems of what is published")
@@ -150,32 +152,19 @@ def drawn(options: argparse.Namespace) -> Path:
         options.deep,
         options.chains,
     )
-    reward_model = _reward_model(options.noisy)
-    noisy = {level: noise.copy_of(reward_model, level, work) for level in NOISE} if reward_model else {}
+    noisy = worse_ones(lab.verifier, work)
     todo = stages(lab, noisy)
     chosen = _chosen(options, todo)
     if not options.export_only:
-        for level, target in noisy.items():
-            if any(f"prm:{target}" in stage.options for stage in chosen):
-                noise.make_worse(reward_model, level, target)
+        for each in noisy:
+            if any(each.called in stage.options for stage in chosen):
+                make(each, lab.policy)
         if not draw(chosen, work, options.cores):
             sys.exit(130)
     path = work / "paper.jsonl.gz"
     with Store(work / "paper.sqlite3") as store:
         write(path, rows(store, todo, work, options.cores, options.large))
     return path
-
-
-def _reward_model(name: str) -> Path | None:
-    """The one that is made worse; None where it is not here."""
-    from ttcli.catalog.pull import resolve
-    from ttcli.errors import TtcError
-    from ttcli.terminal.download import download_progress
-
-    try:
-        return resolve(name, offline=True, progress=download_progress(quiet=True)).path
-    except TtcError:
-        return None
 
 
 def _chosen(options: argparse.Namespace, todo: list[Stage]) -> list[Stage]:

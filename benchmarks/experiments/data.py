@@ -132,11 +132,14 @@ class Data:
             self._attempts[task] = [_attempts(row, row["policy"]["chains"][task]) for row in rows]
         return self._attempts[task]
 
-    def noisy(self, level: str) -> tuple[list[int], list[NDArray[np.float64]]]:
-        """What a verifier that was made worse says of the first samples: the problems, and their scores."""
-        known = [(at, row["policy"]["scores"].get(level)) for at, row in enumerate(self.rows)]
-        found = [(at, np.array(scores) / UNIT) for at, scores in known if scores]
-        return [at for at, _ in found], [scores for _, scores in found]
+    @property
+    def noisy(self) -> set[str]:
+        """The names of the verifiers that were made worse."""
+        return {name for row in self.rows for name in row["policy"].get("scores", {}) if name.startswith("noise")}
+
+    def scores(self, name: str, places: Sequence[int]) -> list[NDArray[np.float64]]:
+        """Of these problems, what a verifier says of the samples, in the order in which they were drawn."""
+        return [np.array(self.rows[at]["policy"]["scores"][name]) / UNIT for at in places]
 
 
 def _untold(figures: ProblemFigures) -> ProblemFigures:

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -15,12 +15,12 @@ from typing import NamedTuple
 from lab.task import held
 
 from experiments.data import OTHER, VERIFIER
+from experiments.worse import Worse
 
 COMMON = ("--temperature", "1", "--max-tokens", "160", "--threads", "1", "--quiet")
 GRACE = 60.0  # seconds that a bench has to end after Ctrl-C
 
 SHALLOW, DEEP = 96, 288  # samples of every problem, and of the first few
-NOISE = (0.0, 0.25, 0.5, 1.0)  # see `noise.py`
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Lab:
     other: str | None  # another verifier that scores the samples, to compare with; None: there is none
     problems: int  # with SHALLOW samples and beam search
     deep: int  # of these, the first so many have DEEP samples and everything else too
-    chained: int  # and so many have chains of revisions
+    chained: int  # and so many have chains of revisions, and are searched by worse verifiers
 
     @property
     def verifiers(self) -> dict[str, str]:
@@ -54,8 +54,8 @@ class Stage(NamedTuple):
     verifiers: dict[str, str]  # by the name in the data
 
 
-def stages(lab: Lab, noisy: Mapping[float, Path]) -> list[Stage]:
-    """Everything, in the order in which it is most wanted; `noisy`: a reward model, made worse by so much."""
+def stages(lab: Lab, worse: Sequence[Worse]) -> list[Stage]:
+    """Everything, in the order in which it is most wanted; `worse`: the verifier with noise in it."""
     scored = tuple(word for name in lab.verifiers.values() for word in ("--verifier", name))
     plain = ("--method", "majority", "--method", "best-of-n", "--method", "best-of-n-plain", *scored)
 
@@ -87,8 +87,8 @@ def stages(lab: Lab, noisy: Mapping[float, Path]) -> list[Stage]:
     ]
     votes_and_search = ("best-of-n", "beam:m=4")
     found += [
-        search(f"noise-{level:g}", lab.deep, votes_and_search, "4,16,64", f"noise {level:g}", f"prm:{path}")
-        for level, path in noisy.items()
+        search(f"noise-{each.level:g}", lab.chained, votes_and_search, "4,16,64", f"noise {each.level:g}", each.called)
+        for each in worse
     ]
     return found
 

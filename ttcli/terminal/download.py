@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import sys
-from typing import TextIO
-
-from rich.console import Console
-from rich.progress import BarColumn, DownloadColumn, TextColumn, TimeRemainingColumn, TransferSpeedColumn
-from rich.progress import Progress as Bar
+from typing import TYPE_CHECKING, TextIO
 
 from ttcli.catalog.progress import Progress, size_text
 from ttcli.printable import printable
+
+if TYPE_CHECKING:
+    from rich.progress import Progress as Bar
 
 
 def download_progress(*, quiet: bool = False, stream: TextIO | None = None) -> Progress:
@@ -76,19 +75,23 @@ class BarDownload(QuietDownload):
 
     def __init__(self, stream: TextIO) -> None:
         super().__init__(stream)
-        self._console = Console(file=stream)
         self._bar: Bar | None = None
 
     def start(self, name: str, source: str, total_bytes: int, done_bytes: int) -> None:
         """The line, and the bar under it."""
+        # rich takes 50 ms to import, and most runs fetch nothing
+        from rich.console import Console
+        from rich.progress import BarColumn, DownloadColumn, TextColumn, TimeRemainingColumn, TransferSpeedColumn
+        from rich.progress import Progress as Bars
+
         super().start(name, source, total_bytes, done_bytes)
-        self._bar = Bar(
+        self._bar = Bars(
             TextColumn("  {task.percentage:>3.0f} %"),
             BarColumn(),
             DownloadColumn(),
             TransferSpeedColumn(),
             TimeRemainingColumn(),
-            console=self._console,
+            console=Console(file=self._stream),
             transient=True,
         )
         self._task = self._bar.add_task(name, total=total_bytes, completed=done_bytes)
@@ -101,7 +104,11 @@ class BarDownload(QuietDownload):
 
     def note(self, message: str) -> None:
         """A line above the bar."""
-        self._console.print(f"  {printable(message)}", markup=False, highlight=False, soft_wrap=True)
+        line = f"  {message}"
+        if self._bar is None:
+            self._line(line)
+        else:
+            self._bar.console.print(printable(line), markup=False, highlight=False, soft_wrap=True)
 
     def finish(self, outcome: str) -> None:
         """The bar goes, a line that says how it ended stays."""
