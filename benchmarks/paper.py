@@ -2,14 +2,14 @@
 
     python benchmarks/paper.py [--work FOLDER] [--problems 1000] [--deep 200]    draw what is missing, then tell
     python benchmarks/paper.py --from-data [FILE] [--json]                       tell what is published; no model is run
-    python benchmarks/paper.py --quick --json                                    the same of 250 problems, under 55 s
+    python benchmarks/paper.py --quick --json                                    the same of the published file, in 30 s
 
 Everything is drawn by `ttc bench`, a stage after the other (`--stages`), each on as many processes as there are cores,
 into the store of the folder: what ends this, Ctrl-C too, is gone on with by the same command. What comes of it is put
 into one compressed file, and all tables and figures come from such a file. Keys of `--json`, besides the tables:
 
     factor             samples of best-of-N weighted that are as good as 16 of the compute-optimal choice between it and
-                       beam search, over 16; difficulty is told from 4 probes of these (`factor_probes` says whether),
+                       searches, over 16; difficulty is told from 4 probes of these (`factor_probes` says whether),
                        with `factor_low` and `factor_high`; factor_tokens, the same in tokens
     auc_within         of the verifier, within problems
     gain_beam_small    points of beam search (M = 2) over best-of-N weighted at a budget of 4
@@ -41,7 +41,6 @@ HERE = Path(__file__).parent
 PUBLISHED = HERE / "data" / "paper.jsonl.gz"
 DOCUMENT = HERE.parent / "docs" / "paper.md"
 PICTURES = HERE.parent / "docs" / "results"
-QUICK = 250  # problems
 TABLES = {
     "votes": report.votes,
     "searches": report.searches,
@@ -52,16 +51,15 @@ TABLES = {
 }
 
 
-def measure(data: Data, *, quick: bool) -> dict[str, Any]:
+def measure(data: Data) -> dict[str, Any]:
     """All experiments that the data have something of."""
-    splits = 5 if quick else optimal.SPLITS
     found: dict[str, Any] = {"problems": len(data.rows), "votes": votes.measure(data)}
     found["searches"] = searches.measure(data)
     chains = revisions.measure(data)
     found["revisions"] = chains if chains["steps"] else None
-    found["optimal"] = optimal.measure(data, splits=splits)
+    found["optimal"] = optimal.measure(data)
     if len(data.deep) >= 10 and len(data.deep[0].facts) > 256:
-        found["optimal"]["rows"] += optimal.measure_deep(data, splits=splits)
+        found["optimal"]["rows"] += optimal.measure_deep(data)
     found["flops"] = compare_flops.measure(data) if compare_flops.multiple(data) > 1 else None
     levels = noise.measure(data)
     found["noise"] = levels if len(levels) > 1 else None
@@ -127,7 +125,9 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--other", metavar="VERIFIER", help="another one that scores the samples, to compare with")
     parser.add_argument("--reviser", default="lab-reviser", help="'' for the policy itself")
     parser.add_argument("--from-data", nargs="?", type=Path, const=PUBLISHED, metavar="FILE")
-    parser.add_argument("--quick", action="store_true", help=f"the first {QUICK} problems of what is published")
+    parser.add_argument(
+        "--quick", action="store_const", dest="from_data", const=PUBLISHED, help="--from-data, of what is published"
+    )
     parser.add_argument("--publish", action="store_true", help="write benchmarks/data, docs/paper.md and its figures")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
@@ -195,11 +195,11 @@ def _possible(large: str, names: list[str]) -> list[str]:
 
 def main() -> None:
     options = parse()
-    path = options.from_data or (PUBLISHED if options.quick else drawn(options))
+    path = options.from_data or drawn(options)
     if not path.exists():
-        sys.exit(f"error: there is no {path}\nhint: leave out --quick and --from-data, which draws it")
-    data = Data(path, QUICK if options.quick else None)
-    found = measure(data, quick=options.quick)
+        sys.exit(f"error: there is no {path}\nhint: leave out --from-data, which draws it")
+    data = Data(path)
+    found = measure(data)
     if options.publish:
         if path != PUBLISHED:
             PUBLISHED.write_bytes(path.read_bytes())

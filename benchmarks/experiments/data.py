@@ -59,12 +59,11 @@ class Attempts:
 class Data:
     """A published file."""
 
-    def __init__(self, path: Path, limit: int | None = None) -> None:
-        """`limit`: only the first so many problems."""
+    def __init__(self, path: Path) -> None:
         with gzip.open(path, "rt", encoding="utf-8") as file:
             rows = [json.loads(line) for line in file]
         self.stages = {row["name"]: row for row in rows if row["type"] == "stage"}
-        self.rows = [row for row in rows if row["type"] == "problem"][:limit]
+        self.rows = [row for row in rows if row["type"] == "problem"]
         self._attempts: dict[str, list[Attempts]] = {}  # by task
 
     def has(self, task: str, model: str = "policy") -> int:

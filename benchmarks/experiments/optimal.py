@@ -39,10 +39,12 @@ from ttcli.stats.intervals import percentile_interval
 
 SIMPLE = "best-of-n"
 BEAM = "beam:m=4"
+AUTO = (f"auto:{BEAM}", "auto:particles")  # on what four probes leave
 HEADLINE = 16
 SIZES = (1, 2, 4, 8, 16, 32, 64)
 SPLITS = 20
-FAMILIES = ("search", "revisions", "all")
+RESAMPLED = ("rebase", "particles")  # searches that the paper has not
+FAMILIES = ("search", "every search", "revisions", "all")
 
 
 class Ways(NamedTuple):
@@ -71,13 +73,13 @@ class Curve(NamedTuple):
     each: Array  # (problems,) tokens of a sample, and of scoring it
 
 
-def measure(data: Data, *, splits: int = SPLITS) -> dict[str, Any]:
+def measure(data: Data) -> dict[str, Any]:
     """Every family of ways, budget and kind of difficulty."""
     figures = data.measured
     curve = curve_of(figures, SIZES)
     chances = unseen(probes_of(figures), _targets(figures))
     kinds = {"oracle": bins(oracle(data.shallow)), "predicted": bins(predicted(data.shallow))}
-    found: dict[str, Any] = {"n": len(figures), "rows": [], "splits": splits}
+    found: dict[str, Any] = {"n": len(figures), "rows": [], "splits": SPLITS}
     votes = {size: mean(values) for size, values in zip(curve.sizes, curve.right, strict=True)}
     found["curves"] = {"best-of-N weighted": votes}
     found["curves"]["majority"] = {size: mean(accuracies(figures, task("majority", size))) for size in SIZES}
@@ -85,29 +87,23 @@ def measure(data: Data, *, splits: int = SPLITS) -> dict[str, Any]:
     chained = np.array([each.row.problem.id in with_chains for each in figures], np.bool_)
     revised = [each for each, own in zip(figures, chained, strict=True) if own]
     for budget in (4, 16):
-        found["rows"] += _rows(_ways(data, figures, budget, 64), FAMILIES[:1], budget, kinds, curve, splits)
+        found["rows"] += _rows(_ways(data, figures, budget, 64), FAMILIES[:2], budget, kinds, curve)
         if revised:
             own_kinds = {kind: hardness[chained] for kind, hardness in kinds.items()}
             ways = _ways(data, revised, budget, 64)
-            found["rows"] += _rows(ways, FAMILIES[1:], budget, own_kinds, curve_of(revised, SIZES), splits)
-    charged = _charged(figures, HEADLINE)
-    if charged:
-        found["rows"].append(_row("search", "charged", HEADLINE, charged, bins(chances), curve, splits))
+            found["rows"] += _rows(ways, FAMILIES[2:], budget, own_kinds, curve_of(revised, SIZES))
+    found["rows"] += _charged(figures, HEADLINE, chances, curve)
     found["rows"].append(_shared(figures, chances, HEADLINE, curve))
     return found
 
 
-def measure_deep(data: Data, *, splits: int = SPLITS) -> list[dict[str, Any]]:
+def measure_deep(data: Data) -> list[dict[str, Any]]:
     """The same at a budget of 64, on the problems whose best-of-N is known far beyond it."""
     figures = data.measured_deep
     curve = curve_of(figures, (*SIZES, 128, 256))
     kinds = {"oracle": bins(oracle(data.deep)), "predicted": bins(predicted(data.deep))}
-    rows = [*_rows(_ways(data, figures, 64, 256), FAMILIES, 64, kinds, curve, splits)]
-    charged = _charged(figures, 64)
-    if charged:
-        chances = unseen(probes_of(figures), _targets(figures))
-        rows.append(_row("search", "charged", 64, charged, bins(chances), curve, splits))
-    return rows
+    rows = [*_rows(_ways(data, figures, 64, 256), FAMILIES, 64, kinds, curve)]
+    return [*rows, *_charged(figures, 64, unseen(probes_of(figures), _targets(figures)), curve)]
 
 
 def curve_of(figures: Sequence[ProblemFigures], sizes: Sequence[int]) -> Curve:
@@ -123,13 +119,12 @@ def _rows(
     budget: int,
     kinds: Mapping[str, NDArray[np.intp]],
     curve: Curve,
-    splits: int,
 ) -> Iterator[dict[str, Any]]:
     """A row for each of these families that has been drawn, by each kind of difficulty."""
     own = {family: ways.only(names) for family, names in _families(ways).items() if family in families}
     for kind, hardness in kinds.items():
         for family, some in own.items():
-            yield _row(family, kind, budget, some, hardness, curve, splits)
+            yield _row(family, kind, budget, some, hardness, curve)
 
 
 def _chained(data: Data, attempts: int) -> dict[str, Attempts]:
@@ -139,7 +134,7 @@ def _chained(data: Data, attempts: int) -> dict[str, Attempts]:
 
 def _ways(data: Data, figures: Sequence[ProblemFigures], budget: int, attempts: int) -> Ways:
     """All that was drawn at a budget on these problems, best-of-N first; of chains those of so many attempts in all."""
-    names = [SIMPLE, BEAM, *(("beam:m=sqrt",) if budget == 4 else ())]
+    names = [SIMPLE, BEAM, *(("beam:m=sqrt",) if budget == 4 else ()), *RESAMPLED]
     right = {name: accuracies(figures, task(name, budget)) for name in names}
     spent = {name: tokens(figures, task(name, budget)) for name in names}
     known_chains = _chained(data, attempts)
@@ -154,41 +149,41 @@ def _ways(data: Data, figures: Sequence[ProblemFigures], budget: int, attempts: 
 
 
 def _families(ways: Ways) -> dict[str, list[str]]:
-    """The paper's two, and both together."""
+    """The paper's two, more searches, and all together."""
     revising = [name for name in ways.names if name.startswith("revise")]
     searching = [name for name in ways.names if name.startswith("beam")]
+    others = [name for name in ways.names if name in RESAMPLED]
     found = {"search": [SIMPLE, *searching]} if searching else {}
+    found |= {"every search": [SIMPLE, *searching, *others]} if others else {}
     found |= {"revisions": [SIMPLE, *revising]} if revising else {}
     return found | ({"all": [*ways.names]} if searching and revising else {})
 
 
-def crossed(ways: Ways, hardness: NDArray[np.intp], splits: int) -> tuple[Array, Array, dict[int, dict[str, float]]]:
+def crossed(ways: Ways, hardness: NDArray[np.intp]) -> tuple[Array, Array, dict[int, dict[str, float]]]:
     """Accuracy and tokens of each problem by the choice on the other half, and how often which way is chosen in a bin.
 
-    In the mean over `splits` ways to cut the halves.
+    In the mean over `SPLITS` ways to cut the halves.
     """
     unknown = np.full((*ways.right.shape, 1), np.nan)
     outcomes = Outcomes(ways.names, (0.0,), ways.right[:, :, None], unknown, unknown, unknown, baseline=SIMPLE)
     right, spent = np.zeros(len(hardness)), np.zeros(len(hardness))
     chosen: dict[int, dict[str, float]] = {number: {} for number in range(BINS)}
-    for seed in range(splits):
+    for seed in range(SPLITS):
         halves = split(hardness, seed)
         for half in (0, 1):
             here = np.flatnonzero(halves == half)
             picks = pick(outcomes, 0, hardness, BINS, halves != half, LEVEL)
             strategies = np.array([each.strategy for each in picks], np.intp)
-            right[here] += ways.right[here, strategies[hardness[here]]] / splits
-            spent[here] += ways.tokens[here, strategies[hardness[here]]] / splits
+            right[here] += ways.right[here, strategies[hardness[here]]] / SPLITS
+            spent[here] += ways.tokens[here, strategies[hardness[here]]] / SPLITS
             for number, each in enumerate(strategies.tolist()):
                 name = ways.names[each]
-                chosen[number][name] = chosen[number].get(name, 0.0) + 0.5 / splits
+                chosen[number][name] = chosen[number].get(name, 0.0) + 0.5 / SPLITS
     return right, spent, chosen
 
 
-def _row(
-    family: str, kind: str, budget: int, ways: Ways, hardness: NDArray[np.intp], curve: Curve, splits: int
-) -> dict[str, Any]:
-    right, spent, chosen = crossed(ways, hardness, splits)
+def _row(family: str, kind: str, budget: int, ways: Ways, hardness: NDArray[np.intp], curve: Curve) -> dict[str, Any]:
+    right, spent, chosen = crossed(ways, hardness)
     simple = ways.right[:, ways.names.index(SIMPLE)]
     singles = {name: float(ways.right[:, at].mean()) for at, name in enumerate(ways.names)}
     return {
@@ -237,14 +232,16 @@ def _needed(goals: Array, accuracies: Array, sizes: Sequence[int]) -> Array:
     return np.where(above.any(axis=1), between, known[-1])
 
 
-def _charged(figures: Sequence[ProblemFigures], budget: int) -> Ways | None:
-    """Votes, and beam search on what the probes leave; None: that was not drawn."""
-    names = {SIMPLE: SIMPLE, f"auto:{BEAM}": f"auto:{BEAM}"}
-    right = [accuracies(figures, task(name, budget)) for name in names]
-    if any(np.isnan(each).any() for each in right):
-        return None
-    spent = [tokens(figures, task(name, budget)) for name in names]
-    return Ways(tuple(names), np.stack(right, axis=1), np.stack(spent, axis=1))
+def _charged(figures: Sequence[ProblemFigures], budget: int, chances: Array, curve: Curve) -> Iterator[dict[str, Any]]:
+    """Votes, and searches on what the probes leave: a row for those of the paper, and one for all that were drawn."""
+    right = {name: accuracies(figures, task(name, budget)) for name in (SIMPLE, *AUTO)}
+    known = {name: values for name, values in right.items() if not np.isnan(values).any()}
+    spent = [tokens(figures, task(name, budget)) for name in known]
+    ways = Ways(tuple(known), np.stack([*known.values()], axis=1), np.stack(spent, axis=1))
+    if AUTO[0] in known:
+        yield _row("search", "charged", budget, ways.only((SIMPLE, AUTO[0])), bins(chances), curve)
+    if AUTO[1] in known:
+        yield _row("every search", "charged", budget, ways, bins(chances), curve)
 
 
 def probes_of(figures: Sequence[ProblemFigures]) -> Probes:
@@ -337,6 +334,13 @@ def auction(worth: Array, average: int, rungs: Sequence[int]) -> Array:
 
 
 def headline(found: Mapping[str, Any]) -> dict[str, Any] | None:
-    """Searching at the paper's budget, with difficulty that is predicted, and charged where that was drawn."""
-    known = {row["difficulty"]: row for row in found["rows"] if row["family"] == "search" and row["budget"] == HEADLINE}
-    return known.get("charged") or known.get("predicted")
+    """Searching at the paper's budget, with difficulty that is predicted, and charged where that was drawn.
+
+    By every search that was drawn, or those of the paper.
+    """
+    known = {(row["family"], row["difficulty"]): row for row in found["rows"] if row["budget"] == HEADLINE}
+    for kind in ("charged", "predicted"):
+        for family in ("every search", "search"):
+            if row := known.get((family, kind)):
+                return row
+    return None

@@ -75,6 +75,8 @@ def stages(lab: Lab, worse: Sequence[Worse]) -> list[Stage]:
         search("beam-small", lab.problems, ("beam:m=sqrt", "beam:m=4"), "4"),
         search("beam", lab.problems, ("beam:m=4",), "16,64"),
         search("charged", lab.problems, ("auto:beam:m=4",), "16"),
+        search("particles", lab.problems, ("rebase", "particles"), "4,16"),
+        search("charged-particles", lab.problems, ("auto:particles",), "16"),
         chains("chains", lab.chained, 64),
         Stage("greedy", lab.problems, lab.policy, ("--method", "greedy"), {}),
         Stage("large", lab.problems, lab.large, ("--method", "greedy"), {}),

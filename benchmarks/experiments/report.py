@@ -122,7 +122,7 @@ def optimal(found: Mapping[str, Any]) -> list[str]:
     lines = table(head, rows)
     lines += ["", "What is chosen in each bin (part of the halves), easiest first:", ""]
     for row in found["rows"]:
-        if row.get("chosen") and row["family"] in ("all", "search"):
+        if row.get("chosen") and row["family"] != "revisions":
             told = "; ".join(_chosen(row["chosen"][number]) for number in sorted(row["chosen"]))
             lines.append(f"* {row['family']}, {row['difficulty']}, N = {row['budget']}: {told}")
     return lines

@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from itertools import combinations
 from typing import NamedTuple
 
-from ttcli.answers.equal import CHECKER, decide, equivalent
+from ttcli.answers.equal import CHECKER, equivalent
 from ttcli.answers.key import Canonical
 from ttcli.answers.whole import answer_key
 from ttcli.solution import AnswerKind, Candidate
@@ -175,20 +175,21 @@ def _classes(voters: Sequence[_Voter], same: Equivalence) -> list[list[_Voter]]:
 
     Each key asks once, with the answer that was drawn first; pairs that are connected already need no question.
     """
-    first: dict[Canonical, str] = {}
-    for voter in voters:
-        first.setdefault(voter.key, voter.answer)
-    parent = {key: key for key in first}
+    numbers: dict[Canonical, int] = {}  # of the keys, as they come
+    own = [numbers.setdefault(voter.key, len(numbers)) for voter in voters]
+    first = dict(zip(reversed(own), reversed([voter.answer for voter in voters]), strict=True))
+    uncertain = [not key.exact for key in numbers]  # two that are not are different, since their keys are: see `decide`
+    parent = [*numbers.values()]
 
-    def root(key: Canonical) -> Canonical:
-        while parent[key] != key:
-            key = parent[key]
-        return key
+    def root(number: int) -> int:
+        while parent[number] != number:
+            number = parent[number]
+        return number
 
-    for a, b in combinations(first, 2):
-        if root(a) != root(b) and decide(a, b) is None and same(first[a], first[b]):
+    for a, b in combinations(parent[:], 2):
+        if (uncertain[a] or uncertain[b]) and root(a) != root(b) and same(first[a], first[b]):
             parent[root(b)] = root(a)
-    classes: dict[Canonical, list[_Voter]] = {}
-    for voter in voters:
-        classes.setdefault(root(voter.key), []).append(voter)
+    classes: dict[int, list[_Voter]] = {}
+    for voter, number in zip(voters, own, strict=True):
+        classes.setdefault(root(number), []).append(voter)
     return list(classes.values())
