@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import tomllib
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -25,17 +26,18 @@ from ttcli.runtime.settings import Machine, Settings
 from ttcli.seams import Extend, Extension
 from ttcli.search.method import Demand
 from ttcli.solution import Prefix
-from ttcli.stats.logistic import Logistic, Term
+from ttcli.stats.logistic import Logistic, Term, logit
 from ttcli.verifier.head import Head, Layer
 from ttcli.verifier.head_file import write_head
 from ttcli.verifier.spec import VerifierSpec
 from ttcli.verifier.stack import STATES, Stack
 
-LEVELS: Mapping[str, tuple[float, ...]] = {"head": (1.0, 2.0, 4.0), "prm": (0.25, 0.5, 1.0)}  # by kind of verifier
+LEVELS: Mapping[str, tuple[float, ...]] = {"head": (5.0, 16.0, 64.0), "prm": (0.25, 0.5, 1.0)}  # by kind of verifier
 SEED = 17
 CATALOG = Path(__file__).parents[2] / "models"
 _LAYER = 1  # whose states carry the noise of a head
 _SOLUTIONS = 400  # that its scale is told from
+_RELIABLE = 1e-3  # of the largest variance: what is less may be rounding
 
 
 class Worse(NamedTuple):
@@ -70,23 +72,28 @@ def make(worse: Worse, policy: str) -> None:
 
 
 def _worse_head(worse: Worse, policy: str) -> None:
-    """A head that likes, besides what it reads, one direction of the hidden states that was drawn by lot.
+    """A head that goes, besides what it reads, by one direction of the hidden states that was drawn by lot.
 
-    That direction weighs so many times the spread that the head's own log-odds have, over steps of the policy.
+    Among whitened states, so that it tells texts apart and not kinds of steps, all of which have some direction of
+    their own. It weighs so many times the spread that the log-odds of the head have over steps; the sum is made
+    as wide as these were, or else a noisy head would be a sure one.
     """
     head = find_head(worse.verifier.model, None).head
     if not isinstance(head, Stack) or head.parts:
         raise TypeError("noise is for heads that read no states")
-    steps = [prefix for prefix in _solutions(policy) if prefix.steps]
-    states = np.stack([step.states[_LAYER] for prefix in steps for step in prefix.steps])
-    own = np.array([odds for prefix in steps for odds in head.judge(prefix, ())[1]])
-    spread = float(np.log(own / (1 - own)).std())
-    mean, scale = states.mean(axis=0), np.maximum(states.std(axis=0), 1e-6)
-    direction = np.random.default_rng(SEED).standard_normal(len(mean)).astype(np.float32)
-    direction /= ((states - mean) / scale @ direction).std()
-    lot = Head(_LAYER, "last", mean, scale, (Layer(direction[:, None], np.zeros(1, np.float32)),), head.card)
-    terms = {**head.combination.terms, STATES: Term(0.0, 1.0, worse.level * spread)}
-    write_head(worse.path, Stack(Logistic(head.combination.intercept, terms), (lot,), head.card))
+    solutions = [prefix for prefix in _solutions(policy) if prefix.steps]
+    states = np.stack([step.states[_LAYER] for prefix in solutions for step in prefix.steps])
+    own = np.array([score for prefix in solutions for score in head.judge(prefix, ())[1]])
+    spread, narrower = float(logit(own).std()), 1 / np.hypot(1, worse.level)
+    mean, scale = states.mean(axis=0), np.ones(states.shape[1], np.float32)
+    variances, axes = np.linalg.eigh(np.cov(states, rowvar=False))
+    kept = variances > _RELIABLE * variances.max()
+    lot = np.random.default_rng(SEED).standard_normal(int(kept.sum())) / np.sqrt(variances[kept] * kept.sum())
+    unit = Layer((axes[:, kept] @ lot).astype(np.float32)[:, None], np.zeros(1, np.float32))
+    terms = {name: replace(term, weight=term.weight * narrower) for name, term in head.combination.terms.items()}
+    terms[STATES] = Term(0.0, 1.0, worse.level * spread * narrower)
+    combination = Logistic(head.combination.intercept * narrower, terms)
+    write_head(worse.path, Stack(combination, (Head(_LAYER, "last", mean, scale, (unit,), head.card),), head.card))
 
 
 def _solutions(policy: str) -> list[Prefix]:

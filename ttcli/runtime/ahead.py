@@ -10,12 +10,17 @@ from threading import Thread
 BEHIND_WEIGHTS = ("ttcli.policy.local.policy", "ttcli.verifier.repairers", "numpy.random")  # needed once they are read
 
 
-def import_ahead(modules: Sequence[str]) -> None:
-    """Begin to import modules, and return at once; what fails does so again where they are imported."""
+def import_ahead(modules: Sequence[str]) -> Thread:
+    """Begin to import modules, and return at once; what fails does so again where they are imported.
+
+    Python ends no sooner than this: a thread that is cut off in the middle of an import may take the process with it.
+    """
 
     def work() -> None:
         for module in modules:
             with suppress(Exception):
                 import_module(module)
 
-    Thread(target=work, name="import ahead", daemon=True).start()
+    thread = Thread(target=work, name="import ahead")
+    thread.start()
+    return thread

@@ -22,6 +22,7 @@ from ttcli.files.gguf import read_header
 from ttcli.files.kinds import LOST_HEAD, NAMES, is_adapter, lost_head
 from ttcli.interrupt import Interrupt
 from ttcli.runtime.adapters import load_adapter, meant, prm_weights
+from ttcli.runtime.ahead import BEHIND_WEIGHTS, import_ahead
 from ttcli.runtime.backend import learn_backend_sampling
 from ttcli.runtime.forms import form_key, prm_form
 from ttcli.runtime.heads import find_head
@@ -70,6 +71,7 @@ class Loader:
         Raises:
             ModelError: it cannot be used, or is what a conversion has left of a reward model.
         """
+        import_ahead(BEHIND_WEIGHTS)
         model = open_model(local, gpu_layers=self._settings.machine.gpu_layers)
         self._stack.callback(model.close)
         told = (model.metadata(key) for key in NAMES)

@@ -25,7 +25,6 @@ from ttcli.policy.scripted import ScriptedPolicy, ScriptedVerifier
 from ttcli.policy.server.address import Address
 from ttcli.problem import Problem
 from ttcli.runtime.adapters import meant
-from ttcli.runtime.ahead import BEHIND_WEIGHTS, import_ahead
 from ttcli.runtime.answered import answered
 from ttcli.runtime.backend import learn_backend_sampling
 from ttcli.runtime.heads import doubts, find_head
@@ -269,7 +268,6 @@ def _local(
 ) -> Runtime:
     loader = Loader(settings, interrupt, progress, stack)
     local = loader.resolve(name)
-    import_ahead(BEHIND_WEIGHTS)  # beside the weights, 0.1 s
     model = loader.load(local)
     learn_backend_sampling(model, local, settings.machine, progress)
     settings = fitting(settings, model.context, local.label, progress)
