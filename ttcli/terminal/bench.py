@@ -66,9 +66,9 @@ class BenchState:
                 self._began = self._clock() if self._began is None else self._began
                 self.at_work[row.problem.id] = _AtWork(row.problem.id)
             case Going(row=row, task=task, event=event):
-                problem = self.at_work.setdefault(row.problem.id, _AtWork(row.problem.id))
-                if problem.task != task.key:
-                    problem = self.at_work[row.problem.id] = _AtWork(row.problem.id, task.key)
+                problem = self.at_work.get(row.problem.id)
+                if problem is None or problem.task != task:
+                    problem = self.at_work[row.problem.id] = _AtWork(row.problem.id, task)
                 problem.take(event)
                 self.latest = row.problem.id
                 self.tokens += isinstance(event, CandidateToken | StepToken)
@@ -124,7 +124,7 @@ class BenchState:
 class _AtWork:
     """A problem in work, on one line."""
 
-    def __init__(self, name: str, task: str = "") -> None:
+    def __init__(self, name: str, task: Task | None = None) -> None:
         self.name = name
         self.task = task
         self.growing = 0  # candidates, or steps of a search
@@ -245,7 +245,7 @@ def _in_work(state: BenchState, marks: Marks) -> str:
     silent = marks.silent * ballot.abstained
     search = _search(problem) if problem.round else marks.grows * problem.growing
     tree = "  ".join(filter(None, [votes, silent, search]))
-    return marks.line(f"{problem.name}, {problem.task}: {tree}")
+    return marks.line(f"{problem.name}, {problem.task.key if problem.task else ''}: {tree}")
 
 
 def _search(problem: _AtWork) -> str:

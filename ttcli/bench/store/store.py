@@ -218,14 +218,14 @@ class Store:
     def write(self, run: Run, problem: Problem, record: Record) -> None:
         """Keep a record; a sample or rating that is there already stays as it is."""
         match record:
+            case Happened(event=event):
+                if not isinstance(event, TokenEvent) and not record.task.pooled:
+                    self._insert_event(run, record)
             case News(item=Sample() as sample):
                 self.samples(run.config).add(problem.text, sample)
             case News(item=Rating() as rating):
                 key = run.config.verifiers[rating.verifier].key
                 self.samples(run.config).rate(problem.text, rating, key)
-            case Happened(event=event):
-                if not record.task.pooled and not isinstance(event, TokenEvent):
-                    self._insert_event(run, record)
             case Finished():
                 outcome = None if record.task.pooled else json.dumps(outcome_record(record.outcome))
                 self._insert_result(run, Result(record.position, record.task.key, outcome, None))
