@@ -41,6 +41,7 @@ HERE = Path(__file__).parent
 PUBLISHED = HERE / "data" / "paper.jsonl.gz"
 DOCUMENT = HERE.parent / "docs" / "paper.md"
 PICTURES = HERE.parent / "docs" / "results"
+DEEP_ENOUGH = 100  # problems: of fewer, half a bin is too small to choose by
 TABLES = {
     "votes": report.votes,
     "searches": report.searches,
@@ -58,7 +59,7 @@ def measure(data: Data) -> dict[str, Any]:
     chains = revisions.measure(data)
     found["revisions"] = chains if chains["steps"] else None
     found["optimal"] = optimal.measure(data)
-    if len(data.deep) >= 10 and len(data.deep[0].facts) > 256:
+    if len(data.deep) >= DEEP_ENOUGH and len(data.deep[0].facts) > 256:
         found["optimal"]["rows"] += optimal.measure_deep(data)
     found["flops"] = compare_flops.measure(data) if compare_flops.multiple(data) > 1 else None
     levels = noise.measure(data)
