@@ -9,8 +9,9 @@ into the store of the folder: what ends this, Ctrl-C too, is gone on with by the
 into one compressed file, and all tables and figures come from such a file. Keys of `--json`, besides the tables:
 
     factor             samples of best-of-N weighted that are as good as 16 of the compute-optimal choice between it and
-                       searches, over 16; difficulty is told from 4 probes of these (`factor_probes` says whether),
-                       with `factor_low` and `factor_high`; factor_tokens, the same in tokens
+                       beam search, over 16; difficulty is told from 4 probes of these (`factor_probes` says whether),
+                       with `factor_low` and `factor_high`; factor_tokens, the same in tokens; factor_every_search, with
+                       rebase or particles besides
     auc_within         of the verifier, within problems
     gain_beam_small    points of beam search (M = 2) over best-of-N weighted at a budget of 4
     gain_revise        points of 4 chains of 4 attempts over 16 independent samples, the same verifier
@@ -41,7 +42,6 @@ HERE = Path(__file__).parent
 PUBLISHED = HERE / "data" / "paper.jsonl.gz"
 DOCUMENT = HERE.parent / "docs" / "paper.md"
 PICTURES = HERE.parent / "docs" / "results"
-DEEP_ENOUGH = 100  # problems: of fewer, half a bin is too small to choose by
 TABLES = {
     "votes": report.votes,
     "searches": report.searches,
@@ -59,7 +59,7 @@ def measure(data: Data) -> dict[str, Any]:
     chains = revisions.measure(data)
     found["revisions"] = chains if chains["steps"] else None
     found["optimal"] = optimal.measure(data)
-    if len(data.deep) >= DEEP_ENOUGH and len(data.deep[0].facts) > 256:
+    if len(data.deep) >= 10 and len(data.deep[0].facts) > 256:
         found["optimal"]["rows"] += optimal.measure_deep(data)
     found["flops"] = compare_flops.measure(data) if compare_flops.multiple(data) > 1 else None
     levels = noise.measure(data)
@@ -69,7 +69,8 @@ def measure(data: Data) -> dict[str, Any]:
 
 def keys(found: Mapping[str, Any]) -> dict[str, Any]:
     """The figures that everything comes down to."""
-    best = optimal.headline(found["optimal"]) or {}
+    best = optimal.headline(found["optimal"], optimal.SEARCH) or {}
+    more = optimal.headline(found["optimal"], optimal.SEARCHES) or {}
     low, high = best.get("factor_interval", (None, None))
     small = searches.gain(found["searches"], "beam:m=sqrt", 4)
     chains = [
@@ -87,6 +88,8 @@ def keys(found: Mapping[str, Any]) -> dict[str, Any]:
         "factor_high": high,
         "factor_probes": best.get("difficulty") == "charged",
         "factor_tokens": best.get("factor_tokens"),
+        "factor_every_search": more.get("factor"),
+        "factor_every_search_interval": more.get("factor_interval"),
         "auc_within": found["votes"]["auc"][VERIFIER]["value"],
         "gain_beam_small": points(small),
         "gain_revise": points(max(chains, key=lambda row: row["n"])["against"]) if chains else None,
@@ -126,9 +129,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--other", metavar="VERIFIER", help="another one that scores the samples, to compare with")
     parser.add_argument("--reviser", default="lab-reviser", help="'' for the policy itself")
     parser.add_argument("--from-data", nargs="?", type=Path, const=PUBLISHED, metavar="FILE")
-    parser.add_argument(
-        "--quick", action="store_const", dest="from_data", const=PUBLISHED, help="--from-data, of what is published"
-    )
+    parser.add_argument("--quick", action="store_true", help="--from-data, of what is published unless it names a file")
     parser.add_argument("--publish", action="store_true", help="write benchmarks/data, docs/paper.md and its figures")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
@@ -196,7 +197,7 @@ def _possible(large: str, names: list[str]) -> list[str]:
 
 def main() -> None:
     options = parse()
-    path = options.from_data or drawn(options)
+    path = options.from_data or (PUBLISHED if options.quick else drawn(options))
     if not path.exists():
         sys.exit(f"error: there is no {path}\nhint: leave out --from-data, which draws it")
     data = Data(path)

@@ -14,7 +14,8 @@ import pytest
 
 PAPER = Path(__file__).parents[1] / "benchmarks" / "paper.py"
 PROBLEMS, SAMPLES, DEEP = 30, 96, 288
-GENERATIONS = {"beam:m=4": (16, 64), "beam:m=sqrt": (4,), "auto:beam:m=4": (16, 64)}
+GENERATIONS = {"beam:m=4": (4, 16, 64), "beam:m=sqrt": (4,), "particles": (4, 16), "auto:beam:m=4": (16, 64)}
+NOISY = 20  # problems with a verifier that tells nothing
 
 
 def world(rng: np.random.Generator, number: int, *, search: float) -> dict[str, Any]:
@@ -31,6 +32,9 @@ def world(rng: np.random.Generator, number: int, *, search: float) -> dict[str, 
         for budget in budgets
     }
     scores = {name: score.tolist() for name in ("verifier", "verifier min", "verifier prod", "confidence")}
+    if number < NOISY:
+        scores["noise 2"] = rng.integers(9999, size=SAMPLES).tolist()
+        results |= {f"beam:m=4[noise 2]@{budget}": [1, *spent] for budget in (4, 16, 64)}
     chains = [[(int(rng.random() > chance), 5000) for _ in range(8)] for _ in range(8)]
     return {
         "type": "problem",
@@ -85,4 +89,11 @@ def test_a_search_that_is_always_right_is_worth_many_samples_and_one_that_never_
     else:
         assert found["gain_beam_small"] < 0
         assert found["factor"] == pytest.approx(1.0, abs=0.2)  # the choice leaves a bad search alone
+    always = [row for row in found["optimal"]["rows"] if row["family"] == "always" and row["way"] == "particles"]
+    assert [row["value"] for row in always] == [search, search]
+    plain, noisy = found["noise"]
+    assert (plain["noise"], plain["n"], noisy["noise"], noisy["n"]) == (0.0, NOISY, 2.0, NOISY)
+    assert noisy["auc"]["value"] < 0.65 < plain["auc"]["value"]
+    assert plain["budgets"]["16"]["beam:m=4"]["value"] == search
+    assert noisy["budgets"]["16"]["beam - best-of-n"]["value"] < 0
     assert found["gain_revise"] < 0  # attempts like samples, all with the same score

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -19,40 +20,52 @@ VOTED = 64  # samples of each problem that votes are over
 
 
 def measure(data: Data) -> list[dict[str, Any]]:
-    """A row per level of noise, the untouched model first: beam search against the vote with the same scores."""
-    figures = data.measured
-    levels = sorted(data.noisy, key=lambda name: float(name.partition(" ")[2]))
-    wanted = [task(BEAM, budget, name) for name in (VERIFIER, *levels) for budget in BUDGETS]
-    places = [at for at, each in enumerate(figures) if all(each.figure(one) for one in wanted)]
-    rows: list[dict[str, Any]] = []
-    if not levels or not places:
-        return rows
-    part = [figures[at] for at in places]
-    for level in (VERIFIER, *levels):
-        told = data.scores(level, places)
-        samples = [
-            GradedSamples(each.samples.classes[:VOTED], each.samples.correct[:VOTED], said[:VOTED])
-            for each, said in zip(part, told, strict=True)
-            if each.samples
-        ]
-        noise = float(level.partition(" ")[2] or 0)
-        row: dict[str, Any] = {"noise": noise, "n": len(part), "auc": _auc(samples), "budgets": {}}
-        for budget in BUDGETS:
-            votes = np.array([
-                subset_vote(each, budget, "weighted", subsets=subset_limit(1000)).accuracy for each in samples
-            ])  # fmt: skip
-            majority = accuracies(part, task("majority", budget))
-            search = accuracies(part, task(BEAM, budget, level))
-            row["budgets"][budget] = {
-                "best-of-n": mean(votes),
-                "majority": mean(majority),
-                BEAM: mean(search),
-                "beam - best-of-n": difference(search, votes),
-                "beam - majority": difference(search, majority),
-                "best-of-n - majority": difference(votes, majority),
-            }
-        rows.append(row)
-    return rows
+    """A row per level of noise, none first: beam search against the vote with the same scores, on the same problems."""
+    levels = sorted(data.noisy, key=_level)
+    known = {name: places for name in levels if (places := _known(data, name))}
+    if not known:
+        return []
+    most = max(known.values(), key=len)
+    return [_row(data, name, places) for name, places in ({VERIFIER: most} | known).items()]
+
+
+def _level(name: str) -> float:
+    return float(name.partition(" ")[2] or 0)
+
+
+def _known(data: Data, name: str) -> list[int]:
+    """The problems on which a verifier was tried at every budget, and the one without noise too."""
+    wanted = [task(BEAM, budget, each) for each in (VERIFIER, name) for budget in BUDGETS]
+    return [
+        at
+        for at, each in enumerate(data.measured)
+        if name in data.rows[at]["policy"]["scores"] and all(each.figure(one) for one in wanted)
+    ]
+
+
+def _row(data: Data, name: str, places: Sequence[int]) -> dict[str, Any]:
+    part = [data.measured[at] for at in places]
+    samples = [
+        GradedSamples(each.samples.classes[:VOTED], each.samples.correct[:VOTED], said[:VOTED])
+        for each, said in zip(part, data.scores(name, places), strict=True)
+        if each.samples
+    ]
+    row: dict[str, Any] = {"noise": _level(name), "n": len(part), "auc": _auc(samples), "budgets": {}}
+    for budget in BUDGETS:
+        votes = np.array([
+            subset_vote(each, budget, "weighted", subsets=subset_limit(1000)).accuracy for each in samples
+        ])  # fmt: skip
+        majority = accuracies(part, task("majority", budget))
+        search = accuracies(part, task(BEAM, budget, name))
+        row["budgets"][budget] = {
+            "best-of-n": mean(votes),
+            "majority": mean(majority),
+            BEAM: mean(search),
+            "beam - best-of-n": difference(search, votes),
+            "beam - majority": difference(search, majority),
+            "best-of-n - majority": difference(votes, majority),
+        }
+    return row
 
 
 def _auc(samples: list[GradedSamples]) -> dict[str, Any]:

@@ -44,7 +44,8 @@ HEADLINE = 16
 SIZES = (1, 2, 4, 8, 16, 32, 64)
 SPLITS = 20
 RESAMPLED = ("rebase", "particles")  # searches that the paper has not
-FAMILIES = ("search", "every search", "revisions", "all")
+SEARCH, SEARCHES, ALWAYS = "search", "every search", "always"
+FAMILIES = (SEARCH, SEARCHES, "revisions", "all")
 
 
 class Ways(NamedTuple):
@@ -122,9 +123,28 @@ def _rows(
 ) -> Iterator[dict[str, Any]]:
     """A row for each of these families that has been drawn, by each kind of difficulty."""
     own = {family: ways.only(names) for family, names in _families(ways).items() if family in families}
+    if SEARCHES in families:
+        yield from _always(ways, budget, curve)
     for kind, hardness in kinds.items():
         for family, some in own.items():
             yield _row(family, kind, budget, some, hardness, curve)
+
+
+def _always(ways: Ways, budget: int, curve: Curve) -> Iterator[dict[str, Any]]:
+    """A row for each way but best-of-N, on all problems: what there is without a choice."""
+    simple = ways.right[:, ways.names.index(SIMPLE)]
+    for at, name in enumerate(ways.names):
+        if name != SIMPLE:
+            right = ways.right[:, at]
+            yield {
+                "family": ALWAYS,
+                "way": name,
+                "difficulty": "",
+                "budget": budget,
+                **mean(right),
+                "against": difference(right, simple),
+                **factors(right, ways.tokens[:, at], budget, curve),
+            }
 
 
 def _chained(data: Data, attempts: int) -> dict[str, Attempts]:
@@ -153,8 +173,8 @@ def _families(ways: Ways) -> dict[str, list[str]]:
     revising = [name for name in ways.names if name.startswith("revise")]
     searching = [name for name in ways.names if name.startswith("beam")]
     others = [name for name in ways.names if name in RESAMPLED]
-    found = {"search": [SIMPLE, *searching]} if searching else {}
-    found |= {"every search": [SIMPLE, *searching, *others]} if others else {}
+    found = {SEARCH: [SIMPLE, *searching]} if searching else {}
+    found |= {SEARCHES: [SIMPLE, *searching, *others]} if others else {}
     found |= {"revisions": [SIMPLE, *revising]} if revising else {}
     return found | ({"all": [*ways.names]} if searching and revising else {})
 
@@ -238,10 +258,11 @@ def _charged(figures: Sequence[ProblemFigures], budget: int, chances: Array, cur
     known = {name: values for name, values in right.items() if not np.isnan(values).any()}
     spent = [tokens(figures, task(name, budget)) for name in known]
     ways = Ways(tuple(known), np.stack([*known.values()], axis=1), np.stack(spent, axis=1))
+    yield from _always(ways, budget, curve)
     if AUTO[0] in known:
-        yield _row("search", "charged", budget, ways.only((SIMPLE, AUTO[0])), bins(chances), curve)
+        yield _row(SEARCH, "charged", budget, ways.only((SIMPLE, AUTO[0])), bins(chances), curve)
     if AUTO[1] in known:
-        yield _row("every search", "charged", budget, ways, bins(chances), curve)
+        yield _row(SEARCHES, "charged", budget, ways, bins(chances), curve)
 
 
 def probes_of(figures: Sequence[ProblemFigures]) -> Probes:
@@ -333,14 +354,8 @@ def auction(worth: Array, average: int, rungs: Sequence[int]) -> Array:
     return np.array(budget.granted, np.float64)
 
 
-def headline(found: Mapping[str, Any]) -> dict[str, Any] | None:
-    """Searching at the paper's budget, with difficulty that is predicted, and charged where that was drawn.
-
-    By every search that was drawn, or those of the paper.
-    """
-    known = {(row["family"], row["difficulty"]): row for row in found["rows"] if row["budget"] == HEADLINE}
-    for kind in ("charged", "predicted"):
-        for family in ("every search", "search"):
-            if row := known.get((family, kind)):
-                return row
-    return None
+def headline(found: Mapping[str, Any], family: str) -> dict[str, Any] | None:
+    """A family at the paper's budget, with difficulty that is predicted, and charged where that was drawn."""
+    rows = [row for row in found["rows"] if (row["family"], row["budget"]) == (family, HEADLINE)]
+    known = {row["difficulty"]: row for row in rows}
+    return known.get("charged") or known.get("predicted")

@@ -161,7 +161,7 @@ def _ratios_of(found: Mapping[str, Any], budget: int) -> list[Mapping[str, Any]]
 def optimal(found: Mapping[str, Any]) -> Figure:
     """Compute-optimal against best-of-N (figures 1 and 4)."""
     with drawing("optimal"):
-        families = [*dict.fromkeys(row["family"] for row in found["rows"])]
+        families = [*dict.fromkeys(row["family"] for row in found["rows"] if row["difficulty"])]
         figure, panels = _new(len(families), height=4.8)
         for axes, family in zip(panels, families, strict=True):
             for at, (name, values) in enumerate(found["curves"].items()):

@@ -113,7 +113,8 @@ def optimal(found: Mapping[str, Any]) -> list[str]:
     ]  # fmt: skip
     rows = [
         [
-            row["family"], row["difficulty"], f"{row.get('samples', row['budget']):.4g}", f"{row['n']:,}", share(row),
+            f"{row['family']} {row.get('way', '')}".strip(), row["difficulty"],
+            f"{row.get('samples', row['budget']):.4g}", f"{row['n']:,}", share(row),
             gain(row["against"]), times(row["factor"], row["factor_interval"], row["open"]),
             times(row["factor_tokens"], row["factor_tokens_interval"], row["open"]) if "factor_tokens" in row else "",
         ]

@@ -54,8 +54,13 @@ class Worse(NamedTuple):
 
 
 def worse_ones(verifier: str, folder: Path) -> list[Worse]:
-    """All levels of noise of one, in files that need not be there yet; []: its kind has no weights to put noise in."""
+    """All levels of noise of one, in files that need not be there yet.
+
+    []: its kind has no weights to put noise in, or it is a head without a name, or one that reads states already.
+    """
     spec = VerifierSpec.parse(verifier)
+    if spec.kind == "head" and (spec.model is None or find_head(spec.model, None).head.observed):
+        return []
     ending = {"head": ".safetensors", "prm": ".gguf"}.get(spec.kind, "")
     stem = Path(spec.model or "").stem
     return [Worse(spec, level, folder / f"{stem}-noise-{level:g}{ending}") for level in LEVELS.get(spec.kind, ())]
@@ -79,8 +84,7 @@ def _worse_head(worse: Worse, policy: str) -> None:
     as wide as these were, or else a noisy head would be a sure one.
     """
     head = find_head(worse.verifier.model, None).head
-    if not isinstance(head, Stack) or head.parts:
-        raise TypeError("noise is for heads that read no states")
+    assert isinstance(head, Stack)  # the others read states
     solutions = [prefix for prefix in _solutions(policy) if prefix.steps]
     states = np.stack([step.states[_LAYER] for prefix in solutions for step in prefix.steps])
     own = np.array([score for prefix in solutions for score in head.judge(prefix, ())[1]])
@@ -126,7 +130,8 @@ def _worse_reward_model(worse: Worse) -> None:
     name = str(worse.verifier.model)
     path = resolve(name, offline=True, progress=NoProgress()).path
     reader = gguf.GGUFReader(path)
-    writer = gguf.GGUFWriter(worse.path, str(reader.fields["general.architecture"].contents()))
+    unfinished = worse.path.with_suffix(".part")
+    writer = gguf.GGUFWriter(unfinished, str(reader.fields["general.architecture"].contents()))
     for field in reader.fields.values():
         if field.name.startswith("GGUF.") or field.name == "general.architecture":
             continue
@@ -143,6 +148,7 @@ def _worse_reward_model(worse: Worse) -> None:
     writer.write_tensors_to_file()
     writer.close()
     worse.path.with_suffix(".toml").write_text(_described(path), encoding="utf-8")
+    unfinished.rename(worse.path)
 
 
 def _described(path: Path) -> str:

@@ -22,5 +22,6 @@ def import_ahead(modules: Sequence[str]) -> Thread:
                 import_module(module)
 
     thread = Thread(target=work, name="import ahead")
-    thread.start()
+    with suppress(RuntimeError):  # no thread is to be had: then they are imported in their turn
+        thread.start()
     return thread
