@@ -43,6 +43,7 @@ AUTO = (f"auto:{BEAM}", "auto:particles")  # on what four probes leave
 HEADLINE = 16
 SIZES = (1, 2, 4, 8, 16, 32, 64)
 SPLITS = 20
+ENOUGH = 100  # problems: ten in half a bin
 RESAMPLED = ("rebase", "particles")  # searches that the paper has not
 SEARCH, SEARCHES, ALWAYS = "search", "every search", "always"
 FAMILIES = (SEARCH, SEARCHES, "revisions", "all")
@@ -99,11 +100,13 @@ def measure(data: Data) -> dict[str, Any]:
 
 
 def measure_deep(data: Data) -> list[dict[str, Any]]:
-    """The same at a budget of 64, on the problems whose best-of-N is known far beyond it."""
+    """The same at a budget of 64, on the problems whose best-of-N is known far beyond it; no choice by few problems."""
     figures = data.measured_deep
-    curve = curve_of(figures, (*SIZES, 128, 256))
+    ways, curve = _ways(data, figures, 64, 256), curve_of(figures, (*SIZES, 128, 256))
+    if len(figures) < ENOUGH:
+        return [*_always(ways, 64, curve)]
     kinds = {"oracle": bins(oracle(data.deep)), "predicted": bins(predicted(data.deep))}
-    rows = [*_rows(_ways(data, figures, 64, 256), FAMILIES, 64, kinds, curve)]
+    rows = [*_rows(ways, FAMILIES, 64, kinds, curve)]
     return [*rows, *_charged(figures, 64, unseen(probes_of(figures), _targets(figures)), curve)]
 
 
@@ -222,7 +225,7 @@ def factors(right: Array, spent: Array, budget: float, curve: Curve) -> dict[str
     """How many times as many samples, and tokens, best-of-N takes for the same accuracy, with 95 % intervals.
 
     Between the sizes measured it is taken to grow with log N. `open`: the part of the resamples in which all sizes fall
-    short of the accuracy, so that the factor is at least what is told.
+    short of the accuracy, so that the factor is at least what is told; `beyond`: whether they do as it is.
     """
     point = float(_needed(right.mean(keepdims=True), curve.right.mean(axis=1)[None], curve.sizes)[0])
     means = np.stack([in_resamples(values) for values in curve.right], axis=1)
@@ -231,6 +234,7 @@ def factors(right: Array, spent: Array, budget: float, curve: Curve) -> dict[str
         "factor": point / budget,
         "factor_interval": [*percentile_interval(drawn / budget)],
         "open": float((drawn >= curve.sizes[-1]).mean()),
+        "beyond": bool(right.mean() > curve.right.mean(axis=1).max()),
     }
     if not np.isnan(spent).any():
         price = (in_resamples(curve.fixed) + drawn * in_resamples(curve.each)) / in_resamples(spent)

@@ -21,15 +21,16 @@ def gain(told: Mapping[str, Any] | None) -> str:
     """A paired difference with its interval, in points; in bold where the interval leaves out 0."""
     if not told or told["value"] is None:
         return ""
-    low, high = (100 * end for end in told["interval"])
+    low, high = (round(100 * end, 9) for end in told["interval"])  # a difference of sums may be 0 but for rounding
     text = f"{100 * told['value']:+.1f} [{low:+.1f}, {high:+.1f}]"
     return f"**{text}**" if low > 0 or high < 0 else text
 
 
-def times(value: float, interval: Sequence[float], part: float = 0.0) -> str:
-    """A factor with its interval; what is open at its upper end is marked."""
-    low, high = interval
-    return f"{value:.1f} [{low:.1f}, {'≥ ' if part > 0.025 else ''}{high:.1f}]"
+def times(row: Mapping[str, Any], key: str) -> str:
+    """A factor with its interval; what is at least so much, all sizes that were measured falling short, is marked."""
+    value, (low, high) = row[key], row[f"{key}_interval"]
+    least = ["≥ " if short else "" for short in (row["beyond"], row["open"] > 0.975, row["open"] > 0.025)]
+    return f"{least[0]}{value:.1f} [{least[1]}{low:.1f}, {least[2]}{high:.1f}]"
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
@@ -115,8 +116,8 @@ def optimal(found: Mapping[str, Any]) -> list[str]:
         [
             f"{row['family']} {row.get('way', '')}".strip(), row["difficulty"],
             f"{row.get('samples', row['budget']):.4g}", f"{row['n']:,}", share(row),
-            gain(row["against"]), times(row["factor"], row["factor_interval"], row["open"]),
-            times(row["factor_tokens"], row["factor_tokens_interval"], row["open"]) if "factor_tokens" in row else "",
+            gain(row["against"]), times(row, "factor"),
+            times(row, "factor_tokens") if "factor_tokens" in row else "",
         ]
         for row in found["rows"]
     ]  # fmt: skip
