@@ -91,18 +91,22 @@ def votes(found: Mapping[str, Any]) -> Figure:
 
 
 def searches(found: Mapping[str, Any]) -> Figure:
-    """Searches by budget, and by bin: beam against best-of-N at each budget (the paper's figure 3)."""
+    """Searches by budget, and by bin: beam against best-of-N at each budget (the paper's figure 3).
+
+    Only what was drawn on all problems: the first ones alone are harder or easier than these.
+    """
     with drawing("searches"):
         figure, (left, right) = _new(2, height=5.2, share=False)
-        names = [*dict.fromkeys(row["method"] for row in found["rows"])]
-        budgets = [*dict.fromkeys(row["budget"] for row in found["rows"])]
+        rows = [row for row in found["rows"] if row["n"] == max(each["n"] for each in found["rows"])]
+        names = [*dict.fromkeys(row["method"] for row in rows)]
+        budgets = [*dict.fromkeys(row["budget"] for row in rows)]
         for at, name in enumerate(names):
-            own = [row for row in found["rows"] if row["method"] == name]
+            own = [row for row in rows if row["method"] == name]
             beside = 1.03 ** (at - len(names) / 2)
             _line(left, [row["budget"] * beside for row in own], own, at, name)
         _logarithmic(left, budgets)
         left.set(xlabel="budget in generations", ylabel="accuracy, %")
-        beam = [row for row in found["rows"] if row["method"] == "beam:m=4"]
+        beam = [row for row in rows if row["method"] == "beam:m=4"]
         width = 0.8 / max(len(beam), 1)
         for at, row in enumerate(beam):
             told = row["against_by_bin"]
@@ -161,7 +165,8 @@ def _ratios_of(found: Mapping[str, Any], budget: int) -> list[Mapping[str, Any]]
 def optimal(found: Mapping[str, Any]) -> Figure:
     """Compute-optimal against best-of-N (figures 1 and 4)."""
     with drawing("optimal"):
-        families = [*dict.fromkeys(row["family"] for row in found["rows"] if row["difficulty"])]
+        whole = [row for row in found["rows"] if row["difficulty"] and row["n"] == found["n"]]
+        families = [*dict.fromkeys(row["family"] for row in whole)]
         figure, panels = _new(len(families), height=4.8)
         for axes, family in zip(panels, families, strict=True):
             for at, (name, values) in enumerate(found["curves"].items()):
@@ -169,8 +174,7 @@ def optimal(found: Mapping[str, Any]) -> Figure:
                 _line(axes, sizes, [values[size] for size in sizes], at, name)
             kinds = ("oracle", "predicted", "charged", "averaged budgets")
             for at, kind in enumerate(kinds, 2):
-                own = [row for row in found["rows"] if (row["family"], row["difficulty"]) == (family, kind)]
-                own = [row for row in own if row["n"] == found["n"]]
+                own = [row for row in whole if (row["family"], row["difficulty"]) == (family, kind)]
                 if own:
                     _line(axes, [row.get("samples", row["budget"]) for row in own], own, at, kind)
             _logarithmic(axes, sizes)
