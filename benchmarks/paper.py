@@ -37,6 +37,7 @@ from experiments.plan import Lab, Stage, draw, stages
 from experiments.worse import make, worse_ones
 
 from ttcli.bench.store.store import Store
+from ttcli.errors import TtcError
 
 HERE = Path(__file__).parent
 PUBLISHED = HERE / "data" / "paper.jsonl.gz"
@@ -183,7 +184,6 @@ def _chosen(options: argparse.Namespace, todo: list[Stage]) -> list[Stage]:
 def _possible(large: str, names: list[str]) -> list[str]:
     """The stages that can be drawn: without a larger model not its own."""
     from ttcli.catalog.stored import locate
-    from ttcli.errors import TtcError
 
     try:
         there = locate(large) is not None
@@ -197,9 +197,12 @@ def _possible(large: str, names: list[str]) -> list[str]:
 
 def main() -> None:
     options = parse()
-    path = options.from_data or (PUBLISHED if options.quick else drawn(options))
+    try:
+        path = options.from_data or (PUBLISHED if options.quick else drawn(options))
+    except TtcError as error:
+        sys.exit(f"error: {error}" + (f"\nhint: {error.hint}" if error.hint else ""))
     if not path.exists():
-        sys.exit(f"error: there is no {path}\nhint: leave out --from-data, which draws it")
+        sys.exit(f"error: there is no {path}\nhint: leave out --quick and --from-data, which draws it")
     data = Data(path)
     found = measure(data)
     if options.publish:

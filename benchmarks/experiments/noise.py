@@ -9,10 +9,8 @@ import numpy as np
 
 from experiments.data import VERIFIER, Data
 from experiments.measures import accuracies, difference, mean, task
-from experiments.votes import AUC_SAMPLES
-from ttcli.stats.auc import Ranking
-from ttcli.stats.intervals import percentile_interval, resamples
-from ttcli.stats.subsets import GradedSamples, subset_limit, subset_vote
+from experiments.votes import auc_of
+from ttcli.stats.subsets import subset_limit, subset_vote
 
 BUDGETS = (4, 16, 64)
 BEAM = "beam:m=4"
@@ -44,13 +42,9 @@ def _known(data: Data, name: str) -> list[int]:
 
 
 def _row(data: Data, name: str, places: Sequence[int]) -> dict[str, Any]:
-    part = [data.measured[at] for at in places]
-    samples = [
-        GradedSamples(each.samples.classes[:VOTED], each.samples.correct[:VOTED], said[:VOTED])
-        for each, said in zip(part, data.scores(name, places), strict=True)
-        if each.samples
-    ]
-    row: dict[str, Any] = {"noise": _level(name), "n": len(part), "auc": _auc(samples), "budgets": {}}
+    part, said = [data.measured[at] for at in places], [scores[:VOTED] for scores in data.scores(name, places)]
+    samples = [each.samples.part(slice(VOTED), scores) for each, scores in zip(part, said, strict=True) if each.samples]
+    row: dict[str, Any] = {"noise": _level(name), "n": len(part), "auc": auc_of(samples, said), "budgets": {}}
     for budget in BUDGETS:
         votes = np.array([
             subset_vote(each, budget, "weighted", subsets=subset_limit(1000)).accuracy for each in samples
@@ -66,17 +60,3 @@ def _row(data: Data, name: str, places: Sequence[int]) -> dict[str, Any]:
             "best-of-n - majority": difference(votes, majority),
         }
     return row
-
-
-def _auc(samples: list[GradedSamples]) -> dict[str, Any]:
-    scores, correct, problem = [], [], []
-    for number, each in enumerate(samples):
-        told = each.scores if each.scores is not None else np.full(len(each), np.nan)
-        known = (each.classes >= 0) & ~np.isnan(told)
-        known[AUC_SAMPLES:] = False
-        scores.append(told[known])
-        correct.append(each.correct[known])
-        problem.append(np.full(int(known.sum()), number))
-    ranking = Ranking.of(np.concatenate(scores), np.concatenate(correct), np.concatenate(problem))
-    within = percentile_interval(ranking.within_in(resamples(len(ranking.right), 0)))
-    return {"value": ranking.within, "interval": [*within], "n": int(ranking.mixed.sum()), "samples": AUC_SAMPLES}

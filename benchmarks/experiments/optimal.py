@@ -138,16 +138,8 @@ def _always(ways: Ways, budget: int, curve: Curve) -> Iterator[dict[str, Any]]:
     simple = ways.right[:, ways.names.index(SIMPLE)]
     for at, name in enumerate(ways.names):
         if name != SIMPLE:
-            right = ways.right[:, at]
-            yield {
-                "family": ALWAYS,
-                "way": name,
-                "difficulty": "",
-                "budget": budget,
-                **mean(right),
-                "against": difference(right, simple),
-                **factors(right, ways.tokens[:, at], budget, curve),
-            }
+            told = _worth(ways.right[:, at], ways.tokens[:, at], simple, budget, curve)
+            yield {"family": ALWAYS, "way": name, "difficulty": "", **told}
 
 
 def _chained(data: Data, attempts: int) -> dict[str, Attempts]:
@@ -212,13 +204,16 @@ def _row(family: str, kind: str, budget: int, ways: Ways, hardness: NDArray[np.i
     return {
         "family": family,
         "difficulty": kind,
-        "budget": budget,
-        **mean(right),
-        "against": difference(right, simple),
+        **_worth(right, spent, simple, budget, curve),
         "singles": singles,
         "chosen": chosen,
-        **factors(right, spent, budget, curve),
     }
+
+
+def _worth(right: Array, spent: Array, simple: Array, budget: float, curve: Curve) -> dict[str, Any]:
+    """What so many generations come to, how much more that is than best-of-N has, and how many times its samples."""
+    against = difference(right, simple)
+    return {"budget": budget, **mean(right), "against": against, **factors(right, spent, budget, curve)}
 
 
 def factors(right: Array, spent: Array, budget: float, curve: Curve) -> dict[str, Any]:

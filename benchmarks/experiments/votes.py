@@ -7,13 +7,14 @@ from functools import partial
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from experiments.data import CONFIDENCE, OTHER, VERIFIER, Data
 from experiments.measures import accuracies, difference, mean, task
 from ttcli.bench.figures.problem import ProblemFigures
 from ttcli.stats.auc import Ranking
 from ttcli.stats.intervals import percentile_interval, resamples
-from ttcli.stats.subsets import coverage
+from ttcli.stats.subsets import GradedSamples, coverage
 
 AUC_SAMPLES = 16  # of each problem
 ANY = "any"
@@ -56,14 +57,18 @@ def _curves(figures: Sequence[ProblemFigures], most: int) -> dict[str, Any]:
 
 def auc(figures: Sequence[ProblemFigures], verifier: str) -> dict[str, Any]:
     """How well a verifier tells right solutions from wrong ones of the same problem: the mean AUC within problems."""
+    return auc_of([each.samples for each in figures if each.samples], [
+        each.ratings[verifier].scores for each in figures if each.samples
+    ])  # fmt: skip
+
+
+def auc_of(samples: Sequence[GradedSamples], said: Sequence[NDArray[np.float64]]) -> dict[str, Any]:
+    """The same of samples, and what a verifier said of each: arrays of the same lengths; nan: nothing."""
     scores, correct, problem = [], [], []
-    for number, each in enumerate(figures):
-        if each.samples is None:
-            continue
-        told = each.ratings[verifier].scores[:AUC_SAMPLES]
-        known = ~np.isnan(told) & (each.samples.classes[:AUC_SAMPLES] >= 0)
-        scores.append(told[known])
-        correct.append(each.samples.correct[:AUC_SAMPLES][known])
+    for number, (own, told) in enumerate(zip(samples, said, strict=True)):
+        known = (~np.isnan(told) & (own.classes >= 0))[:AUC_SAMPLES]
+        scores.append(told[:AUC_SAMPLES][known])
+        correct.append(own.correct[:AUC_SAMPLES][known])
         problem.append(np.full(int(known.sum()), number))
     ranking = Ranking.of(np.concatenate(scores), np.concatenate(correct), np.concatenate(problem))
     within = percentile_interval(ranking.within_in(resamples(len(ranking.right), 0)))

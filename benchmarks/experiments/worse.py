@@ -9,6 +9,7 @@ import json
 import tomllib
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -85,7 +86,7 @@ def _worse_head(worse: Worse, policy: str) -> None:
     """
     head = find_head(worse.verifier.model, None).head
     assert isinstance(head, Stack)  # the others read states
-    solutions = [prefix for prefix in _solutions(policy) if prefix.steps]
+    solutions = _solutions(policy)
     states = np.stack([step.states[_LAYER] for prefix in solutions for step in prefix.steps])
     own = np.array([score for prefix in solutions for score in head.judge(prefix, ())[1]])
     spread, narrower = float(logit(own).std()), 1 / np.hypot(1, worse.level)
@@ -100,8 +101,9 @@ def _worse_head(worse: Worse, policy: str) -> None:
     write_head(worse.path, Stack(combination, (Head(_LAYER, "last", mean, scale, (unit,), head.card),), head.card))
 
 
+@cache  # all levels go by the same ones
 def _solutions(policy: str) -> list[Prefix]:
-    """One of each of some problems, none of which is held out."""
+    """One of each of some problems, none of which is held out, if it has steps."""
     fresh = tasks(HELD_SEED + 1, easy=EASY, without=frozenset(task.problem for task in held()))
     problems = [Problem(next(fresh).problem) for _ in range(_SOLUTIONS)]
     settings = Settings(
@@ -119,7 +121,7 @@ def _solutions(policy: str) -> list[Prefix]:
             each.prefix
             for happenings in runtime.policy.extend(asked)
             for each in happenings
-            if isinstance(each, Extension)
+            if isinstance(each, Extension) and each.prefix.steps
         ]
 
 

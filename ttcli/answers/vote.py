@@ -177,16 +177,18 @@ def _classes(voters: Sequence[_Voter], same: Equivalence) -> list[list[_Voter]]:
     """
     numbers: dict[Canonical, int] = {}  # of the keys, as they come
     own = [numbers.setdefault(voter.key, len(numbers)) for voter in voters]
-    first = dict(zip(reversed(own), reversed([voter.answer for voter in voters]), strict=True))
+    first: dict[int, str] = {}
+    for voter, number in zip(voters, own, strict=True):
+        first.setdefault(number, voter.answer)
     uncertain = [not key.exact for key in numbers]  # two that are not are different, since their keys are: see `decide`
-    parent = [*numbers.values()]
+    parent = [*range(len(numbers))]
 
     def root(number: int) -> int:
         while parent[number] != number:
             number = parent[number]
         return number
 
-    for a, b in combinations(parent[:], 2):
+    for a, b in combinations(range(len(numbers)), 2):
         if (uncertain[a] or uncertain[b]) and root(a) != root(b) and same(first[a], first[b]):
             parent[root(b)] = root(a)
     classes: dict[int, list[_Voter]] = {}

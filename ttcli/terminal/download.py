@@ -80,18 +80,16 @@ class BarDownload(QuietDownload):
     def start(self, name: str, source: str, total_bytes: int, done_bytes: int) -> None:
         """The line, and the bar under it."""
         # rich takes 50 ms to import, and most runs fetch nothing
-        from rich.console import Console
-        from rich.progress import BarColumn, DownloadColumn, TextColumn, TimeRemainingColumn, TransferSpeedColumn
-        from rich.progress import Progress as Bars
+        from rich import console, progress
 
         super().start(name, source, total_bytes, done_bytes)
-        self._bar = Bars(
-            TextColumn("  {task.percentage:>3.0f} %"),
-            BarColumn(),
-            DownloadColumn(),
-            TransferSpeedColumn(),
-            TimeRemainingColumn(),
-            console=Console(file=self._stream),
+        self._bar = progress.Progress(
+            progress.TextColumn("  {task.percentage:>3.0f} %"),
+            progress.BarColumn(),
+            progress.DownloadColumn(),
+            progress.TransferSpeedColumn(),
+            progress.TimeRemainingColumn(),
+            console=console.Console(file=self._stream),
             transient=True,
         )
         self._task = self._bar.add_task(name, total=total_bytes, completed=done_bytes)
