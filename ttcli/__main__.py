@@ -1,8 +1,11 @@
 """`ttc`, and `python -m ttcli`: what a signal does before the program has been read, then the program."""
 
+import gc
 import os
 import signal
 from types import FrameType
+
+_OBJECTS = 50_000  # new ones, before Python looks for cycles among them: at its own 700 imports wait for it
 
 
 def main() -> None:
@@ -10,6 +13,7 @@ def main() -> None:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, _leave)
+    gc.set_threshold(_OBJECTS)
     from ttcli.cli.main import main as run
 
     run()

@@ -87,7 +87,7 @@ def test_an_unknown_command_is_a_usage_error(here: Call) -> None:
 def test_an_unexpected_error_is_a_line_and_no_traceback(
     here: Call, script: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def breaks(*_: object) -> None:
+    def breaks(*_: object, **__: object) -> None:
         raise ZeroDivisionError("[/b] by zero")
 
     monkeypatch.setattr("ttcli.runtime.runtime.load_runtime", breaks)
@@ -105,7 +105,7 @@ def test_an_unexpected_error_is_a_line_and_no_traceback(
 def test_ctrl_c_and_a_broken_pipe_are_exit_codes(
     clean: object, script: str, monkeypatch: pytest.MonkeyPatch, error: BaseException, code: int
 ) -> None:
-    def breaks(*_: object) -> None:
+    def breaks(*_: object, **__: object) -> None:
         raise error
 
     monkeypatch.setattr("ttcli.runtime.runtime.load_runtime", breaks)

@@ -123,7 +123,13 @@ def test_each_of_the_three_gives_the_best_answer_so_far(clean: Path, script: str
 
 @pytest.mark.parametrize("number", CODES)
 @pytest.mark.parametrize(
-    "arguments", [("--help",), ("runs", "list"), ("solve", "2 + 2?", "-m", "scripted:script.json")]
+    "arguments",
+    [
+        ("--help",),
+        ("runs", "list"),
+        ("solve", "2 + 2?", "-m", "scripted:script.json"),
+        ("solve", "2 + 2?", "-m", "lab-policy", "--budget", "1", "--max-tokens", "8"),  # while weights are read
+    ],
 )
 def test_a_signal_at_any_moment_of_the_first_second_is_no_traceback(
     clean: Path, script: str, number: signal.Signals, arguments: tuple[str, ...]

@@ -16,7 +16,8 @@ from ttcli.engine import trial
 from ttcli.engine.trial import try_out
 from ttcli.errors import ModelError
 from ttcli.runtime import tried
-from ttcli.runtime.tried import open_model, try_once
+from ttcli.runtime.reading import open_model
+from ttcli.runtime.tried import try_once
 
 
 @pytest.fixture

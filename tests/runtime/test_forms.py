@@ -17,8 +17,6 @@ from ttcli.catalog.stored import LocalModel, form_of
 from ttcli.errors import ModelError
 from ttcli.interrupt import Interrupt
 from ttcli.problem import Problem
-from ttcli.runtime import facts as of_files
-from ttcli.runtime import loader
 from ttcli.runtime.facts import facts
 from ttcli.runtime.loader import Loader, score_key
 from ttcli.runtime.settings import Settings
@@ -46,15 +44,8 @@ STEPS = (Step("Seven and five. ", 1, -1.0), Step("It is 12.", 1, -1.0))
 @pytest.fixture(autouse=True)
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("TTC_HOME", str(tmp_path / "home"))
-    for module in (loader, of_files):
-        monkeypatch.setattr(module, "open_model", open_untried)
+    monkeypatch.setattr("ttcli.runtime.reading.try_once", lambda _local: None)
     return tmp_path
-
-
-def open_untried(local: LocalModel, *, gpu_layers: int | None = None) -> object:
-    from ttcli.engine.model import Model
-
-    return Model(local.path)
 
 
 @pytest.fixture

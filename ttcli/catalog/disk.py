@@ -8,8 +8,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from filelock import FileLock, Timeout
-
 from ttcli.catalog.progress import Progress, size_text
 from ttcli.errors import DownloadError
 
@@ -46,6 +44,8 @@ def locked(path: Path, progress: Progress) -> Iterator[None]:
 
     The lock file stays behind: deleting it would let two processes hold two locks of the same name.
     """
+    from filelock import FileLock, Timeout  # whoever only reads waits for nobody
+
     lock = FileLock(path.with_name(f"{path.name}.lock"), poll_interval=0.2)
     with disk_errors(path.parent):
         path.parent.mkdir(parents=True, exist_ok=True)

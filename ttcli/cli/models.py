@@ -140,8 +140,8 @@ def tune(
     from ttcli.engine.session import Aborted
     from ttcli.engine.tune import best, in_streams, speeds
     from ttcli.interrupt import Interrupt
+    from ttcli.runtime.reading import open_model
     from ttcli.runtime.settings import Machine
-    from ttcli.runtime.tried import open_model
 
     Machine(threads=threads)  # complains before the work
     local = locate(model)

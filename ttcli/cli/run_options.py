@@ -5,15 +5,19 @@ from __future__ import annotations
 import functools
 import inspect
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, fields, is_dataclass, replace
-from typing import Annotated, Any, Literal, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_type_hints
 
 from ttcli.catalog.entry import DEFAULT_MODEL
 from ttcli.cli.found import tell_found
 from ttcli.cli.options import More, option
 from ttcli.engine.params import Effort, SamplingParams, Think, ThinkParams
 from ttcli.runtime.settings import Machine, Settings
+
+if TYPE_CHECKING:
+    from ttcli.runtime.reading import Reading
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +83,8 @@ _DEFAULTS = {field.name: field.default for part in (Settings, *_PARTS.values()) 
 }
 
 
+_OF_RUN = ("settings", "early")  # parameters of a command that no option is for
+
 _MORE = inspect.Parameter("_more", inspect.Parameter.KEYWORD_ONLY, default=False, annotation=More)
 
 
@@ -98,6 +104,8 @@ def run_options(
         more: those that only --help-more is to show, besides the ones that it always does.
         says: what --help says of an option, where the command has a better word for it.
         defaults: of options that have another one here.
+
+    A command that takes `early` gets the weights that are being read since the model was known, or None.
     """
     texts = says or {}
     left_out = {*leave_out, *(("insecure",) if "policy" in leave_out else ())}  # of a server alone
@@ -114,34 +122,45 @@ def run_options(
         ]
 
     def decorate(command: Callable[..., int]) -> Callable[..., int]:
-        del command.__annotations__["settings"]  # a name for type checkers alone, and no option
+        for name in _OF_RUN:  # for type checkers alone, and no options
+            command.__annotations__.pop(name, None)
         hints = get_type_hints(command, include_extras=True)
         groups = {name: kind for name, kind in hints.items() if is_dataclass(kind) and isinstance(kind, type)}
+        reads = "early" in inspect.signature(command).parameters
 
         @functools.wraps(command)
         def call(_more: bool = False, **arguments: Any) -> int:
             quiet = arguments.get("quiet")
             given = {name: arguments.pop(name) for name in (*_FIRST, *_LAST) if name in arguments}
             arguments |= {name: _filled(group, arguments) for name, group in groups.items()}
-            code = command(settings=_settings(given), **arguments)
+            with _early(given) if reads else nullcontext() as early:
+                arguments |= {"early": early} if reads else {}
+                code = command(settings=_settings(given), **arguments)
             if _chose_nothing(given) and not quiet and sys.stderr.isatty():
                 tell_found(DEFAULT_MODEL)
             return code
 
-        parameters: list[inspect.Parameter] = []
-        for name, parameter in inspect.signature(command).parameters.items():
-            if name == "settings":
-                parameters += declared(_FIRST)
-            elif name in groups:
-                parameters += _of_fields(groups[name])
-            else:
-                parameters.append(parameter.replace(annotation=hints[name], kind=inspect.Parameter.KEYWORD_ONLY))
-        parameters += [*declared(_LAST), _MORE]
+        parameters = [*_own(command, hints, declared(_FIRST)), *declared(_LAST), _MORE]
         call.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
         call.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
         return call
 
     return decorate
+
+
+def _own(
+    command: Callable[..., int], hints: Mapping[str, Any], first: Sequence[inspect.Parameter]
+) -> Iterator[inspect.Parameter]:
+    """The parameters of a command itself, with these where `settings` stands, and a dataclass as its fields."""
+    for name, parameter in inspect.signature(command).parameters.items():
+        if name == "settings":
+            yield from first
+        elif name not in _OF_RUN:
+            kind = hints[name]
+            if is_dataclass(kind) and isinstance(kind, type):
+                yield from _of_fields(kind)
+            else:
+                yield parameter.replace(annotation=kind, kind=inspect.Parameter.KEYWORD_ONLY)
 
 
 def _parameter(name: str, shown: _Option, default: Any) -> inspect.Parameter:
@@ -171,6 +190,15 @@ def _filled(group: type[Any], arguments: dict[str, Any]) -> Any:
 def _chose_nothing(given: Mapping[str, Any]) -> bool:
     """Whether the default model is used because no other was named, where one could be."""
     return {"model", "policy"} <= given.keys() and given["model"] is None and given["policy"] is None
+
+
+def _early(given: Mapping[str, Any]) -> AbstractContextManager[Reading | None]:
+    """The model's weights, which are let go of in the end where no run has taken them."""
+    if given.get("policy") is not None:
+        return nullcontext()
+    from ttcli.runtime.reading import read_early  # what knows the models on this machine: not for every page of help
+
+    return read_early(given["model"] or DEFAULT_MODEL, gpu_layers=given["gpu_layers"]) or nullcontext()
 
 
 def _settings(given: dict[str, Any]) -> Settings:

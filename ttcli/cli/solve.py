@@ -19,6 +19,7 @@ from ttcli.terminal.messages import remark, say, say_json
 if TYPE_CHECKING:
     from ttcli.events import Outcome, RunStarted
     from ttcli.problem import Problem
+    from ttcli.runtime.reading import Reading
     from ttcli.runtime.settings import Settings
 
 Show = Literal["auto", "tree", "lines", "none"]
@@ -43,6 +44,7 @@ def solve(  # over 60 lines: most of them declare an option each
         str | None, typer.Argument(metavar="PROBLEM|@FILE|-", help="The problem, @ and a file, or - for stdin.")
     ] = None,
     settings: Settings,
+    early: Reading | None,
     method: Annotated[
         str | None, option(env="METHOD", says="auto, majority, best-of-n, or a search such as beam:m=4.")
     ] = None,
@@ -110,7 +112,7 @@ def solve(  # over 60 lines: most of them declare an option each
     asked = _problem(problem)
     if settings.method.advised:
         settings = options.advised(settings, profile, quiet=quiet)
-    began, outcome = _run(settings, asked, quiet=quiet, show="none" if quiet else show)
+    began, outcome = _run(settings, asked, early, quiet=quiet, show="none" if quiet else show)
     code = _report(began, outcome, settings, wishes)
     if log:
         _keep(began, outcome, quiet=quiet)
@@ -150,7 +152,9 @@ def _problem(argument: str | None) -> Problem:
     return Problem(text.strip())
 
 
-def _run(settings: Settings, problem: Problem, *, quiet: bool, show: Show) -> tuple[RunStarted, Outcome]:
+def _run(
+    settings: Settings, problem: Problem, early: Reading | None, *, quiet: bool, show: Show
+) -> tuple[RunStarted, Outcome]:
     """Load, then solve under the display; the display starts when llama.cpp has been loaded and says no more."""
     from ttcli.events import RunFinished, RunStarted
     from ttcli.interrupt import Interrupt
@@ -161,7 +165,7 @@ def _run(settings: Settings, problem: Problem, *, quiet: bool, show: Show) -> tu
     interrupt = Interrupt()
     began, outcome = None, None
     with (
-        load_runtime(settings, interrupt, download_progress(quiet=quiet)) as bench,
+        load_runtime(settings, interrupt, download_progress(quiet=quiet), early=early) as bench,
         interrupted_by_ctrl_c(interrupt),
         display(show) as screen,
     ):

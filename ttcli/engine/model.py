@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import mmap
+from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
@@ -25,26 +26,36 @@ class Model:
         path: the GGUF file, the first one of a split model.
         checked: its header has been checked, see `check_model`.
         gpu_layers: layers to put on a GPU; None: all of them where the build has a GPU, else none.
+        wanted: asked between two tensors whether to go on reading; None: nobody is.
 
     Raises:
-        ModelError: no such file, no GGUF, truncated, not all parts, or of an unknown architecture.
+        ModelError: no such file, no GGUF, truncated, not all parts, of an unknown architecture, or no longer wanted.
     """
 
-    def __init__(self, path: Path, *, gpu_layers: int | None = None, checked: bool = False) -> None:
+    def __init__(
+        self,
+        path: Path,
+        *,
+        gpu_layers: int | None = None,
+        checked: bool = False,
+        wanted: Callable[[], bool] | None = None,
+    ) -> None:
         self.path = path
         (check_gguf if checked else check_model)(path)
         self._lib = library()
-        self._handle = self._load(gpu_layers)
+        self._handle = self._load(gpu_layers, wanted)
         self._vocab = self._lib.llama_model_get_vocab(self._handle)
         self._pieces: dict[int, bytes] = {}
         self.backend_sampling = False  # whether a GPU picks the largest logits of a row; set by whoever has tried it
         self.vocabulary: int = self._lib.llama_vocab_n_tokens(self._vocab)
 
-    def _load(self, gpu_layers: int | None) -> Any:
+    def _load(self, gpu_layers: int | None, wanted: Callable[[], bool] | None) -> Any:
         lib = self._lib
         params = lib.llama_model_default_params()
         gpu = bool(lib.llama_supports_gpu_offload())
         params.n_gpu_layers = (-1 if gpu else 0) if gpu_layers is None else gpu_layers
+        if wanted is not None:
+            params.progress_callback = lib.llama_progress_callback(lambda _part, _data: wanted())
         forget_log()
         handle = lib.llama_model_load_from_file(str(self.path).encode(), params)
         if not handle:

@@ -11,7 +11,7 @@ from ttcli.errors import ConfigError, ModelError
 from ttcli.runtime.backend import backend_fact
 from ttcli.runtime.forms import prm_form
 from ttcli.runtime.loader import thinking_of
-from ttcli.runtime.tried import open_model
+from ttcli.runtime.reading import open_model
 
 if TYPE_CHECKING:
     from ttcli.engine.model import Model

@@ -8,6 +8,7 @@ import json
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
+from importlib import import_module
 from typing import TYPE_CHECKING, TypeAlias
 
 from ttcli.catalog.entry import catalog
@@ -22,13 +23,12 @@ from ttcli.files.gguf import read_header
 from ttcli.files.kinds import LOST_HEAD, NAMES, is_adapter, lost_head
 from ttcli.interrupt import Interrupt
 from ttcli.runtime.adapters import load_adapter, meant, prm_weights
-from ttcli.runtime.ahead import BEHIND_WEIGHTS, import_ahead
 from ttcli.runtime.backend import learn_backend_sampling
 from ttcli.runtime.forms import form_key, prm_form
 from ttcli.runtime.heads import find_head
 from ttcli.runtime.memories import learn_memory
+from ttcli.runtime.reading import Reading
 from ttcli.runtime.settings import Settings
-from ttcli.runtime.tried import open_model
 from ttcli.runtime.width import streams_of
 from ttcli.seams import Verifier
 from ttcli.verifier.aggregate import no_steps
@@ -46,6 +46,8 @@ if TYPE_CHECKING:
 
 Loaded: TypeAlias = "tuple[LocalModel, Model]"
 
+_BEHIND_WEIGHTS = ("ttcli.policy.local.policy", "ttcli.verifier.repairers", "numpy.random")  # needed once they are read
+
 
 class Loader:
     """Loads models and makes verifiers of them; all is freed when its stack is.
@@ -53,17 +55,26 @@ class Loader:
     Args:
         settings: where to look for models, and how to run them.
         interrupt: asked while a verifier is at work.
+        early: weights that are being read already, for the settings' own model.
     """
 
-    def __init__(self, settings: Settings, interrupt: Interrupt, progress: Progress, stack: ExitStack) -> None:
-        self._settings = settings
-        self._interrupt = interrupt
-        self._progress = progress
-        self._stack = stack
+    def __init__(
+        self,
+        settings: Settings,
+        interrupt: Interrupt,
+        progress: Progress,
+        stack: ExitStack,
+        early: Reading | None = None,
+    ) -> None:
+        self.settings = settings
+        self.interrupt = interrupt
+        self.progress = progress
+        self.stack = stack
+        self._early = early
 
     def resolve(self, name: str) -> LocalModel:
         """A model on this machine, fetched first where that is allowed and needed."""
-        return resolve(name, offline=self._settings.offline, progress=self._progress)
+        return resolve(name, offline=self.settings.offline, progress=self.progress)
 
     def load(self, local: LocalModel) -> Model:
         """The weights of a model; see `learn_memory` for what is tried with them.
@@ -71,17 +82,26 @@ class Loader:
         Raises:
             ModelError: it cannot be used, or is what a conversion has left of a reward model.
         """
-        import_ahead(BEHIND_WEIGHTS)
-        model = open_model(local, gpu_layers=self._settings.machine.gpu_layers)
-        self._stack.callback(model.close)
+        with self._reading_of(local) as reading:
+            for module in _BEHIND_WEIGHTS:
+                import_module(module)
+            model = reading.take()
+        self.stack.callback(model.close)
         told = (model.metadata(key) for key in NAMES)
         if lost_head(local.name, local.path.name, *told) and form_of(local) is None:
             raise ModelError(
                 f"{local.label} is a reward model without its head: {LOST_HEAD}",
                 hint="process reward models that say + or - work: ttc models list",
             )
-        learn_memory(model, local, self._progress, threads=self._settings.machine.threads)
+        learn_memory(model, local, self.progress, threads=self.settings.machine.threads)
         return model
+
+    def _reading_of(self, local: LocalModel) -> Reading:
+        """The weights that are being read already, if they are these."""
+        early, self._early = self._early, None
+        if early is not None and early.local == local:
+            return early
+        return Reading(local, gpu_layers=self.settings.machine.gpu_layers)
 
     def reviser(self, local: LocalModel, own: Loaded) -> Adapter | Reviser:
         """What draws the revisions of a policy's solutions: an adapter of its weights, or a model of its own.
@@ -95,8 +115,8 @@ class Loader:
             return load_adapter(local, "reviser", *own)
         _, model = self._shared(local, own)
         same_vocabulary(own[1], model, local.label)
-        learn_backend_sampling(model, local, self._settings.machine, self._progress)
-        told = prompt_of(local, self._settings), thinking_of(model, local), streams_of(self._settings, local.path)
+        learn_backend_sampling(model, local, self.settings.machine, self.progress)
+        told = prompt_of(local, self.settings), thinking_of(model, local), streams_of(self.settings, local.path)
         return Reviser(model, *told)
 
     def make(self, spec: VerifierSpec, own: Loaded | None = None) -> Verifier:
@@ -120,9 +140,9 @@ class Loader:
 
                 return Command(
                     str(spec.model),
-                    timeout=self._settings.command_timeout,
-                    extract=self._settings.extract,
-                    interrupted=self._interrupt,
+                    timeout=self.settings.command_timeout,
+                    extract=self.settings.extract,
+                    interrupted=self.interrupt,
                 )
             case "scripted":
                 raise UsageError("the scripted verifier goes with a scripted model", hint="--verifier confidence")
@@ -136,7 +156,7 @@ class Loader:
                 return Arithmetic()
             case _:
                 return Confidence(weakest=spec.kind == "weakest")
-        self._stack.callback(verifier.close)
+        self.stack.callback(verifier.close)
         return verifier
 
     def _judge(self, spec: VerifierSpec, own: Loaded | None) -> Verifier:
@@ -149,8 +169,8 @@ class Loader:
             raise UsageError("a server does not judge its own solutions", hint="--verifier judge:MODEL")
         form = form_of(own[0]) if spec.model is not None else None
         if isinstance(form, CritiqueForm):
-            return Critic(own[1], form, threads=self._settings.machine.threads, interrupted=self._interrupt)
-        return Judge(own[1], threads=self._settings.machine.threads, interrupted=self._interrupt)
+            return Critic(own[1], form, threads=self.settings.machine.threads, interrupted=self.interrupt)
+        return Judge(own[1], threads=self.settings.machine.threads, interrupted=self.interrupt)
 
     def _likelihood(self, name: str, own: Loaded | None) -> Verifier:
         from ttcli.engine.params import ThinkParams
@@ -158,15 +178,15 @@ class Loader:
 
         loaded = self._shared(self.resolve(name), own)
         encode = self._encoding(loaded, ThinkParams(think="off"))  # what is read is no thought
-        threads = self._settings.machine.threads
-        return Likelihood(loaded[1], encode, threads=threads, interrupted=self._interrupt)
+        threads = self.settings.machine.threads
+        return Likelihood(loaded[1], encode, threads=threads, interrupted=self.interrupt)
 
     def _encoding(self, loaded: Loaded, think: ThinkParams) -> Callable[[Problem], list[int]]:
         """How a model is asked for a solution: the tokens of a problem."""
         from ttcli.engine.thinking import plan
 
         local, model = loaded
-        asked, prompt = plan(model, thinking_of(model, local), think), prompt_of(local, self._settings)
+        asked, prompt = plan(model, thinking_of(model, local), think), prompt_of(local, self.settings)
         return lambda problem: asked.encode(prompt.messages(problem))
 
     def _prm(self, name: str, own: Loaded | None) -> Verifier:
@@ -188,8 +208,8 @@ class Loader:
                 '[verifier] kind = "prm", form = "step-turn", good = "+", bad = "-"',
             )
         model, adapter = prm_weights(local, own, self._shared)
-        form, threads = prm_form(model, told), self._settings.machine.threads
-        return Prm(model, form, adapter=adapter, threads=threads, interrupted=self._interrupt)
+        form, threads = prm_form(model, told), self.settings.machine.threads
+        return Prm(model, form, adapter=adapter, threads=threads, interrupted=self.interrupt)
 
     def _shared(self, local: LocalModel, own: Loaded | None) -> Loaded:
         """A model with its weights: those of the policy where they are the same."""
@@ -219,10 +239,10 @@ class Loader:
             found.head,
             f"head:{found.name}",
             own[1],
-            self._encoding(own, self._settings.thinking if carried else ThinkParams(think="off")),
+            self._encoding(own, self.settings.thinking if carried else ThinkParams(think="off")),
             carried=carried,
-            threads=self._settings.machine.threads,
-            interrupted=self._interrupt,
+            threads=self.settings.machine.threads,
+            interrupted=self.interrupt,
         )
 
 

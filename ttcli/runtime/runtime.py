@@ -30,6 +30,7 @@ from ttcli.runtime.backend import learn_backend_sampling
 from ttcli.runtime.heads import doubts, find_head
 from ttcli.runtime.loader import Loader, check, prompt_of, read_by_heads, score_key
 from ttcli.runtime.local import local_policy
+from ttcli.runtime.reading import Reading
 from ttcli.runtime.repair import mending
 from ttcli.runtime.settings import Settings
 from ttcli.runtime.width import fitting
@@ -162,6 +163,7 @@ def load_runtime(
     bench: Sequence[VerifierSpec] | None = None,
     demand: Demand = NO_DEMAND,
     observe: Callable[[int], Sequence[int]] = lambda _layers: (),
+    early: Reading | None = None,
 ) -> Iterator[Runtime]:
     """Load the models of a run, fetching them first where they are not here; free them at the end.
 
@@ -169,6 +171,7 @@ def load_runtime(
     `demand`: of a bench: what its methods hold in the policy's context.
     `observe`: told how many layers the model has, says whose outputs the steps are to carry besides those that heads
     read; a server's steps carry none.
+    `early`: the weights of the settings' model, where they are being read already.
 
     Raises:
         ModelError, DownloadError, BackendError: a model that cannot be had, loaded or used.
@@ -182,27 +185,21 @@ def load_runtime(
     check(specs, settings)
     at_once = int(settings.budget.amount) if bench is None and settings.budget.unit is Unit.GENERATIONS else None
     with ExitStack() as stack:
+        loader = Loader(settings, interrupt, progress, stack, early)
         server = settings.server
         name = DEFAULT_MODEL if settings.model is None else settings.model
         if demand.beams and (server is not None or name.startswith(SCRIPTED)):
             doubts(specs, None, progress.note)
         if server is not None:
-            yield _served(server, settings, specs, interrupt, progress, stack)
+            yield _served(server, settings, specs, loader)
         elif name.startswith(SCRIPTED):
             file = Path(name.removeprefix(SCRIPTED))
-            yield _scripted(file, settings, specs, interrupt, Loader(settings, interrupt, progress, stack))
+            yield _scripted(file, settings, specs, loader)
         else:
-            yield _local(name, settings, specs, at_once, demand, observe, interrupt, progress, stack)
+            yield _local(name, settings, specs, at_once, demand, observe, loader)
 
 
-def _served(
-    server: Address,
-    settings: Settings,
-    specs: Sequence[VerifierSpec],
-    interrupt: Interrupt,
-    progress: Progress,
-    stack: ExitStack,
-) -> Runtime:
+def _served(server: Address, settings: Settings, specs: Sequence[VerifierSpec], loader: Loader) -> Runtime:
     # numpy and the HTTP client: not before they are needed
     from ttcli.policy.server.policy import WIDTH, ServerPolicy
 
@@ -216,26 +213,25 @@ def _served(
         traced=any(spec.traces for spec in specs),
         width=settings.machine.width or WIDTH,
         insecure=settings.insecure,
-        notice=progress.note,
-        interrupted=interrupt,
+        notice=loader.progress.note,
+        interrupted=loader.interrupt,
     )
-    stack.callback(policy.close)
-    loader = Loader(settings, interrupt, progress, stack)
+    loader.stack.callback(policy.close)
     verifiers = {str(spec): loader.make(spec) for spec in specs}
     return Runtime(
         settings,
         policy,
         verifiers,
-        interrupt,
-        lambda name: policy.name if name is None else fingerprint(resolve(name, offline=True, progress=progress)),
+        loader.interrupt,
+        lambda name: (
+            policy.name if name is None else fingerprint(resolve(name, offline=True, progress=loader.progress))
+        ),
     )
 
 
-def _scripted(
-    file: Path, settings: Settings, specs: Sequence[VerifierSpec], interrupt: Interrupt, loader: Loader
-) -> Runtime:
+def _scripted(file: Path, settings: Settings, specs: Sequence[VerifierSpec], loader: Loader) -> Runtime:
     script = Script.read(file)
-    policy = ScriptedPolicy(script, width=settings.machine.width or SCRIPTED_WIDTH, interrupted=interrupt)
+    policy = ScriptedPolicy(script, width=settings.machine.width or SCRIPTED_WIDTH, interrupted=loader.interrupt)
     if settings.reviser is not None:
         raise UsageError("a script has no weights for --reviser to change", hint="leave it out")
     if any(spec.kind == "judge" for spec in specs):
@@ -250,7 +246,7 @@ def _scripted(
         settings,
         policy,
         verifiers,
-        interrupt,
+        loader.interrupt,
         lambda name: sha256(file.read_bytes()).hexdigest() if name is None else fingerprint(loader.resolve(name)),
     )
 
@@ -262,24 +258,21 @@ def _local(
     at_once: int | None,
     demand: Demand,
     observe: Callable[[int], Sequence[int]],
-    interrupt: Interrupt,
-    progress: Progress,
-    stack: ExitStack,
+    loader: Loader,
 ) -> Runtime:
-    loader = Loader(settings, interrupt, progress, stack)
     local = loader.resolve(name)
     model = loader.load(local)
-    learn_backend_sampling(model, local, settings.machine, progress)
-    settings = fitting(settings, model.context, local.label, progress)
-    layers = read_by_heads(specs, local, progress.note)
+    learn_backend_sampling(model, local, settings.machine, loader.progress)
+    settings = fitting(settings, model.context, local.label, loader.progress)
+    layers = read_by_heads(specs, local, loader.progress.note)
     if demand.beams:
-        doubts(specs, local, progress.note)
+        doubts(specs, local, loader.progress.note)
     reviser = loader.resolve(meant(settings.reviser)) if settings.reviser is not None else None
     policy = local_policy(
         (local, model),
         settings,
-        interrupt,
-        stack,
+        loader.interrupt,
+        loader.stack,
         at_once=at_once,
         traced=any(spec.traces for spec in specs),
         beams=demand.beams,
@@ -292,8 +285,10 @@ def _local(
         settings,
         policy,
         verifiers,
-        interrupt,
-        lambda other: fingerprint(resolve(name if other is None else meant(other), offline=True, progress=progress)),
+        loader.interrupt,
+        lambda other: fingerprint(
+            resolve(name if other is None else meant(other), offline=True, progress=loader.progress)
+        ),
         layers,
         reviser,
         local.entry,

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from ttcli.catalog.fingerprint import fingerprint
 from ttcli.catalog.stored import LocalModel
@@ -13,20 +11,12 @@ from ttcli.files.parts import parts
 from ttcli.files.paths import home
 from ttcli.files.remembered import recalled, remember
 
-if TYPE_CHECKING:
-    from ttcli.engine.model import Model
 
-
-def open_model(local: LocalModel, *, gpu_layers: int | None = None) -> Model:
-    """The weights of a model; one that was verified neither by the catalog nor by an earlier run is tried out first.
-
-    Raises:
-        ModelError: it cannot be used.
-    """
-    from ttcli.engine.model import Model  # the engine brings numpy and llama.cpp: not before they are needed
-
-    try_once(local)
-    return Model(local.path, gpu_layers=gpu_layers, checked=True)
+def is_tried(local: LocalModel) -> bool:
+    """Whether the catalog or an earlier run has verified it."""
+    if local.entry is not None and local.entry.sha256 is not None:
+        return True
+    return _weights(local) in _read()
 
 
 def try_once(local: LocalModel) -> None:
@@ -35,16 +25,20 @@ def try_once(local: LocalModel) -> None:
     Raises:
         ModelError: llama.cpp cannot be given it.
     """
-    if local.entry is not None and local.entry.sha256 is not None:
-        return
-    weights, known = f"{fingerprint(local)} {version('llama-cpp-python')}", _read()
-    if weights in known:
+    if is_tried(local):
         return
     from ttcli.engine.trial import try_out
 
     check_model(local.path)
     try_out(local.path, size=sum(part.stat().st_size for part in parts(local.path)))
-    remember(_file(), {"version": 1, "works": sorted({*known, weights})})
+    remember(_file(), {"version": 1, "works": sorted({*_read(), _weights(local)})})
+
+
+def _weights(local: LocalModel) -> str:
+    """What is remembered of a model: its weights, and what they were tried with."""
+    from importlib.metadata import version  # what is in the catalog gets by without it
+
+    return f"{fingerprint(local)} {version('llama-cpp-python')}"
 
 
 def _read() -> set[str]:
