@@ -75,6 +75,16 @@ def test_a_tie_goes_to_the_answer_with_the_most_confident_candidate(
     assert first.answer == "1"
 
 
+@pytest.mark.parametrize("vote", [majority, weighted, best, hierarchical])
+def test_a_tie_goes_to_an_answer_that_was_not_cut_off(vote: Callable[[Sequence[Candidate]], Tally]) -> None:
+    cut, other, whole = scored(("1", 0.5), ("1", 0.5), ("2", 0.5))
+    cut, other = (replace(each, ended=Ended.CUT, logprob=-0.1) for each in (cut, other))
+    assert [each.answer for each in vote([cut, whole]).votes] == ["2", "1"]
+    assert [each.answer for each in vote([cut, replace(whole, ended=Ended.CUT)]).votes] == ["1", "2"]
+    if vote is not best:
+        assert [each.answer for each in vote([cut, other, whole]).votes] == ["1", "2"]
+
+
 def test_a_tie_goes_to_the_first_drawn() -> None:
     candidates = drawn("3", "4", "4", "3")
     assert [vote.answer for vote in majority(candidates[::-1], never).votes] == ["3", "4"]

@@ -2,8 +2,8 @@
 
 Majority is self-consistency (Wang et al., 2023); weighted and best are best-of-N weighted and standard best-of-N with a
 verifier (Snell et al., 2024, s. 5.1); hierarchical is theirs for chains of revisions (s. 6.1). The order in which
-candidates are passed makes no difference: ties go to the class with the most confident candidate, by the mean
-log-probability of its tokens where that is known, and then to the one that was drawn first.
+candidates are passed makes no difference: ties go to a class with a candidate that was not cut off, then to that with
+the most confident of these, by the mean log-probability of its tokens where that is known, then to the first drawn.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import NamedTuple
 from ttcli.answers.equal import CHECKER, equivalent
 from ttcli.answers.key import Canonical
 from ttcli.answers.whole import answer_key
-from ttcli.solution import AnswerKind, Candidate
+from ttcli.solution import AnswerKind, Candidate, Ended
 from ttcli.tally import AnswerClass, Tally
 
 Equivalence = Callable[[str, str], bool]
@@ -89,7 +89,7 @@ def _won(classes: Sequence[Sequence[Candidate]], chain_of: Callable[[Candidate],
     won: list[list[float]] = [[] for _ in classes]
     for votes in chains.values():
         sums = {
-            number: (-math.fsum(_scores(members)), -max(map(_sureness, members)), members[0].index)
+            number: (-math.fsum(_scores(members)), *_surest(members), members[0].index)
             for number, members in votes.items()
         }
         winner = min(sums, key=lambda number: sums[number])
@@ -118,13 +118,13 @@ def _ballot(
         for members, weight in zip(classes, weights, strict=True)
     ]
     first = {voter.candidate.index: tie(voter.candidate) if tie else 0.0 for voter in voters}
-    then = {voter.candidate.index: _sureness(voter.candidate) for voter in voters}
+    drawn = {voter.candidate.index: voter.candidate for voter in voters}
 
     def rank(vote: AnswerClass) -> tuple[float, ...]:
         return (
             -vote.weight,
             -max(first[index] for index in vote.members),
-            -max(then[index] for index in vote.members),
+            *_surest([drawn[index] for index in vote.members]),
             vote.members[0],
         )
 
@@ -132,9 +132,9 @@ def _ballot(
     return Tally(tuple(votes), abstained=len(candidates) - len(voters))
 
 
-def _sureness(candidate: Candidate) -> float:
-    """What breaks a tie before the order of drawing does."""
-    return candidate.confidence or 0.0
+def _surest(members: Sequence[Candidate]) -> tuple[float, float]:
+    """What breaks a tie before the order of drawing does, the less the better: whether all were cut off, then doubt."""
+    return min((float(each.ended is Ended.CUT), -(each.confidence or 0.0)) for each in members)
 
 
 def _shortness(candidate: Candidate) -> float:
