@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ttcli.answers import best, hierarchical, majority, weighted
+from ttcli.answers.vote import by_lineage, by_places, shortest, tied
 from ttcli.solution import Candidate, Ended
 from ttcli.tally import Tally
 
@@ -75,14 +76,35 @@ def test_a_tie_goes_to_the_answer_with_the_most_confident_candidate(
     assert first.answer == "1"
 
 
-@pytest.mark.parametrize("vote", [majority, weighted, best, hierarchical])
+VOTES = (majority, weighted, best, hierarchical, shortest, tied, by_lineage, by_places)
+
+
+@pytest.mark.parametrize("vote", VOTES)
 def test_a_tie_goes_to_an_answer_that_was_not_cut_off(vote: Callable[[Sequence[Candidate]], Tally]) -> None:
     cut, other, whole = scored(("1", 0.5), ("1", 0.5), ("2", 0.5))
     cut, other = (replace(each, ended=Ended.CUT, logprob=-0.1) for each in (cut, other))
+    whole = replace(whole, tokens=50, logprob=-50.0)
     assert [each.answer for each in vote([cut, whole]).votes] == ["2", "1"]
     assert [each.answer for each in vote([cut, replace(whole, ended=Ended.CUT)]).votes] == ["1", "2"]
     if vote is not best:
         assert [each.answer for each in vote([cut, other, whole]).votes] == ["1", "2"]
+
+
+def test_in_a_chain_a_tie_goes_to_an_attempt_that_was_not_cut_off() -> None:
+    cut, whole = (replace(each, chain=0, attempt=each.index) for each in scored(("1", 0.5), ("2", 0.5)))
+    votes = hierarchical([replace(cut, ended=Ended.CUT, logprob=-0.1), whole]).votes
+    assert [(each.answer, each.weight) for each in votes] == [("2", 0.5), ("1", 0.0)]
+
+
+@pytest.mark.parametrize(("vote", "first"), [(shortest, "1"), (tied, "2")])
+def test_what_a_vote_goes_by_in_a_tie_counts_of_those_that_were_not_cut_off(
+    vote: Callable[[Sequence[Candidate]], Tally], first: str
+) -> None:
+    long, short, sure = (replace(each, tokens=9, logprob=-9.0) for each in scored(("1", 0.1), ("1", 0.2), ("2", 0.9)))
+    short = replace(short, tokens=3, logprob=-3.0)
+    assert vote([long, short, sure, replace(sure, index=3)]).votes[0].answer == first
+    cut = replace(short, ended=Ended.CUT)
+    assert vote([replace(long, tokens=20), cut, sure, replace(sure, index=3)]).votes[0].answer == "2"
 
 
 def test_a_tie_goes_to_the_first_drawn() -> None:

@@ -3,7 +3,7 @@
 Majority is self-consistency (Wang et al., 2023); weighted and best are best-of-N weighted and standard best-of-N with a
 verifier (Snell et al., 2024, s. 5.1); hierarchical is theirs for chains of revisions (s. 6.1). The order in which
 candidates are passed makes no difference: ties go to a class with a candidate that was not cut off, then to that with
-the most confident of these, by the mean log-probability of its tokens where that is known, then to the first drawn.
+the most confident of those, by the mean log-probability of its tokens where that is known, then to the first drawn.
 """
 
 from __future__ import annotations
@@ -89,7 +89,7 @@ def _won(classes: Sequence[Sequence[Candidate]], chain_of: Callable[[Candidate],
     won: list[list[float]] = [[] for _ in classes]
     for votes in chains.values():
         sums = {
-            number: (-math.fsum(_scores(members)), *_surest(members), members[0].index)
+            number: (-math.fsum(_scores(members)), *_doubt(members), members[0].index)
             for number, members in votes.items()
         }
         winner = min(sums, key=lambda number: sums[number])
@@ -103,7 +103,10 @@ def _ballot(
     weigh: Callable[[Sequence[Sequence[Candidate]]], Sequence[float]],
     tie: Callable[[Candidate], float] | None = None,
 ) -> Tally:
-    """The ballot with the weights that `weigh` gives to the classes of equal answers; `tie` ranks equal ones first."""
+    """The ballot with the weights that `weigh` gives to the classes of equal answers.
+
+    `tie` ranks equal ones before confidence does.
+    """
     voters = _voters(candidates)
     with CHECKER.voting():
         classes = _classes(voters, same)
@@ -117,24 +120,20 @@ def _ballot(
         )
         for members, weight in zip(classes, weights, strict=True)
     ]
-    first = {voter.candidate.index: tie(voter.candidate) if tie else 0.0 for voter in voters}
     drawn = {voter.candidate.index: voter.candidate for voter in voters}
 
     def rank(vote: AnswerClass) -> tuple[float, ...]:
-        return (
-            -vote.weight,
-            -max(first[index] for index in vote.members),
-            *_surest([drawn[index] for index in vote.members]),
-            vote.members[0],
-        )
+        return (-vote.weight, *_doubt([drawn[index] for index in vote.members], tie), vote.members[0])
 
     votes.sort(key=rank)
     return Tally(tuple(votes), abstained=len(candidates) - len(voters))
 
 
-def _surest(members: Sequence[Candidate]) -> tuple[float, float]:
-    """What breaks a tie before the order of drawing does, the less the better: whether all were cut off, then doubt."""
-    return min((float(each.ended is Ended.CUT), -(each.confidence or 0.0)) for each in members)
+def _doubt(members: Sequence[Candidate], tie: Callable[[Candidate], float] | None = None) -> tuple[float, float, float]:
+    """What breaks a tie before the order of drawing does, the less the better; of those not cut off, if any."""
+    whole = [each for each in members if each.ended is not Ended.CUT]
+    counted = whole or members
+    return float(not whole), -max(map(tie, counted)) if tie else 0.0, -max(each.confidence or 0.0 for each in counted)
 
 
 def _shortness(candidate: Candidate) -> float:

@@ -24,11 +24,30 @@ def fingerprint(model: LocalModel) -> str:
     return hashes[0] if len(hashes) == 1 else hashlib.sha256(" ".join(hashes).encode()).hexdigest()
 
 
+def is_reckoned(model: LocalModel) -> bool:
+    """Whether its fingerprint is known without reading the file."""
+    if model.entry and model.entry.sha256:
+        return True
+    known = _known()
+    return all(_key(part) in known for part in parts(model.path))
+
+
 def _of_file(path: Path) -> str:
-    facts, cache = path.stat(), home() / "fingerprints.json"
-    key = f"{path.absolute()}, {facts.st_size} bytes, {facts.st_mtime_ns}"
-    known = {file: digest for file, digest in recalled(cache).items() if isinstance(digest, str)}
+    key, known = _key(path), _known()
     if key not in known:
         known[key] = sha256_of(path)
-        remember(cache, known)
+        remember(_cache(), known)
     return known[key]
+
+
+def _key(path: Path) -> str:
+    facts = path.stat()
+    return f"{path.absolute()}, {facts.st_size} bytes, {facts.st_mtime_ns}"
+
+
+def _known() -> dict[str, str]:
+    return {file: digest for file, digest in recalled(_cache()).items() if isinstance(digest, str)}
+
+
+def _cache() -> Path:
+    return home() / "fingerprints.json"

@@ -11,7 +11,7 @@ import sys
 from collections.abc import Iterator, Mapping, MutableMapping
 from contextlib import suppress
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Annotated, Any, NamedTuple, cast
+from typing import IO, TYPE_CHECKING, Annotated, Any, NamedTuple, NoReturn, cast
 
 import typer
 from typer.core import TyperGroup
@@ -135,7 +135,18 @@ def main() -> None:
     except KeyboardInterrupt:  # at a moment when nobody else caught it
         signals.leave_on_signals()
         code = signals.exit_code()
-    gc.freeze()  # nothing that is left is searched for cycles: Python ends five times as fast
+    gc.freeze()  # nothing that is left is searched for cycles, which takes longer than all else that Python ends with
+    _end(code)
+
+
+def _end(code: int) -> NoReturn:
+    """End the process; weights that nobody wants any more are not waited for."""
+    reading = sys.modules.get("ttcli.runtime.reading")  # most commands have no use for it
+    if reading is not None and reading.under_way():
+        for stream in (sys.stdout, sys.stderr):
+            with suppress(OSError, ValueError):  # it has been told before
+                stream.flush()
+        os._exit(code)
     sys.exit(code)
 
 

@@ -198,7 +198,13 @@ def _early(given: Mapping[str, Any]) -> AbstractContextManager[Reading | None]:
         return nullcontext()
     from ttcli.runtime.reading import read_early  # what knows the models on this machine: not for every page of help
 
-    return read_early(given["model"] or DEFAULT_MODEL, gpu_layers=given["gpu_layers"]) or nullcontext()
+    return read_early(_model(given), gpu_layers=given["gpu_layers"]) or nullcontext()
+
+
+def _model(given: Mapping[str, Any]) -> str:
+    """What runs here where no server is asked."""
+    model: str | None = given.get("model")
+    return DEFAULT_MODEL if model is None else model
 
 
 def _settings(given: dict[str, Any]) -> Settings:
@@ -207,8 +213,8 @@ def _settings(given: dict[str, Any]) -> Settings:
     Raises:
         UsageError: an option out of range, or two that exclude each other.
     """
-    if given.get("model") is None and given.get("policy") is None:
-        given = {**given, "model": DEFAULT_MODEL}
+    if given.get("policy") is None:
+        given = {**given, "model": _model(given)}
     values = {field.name: given[field.name] for field in fields(Settings) if field.name in given}
     for name, part in _PARTS.items():
         values[name] = part(**{field.name: given[field.name] for field in fields(part) if field.name in given})

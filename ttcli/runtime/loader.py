@@ -99,8 +99,10 @@ class Loader:
     def _reading_of(self, local: LocalModel) -> Reading:
         """The weights that are being read already, if they are these."""
         early, self._early = self._early, None
-        if early is not None and early.local == local:
-            return early
+        if early is not None:
+            if early.local == local:
+                return early
+            early.abandon()
         return Reading(local, gpu_layers=self.settings.machine.gpu_layers)
 
     def reviser(self, local: LocalModel, own: Loaded) -> Adapter | Reviser:

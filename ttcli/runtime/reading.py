@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import threading
 from contextlib import suppress
-from threading import Event, Thread
 from typing import TYPE_CHECKING, Self
 
-from ttcli.catalog.stored import LocalModel, locate
+from ttcli.catalog.fingerprint import is_reckoned
+from ttcli.catalog.progress import NoProgress
+from ttcli.catalog.pull import resolve
+from ttcli.catalog.stored import LocalModel
 from ttcli.errors import TtcError
 from ttcli.runtime.tried import is_tried, try_once
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from ttcli.engine.model import Model
 
 
@@ -29,17 +34,25 @@ class Reading:
         from ttcli.engine.library import library  # numpy and llama.cpp: not before they are needed
         from ttcli.engine.model import Model
 
-        self.local, self.gpu_layers = local, gpu_layers
+        self.local = local
         try_once(local)
         library()  # here: on the thread it would take turns with whatever the caller imports
-        self._wanted, self._ended = True, Event()
+        self._lock, self._ended = threading.Lock(), threading.Event()
+        self._wanted = True
         self._model: Model | None = None
         self._error: BaseException | None = None
-        thread = Thread(target=self._read, args=(Model,), name=f"reading {local.path.name}")
+
+        def load(wanted: Callable[[], bool] | None) -> Model:
+            return Model(local.path, gpu_layers=gpu_layers, checked=True, wanted=wanted)
+
+        thread = _Thread(target=self._read, args=(load, lambda: self._wanted))
         try:
             thread.start()
-        except RuntimeError:  # no thread is to be had
-            self._read(Model)
+        except RuntimeError:  # no thread is to be had: then nobody can ask it to stop
+            self._read(load, None)
+        except BaseException:  # Ctrl-C, while it began
+            self.abandon()
+            raise
 
     def __enter__(self) -> Self:
         return self
@@ -56,26 +69,41 @@ class Reading:
         self._ended.wait()
         if self._error is not None:
             raise self._error
-        model, self._model = self._model, None
+        with self._lock:
+            model, self._model = self._model, None
         if model is None:
             raise RuntimeError("these weights were taken before, or abandoned")
         return model
 
     def abandon(self) -> None:
-        """Stop reading, between two tensors, and free what nobody has taken."""
-        self._wanted = False
-        self._ended.wait()
-        if self._model is not None:
-            self._model.close()
-            self._model = None
+        """Free what nobody has taken, now or when it has been read; llama.cpp is asked to stop between two tensors."""
+        with self._lock:
+            self._wanted = False
+            model, self._model = self._model, None
+        if model is not None:
+            model.close()
 
-    def _read(self, load: type[Model]) -> None:
+    def _read(self, load: Callable[[Callable[[], bool] | None], Model], wanted: Callable[[], bool] | None) -> None:
         try:
-            self._model = load(self.local.path, gpu_layers=self.gpu_layers, checked=True, wanted=lambda: self._wanted)
+            model = load(wanted)
+            with self._lock:
+                kept = self._wanted
+                self._model = model if kept else None
+            if not kept:
+                model.close()
         except BaseException as error:  # noqa: BLE001  the caller's to raise
             self._error = error
         finally:
             self._ended.set()
+
+
+class _Thread(threading.Thread):
+    """Reads weights."""
+
+
+def under_way() -> bool:
+    """Whether llama.cpp still reads what nobody wants: it maps a file whole before it can be asked to stop."""
+    return any(isinstance(thread, _Thread) for thread in threading.enumerate())
 
 
 def open_model(local: LocalModel, *, gpu_layers: int | None = None) -> Model:
@@ -85,12 +113,12 @@ def open_model(local: LocalModel, *, gpu_layers: int | None = None) -> Model:
 
 
 def read_early(name: str, *, gpu_layers: int | None) -> Reading | None:
-    """Begin with weights before all is known about the run; None where they must be fetched or tried out first.
+    """Begin with weights before all is known about the run; None where they must be fetched, hashed or tried out first.
 
     What is wrong with them is left for the run to say, in its turn.
     """
     with suppress(TtcError, OSError):
-        local = locate(name)
-        if local is not None and is_tried(local):
+        local = resolve(name, offline=True, progress=NoProgress())
+        if is_reckoned(local) and is_tried(local):
             return Reading(local, gpu_layers=gpu_layers)
     return None

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from ttcli.catalog.fingerprint import fingerprint
 from ttcli.catalog.stored import LocalModel
+from ttcli.errors import BackendError
 from ttcli.files.gguf import check_model
 from ttcli.files.parts import parts
 from ttcli.files.paths import home
@@ -35,10 +36,20 @@ def try_once(local: LocalModel) -> None:
 
 
 def _weights(local: LocalModel) -> str:
-    """What is remembered of a model: its weights, and what they were tried with."""
-    from importlib.metadata import version  # what is in the catalog gets by without it
+    """What is remembered of a model: its weights, and what they were tried with.
 
-    return f"{fingerprint(local)} {version('llama-cpp-python')}"
+    Raises:
+        BackendError: there is no llama.cpp.
+    """
+    from importlib.metadata import PackageNotFoundError, version  # what is in the catalog gets by without it
+
+    try:
+        release = version("llama-cpp-python")
+    except PackageNotFoundError as error:
+        raise BackendError(
+            "llama-cpp-python is not installed", hint="pip install 'llama-cpp-python>=0.3.36,<0.4'"
+        ) from error
+    return f"{fingerprint(local)} {release}"
 
 
 def _read() -> set[str]:
