@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -231,20 +233,25 @@ def test_a_reader_that_leaves_is_no_complaint(clean: Path) -> None:
 @pytest.mark.parametrize("more", [[], ["-o", "graded.jsonl"]])
 def test_ctrl_c_ends_it_at_once_and_leaves_no_half_file(clean: Path, more: list[str]) -> None:
     (clean / "rows.jsonl").write_text(lines(*ROWS[:1], *ROWS * 8000), encoding="utf-8")
+    read, write = os.pipe()  # not the process's: what a reader of lines has read ahead, `communicate` does not give
     process = subprocess.Popen(
         [sys.executable, "-m", "ttcli", "grade", "rows.jsonl", *more],
-        stdout=subprocess.PIPE if not more else subprocess.DEVNULL,
+        stdout=write if not more else subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,
     )
-    if process.stdout is not None:
-        assert json.loads(process.stdout.readline())["right"] is True
-    else:
-        while not [*clean.glob(".graded.jsonl.*.part")]:
-            assert process.poll() is None
-    ended = ctrl_c(process)
-    assert (ended.code, ended.err) == (130, "interrupted\n")
-    assert all(json.loads(line) for line in (ended.out or "").splitlines())
+    os.close(write)
+    with os.fdopen(read, encoding="utf-8") as out:
+        if more:
+            while not [*clean.glob(".graded.jsonl.*.part")]:
+                assert process.poll() is None
+        else:
+            assert json.loads(out.readline())["right"] is True
+        with ThreadPoolExecutor() as pool:  # a full pipe would keep it from ending
+            rest = pool.submit(out.read)
+            ended = ctrl_c(process)
+        assert (ended.code, ended.err) == (130, "interrupted\n")
+        assert all(json.loads(line) for line in rest.result().splitlines())
     assert [path.name for path in clean.iterdir() if "graded" in path.name] == []
 
 

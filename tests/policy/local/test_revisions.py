@@ -7,15 +7,18 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from engine.adapters import write_adapter
 from leaving import leave
+from numpy.typing import NDArray
 
 from ttcli.cost import Budget, Meter
 from ttcli.engine import machine
 from ttcli.engine.adapter import Adapter
 from ttcli.engine.model import Model
 from ttcli.engine.params import SamplingParams
+from ttcli.engine.sampling import Draw, Sampler
 from ttcli.errors import PromptTooLong
 from ttcli.events import RunFinished
 from ttcli.policy.local.policy import LocalPolicy
@@ -102,20 +105,33 @@ def test_a_chain_decodes_only_what_is_new_until_the_window_slides(
 
 @pytest.mark.parametrize("cells", [None, 2048], ids=["streams", "one buffer"])
 def test_what_stands_on_shared_cells_reads_as_if_it_had_been_decoded_alone(
-    make_policy: MakePolicy, cells: int | None
+    make_policy: MakePolicy, monkeypatch: pytest.MonkeyPatch, cells: int | None
 ) -> None:
+    seen: list[NDArray[np.float32]] = []  # the rows that tokens were drawn from
+    drawn = Sampler.draw
+
+    def recorded(sampler: Sampler, rows: NDArray[np.float32], *more: Any) -> list[Draw]:
+        seen.append(rows[0].copy())
+        return drawn(sampler, rows, *more)
+
+    monkeypatch.setattr(machine, "has_gpu", lambda: False)  # whole rows
+    monkeypatch.setattr(Sampler, "draw", recorded)
     sharing, alone = make_policy(cells=cells), make_policy(cells=cells)
     root = sharing.start(SUM)
+    rows = []
     for first in draw(sharing, [root, root]):
         starts = [policy.start(SUM, attempts=[first.prefix.text]) for policy in (sharing, alone)]
         assert starts[0].known_tokens > 0 == starts[1].known_tokens
         assert starts[0].prompt_tokens == starts[1].prompt_tokens
-        one, other = (
-            draw(policy, [start], temperature=0)[0].prefix
-            for policy, start in zip((sharing, alone), starts, strict=True)
-        )
-        assert one.text == other.text
-        assert one.logprob == pytest.approx(other.logprob, abs=0.05 * one.tokens)  # kernels differ by width of a batch
+        for policy, start in zip((sharing, alone), starts, strict=True):
+            seen.clear()
+            draw(policy, [start], temperature=0)
+            rows.append(seen[0])
+    # texts may part at a near tie: what is decoded together is rounded in another way
+    one, one_alone, two, two_alone = rows
+    far = np.std(one_alone - two_alone)
+    assert 4 * np.std(one - one_alone) < far
+    assert 4 * np.std(two - two_alone) < far
 
 
 def test_a_finished_text_is_cut_back_to_what_a_revision_has_in_common_with_it(make_policy: MakePolicy) -> None:
