@@ -17,16 +17,15 @@ def fingerprint(model: LocalModel) -> str:
 
     Of a split model: that of the hashes of its files.
     """
-    known = model.entry.sha256 if model.entry else None
-    if known:
-        return known
+    if model.sha256:
+        return model.sha256
     hashes = [_of_file(part) for part in parts(model.path)]
     return hashes[0] if len(hashes) == 1 else hashlib.sha256(" ".join(hashes).encode()).hexdigest()
 
 
 def is_reckoned(model: LocalModel) -> bool:
     """Whether its fingerprint is known without reading the file."""
-    if model.entry and model.entry.sha256:
+    if model.sha256:
         return True
     known = _known()
     return all(_key(part) in known for part in parts(model.path))

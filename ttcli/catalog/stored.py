@@ -40,6 +40,11 @@ class LocalModel:
         return self.path.name if self.path.suffix == ".gguf" else self.name  # Ollama's blobs are called by their hash
 
     @property
+    def sha256(self) -> str | None:
+        """That of the catalog, against which it was checked when it was fetched; None: the catalog knows none."""
+        return self.entry.sha256 if self.entry else None
+
+    @property
     def beside(self) -> Beside:
         """What the TOML beside the file tells; raises ConfigError where that cannot be read."""
         return read_beside(self.path, self.entry.template if self.entry else Template())

@@ -140,7 +140,7 @@ def run_options(
                 tell_found(DEFAULT_MODEL)
             return code
 
-        parameters = [*_own(command, hints, declared(_FIRST)), *declared(_LAST), _MORE]
+        parameters = [*_own(command, hints, groups, declared(_FIRST)), *declared(_LAST), _MORE]
         call.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
         call.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
         return call
@@ -149,18 +149,19 @@ def run_options(
 
 
 def _own(
-    command: Callable[..., int], hints: Mapping[str, Any], first: Sequence[inspect.Parameter]
+    command: Callable[..., int],
+    hints: Mapping[str, Any],
+    groups: Mapping[str, type[Any]],
+    first: Sequence[inspect.Parameter],
 ) -> Iterator[inspect.Parameter]:
-    """The parameters of a command itself, with these where `settings` stands, and a dataclass as its fields."""
+    """The parameters of a command itself, with these where `settings` stands, and the fields of groups as their own."""
     for name, parameter in inspect.signature(command).parameters.items():
         if name == "settings":
             yield from first
+        elif name in groups:
+            yield from _of_fields(groups[name])
         elif name not in _OF_RUN:
-            kind = hints[name]
-            if is_dataclass(kind) and isinstance(kind, type):
-                yield from _of_fields(kind)
-            else:
-                yield parameter.replace(annotation=kind, kind=inspect.Parameter.KEYWORD_ONLY)
+            yield parameter.replace(annotation=hints[name], kind=inspect.Parameter.KEYWORD_ONLY)
 
 
 def _parameter(name: str, shown: _Option, default: Any) -> inspect.Parameter:

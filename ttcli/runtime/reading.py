@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING, Self
 
 from ttcli.catalog.fingerprint import is_reckoned
@@ -41,15 +42,12 @@ class Reading:
         self._wanted = True
         self._model: Model | None = None
         self._error: BaseException | None = None
-
-        def load(wanted: Callable[[], bool] | None) -> Model:
-            return Model(local.path, gpu_layers=gpu_layers, checked=True, wanted=wanted)
-
-        thread = _Thread(target=self._read, args=(load, lambda: self._wanted))
+        load = partial(Model, local.path, gpu_layers=gpu_layers, checked=True)
+        thread = _Thread(target=self._read, args=(partial(load, wanted=lambda: self._wanted),))
         try:
             thread.start()
         except RuntimeError:  # no thread is to be had: then nobody can ask it to stop
-            self._read(load, None)
+            self._read(load)
         except BaseException:  # Ctrl-C, while it began
             self.abandon()
             raise
@@ -83,9 +81,9 @@ class Reading:
         if model is not None:
             model.close()
 
-    def _read(self, load: Callable[[Callable[[], bool] | None], Model], wanted: Callable[[], bool] | None) -> None:
+    def _read(self, load: Callable[[], Model]) -> None:
         try:
-            model = load(wanted)
+            model = load()
             with self._lock:
                 kept = self._wanted
                 self._model = model if kept else None

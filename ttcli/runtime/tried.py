@@ -15,9 +15,7 @@ from ttcli.files.remembered import recalled, remember
 
 def is_tried(local: LocalModel) -> bool:
     """Whether the catalog or an earlier run has verified it."""
-    if local.entry is not None and local.entry.sha256 is not None:
-        return True
-    return _weights(local) in _read()
+    return local.sha256 is not None or _weights(local) in _read()
 
 
 def try_once(local: LocalModel) -> None:
