@@ -145,6 +145,39 @@ def test_a_signal_at_any_moment_of_the_first_second_is_no_traceback(
     assert codes <= {0, 1, CODES[number]}  # it may have been done before
 
 
+@pytest.mark.parametrize("number", CODES)
+@pytest.mark.parametrize(
+    "moment",
+    ["import weakref; kept = weakref.ref(it := Thing(), lambda _: strike())", "Thing.__del__ = strike; it = Thing()"],
+)
+def test_a_signal_where_nothing_can_be_raised_ends_it_too(number: signal.Signals, moment: str) -> None:
+    program = f"""
+import os
+from ttcli.cli.signals import raise_on_signals
+class Thing: pass
+def strike(*_): os.kill(os.getpid(), {int(number)})
+raise_on_signals()
+{moment}
+del it
+print("went on")
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=HANG)
+    assert (done.returncode, done.stdout, done.stderr) == (CODES[number], "", "interrupted\n")
+
+
+def test_what_else_cannot_be_raised_is_told_as_python_does() -> None:
+    program = """
+from ttcli.cli.signals import raise_on_signals
+class Thing:
+    def __del__(self): raise ValueError("a fault")
+raise_on_signals()
+Thing()
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=HANG)
+    assert done.returncode == 0
+    assert "ValueError: a fault" in done.stderr
+
+
 def test_ctrl_c_again_and_again_is_130_whenever_it_comes(clean: Path, script: str) -> None:
     codes = set()
     for step in range(8):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import os
 import signal
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
@@ -55,6 +56,7 @@ def interrupted_by_ctrl_c(interrupt: Interrupt) -> Iterator[None]:
 def raise_on_signals() -> None:
     """From now on the three are a KeyboardInterrupt wherever no run listens; the second one ends the process."""
     atexit.register(_ignore)  # last of all: Python lets go of other handlers before it has ended
+    sys.unraisablehook = _end_where_nothing_can_be_raised
     _handle(_raise)
 
 
@@ -68,6 +70,15 @@ def _raise(number: int, _frame: FrameType | None) -> None:
     if len(_received) > 1:
         _leave()
     raise _Signalled
+
+
+def _end_where_nothing_can_be_raised(told: sys.UnraisableHookArgs) -> None:
+    """A signal in a weak reference's callback, or in a finalizer: Python would tell of it and go on."""
+    if not isinstance(told.exc_value, _Signalled):
+        sys.__unraisablehook__(told)
+        return
+    os.write(2, b"interrupted\n")
+    _leave()
 
 
 def _leave(number: int | None = None) -> NoReturn:
