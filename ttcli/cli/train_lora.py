@@ -27,7 +27,7 @@ from ttcli.cli.training import (
 )
 from ttcli.printable import shell_line
 from ttcli.terminal.messages import remark, say, say_json
-from ttcli.train.lora.spec import Device, Fitting
+from ttcli.train.lora.spec import Chaining, Device, Fitting
 
 if TYPE_CHECKING:
     from ttcli.bench.store.store import Store
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from ttcli.train.lora.spec import LoraSpec
 
 _DEFAULT = Fitting()
+_CHAINING = Chaining()
 _SHAPED = run_options(
     leave_out=("policy", "reviser", "aggregate", "command_timeout", "answer", "extract", "repair", "prompt", "system"),
     more=("temperature", "max_tokens", "offline"),
@@ -112,7 +113,19 @@ class AdapterOptions:
 
 
 @_SHAPED
-def reviser(*, data: Data, settings: Settings, samples: Samples = 16, chosen: AdapterOptions) -> int:
+def reviser(
+    *,
+    data: Data,
+    settings: Settings,
+    samples: Samples = 16,
+    chains: Annotated[
+        int, option("--chains", env=None, says="Chains of attempts to learn from, of a problem at most.", more=True)
+    ] = _CHAINING.chains,
+    keep: Annotated[
+        float, option("--keep", env=None, says="Part of these with a right attempt in view at last, to be kept.")
+    ] = _CHAINING.keep,
+    chosen: AdapterOptions,
+) -> int:
     """Train an adapter that writes right solutions with wrong ones in view, from the model's own (Snell et al., s. 6).
 
     Whatever ends it, the same command goes on where it stopped. Examples:
@@ -121,7 +134,7 @@ def reviser(*, data: Data, settings: Settings, samples: Samples = 16, chosen: Ad
 
     Then: ttc solve "..." --method revise --reviser qwen2.5-coder-0.5b-reviser
     """
-    return _go("reviser", settings, chosen.data(data, samples, 0), chosen)
+    return _go("reviser", settings, chosen.data(data, samples, 0), chosen, Chaining(chains, keep))
 
 
 @_SHAPED
@@ -144,7 +157,9 @@ def prm(
     return _go("prm", settings, chosen.data(data, samples, rollouts), chosen)
 
 
-def _go(kind: Kind, settings: Settings, data: DataOptions, chosen: AdapterOptions) -> int:
+def _go(
+    kind: Kind, settings: Settings, data: DataOptions, chosen: AdapterOptions, chaining: Chaining = _CHAINING
+) -> int:
     """Refuse what cannot be done, before any work; then train."""
     from ttcli.files.paths import adapters_dir
     from ttcli.runtime.adapters import CALLED, SUFFIX
@@ -158,7 +173,7 @@ def _go(kind: Kind, settings: Settings, data: DataOptions, chosen: AdapterOption
     check_target(target, adapter, force=chosen.force)
     check_number("--samples", data.samples, 2, 16)
     check_named(data.data, "adapter")
-    spec = LoraSpec(kind, train_spec(settings, data, CALLED[kind]), fitting)
+    spec = LoraSpec(kind, train_spec(settings, data, CALLED[kind]), fitting, chaining)
     require_lora()
     with options.open_store(chosen.store) as opened:
         return _train(opened, spec, target, chosen)

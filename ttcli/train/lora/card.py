@@ -112,6 +112,7 @@ def _origin(spec: LoraSpec, prepared: Prepared, fitted: Fitted) -> dict[str, Any
             "held_out": len(train.held_out),
         },
         "examples": {"trained": len(prepared.examples), "stopping": len(prepared.stopping)},
+        "chaining": asdict(spec.chaining) if spec.kind == "reviser" else None,
         "fitting": asdict(spec.fitting),
         "parameters": fitted.parameters,
         "steps": progress.step,

@@ -114,7 +114,7 @@ class Gathering:
         by_sample = {sample: [*own] for sample, own in groupby(rollouts, key=lambda each: each.sample)}
         encoded: dict[int, list[Example]] = {}
         if chosen is None:
-            for chain in trajectories(pool, seed=spec.train.settings.seed):
+            for chain in trajectories(pool, spec.chaining, seed=spec.train.settings.seed):
                 encoded.setdefault(chain.position, []).extend(encode_trajectories(policy, [chain]))
         else:
             for each in pool:

@@ -58,12 +58,31 @@ class Fitting:
 
 
 @dataclass(frozen=True, slots=True)
+class Chaining:
+    """What chains of attempts a reviser learns from.
+
+    Raises:
+        UsageError: a number out of range.
+    """
+
+    chains: int = 4  # of a problem, at most
+    keep: float = 0.0  # part of them whose last attempt in view is right, and is to be written again
+
+    def __post_init__(self) -> None:
+        if self.chains < 1:
+            raise UsageError(f"--chains must be at least 1, not {self.chains}", hint="leave it out")
+        if not 0 <= self.keep < 1:
+            raise UsageError(f"--keep must be from 0 to below 1, not {self.keep:g}", hint="leave it out")
+
+
+@dataclass(frozen=True, slots=True)
 class LoraSpec:
     """What a user asked for."""
 
     kind: Kind
     train: TrainSpec
     fitting: Fitting
+    chaining: Chaining = Chaining()  # of a reviser
 
     def dealt(self, positions: Sequence[int]) -> tuple[list[int], list[int]]:
         """Problems that something can be learned from, by their positions: to fit to, and to tell when to stop."""

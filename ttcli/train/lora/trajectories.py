@@ -1,7 +1,8 @@
 """What a reviser learns from: wrong solutions in view, and a right one to be written (Snell et al. 2024, s. 6).
 
 For each right solution 0 to 4 wrong ones come before it, the last of them the closest to it by edit distance of
-characters, so that what is wrong with it can be seen.
+characters, so that what is wrong with it can be seen. In some chains, which the paper has not, the right solution
+itself is the last one in view: by these it is learned that what is right stays, and to tell it from what is not.
 """
 
 from __future__ import annotations
@@ -14,8 +15,7 @@ import numpy as np
 from ttcli.problem import Problem
 from ttcli.search.revise import WINDOW
 from ttcli.train.lora.pool import PooledProblem
-
-_RIGHT = 4  # solutions of a problem that are written at most, lest easy problems be most of what is seen
+from ttcli.train.lora.spec import Chaining
 
 
 class Trajectory(NamedTuple):
@@ -23,25 +23,32 @@ class Trajectory(NamedTuple):
 
     position: int  # of its problem in the spec
     problem: Problem
-    attempts: tuple[str, ...]  # wrong ones in view, the oldest first; at most WINDOW
+    attempts: tuple[str, ...]  # in view, the oldest first, at most WINDOW: wrong ones; the last one may be the target
     target: str  # the right one
 
 
-def trajectories(pool: Sequence[PooledProblem], *, seed: int) -> list[Trajectory]:
+def trajectories(pool: Sequence[PooledProblem], chaining: Chaining, *, seed: int) -> list[Trajectory]:
     """Those of all problems that have a right solution, different ones only; the same seed, the same ones."""
     found: dict[Trajectory, None] = {}
     for each in pool:
         rng = np.random.default_rng((seed, each.problem.key))
         right = [solution.text for solution in each.solutions if solution.correct]
         wrong = [*dict.fromkeys(solution.text for solution in each.solutions if not solution.correct)]
-        for at in rng.permutation(len(right)).tolist()[:_RIGHT]:
-            found[Trajectory(each.position, each.problem, _before(right[at], wrong, rng), right[at])] = None
+        if not right:
+            continue
+        order = rng.permutation(len(right)).tolist()
+        for number in range(chaining.chains):
+            target = right[order[number % len(right)]]
+            kept = rng.random() < chaining.keep
+            shown = _before(target, wrong, int(rng.integers(WINDOW + 1)), rng)
+            shown = (*shown[:-1], target) if kept else shown
+            found[Trajectory(each.position, each.problem, shown, target)] = None
     return [*found]
 
 
-def _before(right: str, wrong: Sequence[str], rng: np.random.Generator) -> tuple[str, ...]:
-    """Wrong solutions before a right one, as many as chance has it, where there are so many."""
-    number = min(int(rng.integers(WINDOW + 1)), len(wrong))
+def _before(right: str, wrong: Sequence[str], number: int, rng: np.random.Generator) -> tuple[str, ...]:
+    """So many wrong solutions before a right one, where there are so many."""
+    number = min(number, len(wrong))
     if not number:
         return ()
     closest = min(wrong, key=lambda text: edit_distance(text, right))
