@@ -1,6 +1,6 @@
 """The experiments of Snell et al. (2024, arXiv 2408.03314) on the laboratory's models, by ttc's own commands.
 
-    python benchmarks/paper.py [--work FOLDER] [--problems 1000] [--deep 200]    draw what is missing, then tell
+    python benchmarks/paper.py [--work FOLDER] [--problems 1000]                 draw what is missing, then tell
     python benchmarks/paper.py --from-data [FILE] [--json]                       tell what is published; no model is run
     python benchmarks/paper.py --quick --json                                    the same of the published file, in 30 s
 
@@ -117,7 +117,8 @@ def parse() -> argparse.Namespace:
         "--work", type=Path, default=Path("build/paper"), help="folder of the store and what comes of it"
     )
     parser.add_argument("--problems", type=int, default=1000, help="the first so many of the held-out problems")
-    parser.add_argument("--deep", type=int, default=200, help="of these, so many with 288 samples and every search")
+    parser.add_argument("--deep", type=int, default=1000, help="of these, so many with 288 samples")
+    parser.add_argument("--searched", type=int, default=100, help="of these, so many with every search")
     parser.add_argument("--cores", type=int, default=len(os.sched_getaffinity(0)), help="processes side by side")
     parser.add_argument("--stages", help="only these, with commas; `list` names them")
     parser.add_argument("--export-only", action="store_true", help="draw nothing; tell what the store has")
@@ -134,9 +135,11 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--publish", action="store_true", help="write benchmarks/data, docs/paper.md and its figures")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
-    if not 10 <= min(options.deep, options.chains) <= max(options.deep, options.chains) <= options.problems <= 1000:
+    some, all_of = (options.searched, options.deep, options.chains), options.problems
+    if not 10 <= min(some) <= max(some) <= all_of <= 1000 or options.searched > options.deep:
         parser.error(
-            "there must be 10 deep problems and chains at least, no more than problems, of which there are 1000"
+            "--searched, --deep and --chains take 10 problems at least, no more than --problems, of which there are "
+            "1000; and no more are searched than are deep"
         )
     return options
 
@@ -153,6 +156,7 @@ def drawn(options: argparse.Namespace) -> Path:
         options.other,
         options.problems,
         options.deep,
+        options.searched,
         options.chains,
     )
     noisy = worse_ones(lab.verifier, work)

@@ -8,10 +8,13 @@
 A pool is JSON lines, gzipped, one for each sample of a `ttc bench`: text, answer, tokens, and what each verifier said
 of it. A solution that states a false equation has a second line, `mended`: cut at its first false result, the right one
 written, and gone on with by the model as `--repair arithmetic` does. All others are what they would have been with
-repair too, so that both are known at the price of one. Of several pools the problems stand side by side.
+repair too, so that both are known at the price of one. Several pools are one; what others have is not published again.
+Some problems may have more samples than others, without what repair makes of them: by these it is told how the plain
+majority goes on.
 
 Votes are means over subsets of the samples. Intervals are of 95 %, by resampling problems; p is that of the sign-flip
-test. `over` compares with the plain majority of as many samples of the same problems.
+test. `over` compares with the plain majority of as many samples of the same problems. What more samples than all
+problems have add to the majority is the mean over those that have them, and stands on top of what it has of all.
 """
 
 from __future__ import annotations
@@ -48,28 +51,46 @@ class Pool(NamedTuple):
     """The samples of some problems, problem by problem."""
 
     names: list[str]  # of the verifiers
-    plain: list[list[dict[str, Any]]]
+    plain: list[list[dict[str, Any]]]  # as many of each problem
     mended: list[list[dict[str, Any]]]  # the same with repair
+    drawn: list[list[dict[str, Any]]]  # all plain ones
+
+
+class Curve(NamedTuple):
+    """The accuracy of the plain majority by samples, problem by problem."""
+
+    base: dict[int, NDArray[np.float64]]  # (problems,) up to as many samples as all problems have
+    more: dict[int, NDArray[np.float64]]  # (problems,) what more samples add to the last of these; nan: not drawn
+
+    @property
+    def sizes(self) -> list[int]:
+        """Samples of a vote."""
+        return [*self.base, *self.more]
+
+    def means(self, counts: NDArray[np.float64]) -> NDArray[np.float64]:
+        """(resamples, sizes): by how often each problem is there, (resamples, problems)."""
+        total = counts.sum(axis=1)
+        found = [counts @ each / total for each in self.base.values()]
+        for each in self.more.values():
+            known = ~np.isnan(each)
+            found.append(found[len(self.base) - 1] + counts[:, known] @ each[known] / counts[:, known].sum(axis=1))
+        return np.stack(found, axis=1)
 
 
 def read(files: Sequence[Path]) -> Pool:
-    """Pools, of problems with equally many samples each."""
-    plain: list[list[dict[str, Any]]] = []
-    mended: list[list[dict[str, Any]]] = []
-    for file in files:
-        found: dict[str, list[dict[str, Any]]] = {}
-        after: dict[tuple[str, int], dict[str, Any]] = {}
-        for row in lines(file):
-            if row.get("mended"):
-                after[row["id"], row["number"]] = row
-            else:
-                found.setdefault(row["id"], []).append(row)
-        for samples in found.values():
-            samples.sort(key=lambda row: int(row["number"]))
-            plain.append(samples)
-            mended.append([after.get((row["id"], row["number"]), row) for row in samples])
+    """Pools, put together; tables are of as many samples as every problem has, the first ones."""
+    found: dict[str, list[dict[str, Any]]] = {}
+    after: dict[tuple[str, int], dict[str, Any]] = {}
+    for row in chain.from_iterable(lines(file) for file in files):
+        if row.get("mended"):
+            after[row["id"], row["number"]] = row
+        else:
+            found.setdefault(row["id"], []).append(row)
+    drawn = [sorted(samples, key=lambda row: int(row["number"])) for samples in found.values()]
+    plain = [samples[: min(map(len, drawn))] for samples in drawn]
+    mended = [[after.get((row["id"], row["number"]), row) for row in samples] for samples in plain]
     names = sorted({name for samples in plain for row in samples for name in row["scores"]})
-    return Pool(names, plain, mended)
+    return Pool(names, plain, mended, drawn)
 
 
 def published() -> list[Path]:
@@ -101,12 +122,13 @@ def _said(samples: Sequence[Mapping[str, Any]], name: str) -> NDArray[np.float64
 
 def measure(pool: Pool, *, quick: bool) -> dict[str, Any]:
     """Every vote over every number of samples, with repair and without."""
-    most = min(map(len, pool.plain))
+    most = len(pool.plain[0])
     sizes = [size for size in SAMPLES if size <= most]
     limit = 64 if quick else subset_limit(len(pool.plain))
     told: dict[str, Any] = {"problems": len(pool.plain), "samples": most, "votes": {}, "auc": {}}
     plain, mended = graded(pool.plain), graded(pool.mended)
-    base = {size: _accuracies(plain, size, "majority", limit) for size in sizes}
+    base = Curve({size: _accuracies(plain, size, "majority", limit) for size in sizes}, _more(pool, sizes[-1], limit))
+    told["more"] = _going_on(base)
     for kind, problems, own in (("", pool.plain, plain), ("repaired, ", pool.mended, mended)):
         told["votes"][f"{kind}majority"] = {
             size: _row(_accuracies(own, size, "majority", limit), size, base) for size in sizes
@@ -131,6 +153,33 @@ def measure(pool: Pool, *, quick: bool) -> dict[str, Any]:
     return told
 
 
+def _more(pool: Pool, most: int, limit: int) -> dict[int, NDArray[np.float64]]:
+    """What the plain majority of more samples has beyond that of `most`, of the problems that have so many."""
+    found = {}
+    drawn = graded(pool.drawn)
+    for size in (size for size in SAMPLES if most < size <= max(map(len, drawn))):
+        found[size] = np.full(len(drawn), np.nan)
+        for at, each in enumerate(drawn):
+            if len(each) >= size:
+                few, many = (subset_vote(each, number, "majority", subsets=limit) for number in (most, size))
+                found[size][at] = many.accuracy - few.accuracy
+    return found
+
+
+def _going_on(base: Curve) -> dict[int, dict[str, Any]]:
+    """What more samples add to the plain majority."""
+    counts = resamples(len(next(iter(base.base.values()))), 0)
+    drawn, most = base.means(counts), len(base.base) - 1
+    return {
+        size: {
+            "problems": int((~np.isnan(values)).sum()),
+            "added": float(np.nanmean(values)),
+            "interval": [*percentile_interval(drawn[:, most + at] - drawn[:, most])],
+        }
+        for at, (size, values) in enumerate(base.more.items(), 1)
+    }
+
+
 def _changed(pool: Pool) -> list[tuple[dict[str, Any], dict[str, Any]]]:
     """The samples that repair makes others of, before and after."""
     pairs = zip(chain(*pool.plain), chain(*pool.mended), strict=True)
@@ -141,22 +190,23 @@ def _accuracies(problems: Sequence[GradedSamples], size: int, rule: Rule, limit:
     return np.array([subset_vote(each, size, rule, subsets=limit).accuracy for each in problems])
 
 
-def _row(values: NDArray[np.float64], size: int, base: Mapping[int, NDArray[np.float64]]) -> dict[str, Any]:
+def _row(values: NDArray[np.float64], size: int, base: Curve) -> dict[str, Any]:
     """What a vote comes to, against the plain majority of as many samples, and how many of its samples are as good."""
     counts = resamples(len(values), 0) / len(values)
     drawn = counts @ values
-    plain = base[size]
+    plain = base.base[size]
     found = compare(values, plain, method_outcomes=values > 0.5, baseline_outcomes=plain > 0.5)
-    curve = np.stack([each.mean() for each in base.values()])
-    curves = np.stack([counts @ each for each in base.values()], axis=1)
-    worths = np.array([_worth(goal, each, [*base]) for goal, each in zip(drawn, curves, strict=True)])
+    curve, curves = base.means(np.full((1, len(values)), 1.0))[0], base.means(counts)
+    worths = np.array([_worth(goal, each, base.sizes) for goal, each in zip(drawn, curves, strict=True)])
     return {
         "accuracy": float(values.mean()),
         "interval": [*percentile_interval(drawn)],
         "over": found.difference,
         "over_interval": [*found.interval],
         "p": found.p_all,
-        "worth": _worth(float(values.mean()), curve, [*base]),
+        "over_most": float(values.mean() - curve[-1]),
+        "over_most_interval": [*percentile_interval(drawn - curves[:, -1])],
+        "worth": _worth(float(values.mean()), curve, base.sizes),
         "worth_interval": [*percentile_interval(worths)],
     }
 
@@ -201,7 +251,14 @@ def summary(found: Mapping[str, Any]) -> dict[str, Any]:
     size = min(16, most)
     row = votes[f"repaired, weighted, {HEAD}"][size]
     told["factor"], told["factor_interval"] = row["worth"] / size, [end / size for end in row["worth_interval"]]
-    told["factor_most"] = most / size  # what the pool can tell at most
+    told["factor_most"] = max([most, *found["more"]]) / size  # what the pool can tell at most
+    told["over_most"], told["over_most_interval"] = (
+        100 * row["over_most"],
+        [100 * end for end in row["over_most_interval"]],
+    )
+    told["factors"] = {
+        name: votes[f"repaired, weighted, {name}"][size]["worth"] / size for name in found["auc"] if "," not in name
+    }
     return told
 
 
@@ -214,6 +271,17 @@ def text(found: Mapping[str, Any]) -> Iterator[str]:
     yield from _by_samples(ways, _points)
     yield "Samples of the plain majority that are as good; those of the pool, or more, where that is the most it has:"
     yield from _by_samples(ways, _times)
+    if found["more"]:
+        yield "More samples of the plain majority:"
+        yield ""
+        yield f"| samples | problems that have so many | points over {found['samples']} of the same |"
+        yield "|---:|---:|---:|"
+        for size, more in found["more"].items():
+            low, high = more["interval"]
+            yield f"| {size} | {more['problems']} | {100 * more['added']:+.1f} [{100 * low:+.1f}, {100 * high:+.1f}] |"
+        yield ""
+        yield f"Points over the plain majority of {max(found['more'])} samples:"
+        yield from _by_samples(ways, lambda row: _points(row, "over_most"))
     yield "| scores | AUC within a problem | problems with right and wrong ones |"
     yield "|---|---:|---:|"
     for name, each in found["auc"].items():
@@ -245,9 +313,9 @@ def _share(row: Mapping[str, Any]) -> str:
     return f"{100 * row['accuracy']:.1f} [{100 * low:.1f}, {100 * high:.1f}]"
 
 
-def _points(row: Mapping[str, Any]) -> str:
-    low, high = row["over_interval"]
-    told = f"{100 * row['over']:+.1f} [{100 * low:+.1f}, {100 * high:+.1f}]"
+def _points(row: Mapping[str, Any], over: str = "over") -> str:
+    low, high = row[f"{over}_interval"]
+    told = f"{100 * row[over]:+.1f} [{100 * low:+.1f}, {100 * high:+.1f}]"
     return f"**{told}**" if low > 0 or high < 0 else told
 
 
@@ -257,9 +325,13 @@ def _times(row: Mapping[str, Any]) -> str:
 
 
 def publish(export: Path, out: Path) -> None:
-    """Write a pool, without what was mended before."""
+    """Write a pool, without what was mended before and what other pools have."""
+    others = chain.from_iterable(lines(file) for file in published() if file.resolve() != out.resolve())
+    there = {(row["id"], row["number"]) for row in others}
     with gzip.GzipFile(out, "wb", mtime=0) as file:
         for row in lines(export):
+            if (row["id"], row["number"]) in there:
+                continue
             known = {name: value for name, value in row["scores"].items() if value is not None}  # no answer: none
             scores = {HEAD if name.startswith(HEAD) else name: round(value, 5) for name, value in known.items()}
             told = {key: row[key] for key in KEPT} | {"scores": scores}

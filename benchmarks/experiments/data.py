@@ -32,6 +32,7 @@ UNIT = 1 << 14  # of scores: sums of such fractions are exact
 TELLING = range(64, 96)  # samples that difficulty is told from, and nothing else is measured on; they are put last
 VERIFIER, CONFIDENCE, OTHER = "verifier", "confidence", "other"
 BASE = f"best-of-n[{VERIFIER}]"
+LARGE = tuple(f"[{VERIFIER}]@{budget}" for budget in (64, 256))
 WAYS = {VERIFIER: "last", f"{VERIFIER} min": "min", f"{VERIFIER} prod": "prod"}  # of the reward model's steps
 
 
@@ -90,6 +91,13 @@ class Data:
     def measured_deep(self) -> list[ProblemFigures]:
         """The same of the problems that have the most samples."""
         return [_untold(each) for each in self.deep]
+
+    @cached_property
+    def measured_searched(self) -> list[ProblemFigures]:
+        """Of these the ones that were searched in the most ways at large budgets."""
+        ways = [sum(key.endswith(LARGE) for key in row["policy"]["results"]) for row in self.rows]
+        known = {str(row["id"]) for row, count in zip(self.rows, ways, strict=True) if count == max(ways)}
+        return [each for each in self.measured_deep if each.row.problem.id in known]
 
     @cached_property
     def large(self) -> list[ProblemFigures]:

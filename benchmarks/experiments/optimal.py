@@ -41,7 +41,8 @@ SIMPLE = "best-of-n"
 BEAM = "beam:m=4"
 AUTO = (f"auto:{BEAM}", "auto:particles")  # on what four probes leave
 HEADLINE = 16
-SIZES = (1, 2, 4, 8, 16, 32, 64)
+SIZES = (1, 2, 4, 8, 16, 32, 64, 128, 256)  # as far as they were drawn
+MOST = 64  # samples that a shared budget may give one problem
 SPLITS = 20
 ENOUGH = 100  # problems: ten in half a bin
 RESAMPLED = ("rebase", "particles")  # searches that the paper has not
@@ -78,13 +79,13 @@ class Curve(NamedTuple):
 def measure(data: Data) -> dict[str, Any]:
     """Every family of ways, budget and kind of difficulty."""
     figures = data.measured
-    curve = curve_of(figures, SIZES)
+    curve = curve_of(figures)
     chances = unseen(probes_of(figures), _targets(figures))
     kinds = {"oracle": bins(oracle(data.shallow)), "predicted": bins(predicted(data.shallow))}
     found: dict[str, Any] = {"n": len(figures), "rows": [], "splits": SPLITS}
     votes = {size: mean(values) for size, values in zip(curve.sizes, curve.right, strict=True)}
     found["curves"] = {"best-of-N weighted": votes}
-    found["curves"]["majority"] = {size: mean(accuracies(figures, task("majority", size))) for size in SIZES}
+    found["curves"]["majority"] = {size: mean(accuracies(figures, task("majority", size))) for size in curve.sizes}
     with_chains = _chained(data, 64)
     chained = np.array([each.row.problem.id in with_chains for each in figures], np.bool_)
     revised = [each for each, own in zip(figures, chained, strict=True) if own]
@@ -93,25 +94,28 @@ def measure(data: Data) -> dict[str, Any]:
         if revised:
             own_kinds = {kind: hardness[chained] for kind, hardness in kinds.items()}
             ways = _ways(data, revised, budget, 64)
-            found["rows"] += _rows(ways, FAMILIES[2:], budget, own_kinds, curve_of(revised, SIZES))
+            found["rows"] += _rows(ways, FAMILIES[2:], budget, own_kinds, curve_of(revised))
     found["rows"] += _charged(figures, HEADLINE, chances, curve)
     found["rows"].append(_shared(figures, chances, HEADLINE, curve))
     return found
 
 
 def measure_deep(data: Data) -> list[dict[str, Any]]:
-    """The same at a budget of 64, on the problems whose best-of-N is known far beyond it; no choice by few problems."""
-    figures = data.measured_deep
-    ways, curve = _ways(data, figures, 64, 256), curve_of(figures, (*SIZES, 128, 256))
+    """The same at a budget of 64, on the problems that have every search; no choice by few problems."""
+    figures = data.measured_searched
+    ways, curve = _ways(data, figures, 64, 256), curve_of(figures)
     if len(figures) < ENOUGH:
         return [*_always(ways, 64, curve)]
-    kinds = {"oracle": bins(oracle(data.deep)), "predicted": bins(predicted(data.deep))}
+    searched = {each.row.problem.id for each in figures}
+    own = [each for each in data.deep if each.row.problem.id in searched]
+    kinds = {"oracle": bins(oracle(own)), "predicted": bins(predicted(own))}
     rows = [*_rows(ways, FAMILIES, 64, kinds, curve)]
     return [*rows, *_charged(figures, 64, unseen(probes_of(figures), _targets(figures)), curve)]
 
 
-def curve_of(figures: Sequence[ProblemFigures], sizes: Sequence[int]) -> Curve:
-    """Best-of-N weighted at these sizes."""
+def curve_of(figures: Sequence[ProblemFigures]) -> Curve:
+    """Best-of-N weighted, as far as all problems have samples."""
+    sizes = [size for size in SIZES if size <= min(len(each.facts) for each in figures)]
     right = np.stack([accuracies(figures, task(SIMPLE, size)) for size in sizes])
     one, two = (tokens(figures, task(SIMPLE, size)) for size in (1, 2))
     return Curve(tuple(sizes), right, 2 * one - two, two - one)
@@ -308,7 +312,7 @@ def standing(figures: Sequence[ProblemFigures], samples: int) -> Standing:
 
 def _shared(figures: Sequence[ProblemFigures], chances: Array, average: int, curve: Curve) -> dict[str, Any]:
     """Best-of-N where the budget is an average: what more samples bring is learnt on the other half of the problems."""
-    rungs = [rung for rung in LADDER if rung <= SIZES[-1]]
+    rungs = [rung for rung in LADDER if rung <= MOST]
     votes = {rung: standing(figures, rung) for rung in rungs}
     halves = split(bins(chances), 0)
     right, samples = np.zeros(len(figures)), np.zeros(len(figures))

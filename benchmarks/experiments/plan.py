@@ -20,7 +20,7 @@ from experiments.worse import Worse
 COMMON = ("--temperature", "1", "--max-tokens", "160", "--threads", "1", "--quiet")
 GRACE = 60.0  # seconds that a bench has to end after Ctrl-C
 
-SHALLOW, DEEP = 96, 288  # samples of every problem, and of the first few
+SHALLOW, DEEP = 96, 288  # samples of every problem, and of those that are to have many
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,8 @@ class Lab:
     reviser: str | None  # None: the policy revises by itself
     other: str | None  # another verifier that scores the samples, to compare with; None: there is none
     problems: int  # with SHALLOW samples and beam search
-    deep: int  # of these, the first so many have DEEP samples and everything else too
+    deep: int  # of these, the first so many have DEEP samples
+    searched: int  # of these, the first so many have every search
     chained: int  # and so many have chains of revisions, and are searched by worse verifiers
 
     @property
@@ -81,11 +82,11 @@ def stages(lab: Lab, worse: Sequence[Worse]) -> list[Stage]:
         Stage("greedy", lab.problems, lab.policy, ("--method", "greedy"), {}),
         Stage("large", lab.problems, lab.large, ("--method", "greedy"), {}),
         Stage("deep-pool", lab.deep, lab.policy, (*plain, "--budget", str(DEEP)), lab.verifiers),
-        search("charged-more", lab.deep, ("auto:beam:m=4",), "64"),
-        search("searches", lab.deep, SEARCHES, "16,64"),
-        search("beam-wide", lab.deep, ("beam:m=sqrt",), "64"),
-        search("beam-deep", lab.deep, ("beam:m=4",), "256"),
-        chains("long-chains", lab.deep, 256),
+        search("charged-more", lab.searched, ("auto:beam:m=4",), "64"),
+        search("searches", lab.searched, SEARCHES, "16,64"),
+        search("beam-wide", lab.searched, ("beam:m=sqrt",), "64"),
+        search("beam-deep", lab.searched, ("beam:m=4",), "256"),
+        chains("long-chains", lab.searched, 256),
     ]
     votes_and_search = ("best-of-n", "beam:m=4")
     found += [
