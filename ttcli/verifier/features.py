@@ -9,14 +9,14 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from fractions import Fraction
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ttcli.answers.final import answer_of
 from ttcli.answers.numerals import number
-from ttcli.problem import Problem
-from ttcli.solution import Ended, Prefix, Step
+from ttcli.solution import Ended, Prefix
 from ttcli.verifier.arithmetic import checked
 from ttcli.verifier.arithmetic.lexer import tokens
 
@@ -40,14 +40,14 @@ def visible(prefix: Prefix) -> NDArray[np.float64]:
     rows = np.full((len(steps), len(FEATURES)), np.nan)
     if not steps:
         return rows
-    asked = _numbers(prefix.problem)
+    asked = _numbers(prefix.problem.text)
     equations = checked([step.text for step in steps])
-    seen: set[Fraction] = set()
+    seen: frozenset[Fraction] = frozenset()
     drawn, logprob = 0, 0.0
     for at, (step, (false, true)) in enumerate(zip(steps, equations, strict=True)):
         drawn += step.tokens
         logprob += math.nan if step.logprob is None else step.logprob
-        seen |= asked & _values(step)
+        seen |= asked & _numbers(step.text)
         rows[at, :6] = (
             logprob / max(drawn, 1),
             false > 0,
@@ -61,7 +61,7 @@ def visible(prefix: Prefix) -> NDArray[np.float64]:
     return rows
 
 
-def _of_answer(answer: str | None, asked: set[Fraction]) -> tuple[float, float, float, float]:
+def _of_answer(answer: str | None, asked: frozenset[Fraction]) -> tuple[float, float, float, float]:
     if answer is None:
         return math.nan, math.nan, math.nan, math.nan
     value = number(answer)
@@ -70,12 +70,10 @@ def _of_answer(answer: str | None, asked: set[Fraction]) -> tuple[float, float, 
     return float(value.denominator == 1), float(value < 0), 0.0, float(value in asked)
 
 
-def _numbers(problem: Problem) -> set[Fraction]:
-    return {token.value for token in tokens(problem.text) if token.kind == "number"}
-
-
-def _values(step: Step) -> set[Fraction]:
-    return {token.value for token in tokens(step.text) if token.kind == "number"}
+@lru_cache(maxsize=4096)  # a search asks again about the steps above, for every step that is drawn
+def _numbers(text: str) -> frozenset[Fraction]:
+    """The values of all numbers that stand in a text."""
+    return frozenset(token.value for token in tokens(text) if token.kind == "number")
 
 
 def depths(steps: int) -> tuple[int, int, int, int]:
