@@ -101,12 +101,38 @@ def test_an_adapter_does_what_it_was_trained_for(
         load_adapter(adapter, other, local, tiny_model("qwen2"))  # type: ignore[arg-type]
 
 
-def test_an_adapter_needs_a_model_that_runs_here(
-    put: Callable[..., Path], loader: Loader, tiny_model: Callable[[str], Model]
+@pytest.mark.parametrize("policy", [None, "llama"])
+def test_a_prm_adapter_of_another_model_scores_on_the_weights_that_it_was_trained_on(
+    put: Callable[..., Path],
+    local: LocalModel,
+    loader: Loader,
+    tiny_path: Callable[[str], Path],
+    tiny_model: Callable[[str], Model],
+    policy: str | None,
+) -> None:
+    model = tiny_model("qwen2")
+    path = put("mine", model=str(local.path))
+    path.with_suffix(".toml").write_text(toml(choose_form(model, "\n\n").told), encoding="utf-8")
+    other = (LocalModel(tiny_path(policy), None, policy), tiny_model(policy)) if policy else None
+    verifier, usual = (
+        loader.make(VerifierSpec("prm", "mine"), other),
+        loader.make(VerifierSpec("prm", "mine"), (local, model)),
+    )
+    solution = Prefix(Problem("What is 2 + 2?"), 0, steps=(Step("2+2=4\n\n", 3, -1.0), Step("#### 4", 2, -1.0)))
+    assert verifier.score([solution]) == usual.score([solution])
+    assert verifier.parameters == model.matmul_parameters
+
+
+def test_an_adapter_needs_the_model_that_it_was_trained_on(
+    put: Callable[..., Path], loader: Loader, tiny_path: Callable[[str], Path], tiny_model: Callable[[str], Model]
 ) -> None:
     path = put("mine")
     with pytest.raises(ModelError, match="is not known to be a process reward model"):
         loader.make(VerifierSpec("prm", "mine"))
     path.with_suffix(".toml").write_text(toml(choose_form(tiny_model("qwen2"), "\n\n").told), encoding="utf-8")
-    with pytest.raises(ModelError, match="is an adapter for a model that runs here"):
-        loader.make(VerifierSpec("prm", "mine"))
+    for own, said in (
+        (None, ""),
+        ((LocalModel(tiny_path("llama"), None, "l"), tiny_model("llama")), ", and not for l"),
+    ):
+        with pytest.raises(ModelError, match=f"is an adapter for tiny{said}, and that is neither here nor"):
+            loader.make(VerifierSpec("prm", "mine"), own)

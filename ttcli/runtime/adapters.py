@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal
 
 from ttcli.catalog.fingerprint import fingerprint
 from ttcli.catalog.stored import LocalModel, locate
@@ -15,8 +14,6 @@ if TYPE_CHECKING:
     from ttcli.engine.adapter import Adapter
     from ttcli.engine.model import Model
 
-Loaded: TypeAlias = "tuple[LocalModel, Model]"
-Weights: TypeAlias = "tuple[Model, Adapter | None]"
 
 SUFFIX = ".gguf"
 Kind = Literal["reviser", "prm"]
@@ -60,20 +57,3 @@ def load_adapter(adapter: LocalModel, kind: Kind, local: LocalModel, model: Mode
             hint=f"--model {facts.model} if you have it, or train one for this model: ttc train --help",
         )
     return Adapter(model, adapter.path)
-
-
-def prm_weights(local: LocalModel, own: Loaded | None, load: Callable[[LocalModel, Loaded | None], Loaded]) -> Weights:
-    """The weights of a process reward model, and what changes them: an adapter goes onto those of the policy.
-
-    Args:
-        own: the policy's model; None: it does not run here.
-        load: of what is no adapter.
-
-    Raises:
-        ModelError: an adapter without a model, or for another one.
-    """
-    if not read_facts(local.path).adapter:
-        return load(local, own)[1], None
-    if own is None:
-        raise ModelError(f"{local.label} is an adapter for a model that runs here", hint="leave out --policy")
-    return own[1], load_adapter(local, "prm", *own)

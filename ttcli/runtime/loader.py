@@ -21,8 +21,9 @@ from ttcli.catalog.template import Template
 from ttcli.errors import ModelError, UsageError
 from ttcli.files.gguf import read_header
 from ttcli.files.kinds import LOST_HEAD, NAMES, is_adapter, lost_head
+from ttcli.files.trained import read_facts
 from ttcli.interrupt import Interrupt
-from ttcli.runtime.adapters import load_adapter, meant, prm_weights
+from ttcli.runtime.adapters import load_adapter, meant
 from ttcli.runtime.backend import learn_backend_sampling
 from ttcli.runtime.forms import form_key, prm_form
 from ttcli.runtime.heads import find_head
@@ -209,13 +210,49 @@ class Loader:
                 hint=f"if it is one, describe it in {local.path.with_suffix('.toml')}: "
                 '[verifier] kind = "prm", form = "step-turn", good = "+", bad = "-"',
             )
-        model, adapter = prm_weights(local, own, self._shared)
+        adapter: Adapter | None = None
+        if read_facts(local.path).adapter:
+            base = self._under(local, own)
+            model, adapter = base[1], load_adapter(local, "prm", *base)
+        else:
+            _, model = self._shared(local, own)
         form, threads = prm_form(model, told), self.settings.machine.threads
         return Prm(model, form, adapter=adapter, threads=threads, interrupted=self.interrupt)
 
     def _shared(self, local: LocalModel, own: Loaded | None) -> Loaded:
         """A model with its weights: those of the policy where they are the same."""
         return own if own is not None and own[0].path == local.path else (local, self.load(local))
+
+    def _under(self, adapter: LocalModel, own: Loaded | None) -> Loaded:
+        """The model that an adapter goes onto: the policy's where it was trained on that, or else the one it was.
+
+        Raises:
+            ModelError: it is not here, or nobody knows which one it is.
+        """
+        facts = read_facts(adapter.path)
+        if own is not None and facts.weights in (None, fingerprint(own[0])):
+            return own
+        if facts.weights is None:
+            raise ModelError(f"{adapter.label} is an adapter that does not say of which model", hint="--model NAME")
+        base = self._with_weights(facts.weights, facts.model)
+        if base is None:
+            policy = f", and not for {own[0].name}" if own else ""
+            raise ModelError(
+                f"{adapter.label} is an adapter for {facts.model}{policy}, and that is neither here nor in the catalog",
+                hint="train one for a model that you have: ttc train prm --help",
+            )
+        return base, self.load(base)
+
+    def _with_weights(self, weights: str, name: str | None = None) -> LocalModel | None:
+        """The model with these weights: of the catalog, or on this machine under this name; None: there is none."""
+        for entry in catalog().values():
+            if entry.sha256 == weights:
+                return self.resolve(entry.name)
+        try:
+            local = locate(name) if name else None
+        except ModelError:  # what has been called so once, on whatever machine
+            return None
+        return local if local is not None and fingerprint(local) == weights else None
 
     def _head(self, spec: VerifierSpec, own: Loaded | None) -> Verifier:
         """A head, on the policy's own model or on another one of the catalog."""
@@ -228,14 +265,14 @@ class Loader:
             return VisibleVerifier(found.head, f"head:{found.name}")
         carried = found.head.weights == weights
         if own is None or not carried:
-            names = [entry.name for entry in catalog().values() if entry.sha256 == found.head.weights]
-            if not names:
+            other = self._with_weights(found.head.weights, found.head.model)
+            if other is None:
                 policy = f", not for {own[0].name}" if own else ""
                 raise ModelError(
-                    f"head:{found.name} is a head for {found.head.model}{policy}, and that is not in the catalog",
+                    f"head:{found.name} is a head for {found.head.model}{policy}, and that is neither here nor in "
+                    "the catalog",
                     hint=f"--model {found.head.model} if you have it, or another verifier: --verifier confidence",
                 )
-            other = self.resolve(names[0])
             own = (other, self.load(other))
         return HeadVerifier(
             found.head,

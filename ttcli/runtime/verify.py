@@ -53,9 +53,9 @@ def verifying(settings: Settings, interrupt: Interrupt, progress: Progress) -> I
     with ExitStack() as stack:
         loader = Loader(settings, interrupt, progress, stack)
         own: Loaded | None = None
-        named = settings.model is not None and spec.kind == "head"  # a head's name does not say where its model is
-        changed = spec.kind == "prm" and names_adapter(str(spec.model))
-        if changed or (spec.kind in {"judge", "head"} and (spec.model is None or named)):
+        trained = spec.kind == "head" or (spec.kind == "prm" and names_adapter(str(spec.model)))
+        named = settings.model is not None and trained  # one of its own: it need not be found by what was trained on it
+        if named or (spec.kind in {"judge", "head"} and spec.model is None):
             local = loader.resolve(settings.model or DEFAULT_MODEL)
             own = (local, loader.load(local))
         verifier = loader.make(spec, own)
