@@ -55,6 +55,24 @@ def test_solutions_are_counted_problem_by_problem_and_those_of_other_problems_le
     assert [(at, number) for at, number, _ in found.of(ROWS[1:])] == [(0, 0), (0, 1)]
 
 
+def test_what_an_export_has_of_the_same_problems_are_solutions_too(tmp_path: Path) -> None:
+    sample = {"type": "sample", "id": "x", "text": "4", "ended": "stop"}
+    rows = [
+        {**sample, "problem": ROWS[2].problem.text},
+        {"type": "result", "problem": ROWS[0].problem.text, "answer": "4"},
+        {**sample, "problem": "of another data set"},
+        {**sample, "problem": ROWS[0].problem.text, "ended": "length"},
+    ]
+    found = read_given(write(tmp_path / "s.jsonl", *rows), ROWS)
+    assert [(at, number, each.ended) for at, number, each in found.of(ROWS)] == [
+        (2, 0, Ended.STOP),
+        (0, 0, Ended.LENGTH),
+    ]
+    others = read_given(write(tmp_path / "o.jsonl", rows[2]), ROWS)
+    with pytest.raises(DatasetError, match="has no solution of these 3 problems"):
+        others.of(ROWS)
+
+
 def test_no_solution_of_these_problems_is_an_error(tmp_path: Path) -> None:
     found = read_given(write(tmp_path / "s.jsonl", row(2)), ROWS)
     with pytest.raises(DatasetError, match=r"s\.jsonl has no solution of these 2 problems") as caught:

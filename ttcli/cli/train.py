@@ -63,7 +63,7 @@ def verifier(  # over 60 lines: most of them declare an option each
     samples: Annotated[int, option("--samples", "-k", env=None, says="Solutions of each problem to draw.")] = 8,
     solutions: Annotated[
         Path | None,
-        option("--solutions", env=None, says="Take these where there are any: problem_index, text, finish."),
+        option("--solutions", env=None, says="Take these: problem_index, text, finish; or an export."),
     ] = None,
     rollouts: Annotated[
         int,

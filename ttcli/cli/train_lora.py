@@ -52,7 +52,7 @@ class AdapterOptions:
 
     solutions: Annotated[
         Path | None,
-        option("--solutions", env=None, says="Take these where there are any: problem_index, text, finish.", more=True),
+        option("--solutions", env=None, says="Take these: problem_index, text, finish; or an export.", more=True),
     ] = None
     held_out: HeldOut = 0.3
     limit: options.Limit = None

@@ -21,7 +21,10 @@ from ttcli.problem import Problem
 from ttcli.solution import Ended
 
 FORM = '{"problem": "What is 2 + 2?", "solution": "It is \\\\boxed{4}."}, one such object per line'
-_GIVEN_FORM = '{"problem_index": 0, "text": "...", "finish": "stop"}; problem_index counts the data set\'s lines from 0'
+_GIVEN_FORM = (
+    '{"problem_index": 0, "text": "...", "finish": "stop"}; or what `ttc runs export` writes of the same problems'
+)
+_ELSEWHERE = 0  # the line of a problem that is not among those asked for
 _FINISH = ("finish", "ended")  # either says how a text ended
 _LEAST = 1e9  # no text is less probable than e to the minus this
 _ENDS = {"stop": Ended.STOP, "length": Ended.LENGTH}
@@ -70,7 +73,7 @@ def _solution(record: Record) -> Solution:
 class Given:
     """A solution as its file has it."""
 
-    line: int  # of its problem in the data set, from 1
+    line: int  # of its problem in the data set, from 1; 0: that is not among those asked for
     text: str
     ended: Ended  # STOP or LENGTH
     logprob: float | None = None  # sum over its tokens at temperature 1, full vocabulary; None: the file does not say
@@ -104,7 +107,7 @@ class GivenSolutions:
 
 
 def read_given(path: Path, rows: Sequence[Row]) -> GivenSolutions:
-    """The solutions in a file, as `_GIVEN_FORM` shows.
+    """The solutions in a file, as `_GIVEN_FORM` shows: their problem is told by its line, counted from 0, or its text.
 
     Besides, `gold` must be what the data set has as the answer; `sum_logprob` is that of the text over its tokens,
     `ended` another word for `finish`.
@@ -117,11 +120,12 @@ def read_given(path: Path, rows: Sequence[Row]) -> GivenSolutions:
     except OSError as error:
         raise DatasetError(f"cannot read {path}: {error.strerror}", hint=_GIVEN_FORM) from error
     known = {row.line: row for row in rows}
+    lines = {row.problem.text: row.line for row in rows}
     given = []
     for number, line in enumerate(content.split(b"\n"), 1):
         if line.strip():
             try:
-                given.append(_given(line, known))
+                given += _given(line, known, lines)
             except (ValueError, RecursionError) as error:
                 raise DatasetError(f"{path}, line {number}: {error}", hint=_GIVEN_FORM) from error
     if not given:
@@ -129,14 +133,19 @@ def read_given(path: Path, rows: Sequence[Row]) -> GivenSolutions:
     return GivenSolutions(path.name, hashlib.sha256(content).hexdigest(), tuple(given))
 
 
-def _given(line: bytes, known: dict[int, Row]) -> Given:
+def _given(line: bytes, known: dict[int, Row], lines: dict[str, int]) -> list[Given]:
+    """The solution of a row; none: an export has rows of other kinds too."""
     fields = json.loads(line)
     if not isinstance(fields, dict):
         raise ValueError("not a JSON object")
+    if fields.get("type", "sample") != "sample":
+        return []
     index, text, logprob = fields.get("problem_index"), fields.get("text"), fields.get("sum_logprob")
-    name, finish = next(((name, fields[name]) for name in _FINISH if fields.get(name) is not None), ("finish", "stop"))
-    if type(index) is not int or index < 0:
+    if index is None and isinstance(problem := fields.get("problem"), str):
+        index = lines.get(problem, _ELSEWHERE) - 1
+    elif type(index) is not int or index < 0:
         raise ValueError("`problem_index` must be a whole number, 0 or more")
+    name, finish = next(((name, fields[name]) for name in _FINISH if fields.get(name) is not None), ("finish", "stop"))
     if not isinstance(text, str):
         raise ValueError("`text` must be text")
     if not isinstance(finish, str) or finish not in _ENDS:
@@ -147,4 +156,4 @@ def _given(line: bytes, known: dict[int, Row]) -> Given:
     gold = fields.get("gold")
     if row is not None and gold is not None and not is_correct(str(gold), row.problem.answer or ""):
         raise ValueError(f"the answer is {gold} here and {row.problem.answer} in the data set: they do not go together")
-    return Given(index + 1, text, _ENDS[finish], None if logprob is None else float(logprob))
+    return [Given(index + 1, text, _ENDS[finish], None if logprob is None else float(logprob))]
