@@ -31,7 +31,7 @@ from pathlib import Path
 from typing import Any
 
 from experiments import compare_flops, noise, optimal, pictures, report, revisions, searches, votes
-from experiments.data import VERIFIER, Data, write
+from experiments.data import FEWEST, VERIFIER, Data, write
 from experiments.export import rows
 from experiments.plan import Lab, Stage, draw, stages
 from experiments.worse import make, worse_ones
@@ -60,7 +60,7 @@ def measure(data: Data) -> dict[str, Any]:
     chains = revisions.measure(data)
     found["revisions"] = chains if chains["steps"] else None
     found["optimal"] = optimal.measure(data)
-    if len(data.deep) >= 10 and len(data.deep[0].facts) > 256:
+    if len(data.measured_searched) >= FEWEST and len(data.deep[0].facts) > 256:
         found["optimal"]["rows"] += optimal.measure_deep(data)
     found["flops"] = compare_flops.measure(data) if compare_flops.multiple(data) > 1 else None
     levels = noise.measure(data)
@@ -117,16 +117,14 @@ def parse() -> argparse.Namespace:
         "--work", type=Path, default=Path("build/paper"), help="folder of the store and what comes of it"
     )
     parser.add_argument("--problems", type=int, default=1000, help="the first so many of the held-out problems")
-    parser.add_argument("--deep", type=int, default=1000, help="of these, so many with 288 samples")
-    parser.add_argument("--searched", type=int, default=100, help="of these, so many with every search")
+    parser.add_argument("--deep", type=int, help="of these, so many with 288 samples; all")
+    parser.add_argument("--searched", type=int, help="of these, so many with every search; 100")
     parser.add_argument("--cores", type=int, default=len(os.sched_getaffinity(0)), help="processes side by side")
     parser.add_argument("--stages", help="only these, with commas; `list` names them")
     parser.add_argument("--export-only", action="store_true", help="draw nothing; tell what the store has")
     parser.add_argument("--policy", default="lab-policy")
     parser.add_argument("--large", default="lab-large")
-    parser.add_argument(
-        "--chains", type=int, default=200, help="and so many with chains of revisions, and worse verifiers"
-    )
+    parser.add_argument("--chains", type=int, help="and so many with chains of revisions and worse verifiers; 200")
     parser.add_argument("--verifier", default="head:lab-policy-chains", help="of steps: votes, searches and chains")
     parser.add_argument("--other", metavar="VERIFIER", help="another one that scores the samples, to compare with")
     parser.add_argument("--reviser", default="lab-reviser", help="'' for the policy itself")
@@ -135,12 +133,14 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--publish", action="store_true", help="write benchmarks/data, docs/paper.md and its figures")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
-    some, all_of = (options.searched, options.deep, options.chains), options.problems
-    if not 10 <= min(some) <= max(some) <= all_of <= 1000 or options.searched > options.deep:
-        parser.error(
-            "--searched, --deep and --chains take 10 problems at least, no more than --problems, of which there are "
-            "1000; and no more are searched than are deep"
-        )
+    if not FEWEST <= options.problems <= 1000:
+        parser.error(f"--problems must be from {FEWEST} to 1000")
+    for name, usual, most in (("deep", 1000, "problems"), ("searched", 100, "deep"), ("chains", 200, "problems")):
+        limit = getattr(options, most)
+        given = getattr(options, name)
+        setattr(options, name, min(usual, limit) if given is None else given)
+        if given is not None and not FEWEST <= given <= limit:
+            parser.error(f"--{name} must be from {FEWEST} to what --{most} is, {limit}")
     return options
 
 

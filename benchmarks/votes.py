@@ -4,13 +4,14 @@
     python benchmarks/votes.py --publish EXPORT --out FILE       a pool, of `ttc runs export` of a bench with verifiers,
                                                                  on a data set whose problems have no id of their own
     python benchmarks/votes.py --mend DATA FILE                  draws for it what repair would have; resumable
+    python benchmarks/votes.py --publish EXPORT --more --out FILE
+                                                                 more samples of problems that the published pools have
 
 A pool is JSON lines, gzipped, one for each sample of a `ttc bench`: text, answer, tokens, and what each verifier said
 of it. A solution that states a false equation has a second line, `mended`: cut at its first false result, the right one
 written, and gone on with by the model as `--repair arithmetic` does. All others are what they would have been with
-repair too, so that both are known at the price of one. Several pools are one; what others have is not published again.
-Some problems may have more samples than others, without what repair makes of them: by these it is told how the plain
-majority goes on.
+repair too, so that both are known at the price of one. Of several pools the problems stand side by side. A file of
+`more` samples adds to problems of the pools: by these it is told how the plain majority goes on, and nothing else.
 
 Votes are means over subsets of the samples. Intervals are of 95 %, by resampling problems; p is that of the sign-flip
 test. `over` compares with the plain majority of as many samples of the same problems. What more samples than all
@@ -45,6 +46,7 @@ DATA = Path(__file__).parent / "data"
 SAMPLES = (1, 2, 4, 8, 16, 32, 64)
 KEPT = ("id", "number", "reference", "text", "answer", "correct", "ended", "tokens")
 HEAD = "head"  # of whatever name
+ENOUGH = 30  # problems that have more samples, for their mean to be told with an interval
 
 
 class Pool(NamedTuple):
@@ -78,19 +80,53 @@ class Curve(NamedTuple):
 
 
 def read(files: Sequence[Path]) -> Pool:
-    """Pools, put together; tables are of as many samples as every problem has, the first ones."""
-    found: dict[str, list[dict[str, Any]]] = {}
-    after: dict[tuple[str, int], dict[str, Any]] = {}
-    for row in chain.from_iterable(lines(file) for file in files):
-        if row.get("mended"):
-            after[row["id"], row["number"]] = row
-        else:
-            found.setdefault(row["id"], []).append(row)
-    drawn = [sorted(samples, key=lambda row: int(row["number"])) for samples in found.values()]
-    plain = [samples[: min(map(len, drawn))] for samples in drawn]
-    mended = [[after.get((row["id"], row["number"]), row) for row in samples] for samples in plain]
+    """Pools side by side; tables are of as many samples as every problem has, the first ones.
+
+    Raises:
+        SystemExit: more samples of a problem that no pool has, or that several have; a sample that is there twice.
+    """
+    pools: list[dict[str, list[dict[str, Any]]]] = []
+    mended: list[dict[tuple[str, int], dict[str, Any]]] = []
+    more: list[dict[str, Any]] = []
+    for file in dict.fromkeys(files):
+        found: dict[str, list[dict[str, Any]]] = {}
+        after = {}
+        for row in lines(file):
+            if row.get("more"):
+                more.append(row)
+            elif row.get("mended"):
+                after[row["id"], row["number"]] = row
+            else:
+                found.setdefault(row["id"], []).append(row)
+        pools.append(found)
+        mended.append(after)
+    plain = [_in_order(samples) for found in pools for samples in found.values()]
+    least = min(map(len, plain), default=0)
+    repaired = [
+        [after.get((row["id"], row["number"]), row) for row in _in_order(samples)[:least]]
+        for found, after in zip(pools, mended, strict=True)
+        for samples in found.values()
+    ]
+    places: dict[tuple[str, str], list[int]] = {}
+    for at, samples in enumerate(plain):
+        places.setdefault((samples[0]["id"], samples[0]["reference"]), []).append(at)
+    drawn = [[*samples] for samples in plain]
+    for row in more:
+        known = places.get((row["id"], row["reference"]), [])
+        if len(known) != 1:
+            sys.exit(f"error: {len(known)} pools have problem {row['id']}, of which there are more samples")
+        drawn[known[0]].append(row)
+    plain = [samples[:least] for samples in plain]
     names = sorted({name for samples in plain for row in samples for name in row["scores"]})
-    return Pool(names, plain, mended, drawn)
+    return Pool(names, plain, repaired, [_in_order(samples) for samples in drawn])
+
+
+def _in_order(samples: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """As they were drawn."""
+    found = {int(row["number"]): row for row in samples}
+    if len(found) < len(samples):
+        sys.exit(f"error: a sample of problem {samples[0]['id']} is there twice")
+    return [found[number] for number in sorted(found)]
 
 
 def published() -> list[Path]:
@@ -122,12 +158,12 @@ def _said(samples: Sequence[Mapping[str, Any]], name: str) -> NDArray[np.float64
 
 def measure(pool: Pool, *, quick: bool) -> dict[str, Any]:
     """Every vote over every number of samples, with repair and without."""
-    most = len(pool.plain[0])
-    sizes = [size for size in SAMPLES if size <= most]
+    sizes = [size for size in SAMPLES if size <= len(pool.plain[0])]
+    most = sizes[-1]
     limit = 64 if quick else subset_limit(len(pool.plain))
     told: dict[str, Any] = {"problems": len(pool.plain), "samples": most, "votes": {}, "auc": {}}
     plain, mended = graded(pool.plain), graded(pool.mended)
-    base = Curve({size: _accuracies(plain, size, "majority", limit) for size in sizes}, _more(pool, sizes[-1], limit))
+    base = Curve({size: _accuracies(plain, size, "majority", limit) for size in sizes}, _more(pool, most, limit))
     told["more"] = _going_on(base)
     for kind, problems, own in (("", pool.plain, plain), ("repaired, ", pool.mended, mended)):
         told["votes"][f"{kind}majority"] = {
@@ -154,10 +190,12 @@ def measure(pool: Pool, *, quick: bool) -> dict[str, Any]:
 
 
 def _more(pool: Pool, most: int, limit: int) -> dict[int, NDArray[np.float64]]:
-    """What the plain majority of more samples has beyond that of `most`, of the problems that have so many."""
+    """What the plain majority of more samples has beyond that of `most`, where enough problems have so many."""
     found = {}
     drawn = graded(pool.drawn)
-    for size in (size for size in SAMPLES if most < size <= max(map(len, drawn))):
+    for size in (size for size in SAMPLES if most < size):
+        if sum(len(each) >= size for each in drawn) < ENOUGH:
+            break
         found[size] = np.full(len(drawn), np.nan)
         for at, each in enumerate(drawn):
             if len(each) >= size:
@@ -248,7 +286,7 @@ def summary(found: Mapping[str, Any]) -> dict[str, Any]:
         told[f"vote_gain_{size}_interval"] = row and [100 * end for end in row["over_interval"]]
     told["repair_gain"] = 100 * votes["repaired, majority"][1]["over"]
     told["repair_interval"] = [100 * end for end in votes["repaired, majority"][1]["over_interval"]]
-    size = min(16, most)
+    size = max(each for each in votes["majority"] if each <= 16)
     row = votes[f"repaired, weighted, {HEAD}"][size]
     told["factor"], told["factor_interval"] = row["worth"] / size, [end / size for end in row["worth_interval"]]
     told["factor_most"] = max([most, *found["more"]]) / size  # what the pool can tell at most
@@ -324,18 +362,22 @@ def _times(row: Mapping[str, Any]) -> str:
     return f"{row['worth']:.1f} [{low:.1f}, {high:.1f}]"
 
 
-def publish(export: Path, out: Path) -> None:
-    """Write a pool, without what was mended before and what other pools have."""
+def publish(export: Path, out: Path, *, more: bool) -> None:
+    """Write a pool, without what was mended before; or, where there are to be `more`, those that no pool has."""
     others = chain.from_iterable(lines(file) for file in published() if file.resolve() != out.resolve())
-    there = {(row["id"], row["number"]) for row in others}
+    there = {(row["id"], row["reference"], row["number"]) for row in others} if more else set()
+    kept = left = 0
     with gzip.GzipFile(out, "wb", mtime=0) as file:
         for row in lines(export):
-            if (row["id"], row["number"]) in there:
+            if (row["id"], row["reference"], row["number"]) in there:
+                left += 1
                 continue
             known = {name: value for name, value in row["scores"].items() if value is not None}  # no answer: none
             scores = {HEAD if name.startswith(HEAD) else name: round(value, 5) for name, value in known.items()}
-            told = {key: row[key] for key in KEPT} | {"scores": scores}
+            told = {key: row[key] for key in KEPT} | {"scores": scores} | ({"more": True} if more else {})
             file.write((json.dumps(told, ensure_ascii=False) + "\n").encode())
+            kept += 1
+    print(f"{kept} samples, and {left} that pools have")
 
 
 def mend(data: Path, path: Path, head: str, max_tokens: int, seed: int) -> None:
@@ -358,7 +400,7 @@ def mend(data: Path, path: Path, head: str, max_tokens: int, seed: int) -> None:
     usual = float(np.mean([row["scores"]["confidence"] for row in rows if "confidence" in row["scores"]]))
     todo = []
     for row in rows:
-        if row.get("mended") or (row["id"], row["number"]) in done:
+        if row.get("mended") or row.get("more") or (row["id"], row["number"]) in done:
             continue
         told = {**row, "sum_logprob": float(np.log(row["scores"].get("confidence", usual)) * row["tokens"])}
         part = cut(repair.solution(told, asked[int(row["id"]) - 1]), repair.READER)
@@ -393,6 +435,7 @@ def main() -> None:
     parser.add_argument("--json", action="store_true", help="one JSON line")
     parser.add_argument("--publish", type=Path, metavar="EXPORT")
     parser.add_argument("--out", type=Path, metavar="FILE")
+    parser.add_argument("--more", action="store_true", help="to be published: more samples of known problems")
     parser.add_argument("--mend", type=Path, metavar="DATA")
     parser.add_argument("--head", default="qwen2.5-coder-0.5b-gsm8k")
     parser.add_argument("--max-tokens", type=int, default=512)
@@ -401,7 +444,7 @@ def main() -> None:
     if options.publish:
         if options.out is None:
             parser.error("--publish takes --out FILE too")
-        publish(options.publish, options.out)
+        publish(options.publish, options.out, more=options.more)
         return
     files = options.files or published()
     if not files:

@@ -18,9 +18,9 @@ GENERATIONS = {"beam:m=4": (4, 16, 64), "beam:m=sqrt": (4,), "particles": (4, 16
 NOISY = 20  # problems with a verifier that tells nothing
 
 
-def world(rng: np.random.Generator, number: int, *, search: float) -> dict[str, Any]:
+def world(rng: np.random.Generator, number: int, *, search: float, deep: int, searched: int) -> dict[str, Any]:
     """A problem whose samples are right with some chance; a search is right with the chance `search`."""
-    depth = DEEP if number < 10 else SAMPLES
+    depth = DEEP if number < deep else SAMPLES
     chance = (0.95, 0.75, 0.45, 0.2, 0.05)[number % 5]
     right = rng.random(depth) < chance
     answer = np.where(right, 0, 1 + rng.integers(6, size=depth))
@@ -31,6 +31,8 @@ def world(rng: np.random.Generator, number: int, *, search: float) -> dict[str, 
         for method, budgets in GENERATIONS.items()
         for budget in budgets
     }
+    if number < searched:
+        results["particles[verifier]@64"] = [int(rng.random() > search), *spent]
     scores = {name: score.tolist() for name in ("verifier", "verifier min", "verifier prod", "confidence")}
     if number < NOISY:
         scores["noise 2"] = rng.integers(9999, size=SAMPLES).tolist()
@@ -54,14 +56,14 @@ def world(rng: np.random.Generator, number: int, *, search: float) -> dict[str, 
     }
 
 
-def told(path: Path, *, search: float) -> dict[str, Any]:
+def told(path: Path, *, search: float, deep: int = 10, searched: int = 0) -> dict[str, Any]:
     """What the benchmark says of such a world."""
     stages = [
         {"type": "stage", "name": name, "model": name, "parameters": parameters, "verifiers": verifiers, "ttc": "0"}
         for name, parameters, verifiers in (("pool", 1000, {"verifier": 2000, "confidence": 0}), ("large", 14_000, {}))
     ]
     rng = np.random.default_rng(0)
-    rows = [*stages, *(world(rng, number, search=search) for number in range(PROBLEMS))]
+    rows = [*stages, *(world(rng, number, search=search, deep=deep, searched=searched) for number in range(PROBLEMS))]
     with gzip.open(path, "wt", encoding="utf-8") as file:
         file.writelines(json.dumps(row) + "\n" for row in rows)
     command = [sys.executable, str(PAPER), "--from-data", str(path), "--quick", "--json"]
@@ -97,3 +99,14 @@ def test_a_search_that_is_always_right_is_worth_many_samples_and_one_that_never_
     assert plain["budgets"]["16"]["beam:m=4"]["value"] == search
     assert noisy["budgets"]["16"]["beam - best-of-n"]["value"] < 0
     assert found["gain_revise"] < 0  # attempts like samples, all with the same score
+
+
+def test_how_far_a_factor_can_be_told_is_how_far_all_problems_have_samples(tmp_path: Path) -> None:
+    found = told(tmp_path / "paper.jsonl.gz", search=1.0, deep=PROBLEMS, searched=12)
+    assert found["votes"]["deep"]["n"] == PROBLEMS
+    always = {(row["way"], row["budget"]): row for row in found["optimal"]["rows"] if row["family"] == "always"}
+    assert always["particles", 16]["factor"] == pytest.approx(256 / 16)
+    assert always["particles", 16]["beyond"]
+    assert (always["particles", 64]["n"], always["beam:m=4", 64]["n"]) == (12, 12)
+    few = told(tmp_path / "few.jsonl.gz", search=1.0, deep=PROBLEMS, searched=5)  # too few to be told of
+    assert {row["n"] for row in few["optimal"]["rows"] if row["budget"] == 64} == {PROBLEMS}

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import gzip
 import json
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +34,7 @@ UNIT = 1 << 14  # of scores: sums of such fractions are exact
 TELLING = range(64, 96)  # samples that difficulty is told from, and nothing else is measured on; they are put last
 VERIFIER, CONFIDENCE, OTHER = "verifier", "confidence", "other"
 BASE = f"best-of-n[{VERIFIER}]"
+FEWEST = 10  # problems that a search was drawn on, for it to be told of
 LARGE = tuple(f"[{VERIFIER}]@{budget}" for budget in (64, 256))
 WAYS = {VERIFIER: "last", f"{VERIFIER} min": "min", f"{VERIFIER} prod": "prod"}  # of the reward model's steps
 
@@ -94,10 +97,16 @@ class Data:
 
     @cached_property
     def measured_searched(self) -> list[ProblemFigures]:
-        """Of these the ones that were searched in the most ways at large budgets."""
-        ways = [sum(key.endswith(LARGE) for key in row["policy"]["results"]) for row in self.rows]
-        known = {str(row["id"]) for row, count in zip(self.rows, ways, strict=True) if count == max(ways)}
-        return [each for each in self.measured_deep if each.row.problem.id in known]
+        """Of these the ones that have every search at large budgets which enough of them have."""
+        deep = {each.row.problem.id for each in self.deep}
+        done = {
+            str(row["id"]): {key for key in row["policy"]["results"] if key.endswith(LARGE) and "revise" not in key}
+            for row in self.rows
+            if str(row["id"]) in deep
+        }
+        counts = Counter(chain.from_iterable(done.values()))
+        wanted = {key for key, count in counts.items() if count >= FEWEST}
+        return [each for each in self.measured_deep if wanted and wanted <= done[each.row.problem.id]]
 
     @cached_property
     def large(self) -> list[ProblemFigures]:

@@ -61,6 +61,21 @@ def test_too_few_problems_are_told_by_what_would_be_judged_by_them(
     assert f"2 would be held out to judge the {called} by, and 3 are left to train on" in error
 
 
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--keep", "1"), "--keep must be from 0 to below 1, not 1"),
+        (("--keep", "-0.1"), "--keep must be from 0"),
+        (("--chains", "0"), "--chains must be from 1 to 256, not 0"),
+        (("--chains", "1000000000"), "--chains must be from 1 to 256"),
+    ],
+)
+def test_what_chains_a_reviser_learns_from_is_checked(
+    here: Call, data: str, options: tuple[str, ...], said: str
+) -> None:
+    assert said in complaint(here("train", "reviser", data, *options))
+
+
 def test_a_number_of_rollouts_below_0_is_refused(here: Call, data: str) -> None:
     assert "--rollouts must be at least 0, not -1" in complaint(here("train", "prm", data, "--rollouts", "-1"))
 
@@ -91,12 +106,13 @@ SHORT = ("--max-tokens", "24", "--epochs", "1", "--batch", "8", "--rank", "4", "
 
 @needs_torch
 def test_a_reviser_is_trained_judged_and_used(here: Call, data: str, clean: Path, tiny: str, solutions: str) -> None:
-    done = here("train", "reviser", data, "-m", tiny, "--solutions", solutions, "-o", "mine", *SHORT)
+    done = here("train", "reviser", data, "-m", tiny, "--solutions", solutions, "-o", "mine", "--keep", "0.5", *SHORT)
     assert done.code == 0, done.err
     told = json.loads(done.out)
     assert told["adapter"] == str(clean / "home" / "adapters" / "mine.gguf")
     card = told["card"]
     assert card["kind"] == "reviser"
+    assert card["chaining"] == {"chains": 4, "keep": 0.5}
     assert len(card["figures"]["steps"]) == 4
     assert card["revises"] in (True, False, "unclear")
     assert "training " in done.err
@@ -119,9 +135,11 @@ def test_a_process_reward_model_is_trained_judged_and_used(
     assert card["figures"]["votes"]
     assert (clean / "home" / "adapters" / "mine.toml").is_file()
     row = {"problem": "What is 5 + 2?", "solution": "I add 5 and 2.\n\nIt is \\boxed{7}."}
-    verified = here("verify", write(clean / "n.jsonl", row), "-m", tiny, "--verifier", "prm:mine", "--json", "-q")
+    check = ("verify", write(clean / "n.jsonl", row), "--verifier", "prm:mine", "--json", "-q", "--offline")
+    verified, unnamed = here(*check, "-m", tiny), here(*check)  # the default model is not there
     assert verified.code == 0, verified.err
     assert len(json.loads(verified.out.splitlines()[0])["steps"]) == 2
+    assert verified.out == unnamed.out
 
 
 @needs_torch

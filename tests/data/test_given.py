@@ -61,11 +61,13 @@ def test_what_an_export_has_of_the_same_problems_are_solutions_too(tmp_path: Pat
         {**sample, "problem": ROWS[2].problem.text},
         {"type": "result", "problem": ROWS[0].problem.text, "answer": "4"},
         {**sample, "problem": "of another data set"},
+        {"problem_index": 1, "text": "4", "type": "Algebra"},
         {**sample, "problem": ROWS[0].problem.text, "ended": "length"},
     ]
     found = read_given(write(tmp_path / "s.jsonl", *rows), ROWS)
     assert [(at, number, each.ended) for at, number, each in found.of(ROWS)] == [
         (2, 0, Ended.STOP),
+        (1, 0, Ended.STOP),
         (0, 0, Ended.LENGTH),
     ]
     others = read_given(write(tmp_path / "o.jsonl", rows[2]), ROWS)
@@ -112,6 +114,6 @@ def test_a_line_that_is_no_solution_is_named(tmp_path: Path, line: object, said:
 
 def test_files_that_cannot_be_used_are_named(tmp_path: Path) -> None:
     assert "cannot read" in complaint(tmp_path / "none.jsonl")
-    assert "is empty" in complaint(write(tmp_path / "empty.jsonl", ""))
+    assert "has no solution" in complaint(write(tmp_path / "empty.jsonl", ""))
     (tmp_path / "latin.jsonl").write_bytes(b'{"problem_index": 0, "text": "\xe9"}\n')
     assert "line 1" in complaint(tmp_path / "latin.jsonl")

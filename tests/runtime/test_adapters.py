@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from train.lora.made import CARD, arrays
 
+from ttcli.catalog.entry import DEFAULT_MODEL
 from ttcli.catalog.fingerprint import fingerprint
 from ttcli.catalog.progress import NoProgress
 from ttcli.catalog.pull import resolve
@@ -19,6 +20,7 @@ from ttcli.problem import Problem
 from ttcli.runtime.adapters import adapter_names, load_adapter, meant
 from ttcli.runtime.loader import Loader
 from ttcli.runtime.settings import Settings
+from ttcli.runtime.verify import verifying
 from ttcli.solution import Prefix, Step
 from ttcli.train.lora.adapter_file import write_adapter
 from ttcli.train.lora.encoding import choose_form, toml
@@ -111,7 +113,7 @@ def test_a_prm_adapter_of_another_model_scores_on_the_weights_that_it_was_traine
     policy: str | None,
 ) -> None:
     model = tiny_model("qwen2")
-    path = put("mine", model=str(local.path))
+    path = put("mine")  # its weights were hashed here once: by that they are found
     path.with_suffix(".toml").write_text(toml(choose_form(model, "\n\n").told), encoding="utf-8")
     other = (LocalModel(tiny_path(policy), None, policy), tiny_model(policy)) if policy else None
     verifier, usual = (
@@ -123,16 +125,43 @@ def test_a_prm_adapter_of_another_model_scores_on_the_weights_that_it_was_traine
     assert verifier.parameters == model.matmul_parameters
 
 
+@pytest.mark.parametrize("named", ["qwen2", "llama", DEFAULT_MODEL])
+def test_what_verifies_by_an_adapter_loads_the_model_it_was_trained_on_whatever_is_named(
+    put: Callable[..., Path],
+    local: LocalModel,
+    tiny_path: Callable[[str], Path],
+    tiny_model: Callable[[str], Model],
+    monkeypatch: pytest.MonkeyPatch,
+    named: str,
+) -> None:
+    path = put("mine")
+    path.with_suffix(".toml").write_text(toml(choose_form(tiny_model("qwen2"), "\n\n").told), encoding="utf-8")
+    loaded: list[Path] = []
+    load = Loader.load
+
+    def loading(self: Loader, model: LocalModel) -> Model:
+        loaded.append(model.path)
+        return load(self, model)
+
+    monkeypatch.setattr(Loader, "load", loading)
+    name = named if named == DEFAULT_MODEL else str(tiny_path(named))  # the default model is not in this home
+    settings = Settings(model=name, verifier_name="prm:mine", offline=True)
+    with verifying(settings, Interrupt(), NoProgress()) as verifier:
+        assert verifier.name == "prm:mine"
+    assert loaded == [local.path]
+
+
 def test_an_adapter_needs_the_model_that_it_was_trained_on(
     put: Callable[..., Path], loader: Loader, tiny_path: Callable[[str], Path], tiny_model: Callable[[str], Model]
 ) -> None:
-    path = put("mine")
+    path = put("mine", weights="0" * 64)
     with pytest.raises(ModelError, match="is not known to be a process reward model"):
         loader.make(VerifierSpec("prm", "mine"))
     path.with_suffix(".toml").write_text(toml(choose_form(tiny_model("qwen2"), "\n\n").told), encoding="utf-8")
     for own, said in (
         (None, ""),
-        ((LocalModel(tiny_path("llama"), None, "l"), tiny_model("llama")), ", and not for l"),
+        ((LocalModel(tiny_path("llama"), None, "l"), tiny_model("llama")), ", not for l"),
     ):
-        with pytest.raises(ModelError, match=f"is an adapter for tiny{said}, and that is neither here nor"):
+        with pytest.raises(ModelError, match=f"is an adapter for tiny{said}; that is not in the catalog") as caught:
             loader.make(VerifierSpec("prm", "mine"), own)
+        assert "--model tiny if you have it" in (caught.value.hint or "")

@@ -31,6 +31,15 @@ def is_reckoned(model: LocalModel) -> bool:
     return all(_key(part) in known for part in parts(model.path))
 
 
+def holder(weights: str) -> Path | None:
+    """A file on this machine with this SHA-256, of those whose fingerprints were reckoned here; None: there is none."""
+    for key, digest in _known().items():
+        path = Path(key.rsplit(", ", 2)[0])
+        if digest == weights and path.is_file() and _key(path) == key:
+            return path
+    return None
+
+
 def _of_file(path: Path) -> str:
     key, known = _key(path), _known()
     if key not in known:

@@ -7,7 +7,7 @@ import os
 import signal
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import TYPE_CHECKING, NoReturn
 
@@ -73,11 +73,12 @@ def _raise(number: int, _frame: FrameType | None) -> None:
 
 
 def _end_where_nothing_can_be_raised(told: sys.UnraisableHookArgs) -> None:
-    """A signal in a weak reference's callback, or in a finalizer: Python would tell of it and go on."""
+    """A signal where nobody can catch it, as in a finalizer or in what C calls back: Python would tell it and go on."""
     if not isinstance(told.exc_value, _Signalled):
         sys.__unraisablehook__(told)
         return
-    os.write(2, b"interrupted\n")
+    with suppress(OSError):
+        os.write(2, b"interrupted\n")
     _leave()
 
 
@@ -87,8 +88,10 @@ def _leave(number: int | None = None) -> NoReturn:
 
     if number is not None:
         _received.append(number)
-    show_cursor()
-    os._exit(exit_code())
+    try:
+        show_cursor()
+    finally:
+        os._exit(exit_code())
 
 
 def _handle(handler: object) -> None:

@@ -122,7 +122,8 @@ def reviser(
         int, option("--chains", env=None, says="Chains of attempts to learn from, of a problem at most.", more=True)
     ] = _CHAINING.chains,
     keep: Annotated[
-        float, option("--keep", env=None, says="Part of these with a right attempt in view at last, to be kept.")
+        float,
+        option("--keep", env=None, says="Chance that a chain has a right attempt in view at last, to be kept."),
     ] = _CHAINING.keep,
     chosen: AdapterOptions,
 ) -> int:

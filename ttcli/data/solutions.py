@@ -22,7 +22,8 @@ from ttcli.solution import Ended
 
 FORM = '{"problem": "What is 2 + 2?", "solution": "It is \\\\boxed{4}."}, one such object per line'
 _GIVEN_FORM = (
-    '{"problem_index": 0, "text": "...", "finish": "stop"}; or what `ttc runs export` writes of the same problems'
+    '{"problem_index": 0, "text": "...", "finish": "stop"}, where problem_index counts the data set\'s lines from 0; '
+    "or what `ttc runs export` writes of the same problems"
 )
 _ELSEWHERE = 0  # the line of a problem that is not among those asked for
 _FINISH = ("finish", "ended")  # either says how a text ended
@@ -129,7 +130,7 @@ def read_given(path: Path, rows: Sequence[Row]) -> GivenSolutions:
             except (ValueError, RecursionError) as error:
                 raise DatasetError(f"{path}, line {number}: {error}", hint=_GIVEN_FORM) from error
     if not given:
-        raise DatasetError(f"{path} is empty", hint=_GIVEN_FORM)
+        raise DatasetError(f"{path} has no solution", hint=_GIVEN_FORM)
     return GivenSolutions(path.name, hashlib.sha256(content).hexdigest(), tuple(given))
 
 
@@ -138,7 +139,7 @@ def _given(line: bytes, known: dict[int, Row], lines: dict[str, int]) -> list[Gi
     fields = json.loads(line)
     if not isinstance(fields, dict):
         raise ValueError("not a JSON object")
-    if fields.get("type", "sample") != "sample":
+    if fields.get("type") == "result" and "problem_index" not in fields:
         return []
     index, text, logprob = fields.get("problem_index"), fields.get("text"), fields.get("sum_logprob")
     if index is None and isinstance(problem := fields.get("problem"), str):

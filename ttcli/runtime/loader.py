@@ -12,7 +12,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, TypeAlias
 
 from ttcli.catalog.entry import catalog
-from ttcli.catalog.fingerprint import fingerprint
+from ttcli.catalog.fingerprint import fingerprint, holder
 from ttcli.catalog.forms import CritiqueForm
 from ttcli.catalog.progress import Progress
 from ttcli.catalog.pull import resolve
@@ -233,29 +233,30 @@ class Loader:
         if own is not None and facts.weights in (None, fingerprint(own[0])):
             return own
         if facts.weights is None:
-            raise ModelError(f"{adapter.label} is an adapter that does not say of which model", hint="--model NAME")
-        base = self._with_weights(facts.weights, facts.model)
-        if base is None:
-            policy = f", and not for {own[0].name}" if own else ""
             raise ModelError(
-                f"{adapter.label} is an adapter for {facts.model}{policy}, and that is neither here nor in the catalog",
-                hint="train one for a model that you have: ttc train prm --help",
+                f"{adapter.label} is an adapter that does not say of which model, and none runs here",
+                hint="leave out --policy, or one that ttc train prm has made",
+            )
+        base = self._with_weights(facts.weights)
+        if base is None:
+            policy = f", not for {own[0].name}" if own else ""
+            raise ModelError(
+                f"{adapter.label} is an adapter for {facts.model}{policy}; that is not in the catalog, nor among the "
+                "files that ttc has read here",
+                hint=f"--model {facts.model} if you have it, or train one for another model: ttc train prm --help",
             )
         return base, self.load(base)
 
-    def _with_weights(self, weights: str, name: str | None = None) -> LocalModel | None:
-        """The model with these weights: of the catalog, or on this machine under this name; None: there is none."""
+    def _with_weights(self, weights: str) -> LocalModel | None:
+        """The model with these weights: of the catalog, or a file that was used here before; None: there is none."""
         for entry in catalog().values():
             if entry.sha256 == weights:
                 return self.resolve(entry.name)
-        try:
-            local = locate(name) if name else None
-        except ModelError:  # what has been called so once, on whatever machine
-            return None
-        return local if local is not None and fingerprint(local) == weights else None
+        path = holder(weights)
+        return None if path is None else self.resolve(str(path))
 
     def _head(self, spec: VerifierSpec, own: Loaded | None) -> Verifier:
-        """A head, on the policy's own model or on another one of the catalog."""
+        """A head, on the policy's own model or on the one that it was made for."""
         from ttcli.engine.params import ThinkParams
         from ttcli.verifier.head_verifier import HeadVerifier, VisibleVerifier
 
@@ -265,12 +266,12 @@ class Loader:
             return VisibleVerifier(found.head, f"head:{found.name}")
         carried = found.head.weights == weights
         if own is None or not carried:
-            other = self._with_weights(found.head.weights, found.head.model)
+            other = self._with_weights(found.head.weights)
             if other is None:
                 policy = f", not for {own[0].name}" if own else ""
                 raise ModelError(
-                    f"head:{found.name} is a head for {found.head.model}{policy}, and that is neither here nor in "
-                    "the catalog",
+                    f"head:{found.name} is a head for {found.head.model}{policy}; that is not in the catalog, nor "
+                    "among the files that ttc has read here",
                     hint=f"--model {found.head.model} if you have it, or another verifier: --verifier confidence",
                 )
             own = (other, self.load(other))

@@ -224,7 +224,7 @@ def _served(server: Address, settings: Settings, specs: Sequence[VerifierSpec], 
         verifiers,
         loader.interrupt,
         lambda name: (
-            policy.name if name is None else fingerprint(resolve(name, offline=True, progress=loader.progress))
+            policy.name if name is None else fingerprint(resolve(meant(name), offline=True, progress=loader.progress))
         ),
     )
 
@@ -247,7 +247,9 @@ def _scripted(file: Path, settings: Settings, specs: Sequence[VerifierSpec], loa
         policy,
         verifiers,
         loader.interrupt,
-        lambda name: sha256(file.read_bytes()).hexdigest() if name is None else fingerprint(loader.resolve(name)),
+        lambda name: (
+            sha256(file.read_bytes()).hexdigest() if name is None else fingerprint(loader.resolve(meant(name)))
+        ),
     )
 
 

@@ -8,20 +8,23 @@ from contextlib import ExitStack, contextmanager
 from typing import NamedTuple
 
 from ttcli.catalog.entry import DEFAULT_MODEL, catalog
+from ttcli.catalog.fingerprint import fingerprint
 from ttcli.catalog.progress import Progress
 from ttcli.catalog.stored import locate
 from ttcli.catalog.template import Template
 from ttcli.data.solutions import Solution
 from ttcli.errors import PromptTooLong, UsageError
+from ttcli.files.trained import read_facts
 from ttcli.interrupt import Interrupt
 from ttcli.problem import Problem
-from ttcli.runtime.adapters import names_adapter
+from ttcli.runtime.adapters import meant, names_adapter
 from ttcli.runtime.loader import Loaded, Loader, check
 from ttcli.runtime.runtime import SCRIPTED
 from ttcli.runtime.settings import Settings
 from ttcli.seams import Interrupted, StepScores, Verifier
 from ttcli.solution import Ended, Prefix, Step
 from ttcli.verifier.aggregate import Aggregated
+from ttcli.verifier.spec import VerifierSpec
 
 _TOGETHER = 16  # solutions scored in one call
 
@@ -36,7 +39,9 @@ class Verified(NamedTuple):
 
 @contextmanager
 def verifying(settings: Settings, interrupt: Interrupt, progress: Progress) -> Iterator[Verifier]:
-    """The verifier of these settings, loaded; judge, head and adapter are on `settings.model` unless they name another.
+    """The verifier of these settings, loaded.
+
+    Judge and head are on `settings.model` unless they name another, an adapter on the model that it was trained on.
 
     Raises:
         UsageError: a verifier that reads more than a text.
@@ -53,13 +58,21 @@ def verifying(settings: Settings, interrupt: Interrupt, progress: Progress) -> I
     with ExitStack() as stack:
         loader = Loader(settings, interrupt, progress, stack)
         own: Loaded | None = None
-        trained = spec.kind == "head" or (spec.kind == "prm" and names_adapter(str(spec.model)))
-        named = settings.model is not None and trained  # one of its own: it need not be found by what was trained on it
-        if named or (spec.kind in {"judge", "head"} and spec.model is None):
+        named = settings.model is not None and spec.kind == "head"  # a head's name does not say where its model is
+        if named or _on_this(spec, settings) or (spec.kind in {"judge", "head"} and spec.model is None):
             local = loader.resolve(settings.model or DEFAULT_MODEL)
             own = (local, loader.load(local))
         verifier = loader.make(spec, own)
         yield Aggregated(verifier, settings.aggregate) if settings.aggregate else verifier
+
+
+def _on_this(spec: VerifierSpec, settings: Settings) -> bool:
+    """Whether it is an adapter that was trained on the settings' model, as far as it tells."""
+    if spec.kind != "prm" or not names_adapter(str(spec.model)):
+        return False
+    adapter, model = locate(meant(str(spec.model))), locate(settings.model or DEFAULT_MODEL)
+    weights = read_facts(adapter.path).weights if adapter else None
+    return weights is None or (model is not None and fingerprint(model) == weights)
 
 
 def separator(settings: Settings) -> str:

@@ -19,6 +19,7 @@ from ttcli.train.spec import TrainSpec
 Device = Literal["auto", "cpu", "cuda", "mps"]
 _STOPPING = 0.1  # of the problems to train on: they tell when to stop
 _NEEDED = ("torch", "gguf")
+_CHAINS = 256  # to learn from, of a problem
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,12 +66,12 @@ class Chaining:
         UsageError: a number out of range.
     """
 
-    chains: int = 4  # of a problem, at most
-    keep: float = 0.0  # part of them whose last attempt in view is right, and is to be written again
+    chains: int = 4  # of a problem, equal ones being one
+    keep: float = 0.0  # the chance of each that its last attempt in view is right, and is to be written again
 
     def __post_init__(self) -> None:
-        if self.chains < 1:
-            raise UsageError(f"--chains must be at least 1, not {self.chains}", hint="leave it out")
+        if not 1 <= self.chains <= _CHAINS:
+            raise UsageError(f"--chains must be from 1 to {_CHAINS}, not {self.chains}", hint="leave it out")
         if not 0 <= self.keep < 1:
             raise UsageError(f"--keep must be from 0 to below 1, not {self.keep:g}", hint="leave it out")
 

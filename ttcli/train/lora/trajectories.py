@@ -28,30 +28,33 @@ class Trajectory(NamedTuple):
 
 
 def trajectories(pool: Sequence[PooledProblem], chaining: Chaining, *, seed: int) -> list[Trajectory]:
-    """Those of all problems that have a right solution, different ones only; the same seed, the same ones."""
+    """Those of all problems that have a right solution, different ones only; the same seed, the same ones.
+
+    Right solutions come one after the other, and again where a problem has fewer than it may have chains.
+    """
     found: dict[Trajectory, None] = {}
     for each in pool:
         rng = np.random.default_rng((seed, each.problem.key))
         right = [solution.text for solution in each.solutions if solution.correct]
         wrong = [*dict.fromkeys(solution.text for solution in each.solutions if not solution.correct)]
-        if not right:
-            continue
-        order = rng.permutation(len(right)).tolist()
-        for number in range(chaining.chains):
+        order = rng.permutation(len(right)).tolist() if right else []
+        closest: dict[str, str] = {}
+        for number in range(chaining.chains if right else 0):
             target = right[order[number % len(right)]]
+            if wrong and target not in closest:
+                closest[target] = min(wrong, key=lambda text: edit_distance(text, target))
             kept = rng.random() < chaining.keep
-            shown = _before(target, wrong, int(rng.integers(WINDOW + 1)), rng)
+            shown = _before(closest.get(target, ""), wrong, int(rng.integers(WINDOW + 1)), rng)
             shown = (*shown[:-1], target) if kept else shown
             found[Trajectory(each.position, each.problem, shown, target)] = None
     return [*found]
 
 
-def _before(right: str, wrong: Sequence[str], number: int, rng: np.random.Generator) -> tuple[str, ...]:
-    """So many wrong solutions before a right one, where there are so many."""
+def _before(closest: str, wrong: Sequence[str], number: int, rng: np.random.Generator) -> tuple[str, ...]:
+    """So many wrong solutions, where there are so many, the closest one last."""
     number = min(number, len(wrong))
     if not number:
         return ()
-    closest = min(wrong, key=lambda text: edit_distance(text, right))
     others = [text for text in wrong if text != closest]
     chosen = [others[at] for at in rng.permutation(len(others)).tolist()[: number - 1]]
     return (*chosen, closest)
