@@ -33,6 +33,7 @@ ROOT = Path(__file__).parents[2]
 MODELS = ROOT / "models" / "lab"
 POOL_SEED = 777
 POOL, SAMPLES = 1500, 16
+MORE = 6000
 SHIPPED = 200  # of the problems that everything is measured on
 POLICY_LAYERS, LAYERS = 3, 6  # of the policy; of the models that are made from it
 PRM_STEPS, REVISER_STEPS = 900, 2000
@@ -87,17 +88,28 @@ def _pretrain(name: str, net: PreTrainedModel, recipe: Recipe, work: Path) -> di
 
 def pool(work: Path) -> dict[str, float]:
     """Samples of the policy on problems to train on, drawn by `ttc bench`."""
-    problems = work / "pool-problems.jsonl"
-    rows = [
-        json.dumps({"id": f"t{number}", "problem": task.problem, "answer": task.answer})
-        for number, task in enumerate(islice(others(POOL_SEED, easy=EASY), POOL))
-    ]
-    problems.write_text("\n".join(rows) + "\n", encoding="utf-8")
+    problems = to_train_on(work / "pool-problems.jsonl", POOL)
     model = str(MODELS / "lab-policy.gguf")
     drawing = ("--budget", str(SAMPLES), "--temperature", "1", "--max-tokens", "160", "--threads", "1", "--quiet")
     ttc(work, "bench", str(problems), "--model", model, "--method", "majority", *drawing)
     (work / "pool.jsonl").write_text(ttc(work, "runs", "export", "last"), encoding="utf-8")
     return {"problems": POOL, "samples": SAMPLES}
+
+
+def more_problems(work: Path) -> dict[str, float]:
+    """The pool's problems and others that follow, as a data set for `ttc train`."""
+    to_train_on(work / "train-problems.jsonl", MORE)
+    return {"problems": MORE}
+
+
+def to_train_on(path: Path, count: int) -> Path:
+    """Write the first so many problems of the pool."""
+    rows = [
+        json.dumps({"id": f"t{number}", "problem": task.problem, "answer": task.answer})
+        for number, task in enumerate(islice(others(POOL_SEED, easy=EASY), count))
+    ]
+    path.write_text("\n".join(rows) + "\n", encoding="utf-8")
+    return path
 
 
 def ttc(work: Path, *arguments: str) -> str:
@@ -262,6 +274,7 @@ PARTS: dict[str, Callable[[Path], dict[str, float]]] = {
     "large": large,
     "hybrid": hybrid,
     "pool": pool,
+    "more": more_problems,
     "prm": prm,
     "reviser": reviser,
     "entries": lambda _work: entries.write_all(MODELS),
