@@ -103,7 +103,8 @@ def test_a_search_that_is_always_right_is_worth_many_samples_and_one_that_never_
 
 def test_how_far_a_factor_can_be_told_is_how_far_all_problems_have_samples(tmp_path: Path) -> None:
     found = told(tmp_path / "paper.jsonl.gz", search=1.0, deep=PROBLEMS, searched=12)
-    assert found["votes"]["deep"]["n"] == PROBLEMS
+    votes = found["votes"]["all"]
+    assert (votes["n"], votes["sizes"][-1], "deep" in found["votes"]) == (PROBLEMS, 256, False)
     always = {(row["way"], row["budget"]): row for row in found["optimal"]["rows"] if row["family"] == "always"}
     assert always["particles", 16]["factor"] == pytest.approx(256 / 16)
     assert always["particles", 16]["beyond"]

@@ -83,6 +83,8 @@ class Data:
     def deep(self) -> list[ProblemFigures]:
         """The problems that have the most samples, with all of these."""
         most = max(_depth(row, "policy") for row in self.rows)
+        if most == len(self.shallow[0].facts):
+            return self.shallow
         return self.figures("policy", [row for row in self.rows if _depth(row, "policy") == most], most)
 
     @cached_property
@@ -93,7 +95,7 @@ class Data:
     @cached_property
     def measured_deep(self) -> list[ProblemFigures]:
         """The same of the problems that have the most samples."""
-        return [_untold(each) for each in self.deep]
+        return self.measured if self.deep is self.shallow else [_untold(each) for each in self.deep]
 
     @cached_property
     def measured_searched(self) -> list[ProblemFigures]:

@@ -42,8 +42,7 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
 def votes(found: Mapping[str, Any]) -> list[str]:
     """Experiment 1."""
     lines: list[str] = []
-    whole = found["all"]["n"] == found.get("deep", {}).get("n")
-    for key, title in (("all", "all problems"), ("deep", f"{'all' if whole else 'the first'} problems, further on")):
+    for key, title in (("all", "all problems"), ("deep", "the first problems, further on")):
         if key in found:
             part = found[key]
             sizes = part["sizes"] if key == "all" else [size for size in part["sizes"] if size >= 16]

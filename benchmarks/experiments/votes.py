@@ -21,12 +21,13 @@ ANY = "any"
 
 
 def measure(data: Data) -> dict[str, Any]:
-    """Curves on all problems, and on those that have more samples."""
+    """Curves on all problems, as far as all have samples, and further on those that have more."""
+    most = 256 if len(data.shallow[0].facts) > 256 else 64
     found = {
-        "all": _curves(data.shallow, 64),
+        "all": _curves(data.shallow, most),
         "auc": {name: auc(data.shallow, name) for name in _verifiers(data.shallow)},
     }
-    if data.deep and len(data.deep[0].facts) > 256:
+    if most == 64 and data.deep and len(data.deep[0].facts) > 256:
         found["deep"] = _curves(data.deep, 256)
     return found
 
