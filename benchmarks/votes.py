@@ -85,12 +85,11 @@ def read(files: Sequence[Path]) -> Pool:
     Raises:
         SystemExit: more samples of a problem that no pool has, or that several have; a sample that is there twice.
     """
-    pools: list[dict[str, list[dict[str, Any]]]] = []
-    mended: list[dict[tuple[str, int], dict[str, Any]]] = []
+    pools: list[tuple[list[dict[str, Any]], dict[tuple[str, int], dict[str, Any]]]] = []  # a problem, what is mended
     more: list[dict[str, Any]] = []
     for file in dict.fromkeys(files):
         found: dict[str, list[dict[str, Any]]] = {}
-        after = {}
+        after: dict[tuple[str, int], dict[str, Any]] = {}
         for row in lines(file):
             if row.get("more"):
                 more.append(row)
@@ -98,27 +97,18 @@ def read(files: Sequence[Path]) -> Pool:
                 after[row["id"], row["number"]] = row
             else:
                 found.setdefault(row["id"], []).append(row)
-        pools.append(found)
-        mended.append(after)
-    plain = [_in_order(samples) for found in pools for samples in found.values()]
-    least = min(map(len, plain), default=0)
-    repaired = [
-        [after.get((row["id"], row["number"]), row) for row in _in_order(samples)[:least]]
-        for found, after in zip(pools, mended, strict=True)
-        for samples in found.values()
-    ]
-    places: dict[tuple[str, str], list[int]] = {}
-    for at, samples in enumerate(plain):
-        places.setdefault((samples[0]["id"], samples[0]["reference"]), []).append(at)
-    drawn = [[*samples] for samples in plain]
+        pools += [(_in_order(samples), after) for samples in found.values()]
+    least = min((len(samples) for samples, _ in pools), default=0)
+    plain = [samples[:least] for samples, _ in pools]
+    mended = [[after.get((row["id"], row["number"]), row) for row in samples[:least]] for samples, after in pools]
+    drawn = [[*samples] for samples, _ in pools]
     for row in more:
-        known = places.get((row["id"], row["reference"]), [])
-        if len(known) != 1:
-            sys.exit(f"error: {len(known)} pools have problem {row['id']}, of which there are more samples")
-        drawn[known[0]].append(row)
-    plain = [samples[:least] for samples in plain]
+        own = [known for known in drawn if (known[0]["id"], known[0]["reference"]) == (row["id"], row["reference"])]
+        if len(own) != 1:
+            sys.exit(f"error: {len(own)} pools have problem {row['id']}, of which there are more samples")
+        own[0].append(row)
     names = sorted({name for samples in plain for row in samples for name in row["scores"]})
-    return Pool(names, plain, repaired, [_in_order(samples) for samples in drawn])
+    return Pool(names, plain, mended, [_in_order(samples) for samples in drawn])
 
 
 def _in_order(samples: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:

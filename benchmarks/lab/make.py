@@ -12,7 +12,7 @@ import os
 import random
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -50,13 +50,18 @@ def others(seed: int, *, easy: float) -> Iterator[Task]:
 
 def problems(work: Path) -> dict[str, float]:
     """The problems that everything is measured on, as a data set, and the first of them to be shipped."""
-    rows = [
-        json.dumps({"id": f"h{number}", "problem": task.problem, "answer": task.answer})
-        for number, task in enumerate(held())
-    ]
     for path, count in ((work / "held.jsonl", HELD), (MODELS / "problems.jsonl", SHIPPED)):
-        path.write_text("\n".join(rows[:count]) + "\n", encoding="utf-8")
+        write_data(path, "h", held()[:count])
     return {"problems": HELD, "shipped": SHIPPED}
+
+
+def write_data(path: Path, letter: str, wanted: Iterable[Task]) -> None:
+    """Problems as a data set, with ids of a letter and a number from 0."""
+    rows = [
+        json.dumps({"id": f"{letter}{number}", "problem": task.problem, "answer": task.answer})
+        for number, task in enumerate(wanted)
+    ]
+    path.write_text("\n".join(rows) + "\n", encoding="utf-8")
 
 
 def references(seed: int) -> Iterator[Example]:
@@ -104,11 +109,7 @@ def more_problems(work: Path) -> dict[str, float]:
 
 def to_train_on(path: Path, count: int) -> Path:
     """Write the first so many problems of the pool."""
-    rows = [
-        json.dumps({"id": f"t{number}", "problem": task.problem, "answer": task.answer})
-        for number, task in enumerate(islice(others(POOL_SEED, easy=EASY), count))
-    ]
-    path.write_text("\n".join(rows) + "\n", encoding="utf-8")
+    write_data(path, "t", islice(others(POOL_SEED, easy=EASY), count))
     return path
 
 

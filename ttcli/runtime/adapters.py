@@ -8,12 +8,11 @@ from ttcli.catalog.fingerprint import fingerprint
 from ttcli.catalog.stored import LocalModel, locate
 from ttcli.errors import ModelError
 from ttcli.files.paths import adapters_dir
-from ttcli.files.trained import read_facts
+from ttcli.files.trained import AdapterFacts, read_facts
 
 if TYPE_CHECKING:
     from ttcli.engine.adapter import Adapter
     from ttcli.engine.model import Model
-
 
 SUFFIX = ".gguf"
 Kind = Literal["reviser", "prm"]
@@ -32,10 +31,11 @@ def meant(name: str) -> str:
     return str(path) if name and "/" not in name and path.is_file() else name
 
 
-def names_adapter(name: str) -> bool:
-    """Whether what a user names is an adapter on this machine, which takes the weights of a model besides."""
+def adapter_facts(name: str) -> AdapterFacts | None:
+    """What an adapter on this machine tells of itself, by what a user calls it; None: it is none, or not here."""
     local = locate(meant(name))
-    return local is not None and read_facts(local.path).adapter
+    facts = read_facts(local.path) if local else None
+    return facts if facts and facts.adapter else None
 
 
 def load_adapter(adapter: LocalModel, kind: Kind, local: LocalModel, model: Model) -> Adapter:

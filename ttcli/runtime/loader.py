@@ -237,23 +237,28 @@ class Loader:
                 f"{adapter.label} is an adapter that does not say of which model, and none runs here",
                 hint="leave out --policy, or one that ttc train prm has made",
             )
-        base = self._with_weights(facts.weights)
-        if base is None:
+        return self._trained_on(
+            *(f"{adapter.label} is an adapter for {facts.model}", facts.weights, own),
+            hint=f"--model {facts.model} if you have it, or train one for another model: ttc train prm --help",
+        )
+
+    def _trained_on(self, claim: str, weights: str, own: Loaded | None, *, hint: str) -> Loaded:
+        """The model that something was trained on, by its weights: of the catalog, or a file that was used here before.
+
+        Args:
+            claim: what it is, and of which model, for the error.
+
+        Raises:
+            ModelError: there is no such model.
+        """
+        name = next((entry.name for entry in catalog().values() if entry.sha256 == weights), None) or holder(weights)
+        if name is None:
             policy = f", not for {own[0].name}" if own else ""
             raise ModelError(
-                f"{adapter.label} is an adapter for {facts.model}{policy}; that is not in the catalog, nor among the "
-                "files that ttc has read here",
-                hint=f"--model {facts.model} if you have it, or train one for another model: ttc train prm --help",
+                f"{claim}{policy}; that is not in the catalog, nor among the files that ttc has read here", hint=hint
             )
-        return base, self.load(base)
-
-    def _with_weights(self, weights: str) -> LocalModel | None:
-        """The model with these weights: of the catalog, or a file that was used here before; None: there is none."""
-        for entry in catalog().values():
-            if entry.sha256 == weights:
-                return self.resolve(entry.name)
-        path = holder(weights)
-        return None if path is None else self.resolve(str(path))
+        local = self.resolve(str(name))
+        return local, self.load(local)
 
     def _head(self, spec: VerifierSpec, own: Loaded | None) -> Verifier:
         """A head, on the policy's own model or on the one that it was made for."""
@@ -266,15 +271,10 @@ class Loader:
             return VisibleVerifier(found.head, f"head:{found.name}")
         carried = found.head.weights == weights
         if own is None or not carried:
-            other = self._with_weights(found.head.weights)
-            if other is None:
-                policy = f", not for {own[0].name}" if own else ""
-                raise ModelError(
-                    f"head:{found.name} is a head for {found.head.model}{policy}; that is not in the catalog, nor "
-                    "among the files that ttc has read here",
-                    hint=f"--model {found.head.model} if you have it, or another verifier: --verifier confidence",
-                )
-            own = (other, self.load(other))
+            own = self._trained_on(
+                *(f"head:{found.name} is a head for {found.head.model}", found.head.weights, own),
+                hint=f"--model {found.head.model} if you have it, or another verifier: --verifier confidence",
+            )
         return HeadVerifier(
             found.head,
             f"head:{found.name}",

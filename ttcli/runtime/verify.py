@@ -14,10 +14,9 @@ from ttcli.catalog.stored import locate
 from ttcli.catalog.template import Template
 from ttcli.data.solutions import Solution
 from ttcli.errors import PromptTooLong, UsageError
-from ttcli.files.trained import read_facts
 from ttcli.interrupt import Interrupt
 from ttcli.problem import Problem
-from ttcli.runtime.adapters import meant, names_adapter
+from ttcli.runtime.adapters import adapter_facts
 from ttcli.runtime.loader import Loaded, Loader, check
 from ttcli.runtime.runtime import SCRIPTED
 from ttcli.runtime.settings import Settings
@@ -68,11 +67,11 @@ def verifying(settings: Settings, interrupt: Interrupt, progress: Progress) -> I
 
 def _on_this(spec: VerifierSpec, settings: Settings) -> bool:
     """Whether it is an adapter that was trained on the settings' model, as far as it tells."""
-    if spec.kind != "prm" or not names_adapter(str(spec.model)):
-        return False
-    adapter, model = locate(meant(str(spec.model))), locate(settings.model or DEFAULT_MODEL)
-    weights = read_facts(adapter.path).weights if adapter else None
-    return weights is None or (model is not None and fingerprint(model) == weights)
+    facts = adapter_facts(str(spec.model)) if spec.kind == "prm" else None
+    if facts is None or facts.weights is None:
+        return facts is not None
+    model = locate(settings.model or DEFAULT_MODEL)
+    return model is not None and fingerprint(model) == facts.weights
 
 
 def separator(settings: Settings) -> str:

@@ -37,9 +37,11 @@ def trajectories(pool: Sequence[PooledProblem], chaining: Chaining, *, seed: int
         rng = np.random.default_rng((seed, each.problem.key))
         right = [solution.text for solution in each.solutions if solution.correct]
         wrong = [*dict.fromkeys(solution.text for solution in each.solutions if not solution.correct)]
-        order = rng.permutation(len(right)).tolist() if right else []
+        if not right:
+            continue
+        order = rng.permutation(len(right)).tolist()
         closest: dict[str, str] = {}
-        for number in range(chaining.chains if right else 0):
+        for number in range(chaining.chains):
             target = right[order[number % len(right)]]
             if wrong and target not in closest:
                 closest[target] = min(wrong, key=lambda text: edit_distance(text, target))
