@@ -119,7 +119,13 @@ def revision_verdict(found: Revising) -> list[str]:
     else:
         first = f"it does not clearly do more than resample: wrong to right {right}"
     last = f"{points(found.gain)} points ({points_between(found.gain_interval)})"
-    return [first, f"right to wrong, against such draws: {_against(found.to_wrong)}; the last revision is right {last}"]
+    alone = f"{points(found.alone_gain)} points ({points_between(found.alone_gain_interval)})"
+    heart = "; it has learned by heart: more problems would help" if found.alone_gain_interval.high < 0 else ""
+    return [
+        first,
+        f"right to wrong, against such draws: {_against(found.to_wrong)}; the last revision is right {last}",
+        f"such draws against the model's own samples: {alone}{heart}",
+    ]
 
 
 def quarter_lines(trained: TrainedAdapter) -> list[str]:

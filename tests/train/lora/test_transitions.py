@@ -3,6 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from ttcli.terminal.lora import revision_verdict
 from ttcli.train.lora.judge import Chains
 from ttcli.train.lora.transitions import as_json, transitions
 
@@ -52,3 +53,15 @@ def test_where_nothing_was_wrong_nothing_is_claimed() -> None:
     assert found.revises == "unclear"
     assert as_json(found)["wrong_to_right"]["attempts"] == 0
     assert as_json(found)["ratio"] is None
+
+
+@pytest.mark.parametrize(("own", "drawn"), [(0.6, 0.3), (0.3, 0.6)])
+def test_draws_are_held_against_the_models_own_samples(own: float, drawn: float) -> None:
+    rng = np.random.default_rng(3)
+    revised = np.concatenate([rng.random((200, 1)) < own, rng.random((200, 2)) < drawn], axis=1)
+    found = transitions(chains(revised, rng.random((200, 2)) < drawn, 50))
+    assert found.alone_gain == pytest.approx(drawn - own, abs=0.1)
+    assert found.alone_gain_interval.low < found.alone_gain < found.alone_gain_interval.high
+    assert (found.alone_gain_interval.high < 0) == (drawn < own)
+    assert as_json(found)["alone_gain"]["value"] == found.alone_gain
+    assert any("learned by heart" in line for line in revision_verdict(found)) == (drawn < own)

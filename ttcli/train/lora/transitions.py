@@ -49,6 +49,8 @@ class Revising:
     to_wrong: Change
     gain: float  # of the last attempt against draws that see none: shares right
     gain_interval: Interval
+    alone_gain: float  # of these draws against the samples that chains begin with, which are the model's own
+    alone_gain_interval: Interval
 
     @property
     def revises(self) -> bool | Literal["unclear"]:
@@ -72,7 +74,8 @@ def transitions(chains: Chains, *, seed: int = 0) -> Revising:
     names, place = np.unique(chains.problem, return_inverse=True)
     drawn = resamples(len(names), seed)
     totals = np.bincount(place, chains.alone.sum(axis=1), minlength=len(names))
-    alone = (totals / np.bincount(place, minlength=len(names)) / chains.alone.shape[1])[place]  # (chains,)
+    of_problem = np.bincount(place, minlength=len(names))  # chains
+    alone = (totals / of_problem / chains.alone.shape[1])[place]  # (chains,)
     before, after = chains.revised[:, :-1], chains.revised[:, 1:]
     likely = np.broadcast_to(alone[:, None], after.shape)
 
@@ -86,8 +89,12 @@ def transitions(chains: Chains, *, seed: int = 0) -> Revising:
         )
         return _change(count, revised, likely_ones, drawn)
 
-    gains = after[:, -1] - alone
-    each = [np.bincount(place, values, minlength=len(names)) for values in (gains, np.ones(len(gains)))]
+    def mean(gains: NDArray[np.float64]) -> tuple[float, Interval]:
+        totals = np.bincount(place, gains, minlength=len(names))
+        return float(gains.mean()), percentile_interval((drawn @ totals) / (drawn @ of_problem))
+
+    gain, gain_interval = mean(after[:, -1] - alone)
+    alone_gain, alone_gain_interval = mean(alone - before[:, 0])
     return Revising(
         problems=len(names),
         chains=len(place),
@@ -104,8 +111,10 @@ def transitions(chains: Chains, *, seed: int = 0) -> Revising:
         ),
         to_right=change(slice(None), right=False),
         to_wrong=change(slice(None), right=True),
-        gain=float(gains.mean()),
-        gain_interval=percentile_interval((drawn @ each[0]) / (drawn @ each[1])),
+        gain=gain,
+        gain_interval=gain_interval,
+        alone_gain=alone_gain,
+        alone_gain_interval=alone_gain_interval,
     )
 
 
@@ -142,4 +151,5 @@ def as_json(found: Revising) -> dict[str, Any]:
         "right_to_wrong": found.to_wrong._asdict(),
         "ratio": found.ratio,
         "gain": {"value": found.gain, "interval": found.gain_interval},
+        "alone_gain": {"value": found.alone_gain, "interval": found.alone_gain_interval},
     }
