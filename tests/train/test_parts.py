@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 from train.fakes import LAYERS, RIGHT, SILENT, WRONG, Class, given, make_rows, make_spec
 from train.test_collect import collect, contents
 from ttcli.data.dataset import Row
+from ttcli.data.solutions import Given, GivenSolutions
 from ttcli.interrupt import Interrupt
 from ttcli.problem import Problem
 from ttcli.solution import Ended
@@ -151,3 +153,23 @@ def test_rollouts_go_on_from_given_solutions_and_from_drawn_ones(tmp_path: Path)
     assert set(drawn) == answered
     assert set(drawn.values()) <= {2, 4, 6}  # two from a step, and three steps at most of a problem that is mixed
     assert max(drawn.values()) > 2
+
+
+def test_a_file_is_gone_through_as_often_for_many_problems_as_for_few(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    through = 0
+    plain = GivenSolutions.of
+
+    def counted(self: GivenSolutions, rows: Sequence[Row]) -> list[tuple[int, int, Given]]:
+        nonlocal through
+        through += 1
+        return plain(self, rows)
+
+    monkeypatch.setattr(GivenSolutions, "of", counted)
+    found = []
+    for problems in (3, 30):
+        through = 0
+        sources(tmp_path / f"{problems}.db", make_spec(problems, solutions=given({1: [RIGHT]})))
+        found.append(through)
+    assert found[0] == found[1] > 0

@@ -40,9 +40,10 @@ def begin(
         length: of a text in tokens.
     """
     parts = []
+    given = spec.given
     if spec.solutions is not None:
         parts.append(_begin_given(store, spec, spec.solutions, description, length))
-    drawn = [at for at in range(len(spec.rows)) if at not in spec.given]
+    drawn = [at for at in range(len(spec.rows)) if at not in given]
     if drawn:
         parts.append(StoredPart(_begin(store, spec, description, drawn, spec.task), tuple(drawn), drawn=True))
     return tuple(parts)
