@@ -35,6 +35,7 @@ from torch.nn import functional
 
 from ttcli.stats.auc import Ranking
 from ttcli.stats.intervals import percentile_interval, resamples
+from ttcli.train.lora.batches import height
 from ttcli.train.lora.net import Net, read_weights
 from ttcli.train.lora.shape import read_shape
 
@@ -45,7 +46,6 @@ LEARNED = 200  # problems that are learned from and looked at
 PAIRS = 24  # a step
 LOOKS = 6
 DROPOUT = 0.05
-WARM = 0.05  # of the steps
 
 
 class Text(NamedTuple):
@@ -122,10 +122,8 @@ class Learner:
     def step(self, number: int, texts: Sequence[Text]) -> float:
         """Learn from them; their loss."""
         self.net.train()
-        warm = max(1, round(WARM * self.options.steps))
-        share = min(1.0, (number + 1) / warm) * (1 - 0.9 * max(0, number - warm) / max(1, self.options.steps - warm))
         for group in self.optimiser.param_groups:
-            group["lr"] = self.options.rate * share
+            group["lr"] = self.options.rate * height(number, self.options.steps)
         self.optimiser.zero_grad(set_to_none=True)
         loss = self.loss(texts)
         loss.backward()

@@ -40,9 +40,9 @@ def begin(
         length: of a text in tokens.
     """
     parts = []
-    given = spec.given
     if spec.solutions is not None:
         parts.append(_begin_given(store, spec, spec.solutions, description, length))
+    given = {at for part in parts for at in part.positions}
     drawn = [at for at in range(len(spec.rows)) if at not in given]
     if drawn:
         parts.append(StoredPart(_begin(store, spec, description, drawn, spec.task), tuple(drawn), drawn=True))
@@ -72,8 +72,8 @@ def _begin_given(
     own = {key: value for key, value in description.recipe.items() if key not in ("sampler", "max_tokens")}
     told = {"logprobs": True} if any(each.logprob is not None for each in solutions.given) else {}
     description = replace(description, recipe={**own, "solutions": solutions.sha256, **told})
-    positions = tuple(sorted(spec.given))
     found = solutions.of(spec.rows)
+    positions = tuple(sorted({position for position, _, _ in found}))
     task = Task("majority", "", Budget(max(number for _, number, _ in found) + 1))
     run = _begin(store, spec, description, positions, task)
     for position, number, given in found:

@@ -47,10 +47,17 @@ class Plan:
         return [self._examples[number] for number in chosen.tolist()]
 
     def rate(self, step: int) -> float:
-        """The learning rate of a step: it rises over a twentieth of all, and then sinks to a tenth of its height."""
-        warm = max(1, self.steps // 20)
-        share = min(1.0, (step + 1) / warm) * (1 - 0.9 * max(0, step - warm) / max(1, self.steps - warm))
-        return self._fitting.rate * share
+        """The learning rate of a step."""
+        return self._fitting.rate * height(step, self.steps)
+
+
+def height(step: int, steps: int) -> float:
+    """The share of the learning rate at a step, from 0, of so many.
+
+    It rises over a twentieth of all, and then sinks to a tenth of its height.
+    """
+    warm = max(1, steps // 20)
+    return min(1.0, (step + 1) / warm) * (1 - 0.9 * max(0, step - warm) / max(1, steps - warm))
 
 
 def together(examples: Sequence[Example], tokens: int) -> Iterator[Padded]:
