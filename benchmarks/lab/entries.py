@@ -19,6 +19,13 @@ _WHAT = {
     "lab-prm": "tells right steps from wrong ones: for --verifier prm:lab-prm",
     "lab-reviser": "solves them anew with earlier solutions in view: for --reviser lab-reviser",
 }
+TEMPLATE = f"""\
+[template]
+rule = "gguf"
+instruction = {json.dumps(words.SPECIAL[words.INSTRUCT - 256].strip())}
+step_separator = {json.dumps(words.SEPARATOR)}
+revise = {json.dumps(words.SPECIAL[words.AGAIN - 256])}
+"""
 TAGGED = f"""
 [verifier]
 kind = "prm"
@@ -60,12 +67,7 @@ file = "{path.name}"
 bytes = {path.stat().st_size:_}
 sha256 = "{hashlib.sha256(path.read_bytes()).hexdigest()}"
 
-[template]
-rule = "gguf"
-instruction = {json.dumps(words.SPECIAL[words.INSTRUCT - 256].strip())}
-step_separator = {json.dumps(words.SEPARATOR)}
-revise = {json.dumps(words.SPECIAL[words.AGAIN - 256])}
-{form}
+{TEMPLATE}{form}
 [[source]]
 kind = "shipped"
 path = "{path.parent.name}/{path.name}"

@@ -82,7 +82,7 @@ def write(net: PreTrainedModel, path: Path, name: str, *, kind: str = "Q8_0", te
     _head(writer, net, name)
     writer.add_chat_template(template)
     for ours, theirs in net.state_dict().items():
-        _put(writer, _named(ours, family), _turned(ours, theirs, net, family), kind)
+        _put(writer, _named(ours), _turned(ours, theirs, net, family), kind)
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()
@@ -123,6 +123,20 @@ def _head(writer: gguf.GGUFWriter, net: PreTrainedModel, name: str) -> None:
     writer.add_add_bos_token(True)
 
 
+def read(net: PreTrainedModel, path: Path) -> None:
+    """Give a network of the llama family the weights that `write` has written, as exact as they are in the file."""
+    found = gguf.GGUFReader(path).tensors
+    tensors = {tensor.name: gguf.dequantize(tensor.data, tensor.tensor_type) for tensor in found}
+    heads = net.config.num_attention_heads
+    with torch.no_grad():
+        for ours, theirs in net.state_dict().items():
+            data = tensors[_named(ours)]
+            if _turns(ours, "llama"):
+                rows, columns = data.shape
+                data = data.reshape(heads, rows // heads // 2, 2, columns).swapaxes(1, 2).reshape(rows, columns)
+            theirs.copy_(torch.from_numpy(np.array(data)))
+
+
 _PARTS = {
     "self_attn.q_proj": "attn_q",
     "self_attn.k_proj": "attn_k",
@@ -153,25 +167,29 @@ _WHOLE = {
 }
 
 
-def _named(name: str, family: str) -> str:
+def _named(name: str) -> str:
     """What llama.cpp calls a tensor."""
     if name in _WHOLE:
         return _WHOLE[name]
     _, _, block, part = name.removesuffix(".weight").split(".", 3)
-    del family
     return f"blk.{block}.{_PARTS[part]}.weight"
 
 
 def _turned(name: str, weight: torch.Tensor, net: PreTrainedModel, family: str) -> NDArray[np.float32]:
     """A tensor as llama.cpp wants it: llama's queries and keys turn pairs that lie side by side there."""
     data: NDArray[np.float32] = weight.detach().float().numpy()
-    if family == "llama" and ("q_proj" in name or "k_proj" in name):
+    if _turns(name, family):
         heads = net.config.num_attention_heads
         rows, columns = data.shape
         data = data.reshape(heads, 2, rows // heads // 2, columns).swapaxes(1, 2).reshape(rows, columns)
     if name.endswith("conv.conv.weight"):
         data = data[:, 0, :]
     return np.ascontiguousarray(data)
+
+
+def _turns(name: str, family: str) -> bool:
+    """Whether rows of a tensor stand in another order in a file."""
+    return family == "llama" and ("q_proj" in name or "k_proj" in name)
 
 
 def _put(writer: gguf.GGUFWriter, name: str, data: NDArray[np.float32], kind: str) -> None:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 
@@ -65,3 +67,28 @@ def test_draws_are_held_against_the_models_own_samples(own: float, drawn: float)
     assert (found.alone_gain_interval.high < 0) == (drawn < own)
     assert as_json(found)["alone_gain"]["value"] == found.alone_gain
     assert any("learned by heart" in line for line in revision_verdict(found)) == (drawn < own)
+
+
+def drawn_where(rng: np.random.Generator, before: np.ndarray, *, stays: float, turns: float) -> np.ndarray:
+    """(chains, 1) what follows attempts of which right ones stay right so often, and wrong ones turn right."""
+    return rng.random(before.shape) < np.where(before, stays, turns)
+
+
+@pytest.mark.parametrize(
+    ("stays", "turns", "reads", "told"),
+    [
+        (0.3, 0.3, False, "it only resamples|not clearly"),
+        (0.9, 0.02, True, "it writes again what it sees"),
+        (0.9, 0.6, True, "it revises"),
+    ],
+)
+def test_what_is_done_with_attempts_is_told_apart(stays: float, turns: float, reads: bool, told: str) -> None:
+    rng = np.random.default_rng(4)
+    attempts = [rng.random((400, 1)) < 0.3]
+    for _ in range(3):
+        attempts.append(drawn_where(rng, attempts[-1], stays=stays, turns=turns))
+    found = transitions(chains(np.concatenate(attempts, axis=1), rng.random((400, 3)) < 0.3, 100))
+    lines = revision_verdict(found)
+    assert re.search(told, lines[0])
+    assert as_json(found)["reads"] is reads
+    assert ("nothing says" in lines[1]) is not reads

@@ -63,6 +63,16 @@ class Revising:
         return "unclear" if found.difference > 0 else False
 
     @property
+    def reads(self) -> bool:
+        """Whether it uses what is in view: right attempts stay right more often than draws that see none are."""
+        return self.to_wrong.interval is not None and self.to_wrong.interval.high < 0
+
+    @property
+    def copies(self) -> bool:
+        """Whether it reads attempts only to write them again, so that wrong ones stay wrong."""
+        return self.reads and self.to_right.interval is not None and self.to_right.interval.high < 0
+
+    @property
     def ratio(self) -> float | None:
         """Wrong to right, against draws that see none; None: these never are right."""
         found = self.to_right
@@ -150,6 +160,7 @@ def as_json(found: Revising) -> dict[str, Any]:
         "wrong_to_right": found.to_right._asdict(),
         "right_to_wrong": found.to_wrong._asdict(),
         "ratio": found.ratio,
+        "reads": found.reads,
         "gain": {"value": found.gain, "interval": found.gain_interval},
         "alone_gain": {"value": found.alone_gain, "interval": found.alone_gain_interval},
     }
