@@ -116,6 +116,8 @@ def revision_verdict(found: Revising) -> list[str]:
         first = f"it revises: wrong attempts become right more often than draws that see none would: {right}"
     elif found.copies:
         first = f"it writes again what it sees: wrong attempts stay wrong more often than without: {right}"
+    elif found.keeps:
+        first = f"it keeps what is right, and only draws anew what is wrong: wrong to right {right}"
     elif found.revises is False:
         first = f"it only resamples: wrong attempts become right no more often than draws that see none: {right}"
     else:

@@ -79,6 +79,7 @@ def drawn_where(rng: np.random.Generator, before: np.ndarray, *, stays: float, t
     [
         (0.3, 0.3, False, "it only resamples|not clearly"),
         (0.9, 0.02, True, "it writes again what it sees"),
+        (0.9, 0.3, True, "it keeps what is right"),
         (0.9, 0.6, True, "it revises"),
     ],
 )

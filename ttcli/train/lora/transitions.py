@@ -73,6 +73,11 @@ class Revising:
         return self.reads and self.to_right.interval is not None and self.to_right.interval.high < 0
 
     @property
+    def keeps(self) -> bool:
+        """Whether chains get better by the right attempts that it keeps, and what is wrong is only drawn anew."""
+        return self.reads and self.revises is not True and self.gain_interval.low > 0
+
+    @property
     def ratio(self) -> float | None:
         """Wrong to right, against draws that see none; None: these never are right."""
         found = self.to_right
