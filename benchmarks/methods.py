@@ -170,7 +170,7 @@ def export(store: Store, found: Sequence[tuple[Way, Run]], path: Path) -> None:
 
 def _solution(candidate: Any) -> dict[str, Any]:
     """What is published of a solution."""
-    keys = ("text", "answer", "tokens", "logprob", "score", "chain", "attempt")
+    keys = ("text", "answer", "tokens", "logprob", "score", "chain", "attempt", "lineage", "places")
     has = candidate.get if isinstance(candidate, dict) else lambda key: getattr(candidate, key)
     return {key: value for key in keys if (value := has(key)) is not None}
 
