@@ -114,21 +114,21 @@ def revision_verdict(found: Revising) -> list[str]:
     right = _against(found.to_right)
     if found.revises is True:
         first = f"it revises: wrong attempts become right more often than draws that see none would: {right}"
-    elif found.copies:
-        first = f"it writes again what it sees: wrong attempts stay wrong more often than without: {right}"
-    elif found.keeps:
+    elif found.worse:
+        first = f"it does worse than resample: wrong attempts become right less often than without them: {right}"
+    elif found.keeps and found.gain_interval.low > 0:
         first = f"it keeps what is right, and only draws anew what is wrong: wrong to right {right}"
     elif found.revises is False:
         first = f"it only resamples: wrong attempts become right no more often than draws that see none: {right}"
     else:
         first = f"it does not clearly do more than resample: wrong to right {right}"
-    reads = "it reads what is in view" if found.reads else "nothing says that it reads what is in view"
+    kept = f": right ones are {'kept' if found.keeps else 'not kept'}" if found.to_wrong.attempts else ""
     last = f"{points(found.gain)} points ({points_between(found.gain_interval)})"
     alone = f"{points(found.alone_gain)} points ({points_between(found.alone_gain_interval)})"
     heart = "; it has learned by heart: more problems would help" if found.alone_gain_interval.high < 0 else ""
     return [
         first,
-        f"right to wrong, against such draws: {_against(found.to_wrong)}: {reads}",
+        f"right to wrong, against such draws: {_against(found.to_wrong)}{kept}",
         f"the last revision against such draws: {last}",
         f"such draws against the model's own samples: {alone}{heart}",
     ]

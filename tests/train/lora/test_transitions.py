@@ -75,15 +75,15 @@ def drawn_where(rng: np.random.Generator, before: np.ndarray, *, stays: float, t
 
 
 @pytest.mark.parametrize(
-    ("stays", "turns", "reads", "told"),
+    ("stays", "turns", "keeps", "told"),
     [
         (0.3, 0.3, False, "it only resamples|not clearly"),
-        (0.9, 0.02, True, "it writes again what it sees"),
+        (0.9, 0.02, True, "it does worse than resample"),
         (0.9, 0.3, True, "it keeps what is right"),
         (0.9, 0.6, True, "it revises"),
     ],
 )
-def test_what_is_done_with_attempts_is_told_apart(stays: float, turns: float, reads: bool, told: str) -> None:
+def test_what_is_done_with_attempts_is_told_apart(stays: float, turns: float, keeps: bool, told: str) -> None:
     rng = np.random.default_rng(4)
     attempts = [rng.random((400, 1)) < 0.3]
     for _ in range(3):
@@ -91,5 +91,11 @@ def test_what_is_done_with_attempts_is_told_apart(stays: float, turns: float, re
     found = transitions(chains(np.concatenate(attempts, axis=1), rng.random((400, 3)) < 0.3, 100))
     lines = revision_verdict(found)
     assert re.search(told, lines[0])
-    assert as_json(found)["reads"] is reads
-    assert ("nothing says" in lines[1]) is not reads
+    assert as_json(found)["keeps"] is keeps
+    assert ("not kept" in lines[1]) is not keeps
+
+
+def test_of_right_attempts_that_nobody_made_nothing_is_said() -> None:
+    found = transitions(chains(np.zeros((6, 3)), np.zeros((6, 2)), 3))
+    assert "kept" not in revision_verdict(found)[1]
+    assert as_json(found)["keeps"] is False

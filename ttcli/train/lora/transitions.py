@@ -63,19 +63,14 @@ class Revising:
         return "unclear" if found.difference > 0 else False
 
     @property
-    def reads(self) -> bool:
-        """Whether it uses what is in view: right attempts stay right more often than draws that see none are."""
-        return self.to_wrong.interval is not None and self.to_wrong.interval.high < 0
-
-    @property
-    def copies(self) -> bool:
-        """Whether it reads attempts only to write them again, so that wrong ones stay wrong."""
-        return self.reads and self.to_right.interval is not None and self.to_right.interval.high < 0
+    def worse(self) -> bool:
+        """Whether wrong attempts become right less often than draws that see none: what is in view misleads it."""
+        return self.to_right.interval is not None and self.to_right.interval.high < 0
 
     @property
     def keeps(self) -> bool:
-        """Whether chains get better by the right attempts that it keeps, and what is wrong is only drawn anew."""
-        return self.reads and self.revises is not True and self.gain_interval.low > 0
+        """Whether right attempts stay right more often than draws that see none are."""
+        return self.to_wrong.interval is not None and self.to_wrong.interval.high < 0
 
     @property
     def ratio(self) -> float | None:
@@ -165,7 +160,7 @@ def as_json(found: Revising) -> dict[str, Any]:
         "wrong_to_right": found.to_right._asdict(),
         "right_to_wrong": found.to_wrong._asdict(),
         "ratio": found.ratio,
-        "reads": found.reads,
+        "keeps": found.keeps,
         "gain": {"value": found.gain, "interval": found.gain_interval},
         "alone_gain": {"value": found.alone_gain, "interval": found.alone_gain_interval},
     }
