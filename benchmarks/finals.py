@@ -14,7 +14,7 @@ import argparse
 import gzip
 import json
 from collections import Counter, defaultdict
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,20 +22,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ttcli.answers import is_correct
-from ttcli.answers.equal import equivalent
+from ttcli.answers.vote import majority
+from ttcli.solution import Candidate, Ended
 from ttcli.stats.intervals import percentile_interval, resamples
 
 SAMPLES = "samples"
-Candidates = Sequence[Mapping[str, Any]]
+Solutions = Sequence[Mapping[str, Any]]
 _COLUMNS = ("right", "any right", "commonest answer", "vote", "vote of first steps")
 
 
-def read(path: Path) -> tuple[dict[int, str], dict[str, dict[int, Candidates]]]:
+def read(path: Path) -> tuple[dict[int, str], dict[str, dict[int, Solutions]]]:
     """Reference answers by position, and by way and position the candidates of the vote."""
     with gzip.open(path, "rt", encoding="utf-8") as file:
         rows = [json.loads(line) for line in file]
     references = {row["position"]: row["reference"] for row in rows if row["type"] == "result"}
-    ways: defaultdict[str, dict[int, Candidates]] = defaultdict(dict)
+    ways: defaultdict[str, dict[int, Solutions]] = defaultdict(dict)
     budget = 0
     for row in rows:
         if row["type"] == "result" and row["way"] == "majority":
@@ -49,38 +50,36 @@ def read(path: Path) -> tuple[dict[int, str], dict[str, dict[int, Candidates]]]:
     return references, {SAMPLES: dict(drawn), **ways}
 
 
-def told(candidates: Candidates, reference: str) -> tuple[float, ...]:
+def told(rows: Solutions, reference: str) -> tuple[float, ...]:
     """Of one problem, as `_COLUMNS` has it."""
-    known: list[str] = []
-    classes = []
-    for each in candidates:
-        answer = each.get("answer")
-        at = None if answer is None else next((k for k, other in enumerate(known) if equivalent(answer, other)), None)
-        if at is None and answer is not None:
-            known.append(answer)
-            at = len(known) - 1
-        classes.append(at)
-    right = [is_correct(answer, reference) for answer in known]
-    named = Counter(at for at in classes if at is not None)
-    own = [each.get("lineage", number) for number, each in enumerate(candidates)]
+    candidates = [
+        Candidate(at, row.get("text", ""), row.get("answer"), Ended.STOP, row["tokens"], row["logprob"])
+        for at, row in enumerate(rows)
+    ]
+    classes = majority(candidates).votes
+    right = [is_correct(each.answer, reference) for each in classes]
+    named = [len(each.members) for each in classes]
+    own = _first_steps(rows)
+    voters = Counter(own)
+    shared = [sum(1 / voters[own[at]] for at in each.members) for each in classes]
     return (
-        sum(right[at] for at in classes if at is not None) / len(classes),
+        sum(number for number, fits in zip(named, right, strict=True) if fits) / len(rows),
         float(any(right)),
-        max(named.values(), default=0) / len(classes),
-        _vote(classes, right, range(len(classes))),
-        _vote(classes, right, own),
+        max(named, default=0) / len(rows),
+        _led(named, right),
+        _led(shared, right),
     )
 
 
-def _vote(classes: Sequence[int | None], right: Sequence[bool], voters: Sequence[Hashable]) -> float:
-    """Whether the answer with most votes is right; candidates of one voter share its vote."""
-    members = Counter(voters)
-    votes: Counter[int] = Counter()
-    for at, voter in zip(classes, voters, strict=True):
-        if at is not None:
-            votes[at] += 1 / members[voter]  # type: ignore[assignment]
-    best = max(votes.values(), default=0.0)
-    first = [right[at] for at, weight in votes.items() if weight > best - 1e-9]
+def _first_steps(rows: Solutions) -> list[int]:
+    """Which one each candidate comes down from; a sample, from its own."""
+    return [row.get("lineage", number) for number, row in enumerate(rows)]
+
+
+def _led(votes: Sequence[float], right: Sequence[bool]) -> float:
+    """The share of right ones among the answers with most votes."""
+    most = max(votes, default=0.0)
+    first = [fits for number, fits in zip(votes, right, strict=True) if number > most - 1e-9]
     return sum(first) / len(first) if first else 0.0
 
 
@@ -97,15 +96,15 @@ def main() -> None:
     references, ways = read(parser.parse_args().export)
     print(f"| | n | candidates | first steps | {' | '.join(f'{name}, %' for name in _COLUMNS)} |")
     print(f"|---|{'---:|' * (3 + len(_COLUMNS))}")
-    for name, own in ways.items():
-        places = sorted(own)
-        drawn = resamples(len(places), 0) / len(places)
-        values = np.array([told(own[at], references[at]) for at in places])
-        sizes = np.mean([[len(own[at]), len({s.get("lineage", k) for k, s in enumerate(own[at])})] for at in places], 0)
+    found = {name: {at: told(own[at], references[at]) for at in sorted(own)} for name, own in ways.items()}
+    for name, own in found.items():
+        drawn = resamples(len(own), 0) / len(own)
+        values = np.array([*own.values()])
+        sizes = np.mean([[len(ways[name][at]), len({*_first_steps(ways[name][at])})] for at in own], axis=0)
         told_sizes = [f"{size:.1f}" for size in sizes]
-        print(f"| {name} | {' | '.join((f'{len(places)}', *told_sizes, *(cell(v, drawn) for v in values.T)))} |")
+        print(f"| {name} | {' | '.join((f'{len(own)}', *told_sizes, *(cell(v, drawn) for v in values.T)))} |")
         if name != SAMPLES:
-            base = np.array([told(ways[SAMPLES][at], references[at]) for at in places])
+            base = np.array([found[SAMPLES][at] for at in own])
             cells = [cell(each, drawn, signed=True) for each in (values - base).T]
             print(f"| {name}, points over samples | | | | {' | '.join(cells)} |")
 
