@@ -1,8 +1,7 @@
 """What verifiers and repair add to the vote, on problems that nothing was tuned on.
 
     python benchmarks/votes.py [--quick] [--json] [FILE ...]     the tables, from what is published
-    python benchmarks/votes.py --publish EXPORT --out FILE       a pool, of `ttc runs export` of a bench with verifiers,
-                                                                 on a data set whose problems have no id of their own
+    python benchmarks/votes.py --publish EXPORT --out FILE       a pool, of `ttc runs export` of a bench with verifiers
     python benchmarks/votes.py --mend DATA FILE                  draws for it what repair would have; resumable
     python benchmarks/votes.py --publish EXPORT --more --out FILE
                                                                  more samples of problems that the published pools have
@@ -372,8 +371,8 @@ def publish(export: Path, out: Path, *, more: bool) -> None:
 
 def mend(data: Path, path: Path, head: str, max_tokens: int, seed: int) -> None:
     """Go on with what states a false equation, and add it to the pool as it comes to its end."""
+    from ttcli.data.dataset import read_dataset
     from ttcli.policy.mend import cut
-    from ttcli.problem import Problem
     from ttcli.runtime.heads import find_head
     from ttcli.verifier.arithmetic.verifier import Arithmetic
     from ttcli.verifier.confidence import Confidence
@@ -386,18 +385,19 @@ def mend(data: Path, path: Path, head: str, max_tokens: int, seed: int) -> None:
     }
     rows = lines(path)
     done = {(row["id"], row["number"]) for row in rows if row.get("mended")}
-    asked = [Problem(row["question"]) for row in lines(data)]
+    asked = [row.problem for row in read_dataset(str(data)).rows]
+    place = {problem.id: at for at, problem in enumerate(asked)}
     usual = float(np.mean([row["scores"]["confidence"] for row in rows if "confidence" in row["scores"]]))
     todo = []
     for row in rows:
         if row.get("mended") or row.get("more") or (row["id"], row["number"]) in done:
             continue
         told = {**row, "sum_logprob": float(np.log(row["scores"].get("confidence", usual)) * row["tokens"])}
-        part = cut(repair.solution(told, asked[int(row["id"]) - 1]), repair.READER)
+        part = cut(repair.solution(told, asked[place[row["id"]]]), repair.READER)
         if part is not None:
             todo.append((row, part))
     print(f"{len(todo)} solutions to go on with", flush=True)
-    seeds = [(seed, int(row["id"]) - 1, row["number"]) for row, _ in todo]
+    seeds = [(seed, place[row["id"]], row["number"]) for row, _ in todo]
     for number, extension in repair.draw([part for _, part in todo], seeds, max_tokens) if todo else ():
         row, _ = todo[number]
         prefix = replace(extension.prefix, partial=False)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Literal, NamedTuple, Protocol, TypeVar
 
 from ttcli.problem import Problem
-from ttcli.solution import Prefix, Repair, Step
+from ttcli.solution import Attempt, Prefix, Repair, Step
 
 Shown_contra = TypeVar("Shown_contra", contravariant=True)
 
@@ -97,7 +97,7 @@ class Policy(Protocol):
     parameters: int  # that take part in a matrix product per token, for FLOPs; 0: not known
     reviser_parameters: int  # the same of whatever draws revisions: the model itself, or another one
 
-    def start(self, problem: Problem, *, attempts: Sequence[str] = ()) -> Prefix:
+    def start(self, problem: Problem, *, attempts: Sequence[Attempt] = ()) -> Prefix:
         """The root of a problem; with attempts, the oldest first, that of a revision of the last of them.
 
         What was computed for earlier solutions that are kept, or for other roots, is not computed again where the

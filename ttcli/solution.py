@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from ttcli.problem import Problem
 from ttcli.thought import Thought
@@ -76,6 +76,13 @@ class Repair:
     dropped: str  # what the model had written behind it, and wrote anew
 
 
+class Attempt(NamedTuple):
+    """An earlier solution, as whoever revises it is shown it."""
+
+    text: str  # all of it, or what comes before the step that is in doubt
+    doubt: str | None = None  # that step, which is told; None: none is
+
+
 @dataclass(frozen=True, slots=True)
 class Prefix:
     """An immutable handle on a partial or finished solution; behind `id` its policy keeps what it needs to go on."""
@@ -85,7 +92,7 @@ class Prefix:
     prompt_tokens: int = 0  # before the first sampled token
     steps: tuple[Step, ...] = ()
     ended: Ended = Ended.OPEN
-    attempts: tuple[str, ...] = ()  # earlier solutions that the prompt shows, the oldest first; (): it is no revision
+    attempts: tuple[Attempt, ...] = ()  # that the prompt shows, the oldest first; (): it is no revision
     known_tokens: int = 0  # of the prompt of a revision: decoded before, for what it goes on from
     repairs: tuple[Repair, ...] = ()  # made so far, in order
     partial: bool = False  # its last step has been stopped in the middle, and what comes next belongs to it

@@ -25,6 +25,7 @@ from ttcli.terminal.lora import revision_verdict, step_table
 from ttcli.train.lora.adapter_file import write_adapter
 from ttcli.train.lora.judge import Chains, judge_reviser
 from ttcli.train.lora.pool import PooledProblem, PooledSolution
+from ttcli.train.lora.spec import Chaining
 from ttcli.train.lora.transitions import transitions
 
 CHAINS, LENGTH = 4, 4  # as a card has them
@@ -60,6 +61,7 @@ def main() -> None:
             settings,
             adapter,
             [*islice(pool(options), options.most)],
+            Chaining(),
             chains=CHAINS,
             length=LENGTH,
             interrupt=Interrupt(),

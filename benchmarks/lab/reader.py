@@ -9,7 +9,8 @@ solution; and problems and their reference solutions, with nothing in view. No w
 them: what `ttc train reviser` makes of a model that reads is for it to show. All layers learn: new ones behind a
 policy that stays as it is do not learn to read (see docs/training.md).
 
-Beside the file comes a TOML with the model's `[template]`, since it is not of the catalog.
+Beside the file comes a TOML with the model's `[template]`, since it is not of the catalog; a step in doubt is
+told as it stands, without words around it.
 """
 
 from __future__ import annotations
@@ -26,6 +27,8 @@ import make
 import nets
 import torch
 from training import Example, Recipe, fit, next_token, solution_example
+
+from ttcli.catalog.template import STEP
 
 SEED = make.POOL_SEED + 3
 LETTERS = "".join(map(chr, range(33, 127)))
@@ -66,7 +69,7 @@ def main() -> None:
     recipe = Recipe(steps=options.steps, other_rate=1.5e-3, tokens=3000)
     done = fit(net, readings(), recipe, next_token, options.target.with_suffix(".pt"))
     nets.write(net, options.target, options.target.stem)
-    options.target.with_suffix(".toml").write_text(entries.TEMPLATE, encoding="utf-8")
+    options.target.with_suffix(".toml").write_text(f'{entries.TEMPLATE}doubt = "{STEP}"\n', encoding="utf-8")
     print(json.dumps(done))
 
 

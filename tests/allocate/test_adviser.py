@@ -40,4 +40,4 @@ def test_a_budget_that_the_probes_use_up_is_voted_on() -> None:
 
 def test_room_is_for_what_runs_after_the_probes() -> None:
     choices = tuple(replace(each, strategy="revise:ratio=12", budget=16.0) for each in example().choices[:4:2])
-    assert demand(replace(example(), choices=choices)) == Demand(beams=1, attempts=4)
+    assert demand(replace(example(), choices=choices)) == Demand(beams=1, attempts=4, silent=True)

@@ -16,7 +16,7 @@ from ttcli.problem import Problem
 from ttcli.runtime.runtime import Runtime
 from ttcli.runtime.settings import Settings
 from ttcli.seams import Extend, Extension, Growth, StepScores, Verifier
-from ttcli.solution import Prefix
+from ttcli.solution import Attempt, Prefix
 
 FOUR = ScriptLine("Two and two.\n\nIt is \\boxed{4}.", score=0.9)
 FIVE = ScriptLine("I guess \\boxed{5}", score=0.2)
@@ -37,7 +37,7 @@ class CountingPolicy(ScriptedPolicy):
     def expect(self, problems: Sequence[Problem]) -> None:
         self.expected += problems
 
-    def start(self, problem: Problem, *, attempts: Sequence[str] = ()) -> Prefix:
+    def start(self, problem: Problem, *, attempts: Sequence[Attempt] = ()) -> Prefix:
         if error := self.fail(problem):
             raise error
         return super().start(problem, attempts=attempts)

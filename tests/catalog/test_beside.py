@@ -77,6 +77,7 @@ def test_a_file_of_somebody_else_says_nothing(tmp_path: Path) -> None:
         ('[template]\nstep_separator = ""\n', "template.step_separator must not be empty"),
         ('[template]\nstep_content = "words"\n', "template.step_content must be one of any, number, equation"),
         ('[template]\nrevise = " "\n', "template.revise must not be empty"),
+        ('[template]\ndoubt = "a step is wrong"\n', r"template.doubt must have \{step\} in it"),
         ("[template]\ninstruction = 1\n", "template.instruction must be a string"),
         ('[template]\nuser = "x"\n', "template.user is not a known key"),
         ('[template]\n[tool]\nx = "x"\n', "tool is not a known key"),

@@ -68,12 +68,24 @@ def test_too_few_problems_are_told_by_what_would_be_judged_by_them(
         (("--keep", "-0.1"), "--keep must be from 0"),
         (("--chains", "0"), "--chains must be from 1 to 256, not 0"),
         (("--chains", "1000000000"), "--chains must be from 1 to 256"),
+        (("--tell", "0.05"), "--tell is about what a verifier doubts"),
+        (("--verifier", "arithmetic"), "--verifier has nothing to do without --tell"),
+        (("--verifier", "arithmetic", "--tell", "0"), "--tell must be above 0, and at most 1, not 0"),
+        (("--verifier", "judge", "--tell", "0.1"), "judge has no step of a text to tell"),
+        (("--verifier", "nobody", "--tell", "0.1"), "there is no verifier 'nobody'"),
     ],
 )
 def test_what_chains_a_reviser_learns_from_is_checked(
     here: Call, data: str, options: tuple[str, ...], said: str
 ) -> None:
     assert said in complaint(here("train", "reviser", data, *options))
+
+
+def test_a_verifier_that_goes_by_tokens_cannot_doubt_the_solutions_of_a_file(
+    here: Call, data: str, solutions: str
+) -> None:
+    told = ("--verifier", "confidence", "--tell", "0.1", "--solutions", solutions)
+    assert "confidence goes by the probabilities of tokens" in complaint(here("train", "reviser", data, *told))
 
 
 def test_a_number_of_rollouts_below_0_is_refused(here: Call, data: str) -> None:
@@ -112,7 +124,7 @@ def test_a_reviser_is_trained_judged_and_used(here: Call, data: str, clean: Path
     assert told["adapter"] == str(clean / "home" / "adapters" / "mine.gguf")
     card = told["card"]
     assert card["kind"] == "reviser"
-    assert card["chaining"] == {"chains": 4, "keep": 0.5}
+    assert card["chaining"] == {"chains": 4, "keep": 0.5, "tell": None, "verifier": None}
     assert len(card["figures"]["steps"]) == 4
     assert card["revises"] in (True, False, "unclear")
     assert "training " in done.err
@@ -120,6 +132,26 @@ def test_a_reviser_is_trained_judged_and_used(here: Call, data: str, clean: Path
     used = ("--method", "revise", "--reviser", "mine", "-b", "4", "--max-tokens", "24")
     solved = here("solve", "What is 5 + 2?", "-m", tiny, *used, "--json", "-q")  # random weights come to no answer
     assert len(json.loads(solved.out)["candidates"]) == 4
+
+
+@needs_torch
+def test_a_reviser_that_learned_to_be_told_says_how_it_wants_to_be_asked(
+    here: Call, data: str, clean: Path, tiny: str
+) -> None:
+    false = write_solutions(clean / "f.jsonl", text="{way}: {a} + 2 = {answer}.\n\nIt is \\boxed{{{answer}}}.")
+    told = ("--verifier", "arithmetic", "--tell", "0.05")
+    asked = ("train", "reviser", data, "-m", tiny, "--solutions", false, "-o", "mine", *told, *SHORT[:-1])
+    done = here(*asked)
+    assert done.code == 0, done.err
+    use = "--method revise:tell=0.05 --verifier arithmetic"
+    assert f"{use} --reviser mine" in done.out
+    assert "problems whose solutions are scored" in done.err
+    used = ("solve", "What is 5 + 2?", "-m", tiny, "--reviser", "mine", "-b", "4", "--max-tokens", "24")
+    silent = here(*used, "--method", "revise")
+    assert f"mine.gguf learned to be told which step is in doubt: {use}" in silent.err
+    asked_well = here(*used, *use.split())
+    assert "learned to be told" not in asked_well.err
+    assert "Traceback" not in asked_well.err
 
 
 @needs_torch

@@ -14,7 +14,7 @@ from ttcli.policy.script import Script, ScriptLine
 from ttcli.policy.scripted import ScriptedPolicy, ScriptedVerifier
 from ttcli.problem import Problem
 from ttcli.seams import Extend, Extension, Growth, StepScores
-from ttcli.solution import Ended, Prefix
+from ttcli.solution import Attempt, Ended, Prefix
 
 PROBLEM = Problem("What is 2 + 2?")
 TEXT = "First add.\n\nThen check it.\n\nIt is \\boxed{4}."
@@ -300,7 +300,7 @@ def test_a_revision_answers_to_the_last_attempt_or_is_as_any_solution() -> None:
     policy = ScriptedPolicy(Script({"": lines}))
 
     def drawn(*attempts: str) -> str:
-        root = policy.start(PROBLEM, attempts=attempts)
+        root = policy.start(PROBLEM, attempts=[*map(Attempt, attempts)])
         [*_, last] = policy.extend([Extend(root, (0,))])
         policy.release([root])
         [extension] = [each for each in last if isinstance(each, Extension)]
@@ -324,10 +324,10 @@ def test_a_revision_goes_on_from_an_attempt_that_was_kept() -> None:
     kept = extension.prefix
     assert policy.live == {root.id, kept.id}
     words = root.prompt_tokens
-    assert policy.start(PROBLEM, attempts=["so it is"]).known_tokens == words + 3
-    assert policy.start(PROBLEM, attempts=["so it was"]).known_tokens == words
+    assert policy.start(PROBLEM, attempts=[Attempt("so it is")]).known_tokens == words + 3
+    assert policy.start(PROBLEM, attempts=[Attempt("so it was")]).known_tokens == words
     policy.release([kept])
-    assert policy.start(PROBLEM, attempts=["so it is"]).known_tokens == words
+    assert policy.start(PROBLEM, attempts=[Attempt("so it is")]).known_tokens == words
 
 
 def test_a_script_of_nothing_but_revisions_has_no_solution() -> None:

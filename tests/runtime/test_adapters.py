@@ -17,7 +17,7 @@ from ttcli.engine.model import Model
 from ttcli.errors import ModelError
 from ttcli.interrupt import Interrupt
 from ttcli.problem import Problem
-from ttcli.runtime.adapters import adapter_names, load_adapter, meant
+from ttcli.runtime.adapters import adapter_names, load_adapter, meant, revising
 from ttcli.runtime.loader import Loader
 from ttcli.runtime.settings import Settings
 from ttcli.runtime.verify import verifying
@@ -165,3 +165,18 @@ def test_an_adapter_needs_the_model_that_it_was_trained_on(
         with pytest.raises(ModelError, match=f"is an adapter for tiny{said}; that is not in the catalog") as caught:
             loader.make(VerifierSpec("prm", "mine"), own)
         assert "--model tiny if you have it" in (caught.value.hint or "")
+
+
+@pytest.mark.parametrize(
+    ("card", "options"),
+    [
+        ({}, "--method revise"),
+        ({"chaining": None}, "--method revise"),
+        ({"chaining": {"tell": None, "verifier": None}}, "--method revise"),
+        ({"chaining": {"tell": "0.05", "verifier": "arithmetic"}}, "--method revise"),
+        ({"chaining": {"tell": 0.05, "verifier": "arithmetic"}}, "--method revise:tell=0.05 --verifier arithmetic"),
+        ({"chaining": {"tell": 1, "verifier": "prm:my file"}}, "--method revise:tell=1 --verifier 'prm:my file'"),
+    ],
+)
+def test_a_reviser_says_how_it_wants_to_be_asked(card: dict[str, object], options: str) -> None:
+    assert revising(card) == options

@@ -21,6 +21,7 @@ from ttcli.problem import Problem
 from ttcli.runtime.runtime import load_runtime
 from ttcli.runtime.settings import Machine, Settings
 from ttcli.seams import Extend, Extension
+from ttcli.solution import Attempt
 from ttcli.terminal.words import heading
 
 SUM = Problem("What is 7 + 5?")
@@ -64,7 +65,7 @@ def test_a_model_of_its_own_draws_the_revisions_and_nothing_else(models: tuple[P
     assert first == alone.candidates[0].text
     assert second != alone.candidates[1].text
     with load_runtime(settings(reviser, None), Interrupt(), NoProgress()) as runtime:
-        root = runtime.policy.start(SUM, attempts=[first])
+        root = runtime.policy.start(SUM, attempts=[Attempt(first)])
         happenings = [each for some in runtime.policy.extend([Extend(root, (0,))]) for each in some]
         assert [each.prefix.text for each in happenings if isinstance(each, Extension)] == [second]
     assert began.reviser is None
@@ -104,7 +105,7 @@ def test_its_own_words_and_weights_are_part_of_what_revisions_are_filed_under(mo
             told.append((runtime.recipe, runtime.revisions))
             policy = runtime.policy
             assert isinstance(policy, LocalPolicy)
-            shown = b"".join(policy.model.piece(token) for token in policy.encode(SUM, ["It is 11."])).decode()
+            shown = b"".join(policy.model.piece(token) for token in policy.encode(SUM, [Attempt("It is 11.")])).decode()
             assert (words or "This solution may be wrong.") in shown
     assert told[0][0] == told[1][0]
     assert told[0][1] != told[1][1]

@@ -61,6 +61,9 @@ def test_n_and_a_budget_of_another_number_are_at_odds() -> None:
         ("revise:n=64,ratio=1", "revise:ratio=1,n=64"),
         ("search-revise:by=best-of-n", "search-revise"),
         ("search-revise:by=beam", "search-revise:by=beam"),
+        ("revise:tell=0.050,ratio=4", "revise:ratio=4,tell=0.05"),
+        ("revise:tell=0.0500000001", "revise:tell=0.0500000001"),
+        ("revise:tell=1", "revise:tell=1"),
     ],
 )
 def test_equal_methods_get_equal_names(text: str, name: str) -> None:
@@ -76,6 +79,8 @@ def test_equal_methods_get_equal_names(text: str, name: str) -> None:
         ("revise:ratio=-1", "ratio of revise must be above 0"),
         ("revise:ratio=half", "ratio of revise must be above 0"),
         ("revise:m=4", "revise has no setting 'm'"),
+        ("revise:tell=0", "tell of revise must be above 0, at most 1, not '0'"),
+        ("revise:tell=2", "tell of revise must be above 0, at most 1"),
         ("revise:n=0", "n of revise must be a whole number from 1 on"),
         ("search-revise:by=dvts", "by of search-revise must be best-of-n or beam, not 'dvts'"),
         ("search-revise:by=beam,by=beam", "search-revise is given by twice"),
@@ -85,3 +90,22 @@ def test_what_cannot_be_set_so_is_refused(text: str, complaint: str) -> None:
     with pytest.raises(UsageError, match=complaint) as caught:
         parse_method(text)
     assert caught.value.hint
+
+
+@pytest.mark.parametrize("setting", ["tell=0.5", "from=step"])
+def test_chains_fitted_to_what_is_left_are_set_as_they_were(setting: str) -> None:
+    fitted = parse_method(f"revise:ratio=4,{setting}").fitted(Budget(12))
+    assert fitted is not None
+    assert fitted[0].parameters == parse_method(f"revise:ratio=3,{setting}").parameters
+
+
+def test_attempts_that_see_none_before_them_have_nothing_to_be_told() -> None:
+    with pytest.raises(UsageError, match="from=step has nothing to tell") as caught:
+        parse_method("auto:revise:from=step,tell=0.05")
+    assert caught.value.hint == "revise:tell=0.05, or revise:from=step"
+
+
+def test_what_a_hint_shows_can_be_written() -> None:
+    with pytest.raises(UsageError) as caught:
+        parse_method("revise:m=4")
+    assert parse_method(caught.value.hint or "").name == "revise:ratio=1/4,tell=0.05"

@@ -12,15 +12,17 @@ from leaving import leave
 
 from search.runs import FIVE, FOUR, PROBLEM, WORDS, Run, of, outcome_of
 from ttcli.answers import vote
-from ttcli.cost import Budget, Unit
+from ttcli.cost import Budget, Meter, Unit
+from ttcli.errors import UsageError
 from ttcli.events import CandidateFinished, CandidateScored, CandidateStarted, CandidateToken, CostUpdated, Event
-from ttcli.policy.script import ScriptLine
-from ttcli.policy.scripted import ScriptedPolicy
+from ttcli.policy.script import Script, ScriptLine
+from ttcli.policy.scripted import ScriptedPolicy, ScriptedVerifier
 from ttcli.problem import Problem
+from ttcli.seams import StepScores
 from ttcli.search.methods import METHODS, parse_method
 from ttcli.search.parameters import ChainParameters, ratios
-from ttcli.search.revise import WINDOW, before_doubt
-from ttcli.solution import Candidate, Ended, Prefix, Step
+from ttcli.search.revise import WINDOW, before_doubt, shown_to_doubt
+from ttcli.solution import Attempt, Candidate, Ended, Prefix, Step
 
 WRONG = ScriptLine("I guess \\boxed{5}", score=0.3)
 RIGHT = ScriptLine("It must be \\boxed{4}", after="5", score=0.6)
@@ -30,7 +32,7 @@ SPOILED = ScriptLine("No: \\boxed{6}", after="4", score=0.2)
 class Spy(ScriptedPolicy):
     """Remembers what each root was started with, and how much it held at most."""
 
-    def start(self, problem: Problem, *, attempts: Sequence[str] = ()) -> Prefix:
+    def start(self, problem: Problem, *, attempts: Sequence[Attempt] = ()) -> Prefix:
         root = super().start(problem, attempts=attempts)
         self.__dict__.setdefault("started", []).append((root, tuple(attempts)))
         return root
@@ -51,7 +53,7 @@ class Revising(Run):
         self.most = max(self.most, len(self.policy.live))
 
     @property
-    def started(self) -> list[tuple[Prefix, tuple[str, ...]]]:
+    def started(self) -> list[tuple[Prefix, tuple[Attempt, ...]]]:
         return self.policy.__dict__["started"]  # type: ignore[no-any-return]
 
     def iterate(self) -> Iterator[Event]:
@@ -119,7 +121,9 @@ def test_every_attempt_sees_exactly_the_last_four_of_its_own_chain(run: Revising
     found = candidates(run)
     seen: dict[tuple[str, ...], int] = {}
     for _, attempts in run.started:
-        seen[attempts] = seen.get(attempts, 0) + 1
+        assert all(each.doubt is None for each in attempts)
+        texts = tuple(each.text for each in attempts)
+        seen[texts] = seen.get(texts, 0) + 1
     for chain, attempt in found:
         before = tuple(found[chain, earlier].text for earlier in range(attempt))[-WINDOW:]
         assert len(before) == min(attempt, WINDOW)
@@ -324,3 +328,68 @@ def test_an_interrupted_run_from_steps_leaves_nothing_behind(step: int) -> None:
     run = Run(DOUBTFUL, "revise:from=step", Budget(9), seed=2, interrupt_at=step)
     run.outcome()
     assert not run.policy.live
+
+
+# -- told which step is in doubt
+
+
+class Whole(ScriptedVerifier):
+    """Scores solutions as a whole."""
+
+    def score(self, prefixes: Sequence[Prefix]) -> list[StepScores]:
+        return [each._replace(steps=()) for each in super().score(prefixes)]
+
+
+def test_attempts_are_in_view_up_to_the_first_step_that_is_scored_below_the_floor_which_is_told() -> None:
+    lines = [
+        ScriptLine("first\n\nsecond\n\nit is \\boxed{5}", scores=(0.9, 0.1, 0.05), score=0.1),
+        ScriptLine("sure\n\nit is \\boxed{4}", after="first", scores=(0.9, 0.8), score=0.8),
+    ]
+    run = Revising(lines, "revise:ratio=4,tell=0.5", Budget(4), seed=1)
+    outcome = run.outcome()
+    right = lines[1].text
+    shown = [attempts for _, attempts in run.started if attempts]
+    assert shown[0] == (Attempt("first\n\n", "second\n\n"),)
+    assert shown[1] == (Attempt("first\n\n", "second\n\n"), Attempt(right))
+    assert outcome.answer == "4"
+    assert not run.policy.live
+
+
+def test_the_shown_to_doubt_is_the_first_step_below_the_floor_where_steps_have_scores() -> None:
+    prefix = Prefix(PROBLEM, 0, steps=(Step("a", 1, -0.1), Step("b", 1, -3.0), Step("c", 1, -0.2)))
+    assert shown_to_doubt(prefix, (0.9, 0.2, 0.1), 0.3) == Attempt("a", "b")
+    assert shown_to_doubt(prefix, (0.9, 0.2, 0.1), 0.2) == Attempt("ab", "c")
+    assert shown_to_doubt(prefix, (0.9, 0.2, 0.1), 0.1) == Attempt("abc")
+    assert shown_to_doubt(prefix, (), 1.0) == Attempt("abc")
+    assert shown_to_doubt(replace(prefix, steps=(Step("\n\n", 1, 0.0),)), (0.0,), 0.1).doubt is None
+    assert shown_to_doubt(prefix, (0.0, 0.0, 0.0), 0.1) == Attempt("", "a")
+
+
+def test_nothing_is_told_without_a_verifier_of_steps() -> None:
+    told = parse_method("revise:tell=0.05")
+    assert told.needs_verifier
+    assert not parse_method("revise").needs_verifier
+    with pytest.raises(UsageError, match="needs a verifier"):
+        told.run(PROBLEM, ScriptedPolicy(Script({"": [FOUR]})), None, Meter(Budget(4), max_tokens=9), seed=0)
+    with pytest.raises(UsageError, match="judges solutions as a whole"):
+        told.check_verifier("judge", partial=True, steps=False)
+    told.check_verifier("arithmetic", partial=True, steps=True)
+    assert (told.usual_verifier, parse_method("beam").usual_verifier) == ("arithmetic", "confidence")
+    assert parse_method("auto:revise:tell=0.05").tells
+
+
+def test_a_verifier_that_turns_out_to_have_no_scores_of_steps_ends_the_run() -> None:
+    script = Script({"": [FOUR]})
+    policy, meter = ScriptedPolicy(script), Meter(Budget(4), max_tokens=9)
+    run = parse_method("revise:tell=0.05").run(PROBLEM, policy, Whole(script), meter, seed=0)
+    with pytest.raises(UsageError, match="by scores of steps, and there are none") as caught:
+        list(run)
+    assert caught.value.hint
+    assert not policy.live
+
+
+def test_what_has_no_answer_and_so_no_score_is_in_view_as_it_is() -> None:
+    lines = [ScriptLine("first\n\nsecond", scores=(0.1, 0.1), score=0.1)]
+    run = Revising(lines, "revise:ratio=4,tell=0.5", Budget(4))
+    run.outcome()
+    assert {each for _, attempts in run.started for each in attempts} == {Attempt("first\n\nsecond")}

@@ -22,7 +22,7 @@ from ttcli.policy.local.policy import LocalPolicy
 from ttcli.policy.prompt import Prompt
 from ttcli.problem import Problem
 from ttcli.seams import Extend, Extension, Interrupted, StepScores
-from ttcli.solution import Ended, Prefix, Step
+from ttcli.solution import Attempt, Ended, Prefix, Step
 from ttcli.verifier.head_verifier import HeadVerifier
 from ttcli.verifier.states import StateReader
 from verifier.heads import random_head
@@ -229,7 +229,7 @@ def test_the_states_of_a_revision_are_left_alone_and_its_text_is_read_as_any_sol
     make_verifier: Make, drawn: list[Prefix]
 ) -> None:
     verifier = make_verifier()
-    revised = dataclasses.replace(drawn[0], attempts=("It is 3.",))
+    revised = dataclasses.replace(drawn[0], attempts=(Attempt("It is 3."),))
     assert verifier.price([revised]) > 0 == verifier.price([drawn[0]])
     [opinion, as_read] = verifier.score([revised, bare(drawn[0])])
     assert opinion.tokens > 0

@@ -17,6 +17,7 @@ from ttcli.policy.local.voice import Voice
 from ttcli.problem import Problem
 from ttcli.runtime.forms import prm_form
 from ttcli.runtime.loader import prompt_of
+from ttcli.solution import Attempt
 
 LAB = Path(__file__).parents[2] / "benchmarks" / "lab"
 STEPS = ("6+12=18", "18*3=54", "#### 54")
@@ -62,4 +63,4 @@ def test_a_policy_is_asked_as_it_was_trained(words: ModuleType, lab_model: Model
     voice = Voice(lab_model, prompt_of(local), None, params=ThinkParams(), max_tokens=64)
     attempts = ["6+12=17\n\n#### 17", "6+12=18\n\n#### 18"]
     assert voice.encode(Problem("(6+12)*3")) == words.ask("(6+12)*3")
-    assert voice.encode(Problem("(6+12)*3"), attempts) == words.ask("(6+12)*3", attempts)
+    assert voice.encode(Problem("(6+12)*3"), [*map(Attempt, attempts)]) == words.ask("(6+12)*3", attempts)

@@ -66,7 +66,7 @@ def calibration_tasks(methods: Sequence[str], verifier: str, budgets: str) -> tu
     spec = VerifierSpec.parse(verifier)
     named = [_as_it_runs(parse_method(name)) for name in dict.fromkeys([BASELINE, FRUGAL, *methods])]
     for method in named:
-        method.check_verifier(str(spec), partial=spec.partial)
+        method.check_verifier(str(spec), partial=spec.partial, steps=spec.scores_steps)
         if method.generations is not None:
             raise UsageError(f"{method.name} has no budget to suit", hint="leave it out")
         for budget in amounts:
@@ -98,7 +98,7 @@ def _worth_a_try(budget: Budget, spec: VerifierSpec) -> Iterator[Method]:
     for method in map(_as_it_runs, map(parse_method, (*VOTES, *SEARCHES, *grid))):
         try:
             method.check(budget)
-            method.check_verifier(str(spec), partial=spec.partial)
+            method.check_verifier(str(spec), partial=spec.partial, steps=spec.scores_steps)
         except UsageError:
             continue
         yield method

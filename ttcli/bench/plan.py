@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from ttcli.allocate.profile import Profile
 
 DEFAULT_METHODS = ("majority", "best-of-n")
-DEFAULT_VERIFIER = "confidence"
 USUAL_TOKENS = 300  # of a solution, before any has been drawn
 _ENOUGH = 8  # samples whose length is believed
 
@@ -57,7 +56,7 @@ def make_tasks(
                 )
     parsed = [VerifierSpec.parse(name) for name in verifiers]
     for method, spec in itertools.product(chosen, parsed):
-        method.check_verifier(str(spec), partial=spec.partial)
+        method.check_verifier(str(spec), partial=spec.partial, steps=spec.scores_steps)
     specs = [str(spec) for spec in parsed]
     if specs and not any(method.verified for method in chosen):
         raise UsageError(f"{chosen[0].name} scores nothing, so it has no use for a verifier", hint="--method best-of-n")
@@ -76,7 +75,7 @@ def _verifiers(method: Method, specs: Sequence[str], profile: Profile | None) ->
         return [profile.verifier if profile else ""]
     if method.takes_verifier and specs:
         return specs
-    return [DEFAULT_VERIFIER if method.needs_verifier else ""]
+    return [method.usual_verifier if method.needs_verifier else ""]
 
 
 def choose_baseline(tasks: Sequence[Task], wanted: str | None) -> str:

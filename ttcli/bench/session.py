@@ -218,11 +218,18 @@ def config_of(spec: BenchSpec, description: Description) -> RunConfig:
         baseline=spec.baseline,
         command=spec.command,
         ttc=description.ttc,
-        revisions=dict(description.revisions) if spec.demand.attempts else None,
+        revisions=_revisions(spec, description),
         profile=_profile_key(spec),
         search=search_version(spec.tasks),
         reviser=description.reviser if spec.demand.attempts else None,
     )
+
+
+def _revisions(spec: BenchSpec, description: Description) -> dict[str, object] | None:
+    """What decides how revisions are distributed; the words of a doubt have a part in it where one is told."""
+    if not spec.demand.attempts:
+        return None
+    return {key: value for key, value in description.revisions.items() if key != "doubt" or spec.demand.told}
 
 
 def _goes_by(task: Task, profile: Profile) -> bool:

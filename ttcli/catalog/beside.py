@@ -7,6 +7,7 @@ instruction = "Put the answer behind ####."
 step_separator = "\\n\\n"
 step_content = "equation"
 revise = "Once more."
+doubt = "Wrong: {step}"
 
 [thinking]                # see thinking.py
 

@@ -54,7 +54,7 @@ def _template(entry: Entry | None, local: LocalModel | None) -> dict[str, object
     words = told or (entry.template if entry else None)
     if words is None:
         return {}
-    besides = {"instruction": words.instruction, "revise": words.revise}
+    besides = {"instruction": words.instruction, "revise": words.revise, "doubt": words.doubt}
     return {
         "template": words.rule,
         "system": words.system,

@@ -125,6 +125,18 @@ def reviser(
         float,
         option("--keep", env=None, says="Chance that a chain has a right attempt in view at last, to be kept."),
     ] = _CHAINING.keep,
+    verifier: Annotated[
+        str | None, option("--verifier", env=None, says="Says which step of an attempt is in doubt.", more=True)
+    ] = None,
+    tell: Annotated[
+        float | None,
+        option(
+            "--tell",
+            env=None,
+            says="Show attempts up to the first step that it scores below this, and tell that.",
+            more=True,
+        ),
+    ] = None,
     chosen: AdapterOptions,
 ) -> int:
     """Train an adapter that writes right solutions with wrong ones in view, from the model's own (Snell et al., s. 6).
@@ -135,7 +147,7 @@ def reviser(
 
     Then: ttc solve "..." --method revise --reviser qwen2.5-coder-0.5b-reviser
     """
-    return _go("reviser", settings, chosen.data(data, samples, 0), chosen, Chaining(chains, keep))
+    return _go("reviser", settings, chosen.data(data, samples, 0), chosen, Chaining(chains, keep, tell, verifier))
 
 
 @_SHAPED

@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from ttcli.catalog.template import Content
+from ttcli.catalog.template import STEP, Content
 from ttcli.problem import AnswerForm, Problem
+from ttcli.solution import Attempt
 
 INSTRUCTION = "Please reason step by step, and put your final answer within \\boxed{}."
 _INSTRUCTIONS: Mapping[AnswerForm, str] = {  # behind a problem of which no short answer is wanted
@@ -25,6 +26,7 @@ REVISE = (
     "This solution may be wrong. Look for its first mistake, and then write the corrected solution in full, "
     "step by step, with the final answer within \\boxed{}."
 )
+DOUBT = f"This step seems to be wrong:\n\n{STEP}\n\n"
 
 
 class Example(NamedTuple):
@@ -42,6 +44,7 @@ class Prompt:
     instruction: str = INSTRUCTION  # behind a problem that wants a short answer; "": nothing
     step_separator: str = "\n\n"
     revise: str = REVISE  # what is said to a solution, to have another one
+    doubt: str = DOUBT  # what is said before that where a step is in doubt, which stands in the place of {step}
     step_content: Content = "any"  # that a step of a search must hold; without it the next one belongs to it
     user: str | None = None  # a Jinja template around every problem; None: the words that its form asks for
     examples: tuple[Example, ...] = ()
@@ -58,12 +61,17 @@ class Prompt:
             told["user"] = self.user
         return {**told, "examples": [each._asdict() for each in self.examples]} if self.examples else told
 
+    @property
+    def revisions(self) -> dict[str, object]:
+        """What of it has a part in a revision besides."""
+        return {"revise": self.revise, "doubt": self.doubt}
+
     def again(self, problem: Problem, solution: str) -> list[dict[str, str]]:
         """The chat that asks a solution for its answer."""
         asked = [{"role": "assistant", "content": solution}, {"role": "user", "content": _AGAIN}]
         return [*self.messages(problem), *asked]
 
-    def messages(self, problem: Problem, attempts: Sequence[str] = ()) -> list[dict[str, str]]:
+    def messages(self, problem: Problem, attempts: Sequence[Attempt] = ()) -> list[dict[str, str]]:
         """The chat that asks for a solution, or for another one after these attempts."""
         before = [{"role": turn.role, "content": turn.text} for turn in problem.before]
         instructed = any(turn.role == "system" for turn in problem.before)
@@ -72,7 +80,9 @@ class Prompt:
         shown = [] if problem.bare else self._shown
         chat = [*system, *before[:instructed], *shown, *before[instructed:], self._asked(problem)]
         for attempt in attempts:
-            chat += [{"role": "assistant", "content": attempt}, {"role": "user", "content": revise}]
+            doubt = "" if attempt.doubt is None else self.doubt.replace(STEP, attempt.doubt.strip())
+            said = attempt.text or attempt.doubt or ""  # no turn is empty whose first step is in doubt
+            chat += [{"role": "assistant", "content": said}, {"role": "user", "content": doubt + revise}]
         return chat
 
     def _asked(self, problem: Problem) -> dict[str, str]:

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 
 from ttcli.problem import Problem
 from ttcli.seams import BatchPolicy, Extend, Extension, Flaw, Growth, Load, Mended, Repairer, Rewritten
-from ttcli.solution import Ended, Prefix, Repair, Step
+from ttcli.solution import Attempt, Ended, Prefix, Repair, Step
 
 MOST = 4  # repairs of a solution
 _FEW = 8  # tokens that a number takes at most, as a rule
@@ -65,7 +65,7 @@ class RepairingPolicy:
         """The policy's."""
         return self._policy.load
 
-    def start(self, problem: Problem, *, attempts: Sequence[str] = ()) -> Prefix:
+    def start(self, problem: Problem, *, attempts: Sequence[Attempt] = ()) -> Prefix:
         """The policy's root."""
         return self._policy.start(problem, attempts=attempts)
 

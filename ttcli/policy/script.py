@@ -11,7 +11,7 @@ from typing import Any
 
 from ttcli.errors import ModelError
 from ttcli.problem import Problem
-from ttcli.solution import Step
+from ttcli.solution import Attempt, Step
 from ttcli.thought import USUAL_TAGS
 
 SEPARATOR = "\n\n"
@@ -100,14 +100,18 @@ class Script:
             raise ModelError(f"the script has no solution of {problem.text!r}")
         return lines
 
-    def drawn(self, problem: Problem, attempts: Sequence[str]) -> Sequence[ScriptLine]:
+    def drawn(self, problem: Problem, attempts: Sequence[Attempt]) -> Sequence[ScriptLine]:
         """The solutions that can be drawn for a problem, or as a revision of the last of these attempts.
 
         Raises:
             ModelError: the script has none.
         """
         lines = self.of(problem)
-        answers = [line for line in lines if attempts and line.after is not None and line.after in attempts[-1]]
+        answers = [
+            line
+            for line in lines
+            if attempts and line.after is not None and line.after in attempts[-1].text + (attempts[-1].doubt or "")
+        ]
         found = answers or [line for line in lines if line.after is None]
         if not found:
             raise ModelError(f"the script has no solution of {problem.text!r} that is no revision")

@@ -13,7 +13,7 @@ from ttcli.policy.rewriting import rewritten_steps
 from ttcli.policy.script import SEPARATOR, Script, ScriptLine, steps_of, words_of
 from ttcli.problem import Problem
 from ttcli.seams import ASK, Extend, Extension, Growth, Load, Rewritten, StepScores
-from ttcli.solution import Ended, Prefix, Step
+from ttcli.solution import Attempt, Ended, Prefix, Step
 from ttcli.thought import Thought
 
 WIDTH = 4  # texts at once, unless another number is asked for
@@ -42,7 +42,7 @@ class ScriptedPolicy:
         self.thought_tokens = 0  # whatever its lines think counts as part of their length
         self.live: set[int] = set()  # ids of prefixes not released: a test asserts that none is left
         self._script = script
-        self._kept: dict[int, tuple[str, ...]] = {}  # by id of a finished solution: the attempts before it, and it
+        self._kept: dict[int, tuple[Attempt, ...]] = {}  # by id of a finished solution: the attempts before it, and it
         self._interrupted = interrupted
         self._between = between  # called before each step; a demonstration sleeps in it
         self._next_id = 0
@@ -70,12 +70,12 @@ class ScriptedPolicy:
     def expect(self, problems: Sequence[Problem]) -> None:
         """Any problem finds room."""
 
-    def start(self, problem: Problem, *, attempts: Sequence[str] = ()) -> Prefix:
+    def start(self, problem: Problem, *, attempts: Sequence[Attempt] = ()) -> Prefix:
         """The root of a problem, or of a revision."""
         shown = tuple(attempts)
         self._script.drawn(problem, shown)
         words = len(problem.text.split())
-        prompt = words + sum(len(words_of(attempt)) + 1 for attempt in shown)
+        prompt = words + sum(len(words_of(attempt.text + (attempt.doubt or ""))) + 1 for attempt in shown)
         known = 0 if not shown else prompt - 1 if shown in self._kept.values() else words
         return self._handle(Prefix(problem, 0, prompt_tokens=prompt, attempts=shown, known_tokens=known))
 
@@ -192,7 +192,7 @@ class ScriptedPolicy:
         if prefix.ended is Ended.OPEN or (text.request.keep and not cut):
             prefix = self._handle(prefix)
             if prefix.ended is not Ended.OPEN:
-                self._kept[prefix.id] = (*prefix.attempts, prefix.text)
+                self._kept[prefix.id] = (*prefix.attempts, Attempt(prefix.text))
         known = text.prefix.known_tokens if prefix.attempts else text.prefix.prompt_tokens
         return Extension(number, prefix, text.taken, known + text.prefix.tokens)
 

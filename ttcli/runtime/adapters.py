@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+import shlex
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Literal
 
 from ttcli.catalog.fingerprint import fingerprint
 from ttcli.catalog.stored import LocalModel, locate
@@ -36,6 +38,16 @@ def adapter_facts(name: str) -> AdapterFacts | None:
     local = locate(meant(name))
     facts = read_facts(local.path) if local else None
     return facts if facts and facts.adapter else None
+
+
+def revising(card: Mapping[str, Any]) -> str:
+    """The options that ask a reviser as it learned to be asked, by its card."""
+    chaining = card.get("chaining")
+    told = chaining if isinstance(chaining, Mapping) else {}
+    tell, verifier = told.get("tell"), told.get("verifier")
+    if not isinstance(tell, int | float) or not isinstance(verifier, str):
+        return "--method revise"
+    return f"--method revise:tell={tell} --verifier {shlex.quote(verifier)}"
 
 
 def load_adapter(adapter: LocalModel, kind: Kind, local: LocalModel, model: Model) -> Adapter:

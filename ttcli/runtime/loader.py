@@ -345,7 +345,7 @@ def score_key(spec: VerifierSpec, settings: Settings, weights: Callable[[str | N
 
 def prompt_of(local: LocalModel | None, settings: Settings | None = None) -> Prompt:
     """How a model is asked; None: one that a server has, and one whose words nobody asked to change."""
-    from ttcli.policy.prompt import INSTRUCTION, REVISE, Prompt
+    from ttcli.policy.prompt import DOUBT, INSTRUCTION, REVISE, Prompt
 
     words = local.template if local else Template()
     usual = Prompt(
@@ -353,6 +353,7 @@ def prompt_of(local: LocalModel | None, settings: Settings | None = None) -> Pro
         instruction=INSTRUCTION if words.instruction is None else words.instruction,
         step_separator=words.step_separator,
         revise=words.revise or REVISE,
+        doubt=words.doubt or DOUBT,
         step_content=words.step_content,
     )
     chosen, system = (settings.words, settings.system) if settings else (None, None)

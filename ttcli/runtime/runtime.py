@@ -18,13 +18,14 @@ from ttcli.catalog.stored import LocalModel
 from ttcli.cost import Meter, Unit
 from ttcli.errors import UsageError
 from ttcli.events import Event, RunFinished, RunStarted
+from ttcli.files.trained import read_facts
 from ttcli.interrupt import Interrupt
 from ttcli.policy.script import Script
 from ttcli.policy.scripted import WIDTH as SCRIPTED_WIDTH
 from ttcli.policy.scripted import ScriptedPolicy, ScriptedVerifier
 from ttcli.policy.server.address import Address
 from ttcli.problem import Problem
-from ttcli.runtime.adapters import meant
+from ttcli.runtime.adapters import meant, revising
 from ttcli.runtime.answered import answered
 from ttcli.runtime.backend import learn_backend_sampling
 from ttcli.runtime.heads import doubts, find_head
@@ -270,6 +271,8 @@ def _local(
     if demand.beams:
         doubts(specs, local, loader.progress.note)
     reviser = loader.resolve(meant(settings.reviser)) if settings.reviser is not None else None
+    if reviser is not None and demand.silent and "tell=" in (asked := revising(read_facts(reviser.path).card)):
+        loader.progress.note(f"warning: {reviser.label} learned to be told which step is in doubt: {asked}")
     policy = local_policy(
         (local, model),
         settings,

@@ -108,7 +108,7 @@ class Settings:
                 raise UsageError(
                     f"{self.method.name} scores nothing, so it has no use for a verifier", hint="--method best-of-n"
                 )
-            self.method.check_verifier(str(spec), partial=spec.partial)
+            self.method.check_verifier(str(spec), partial=spec.partial, steps=spec.scores_steps)
 
     @property
     def words(self) -> PromptFile | None:
@@ -160,4 +160,4 @@ class Settings:
             return VerifierSpec.parse(self.profile.verifier) if self.profile and self.profile.verifier else None
         if not method.takes_verifier or (self.verifier_name is None and not method.needs_verifier):
             return None
-        return VerifierSpec.parse(self.verifier_name or "confidence")
+        return VerifierSpec.parse(self.verifier_name or method.usual_verifier)

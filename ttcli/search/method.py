@@ -26,14 +26,17 @@ Advised = Callable[..., Iterator[Event]]  # (problem, policy, verifier, meter, *
 
 
 class Demand(NamedTuple):
-    """What runs hold in a policy's context, beside the texts that grow."""
+    """What runs hold in a policy's context beside the texts that grow, and how they ask for revisions."""
 
     beams: int = 0  # prefixes side by side; 0: candidates are drawn in one go
     attempts: int = 0  # earlier solutions that a prompt shows at most; 0: there are no revisions
+    silent: bool = False  # whether there are revisions that are not told which step is in doubt
+    told: bool = False  # whether there are some that are
 
     def joined(self, other: Demand) -> Demand:
         """What is enough for both."""
-        return Demand(max(self.beams, other.beams), max(self.attempts, other.attempts))
+        attempts = max(self.attempts, other.attempts)
+        return Demand(max(self.beams, other.beams), attempts, self.silent or other.silent, self.told or other.told)
 
 
 NO_DEMAND = Demand()
@@ -59,7 +62,18 @@ class Method:
     @property
     def needs_verifier(self) -> bool:
         """Whether it cannot do without scores."""
-        return self.plain is None and self.advised is None
+        return (self.plain is None or self.tells) and self.advised is None
+
+    @property
+    def tells(self) -> bool:
+        """Whether a revision is told which step is in doubt."""
+        parameters = self.then.parameters if self.then is not None else self.parameters
+        return isinstance(parameters, ChainParameters) and parameters.tell is not None
+
+    @property
+    def usual_verifier(self) -> str:
+        """What scores where it cannot do without and nobody says what: to be told, a step must be wrong for sure."""
+        return "arithmetic" if self.tells else "confidence"
 
     @property
     def takes_verifier(self) -> bool:
@@ -116,7 +130,7 @@ class Method:
             return self
         wanted = math.log(parameters.ratio)
         nearest = min(ratios(generations), key=lambda ratio: (abs(math.log(ratio) - wanted), -ratio))
-        return replace(self, parameters=ChainParameters(nearest))
+        return replace(self, parameters=replace(parameters, ratio=nearest))
 
     def _after_probes(self, budget: Budget) -> tuple[Method, Budget]:
         """What has the rest of a budget, and how much of it.
@@ -142,7 +156,7 @@ class Method:
         Raises:
             UsageError: it cannot work with this budget.
         """
-        return Demand(self.beams(budget), self.attempts)
+        return Demand(self.beams(budget), self.attempts, self.attempts > 0 and not self.tells, self.tells)
 
     def check(self, budget: Budget) -> None:
         """Make sure that it can work with a budget.
@@ -152,8 +166,12 @@ class Method:
         """
         self.beams(budget)
 
-    def check_verifier(self, name: str, *, partial: bool) -> None:
-        """Make sure that it can work with a verifier; `partial`: that scores what has not come to its end.
+    def check_verifier(self, name: str, *, partial: bool, steps: bool = True) -> None:
+        """Make sure that it can work with a verifier.
+
+        Args:
+            partial: whether that scores what has not come to its end.
+            steps: whether it has a score for each step of a solution.
 
         Raises:
             UsageError: it cannot.
@@ -162,6 +180,11 @@ class Method:
             raise UsageError(
                 f"{self.name} asks for a score after every step, and {name} judges only finished solutions",
                 hint="--verifier confidence, or --method best-of-n",
+            )
+        if self.tells and not (partial and steps):
+            raise UsageError(
+                f"{self.name} tells which step is in doubt, and {name} judges solutions as a whole",
+                hint="--verifier arithmetic",
             )
 
     def run(
@@ -185,8 +208,8 @@ class Method:
         if self.verified is not None and verifier is not None:
             self.check_verifier(verifier.name, partial=verifier.partial)
             return self.verified(problem, policy, verifier, meter, seed=seed, **sizes)
-        if self.plain is None:
-            raise UsageError(f"{self.name} needs a verifier", hint="--verifier confidence")
+        if self.plain is None or self.needs_verifier:
+            raise UsageError(f"{self.name} needs a verifier", hint=f"--verifier {self.usual_verifier}")
         return self.plain(problem, policy, meter, seed=seed, **sizes)
 
 

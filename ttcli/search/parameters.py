@@ -193,6 +193,8 @@ class ChainParameters:
 
     ratio: Fraction | None = None  # R, length to number of chains; None: nearest to 1, and rather longer chains
     begins: Beginning = "nothing"
+    # attempts are in view up to their first step scored below it, which is told, above 0, at most 1; None: as they are
+    tell: float | None = None
     n: int | None = None  # N, at least 1; None: as many as the budget says
 
     def turned(self, name: str, settings: str) -> ChainParameters:
@@ -202,16 +204,23 @@ class ChainParameters:
             UsageError: a setting that the method does not have or that is given twice, a value that cannot be.
         """
         found = read_settings(name, settings, _CHAINS)
-        return replace(self, **{"begins" if key == "from" else key: value for key, value in found.items()})
+        turned = replace(self, **{"begins" if key == "from" else key: value for key, value in found.items()})
+        if turned.tell is not None and turned.begins == "step":
+            raise UsageError(
+                "attempts that begin from a step see none before them: from=step has nothing to tell",
+                hint=f"{name}:tell={FLOOR}, or {name}:from=step",
+            )
+        return turned
 
     def text(self, usual: ChainParameters) -> str:
         """The settings that differ from the usual ones, as `turned` reads them; "" where none does."""
         told = [] if self.ratio == usual.ratio else [f"ratio={self.ratio}"]
         told += [] if self.begins == usual.begins else [f"from={self.begins}"]
+        told += [] if self.tell is None else [f"tell={str(self.tell).removesuffix('.0')}"]
         return ",".join([*told, *_told_n(self.n)])
 
     def sizes(self, name: str, budget: Budget) -> Mapping[str, Any]:
-        """The arguments of the method: `chains` and their `length`, and how they begin where that is not from nothing.
+        """The arguments of the method: `chains`, their `length`, and how they begin and what is told where that is set.
 
         Raises:
             UsageError: the ratio does not divide the budget, or `n` is at odds with that.
@@ -225,8 +234,9 @@ class ChainParameters:
                 f"{n} generations make no whole chains at a ratio of {ratio}", hint=f"ratios that fit {n}: {listed}"
             )
         length = math.isqrt(int(n * ratio))
-        sizes = {"chains": n // length, "length": length}
-        return sizes if self.begins == "nothing" else {**sizes, "begins": self.begins}
+        sizes: dict[str, Any] = {"chains": n // length, "length": length}
+        sizes |= {} if self.begins == "nothing" else {"begins": self.begins}
+        return sizes if self.tell is None else {**sizes, "tell": self.tell}
 
     def beside(self, name: str, budget: Budget) -> int:
         """Chains; raises as `sizes` does."""
@@ -320,6 +330,7 @@ _N = Setting(whole, "a whole number from 1 on", f"{BEAMS}")
 _CHAINS = {
     "ratio": Setting(_ratio, "above 0, such as 1/4, 1 or 4", "1/4"),
     "n": _N,
-    "from": Setting(_beginning, "nothing or step", "step"),
+    "from": Setting(_beginning, "nothing or step", "nothing"),
+    "tell": Setting(lambda text: _share(text) or None, "above 0, at most 1", f"{FLOOR}"),
 }
 _HALVES = {"by": Setting(_proposer, "best-of-n or beam", "beam"), "n": _N}

@@ -10,14 +10,16 @@ from dataclasses import dataclass, field
 
 from ttcli.answers import vote
 from ttcli.cost import Cost, Meter
+from ttcli.errors import UsageError
 from ttcli.events import Event
 from ttcli.problem import Problem
 from ttcli.seams import Policy, Verifier, writer
 from ttcli.search.best_of_n import scored_by
 from ttcli.search.parameters import Beginning
 from ttcli.search.sampling import CandidateStart, Count, begin, conclude, grow
-from ttcli.solution import Candidate, Ended, Prefix
+from ttcli.solution import Attempt, Candidate, Ended, Prefix
 
+_STEPS = "--verifier arithmetic, or --method revise"
 WINDOW = 4  # attempts that the next one has in view at most: the paper's revision model was trained on so many
 
 
@@ -50,10 +52,15 @@ def revise_scored(
     chains: int,
     length: int,
     begins: Beginning = "nothing",
+    tell: float | None = None,
 ) -> Iterator[Event]:
-    """The same with a verifier: the best answer by summed scores of each chain, and of these winners the best one."""
+    """The same with a verifier: the best answer by summed scores of each chain, and of these winners the best one.
+
+    `tell`: an attempt is in view down to its first step that is scored below it, which is told; see `shown_to_doubt`.
+    """
     sizes = {"seed": seed, "chains": chains, "length": length}
-    yield from _revise(problem, policy, verifier, meter, scored_by(vote.hierarchical), begins=begins, **sizes)
+    count = scored_by(vote.hierarchical)
+    yield from _revise(problem, policy, verifier, meter, count, begins=begins, tell=tell, **sizes)
 
 
 def _revise(
@@ -64,6 +71,7 @@ def _revise(
     count: Count,
     *,
     begins: Beginning,
+    tell: float | None = None,
     seed: int,
     chains: int,
     length: int,
@@ -74,7 +82,7 @@ def _revise(
     own = [Chain(number, [attempt * chains + number for attempt in range(length)]) for number in range(chains)]
     try:
         candidates = yield from draw_chains(
-            own, root, policy, meter, count=count, seed=seed, verifier=verifier, begins=begins
+            own, root, policy, meter, count=count, seed=seed, verifier=verifier, begins=begins, tell=tell
         )
     finally:
         policy.release([root])
@@ -89,7 +97,7 @@ class Chain:
 
     number: int
     indices: list[int]  # of the candidates that are to be drawn yet, in order
-    attempts: list[str] = field(default_factory=list)  # so far
+    attempts: list[Attempt] = field(default_factory=list)  # so far
     root: Prefix | None = None  # of the next attempt, or of the one under way
     growing: bool = False  # whether one is under way
     left: list[Prefix] = field(default_factory=list)  # by the last attempt, for the next one to go on from
@@ -108,13 +116,14 @@ def draw_chains(
     before: Sequence[Candidate] = (),
     verifier: Verifier | None = None,
     begins: Beginning = "nothing",
+    tell: float | None = None,
 ) -> Generator[Event, None, list[Candidate]]:
     """Draw the attempts of all chains, after the candidates drawn `before`; return the new ones by index.
 
     Each chain goes on at its own pace, all in one batch; the run ends when the meter admits no more. `root` is of
     attempts that have none before them.
     """
-    work = _ChainWork(chains, root, policy, meter, begins)
+    work = _ChainWork(chains, root, policy, meter, begins, tell)
     try:
         return (
             yield from grow(
@@ -137,8 +146,17 @@ def draw_chains(
 class _ChainWork:
     """Which attempt is begun next, and what the policy keeps for which chain."""
 
-    def __init__(self, chains: Sequence[Chain], root: Prefix, policy: Policy, meter: Meter, begins: Beginning) -> None:
+    def __init__(
+        self,
+        chains: Sequence[Chain],
+        root: Prefix,
+        policy: Policy,
+        meter: Meter,
+        begins: Beginning,
+        tell: float | None,
+    ) -> None:
         self._begins = begins
+        self._tell = tell
         self.under_way: dict[int, int] = {}  # index -> tokens
         self._chains = chains
         self._root = root
@@ -161,15 +179,20 @@ class _ChainWork:
         self._let_go(chain)
         chain.left = [each for each in (chain.root, prefix) if each is not None and each.id != self._root.id]
         chain.root, chain.growing, chain.last = None, False, prefix
-        chain.attempts.append(prefix.text)
+        chain.attempts.append(Attempt(prefix.text))
         if prefix.ended is Ended.CUT:
             chain.indices.clear()
 
     def doubt(self, candidate: Candidate) -> None:
         """An attempt that is over has been scored, if it is."""
         chain = next(chain for chain in self._chains if chain.number == candidate.chain)
-        if chain.last is not None:
-            chain.sound = before_doubt(chain.last, candidate.step_scores)
+        if chain.last is None:
+            return
+        chain.sound = before_doubt(chain.last, candidate.step_scores)
+        if self._tell is not None:
+            if candidate.score is not None and not candidate.step_scores:
+                raise UsageError("which step is in doubt is told by scores of steps, and there are none", hint=_STEPS)
+            chain.attempts[-1] = shown_to_doubt(chain.last, candidate.step_scores, self._tell)
 
     def release(self) -> None:
         """Give up all that is kept, but for the root."""
@@ -216,3 +239,14 @@ def before_doubt(prefix: Prefix, scores: Sequence[float]) -> int:
         known = [step.confidence for step in prefix.steps]
         scores = [each for each in known if each is not None] if None not in known else []
     return min(range(len(scores)), key=lambda at: scores[at], default=0)
+
+
+def shown_to_doubt(prefix: Prefix, scores: Sequence[float], floor: float) -> Attempt:
+    """A solution as the next attempt has it in view: up to its first step that is scored below a floor, which is told.
+
+    What comes behind a wrong step is built on it. All of it where no step is scored so low, or steps have no scores.
+    """
+    texts = [step.text for step in prefix.steps]
+    scored = scores if len(scores) == len(texts) else ()
+    at = next((at for at, score in enumerate(scored) if score < floor and texts[at].strip()), None)
+    return Attempt(prefix.text) if at is None else Attempt("".join(texts[:at]), texts[at])

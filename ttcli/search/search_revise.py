@@ -18,7 +18,7 @@ from ttcli.search.best_of_n import scored_by
 from ttcli.search.parameters import Proposer, nearest_root
 from ttcli.search.revise import Chain, draw_chains
 from ttcli.search.sampling import begin, conclude
-from ttcli.solution import Candidate, Node
+from ttcli.solution import Attempt, Candidate, Node
 from ttcli.tally import Tally
 
 _COUNT = scored_by(vote.weighted)
@@ -76,7 +76,7 @@ def _chains(proposed: Sequence[Candidate], revisions: int) -> list[Chain]:
     chosen = doubtful(_COUNT(proposed), proposed)[:revisions]
     first = 1 + max((each.index for each in proposed), default=-1)
     return [
-        Chain(each.index, [*range(first + at, first + revisions, len(chosen))], attempts=[each.text])
+        Chain(each.index, [*range(first + at, first + revisions, len(chosen))], attempts=[Attempt(each.text)])
         for at, each in enumerate(chosen)
     ]
 

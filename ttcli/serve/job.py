@@ -11,7 +11,7 @@ from ttcli.problem import Problem
 from ttcli.runtime.settings import Settings
 from ttcli.seams import AskingPolicy, Extend, Extension, Growth, Mended
 from ttcli.serve.refusal import Refusal
-from ttcli.solution import Prefix, Step
+from ttcli.solution import Attempt, Prefix, Step
 
 Told = Event | Refusal  # the last one is RunFinished, or the refusal
 
@@ -108,7 +108,7 @@ class JobPolicy:
         self._policy = policy
         self._drawing = drawing
 
-    def start(self, problem: Problem, *, attempts: Sequence[str] = ()) -> Prefix:
+    def start(self, problem: Problem, *, attempts: Sequence[Attempt] = ()) -> Prefix:
         """The root of a problem, or of a revision."""
         return self._policy.start(problem, attempts=attempts)
 

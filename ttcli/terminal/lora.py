@@ -6,6 +6,7 @@ from pathlib import Path
 
 from ttcli.bench.execute.runner import WorkProgress
 from ttcli.bench.figures.numbers import percent, points, points_between, short
+from ttcli.runtime.adapters import revising
 from ttcli.terminal import words
 from ttcli.terminal.columns import Column, table
 from ttcli.terminal.marks import UNICODE, Marks
@@ -145,7 +146,11 @@ def usage(trained: TrainedAdapter, path: Path) -> str:
     from ttcli.files.paths import adapters_dir
 
     name = path.stem if path.parent == adapters_dir() else str(path)
-    use = f"--method revise --reviser {name}" if trained.form is None else f"--method best-of-n --verifier prm:{name}"
+    use = (
+        f"{revising(trained.card)} --reviser {name}"
+        if trained.form is None
+        else f"--method best-of-n --verifier prm:{name}"
+    )
     return f"use it: ttc solve ... {use}"
 
 

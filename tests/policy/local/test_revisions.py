@@ -26,7 +26,7 @@ from ttcli.policy.prompt import Prompt
 from ttcli.problem import Problem
 from ttcli.seams import Extend, Extension
 from ttcli.search.methods import parse_method
-from ttcli.solution import Ended, Prefix
+from ttcli.solution import Attempt, Ended, Prefix
 
 SUM = Problem("What is 7 + 5?")
 
@@ -80,8 +80,9 @@ def test_a_chain_decodes_only_what_is_new_until_the_window_slides(
     held: list[Prefix] = []
     length = 0  # of the prompt and the attempt before
     for attempt in range(6):
-        start = policy.start(SUM, attempts=texts[-4:]) if texts else root
-        assert start.attempts == tuple(texts[-4:])
+        shown = tuple(map(Attempt, texts[-4:]))
+        start = policy.start(SUM, attempts=shown) if texts else root
+        assert start.attempts == shown
         if 0 < attempt < 5:  # the attempt's last token had not been decoded, and what follows it is new
             assert length - 1 - len(texts[-1].split()) // 2 <= start.known_tokens < length
         elif attempt:
@@ -120,7 +121,7 @@ def test_what_stands_on_shared_cells_reads_as_if_it_had_been_decoded_alone(
     root = sharing.start(SUM)
     rows = []
     for first in draw(sharing, [root, root]):
-        starts = [policy.start(SUM, attempts=[first.prefix.text]) for policy in (sharing, alone)]
+        starts = [policy.start(SUM, attempts=[Attempt(first.prefix.text)]) for policy in (sharing, alone)]
         assert starts[0].known_tokens > 0 == starts[1].known_tokens
         assert starts[0].prompt_tokens == starts[1].prompt_tokens
         for policy, start in zip((sharing, alone), starts, strict=True):
@@ -141,10 +142,10 @@ def test_a_finished_text_is_cut_back_to_what_a_revision_has_in_common_with_it(ma
     text = first.prefix.text
     half = text[: len(text) // 2] + " and quite another end"
     used = policy.scheduler.session.cells_used
-    start = policy.start(SUM, attempts=[half])
+    start = policy.start(SUM, attempts=[Attempt(half)])
     assert root.prompt_tokens < start.known_tokens < root.prompt_tokens + first.tokens - 1
     assert policy.scheduler.session.cells_used == start.known_tokens < used
-    again = policy.start(SUM, attempts=[text])  # nobody may cut it back any more
+    again = policy.start(SUM, attempts=[Attempt(text)])  # nobody may cut it back any more
     assert root.prompt_tokens <= again.known_tokens <= start.known_tokens
     assert len(draw(policy, [start, again])) == 2
     policy.release([root, first.prefix, start, again])
@@ -156,7 +157,7 @@ def test_two_revisions_of_one_text_both_stand_on_it(make_policy: MakePolicy) -> 
     policy = make_policy()
     root = policy.start(SUM)
     [first] = draw(policy, [root])
-    twins = [policy.start(SUM, attempts=[first.prefix.text]) for _ in range(2)]
+    twins = [policy.start(SUM, attempts=[Attempt(first.prefix.text)]) for _ in range(2)]
     assert twins[0].known_tokens == twins[1].known_tokens > root.prompt_tokens
     before = policy.scheduler.session.decoded
     drawn = draw(policy, twins, keep=False)
@@ -181,7 +182,7 @@ def test_a_kept_text_whose_cells_were_needed_elsewhere_is_decoded_again(make_pol
     [first] = draw(policy, [root])
     others = [policy.start(Problem(f"What is {number} + 5?")) for number in range(20, 28)]
     draw(policy, others, keep=False)
-    start = policy.start(SUM, attempts=[first.prefix.text])
+    start = policy.start(SUM, attempts=[Attempt(first.prefix.text)])
     assert start.known_tokens == 0
     [second] = draw(policy, [start])
     assert second.tokens
@@ -191,24 +192,24 @@ def test_a_kept_text_whose_cells_were_needed_elsewhere_is_decoded_again(make_pol
 
 def test_the_oldest_attempts_are_left_out_where_all_do_not_fit(make_policy: MakePolicy, small_model: Model) -> None:
     policy = make_policy(max_tokens=24)
-    attempts = [f"{number} " + "so " * 2500 for number in range(4)]
+    attempts = [Attempt(f"{number} " + "so " * 2500) for number in range(4)]
     start = policy.start(SUM, attempts=attempts)
     assert start.attempts == tuple(attempts[1:])
     assert start.prompt_tokens + 24 <= small_model.context
     policy.release([start])
-    bare = policy.start(SUM, attempts=["so " * 9000])
+    bare = policy.start(SUM, attempts=[Attempt("so " * 9000)])
     assert bare.attempts == ()
     assert bare.prompt_tokens == len(policy.encode(SUM))
     policy.release([bare])
     with pytest.raises(PromptTooLong, match="context of 8192"):
-        policy.start(Problem("so " * 9000), attempts=["so"])
+        policy.start(Problem("so " * 9000), attempts=[Attempt("so")])
 
 
 def test_the_attempts_are_in_the_prompt_with_the_request_behind_each(
     make_policy: MakePolicy, small_model: Model
 ) -> None:
     policy = make_policy()
-    ids = policy.encode(SUM, ["It is 11.", "It is 12."])
+    ids = policy.encode(SUM, [Attempt("It is 11."), Attempt("It is 12.")])
     text = b"".join(small_model.piece(token) for token in ids).decode()
     parts = [text.index(part) for part in ("What is 7 + 5?", "It is 11.", "Try again.", "It is 12.")]
     assert parts == sorted(parts)
@@ -233,17 +234,17 @@ def test_a_reviser_draws_revisions_in_a_context_of_its_own_and_nothing_else(
         policy = make_policy(reviser=reviser, sampling=SamplingParams(temperature=0))
         root = policy.start(SUM)
         [first] = draw(policy, [root])
-        start = policy.start(SUM, attempts=[first.prefix.text])
+        start = policy.start(SUM, attempts=[Attempt(first.prefix.text)])
         assert bool(start.known_tokens) == (reviser is None)  # no cells are shared across adapters
         [second] = draw(policy, [start])
-        [third] = draw(policy, [policy.start(SUM, attempts=[first.prefix.text, second.prefix.text])])
+        [third] = draw(policy, [policy.start(SUM, attempts=[Attempt(first.prefix.text), Attempt(second.prefix.text)])])
         assert third.shared > second.shared  # but under one
         texts[name] = [each.prefix.text for each in (first, second, third)]
         policy.release(
             [Prefix(SUM, at) for context in policy._contexts for at in (*context.branches, *context.finished)]
         )
         revisions = [at for context in policy._contexts for at in (*context.branches, *context.finished)]
-        policy.release([Prefix(SUM, at, attempts=("x",)) for at in revisions])
+        policy.release([Prefix(SUM, at, attempts=(Attempt("x"),)) for at in revisions])
         for context in policy._contexts:
             assert context.scheduler.session.cells_used == 0
         assert policy.load.decodes > policy._plain.load.decodes or reviser is None
@@ -253,9 +254,9 @@ def test_a_reviser_draws_revisions_in_a_context_of_its_own_and_nothing_else(
 
 def test_texts_of_both_contexts_grow_in_one_call(make_policy: MakePolicy, small_model: Model, tmp_path: Path) -> None:
     policy = make_policy(reviser=Adapter(small_model, write_adapter(tmp_path / "lora.gguf")), max_tokens=8)
-    plain, revision = policy.start(SUM), policy.start(SUM, attempts=["It is 11."])
+    plain, revision = policy.start(SUM), policy.start(SUM, attempts=[Attempt("It is 11.")])
     drawn = draw(policy, [plain, revision, plain, revision], keep=False)
-    assert [each.prefix.attempts for each in drawn] == [(), ("It is 11.",), (), ("It is 11.",)]
+    assert [each.prefix.attempts for each in drawn] == [(), (Attempt("It is 11."),), (), (Attempt("It is 11."),)]
     assert all(0 < each.tokens <= 8 for each in drawn)
     running = policy.extend([Extend(plain, (0,)), Extend(revision, (1,))])
     next(running)

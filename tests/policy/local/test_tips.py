@@ -14,7 +14,7 @@ from ttcli.policy.local.policy import LocalPolicy
 from ttcli.policy.prompt import Prompt
 from ttcli.problem import Problem
 from ttcli.seams import Extend, Extension
-from ttcli.solution import Prefix
+from ttcli.solution import Attempt, Prefix
 
 TIPS = (*HYBRID, *RECURRENT)
 SUM = Problem("What is 7 + 5?")
@@ -54,13 +54,13 @@ def test_a_chain_of_revisions_stands_on_what_it_can_and_reads_as_if_alone(
     held, texts, known = [root], list[str](), set[str]()
     tip = 0  # of the text before, where its cells end
     for attempt in range(8):
-        start = policy.start(SUM, attempts=texts[-1:]) if texts else root
+        start = policy.start(SUM, attempts=[*map(Attempt, texts[-1:])]) if texts else root
         if attempt:
             known.add({tip: "tip", root.prompt_tokens: "prompt"}[start.known_tokens])
         before = session.decoded
         drawn = draw(policy, start, attempt)
         assert session.decoded - before == start.prompt_tokens - start.known_tokens + drawn.tokens - 1
-        fresh = alone.start(SUM, attempts=texts[-1:])
+        fresh = alone.start(SUM, attempts=[*map(Attempt, texts[-1:])])
         assert not fresh.known_tokens
         assert draw(alone, fresh, attempt).prefix.text == drawn.prefix.text
         alone.release([fresh, *(Prefix(SUM, number) for number in list(alone._plain.finished))])

@@ -38,7 +38,7 @@ from ttcli.policy.server.patience import Patience
 from ttcli.policy.server.policy import ServerPolicy
 from ttcli.problem import Problem
 from ttcli.seams import ASK, BOX_TOKENS, Extend, Extension, Growth
-from ttcli.solution import Ended, Prefix
+from ttcli.solution import Attempt, Ended, Prefix
 from ttcli.verifier.confidence import Confidence
 
 PROBLEM = Problem("What is 2 + 2?")
@@ -153,11 +153,12 @@ def test_what_is_sent_is_a_chat_with_the_sampler_and_a_seed(serve: Serve, connec
 def test_attempts_are_sent_as_turns_and_not_mixed_with_plain_requests(serve: Serve, connect: MakePolicy) -> None:
     server = serve()
     policy = connect(server, prompt=Prompt(revise="Again."), width=8)
-    roots = [policy.start(PROBLEM), policy.start(PROBLEM, attempts=["It is 3.", "It is 5."])]
+    attempts = (Attempt("It is 3."), Attempt("It is 5."))
+    roots = [policy.start(PROBLEM), policy.start(PROBLEM, attempts=attempts)]
     extensions, _ = collect(
         policy.extend([Extend(root, (at, index)) for at, root in enumerate(roots) for index in (0, 1)])
     )
-    assert [each.prefix.attempts for each in extensions] == [(), (), *[("It is 3.", "It is 5.")] * 2]
+    assert [each.prefix.attempts for each in extensions] == [(), (), *[attempts] * 2]
     plain, revision = sorted((body["messages"] for body in server.bodies), key=len)
     assert revision[: len(plain)] == plain
     assert [(each["role"], each["content"]) for each in revision[len(plain) :]] == [

@@ -13,6 +13,7 @@ from ttcli.engine.params import SamplingParams
 from ttcli.policy.local.policy import LocalPolicy
 from ttcli.policy.prompt import Prompt
 from ttcli.problem import Problem
+from ttcli.solution import Attempt
 from ttcli.train.lora.encoding import choose_form, encode_trajectories, encode_values, toml
 from ttcli.train.lora.trajectories import Trajectory
 from ttcli.train.lora.values import valued
@@ -30,21 +31,23 @@ def policy(tiny_model: Callable[[str], Model]) -> Iterator[LocalPolicy]:
 
 
 def test_a_trajectory_is_the_chat_of_a_revision_and_only_its_last_solution_counts(policy: LocalPolicy) -> None:
-    chain = Trajectory(0, PROBLEM, ("It is 5.", "Is it 6?"), "It is 4.")
+    chain = Trajectory(0, PROBLEM, (Attempt("It is 5."), Attempt("Is it 6?")), "It is 4.")
     [example] = encode_trajectories(policy, [chain])
     asked = policy.encode(PROBLEM, chain.attempts)
     said = policy.model.tokenize("It is 4.", special=False)
     assert list(example.tokens) == [*asked, *said]
     assert [int(target) for target in example.targets] == [*said, 258]  # <|im_end|>
     assert example.places == tuple(range(len(asked) - 1, len(example.tokens)))
-    chat = policy.encode(PROBLEM, (*chain.attempts, chain.target))
+    chat = policy.encode(PROBLEM, (*chain.attempts, Attempt(chain.target)))
     assert chat[: len(example.tokens) + 1] == [*example.tokens, 258]  # as the model's own template puts it
 
 
 def test_attempts_that_do_not_fit_the_context_are_left_out_the_oldest_first(policy: LocalPolicy) -> None:
     long = "x" * 3000
-    [example] = encode_trajectories(policy, [Trajectory(0, PROBLEM, (long, long, "short"), "It is 4.")])
-    shown = policy.encode(PROBLEM, (long, "short"))
+    [example] = encode_trajectories(
+        policy, [Trajectory(0, PROBLEM, (Attempt(long), Attempt(long), Attempt("short")), "It is 4.")]
+    )
+    shown = policy.encode(PROBLEM, (Attempt(long), Attempt("short")))
     assert len(example.tokens) == len(shown) + len("It is 4.")
     assert encode_trajectories(policy, [Trajectory(0, PROBLEM, (), "y" * 5000)]) == []
 

@@ -15,7 +15,7 @@ from ttcli.bench.store.sample import Rating, Sample, SampleKey
 from ttcli.errors import PromptTooLong
 from ttcli.problem import Problem
 from ttcli.seams import Extend, Extension, Growth, Mended, Policy, StepScores, Verifier
-from ttcli.solution import Ended, Prefix, Step
+from ttcli.solution import Attempt, Ended, Prefix, Step
 
 
 @dataclass(slots=True)
@@ -68,7 +68,7 @@ class PooledPolicy:
         self._roots: set[int] = set()
         self._claimed: set[int] = set()  # roots whose prompt has been charged to an extension
 
-    def start(self, problem: Problem, *, attempts: Sequence[str] = ()) -> Prefix:
+    def start(self, problem: Problem, *, attempts: Sequence[Attempt] = ()) -> Prefix:
         """The root of a problem, or of a revision, which is no independent sample."""
         root = self._policy.start(problem, attempts=attempts)
         if not root.attempts:

@@ -29,7 +29,7 @@ from ttcli.policy.prompt import Prompt
 from ttcli.policy.rewriting import rewritten_steps
 from ttcli.problem import Problem
 from ttcli.seams import ASK, BOX_TOKENS, Extend, Extension, Growth, Load, Rewritten
-from ttcli.solution import Ended, Prefix, Step
+from ttcli.solution import Attempt, Ended, Prefix, Step
 from ttcli.thought import Thought, whole
 
 _MOST = 0.8  # of a solution that is asked for its answer: less of it is no ground for one
@@ -141,7 +141,7 @@ class LocalPolicy:
     @property
     def revisions(self) -> Mapping[str, object]:
         """The words that ask for them, and how a model of its own is asked that draws them."""
-        asked = {"revise": self._second.prompt.revise}
+        asked = self._second.prompt.revisions
         return asked if self._second is self._voice else asked | self._second.recipe | self._second.thoughts.recipe
 
     @property
@@ -160,11 +160,11 @@ class LocalPolicy:
         for context in self._contexts:
             context.expect(lengths)
 
-    def encode(self, problem: Problem, attempts: Sequence[str] = ()) -> list[int]:
+    def encode(self, problem: Problem, attempts: Sequence[Attempt] = ()) -> list[int]:
         """The tokens of a problem, and of attempts at it, up to where a solution begins."""
         return (self._second if attempts else self._voice).encode(problem, attempts)
 
-    def start(self, problem: Problem, *, attempts: Sequence[str] = ()) -> Prefix:
+    def start(self, problem: Problem, *, attempts: Sequence[Attempt] = ()) -> Prefix:
         """The root of a problem, or of a revision; nothing is decoded until it is extended."""
         shown, ids = tuple(attempts), self.encode(problem, attempts)
         while shown and len(ids) + self._most > self._revising.longest:

@@ -12,6 +12,7 @@ from ttcli.errors import ModelError
 from ttcli.policy.local.thoughts import Thoughts
 from ttcli.policy.prompt import Prompt
 from ttcli.problem import Problem
+from ttcli.solution import Attempt
 
 _NOTHING = Problem("")
 
@@ -60,9 +61,9 @@ class Voice:
     @property
     def turn(self) -> int:
         """Tokens around each attempt in the prompt of a revision."""
-        return len(self.encode(_NOTHING, ("",))) - len(self.encode(_NOTHING))
+        return len(self.encode(_NOTHING, (Attempt("", ""),))) - len(self.encode(_NOTHING))
 
-    def encode(self, problem: Problem, attempts: Sequence[str] = ()) -> list[int]:
+    def encode(self, problem: Problem, attempts: Sequence[Attempt] = ()) -> list[int]:
         """The tokens of a problem, and of attempts at it, up to where a solution begins."""
         return self.thoughts.encode(self.prompt.messages(problem, attempts))
 

@@ -241,7 +241,7 @@ class Completions:
         answer = prefix.text + more
         partial_answer = [{"role": "assistant", "content": answer}] if answer else []
         if prefix.id in self.asked:
-            return [*self._prompt.again(prefix.problem, prefix.attempts[-1]), *partial_answer]
+            return [*self._prompt.again(prefix.problem, prefix.attempts[-1].text), *partial_answer]
         return [*self._prompt.messages(prefix.problem, prefix.attempts), *partial_answer]
 
     async def _require_continuation(self, problem: Problem) -> None:

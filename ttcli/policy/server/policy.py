@@ -35,7 +35,7 @@ from ttcli.policy.server.patience import Patience
 from ttcli.policy.server.retry import with_retries
 from ttcli.problem import Problem
 from ttcli.seams import ASK, Extend, Extension, Growth, Rewritten
-from ttcli.solution import Prefix, Step
+from ttcli.solution import Attempt, Prefix, Step
 
 WIDTH = 8  # texts at once, unless another number is asked for
 _NAMED = 8  # models of a server that a message has room for
@@ -131,7 +131,7 @@ class ServerPolicy:
     @property
     def revisions(self) -> Mapping[str, object]:
         """The words that ask for them."""
-        return {"revise": self._prompt.revise}
+        return self._prompt.revisions
 
     @property
     def load(self) -> None:
@@ -145,7 +145,7 @@ class ServerPolicy:
     def expect(self, problems: Sequence[Problem]) -> None:
         """Any problem finds room, as far as is known here."""
 
-    def start(self, problem: Problem, *, attempts: Sequence[str] = ()) -> Prefix:
+    def start(self, problem: Problem, *, attempts: Sequence[Attempt] = ()) -> Prefix:
         """The root of a problem, or of a revision.
 
         Nothing is sent until it is extended. The tokens of its prompt are not known here, so no attempt is left out;
@@ -180,7 +180,7 @@ class ServerPolicy:
         if self._background.run(self._writer.continues(root.problem), self._interrupted):
             return Prefix(root.problem, number, steps=(Step(solution + ASK, 0, None),))
         self._writer.asked.add(number)
-        return Prefix(root.problem, number, attempts=(solution,))
+        return Prefix(root.problem, number, attempts=(Attempt(solution),))
 
     def rewrites(self, problem: Problem) -> bool:
         """Always: where the server cannot, nobody who asks for it is left in the dark.

@@ -13,6 +13,7 @@ from ttcli.catalog.forms import PrmForm
 from ttcli.errors import ModelError
 from ttcli.problem import Problem
 from ttcli.runtime.forms import prm_form
+from ttcli.solution import Attempt
 from ttcli.train.lora.trajectories import Trajectory
 from ttcli.train.lora.values import Valued
 from ttcli.verifier.form import Form
@@ -136,7 +137,7 @@ def _quoted(text: str) -> str:
 def _end(policy: LocalPolicy) -> int:
     """The token that ends a turn of the model."""
     before = len(policy.encode(_NOTHING))
-    shown = policy.encode(_NOTHING, ("a",))[before:]
+    shown = policy.encode(_NOTHING, (Attempt("a"),))[before:]
     ends = [token for token in shown if policy.model.ends_generation(token)]
     eos = policy.model.special_token("eos")
     if not ends and eos is None:

@@ -17,10 +17,13 @@ from ttcli.catalog.progress import Progress as Download
 from ttcli.errors import UsageError
 from ttcli.interrupt import Interrupt
 from ttcli.runtime.runtime import Runtime, load_runtime
+from ttcli.seams import Interrupted
+from ttcli.solution import Attempt
 from ttcli.train.drawing import Stage, all_drawn, draw_rollouts, draw_solutions, parts_at_work
 from ttcli.train.lora.encoding import Example, Probe, choose_form, encode_trajectories, encode_values, probe
 from ttcli.train.lora.pool import PooledProblem, read_pool, rollout_starts
 from ttcli.train.lora.spec import LoraSpec, digest
+from ttcli.train.lora.telling import Telling
 from ttcli.train.lora.trajectories import trajectories
 from ttcli.train.lora.values import valued
 from ttcli.train.parts import StoredPart, figures_of
@@ -63,7 +66,8 @@ def gathering(store: Store, spec: LoraSpec, interrupt: Interrupt, download: Down
     """
     from ttcli.policy.local.policy import LocalPolicy  # llama.cpp: not before it is needed
 
-    with load_runtime(spec.train.settings, interrupt, download, bench=()) as runtime:
+    scorers = [] if spec.chaining.scorer is None else [spec.chaining.scorer]
+    with load_runtime(spec.train.settings, interrupt, download, bench=scorers) as runtime:
         policy = runtime.policy
         assert isinstance(policy, LocalPolicy)  # a spec has refused the others
         if policy.thought_tokens:
@@ -83,9 +87,13 @@ class Gathering:
         self._store = store
         self._spec = spec
         self._runtime = runtime
+        self._told: dict[int, dict[str, Attempt]] = {}  # by position and text
+        self._all_told = False
 
     def go(self) -> Iterator[WorkProgress | Stage]:
-        """Work until all is there, or until the interrupt is requested; everything is in the store before it is told.
+        """Work until all is there, or an interrupt is requested; what is drawn is in the store before it is told.
+
+        What a verifier says of solutions is not kept there: where it is to tell what it doubts, it is asked again.
 
         Raises:
             StoreError: the store cannot be written any more.
@@ -94,11 +102,14 @@ class Gathering:
         yield from draw_solutions(self._store, self.parts, self._runtime)
         starts = [] if self._runtime.interrupt() else self._starts()
         yield from draw_rollouts(self._store, self._runtime, starts, seed=self._spec.train.settings.seed)
+        yield from self._tell()
 
     @property
     def finished(self) -> bool:
         """Whether nothing is left to do."""
-        return all_drawn(figures_of(self._store, self.parts), self.parts) and not self._starts()
+        if not all_drawn(figures_of(self._store, self.parts), self.parts) or self._starts():
+            return False
+        return self._spec.chaining.tell is None or self._all_told
 
     def prepare(self) -> Prepared:
         """What was gathered as tokens.
@@ -114,7 +125,7 @@ class Gathering:
         by_sample = {sample: [*own] for sample, own in groupby(rollouts, key=lambda each: each.sample)}
         encoded: dict[int, list[Example]] = {}
         if chosen is None:
-            for chain in trajectories(pool, spec.chaining, seed=spec.train.settings.seed):
+            for chain in trajectories(pool, spec.chaining, self._told, seed=spec.train.settings.seed):
                 encoded.setdefault(chain.position, []).extend(encode_trajectories(policy, [chain]))
         else:
             for each in pool:
@@ -138,6 +149,24 @@ class Gathering:
             labels=chosen.form.labels if chosen else None,
             probe=probe(policy.model, examples[0]),
         )
+
+    def _tell(self) -> Iterator[Stage]:
+        """Have the verifier say what it doubts, until the interrupt is requested."""
+        chaining = self._spec.chaining
+        if chaining.tell is None:
+            return
+        telling = Telling(self._runtime.verifiers[str(chaining.scorer)], chaining.tell)
+        pool = [] if self._runtime.interrupt() else self._pool(self._spec.train.training)
+        taught = [each for each in pool if any(solution.correct for solution in each.solutions)]
+        for done, each in enumerate(taught, 1):
+            try:
+                self._told[each.position] = telling.of(each)
+            except Interrupted:
+                return
+            yield Stage("problems whose solutions are scored", done, len(taught))
+            if self._runtime.interrupt():
+                return
+        self._all_told = True
 
     def _pool(self, positions: Sequence[int]) -> list[PooledProblem]:
         figures = figures_of(self._store, self.parts)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -24,9 +25,11 @@ from ttcli.runtime.settings import Settings
 from ttcli.seams import Extend, Extension, Interrupted
 from ttcli.search.revise import WINDOW
 from ttcli.search.sampling import candidate
-from ttcli.solution import Ended, Prefix
+from ttcli.solution import Attempt, Ended, Prefix
 from ttcli.train.drawing import Stage
 from ttcli.train.lora.pool import PooledProblem
+from ttcli.train.lora.spec import Chaining
+from ttcli.train.lora.telling import Telling
 
 if TYPE_CHECKING:  # llama.cpp: not before it is needed
     from ttcli.policy.local.policy import LocalPolicy
@@ -52,6 +55,7 @@ def judge_reviser(
     settings: Settings,
     adapter: Path,
     pool: Sequence[PooledProblem],
+    chaining: Chaining,
     *,
     chains: int,
     length: int,
@@ -62,6 +66,7 @@ def judge_reviser(
 
     Args:
         pool: held-out problems with the model's samples, with the first of which chains begin.
+        chaining: says what is told of an attempt in view.
         chains: of each problem, where it has so many samples.
         length: of a chain, its first attempt left aside.
     """
@@ -73,18 +78,29 @@ def judge_reviser(
         policy = local_policy(
             (local, model), settings, interrupt, stack, attempts=WINDOW, adapter=change, reviser=change
         )
-        begun = [
-            _Chain(pooled.position, pooled.problem, each.number, [each.text], [each.correct])
-            for pooled in pool
-            for each in pooled.solutions[:chains]
-        ]
+        telling = None
+        if chaining.scorer is not None and chaining.tell is not None:
+            telling = Telling(loader.make(chaining.scorer, (local, model)), chaining.tell)
+        try:
+            begun = [
+                _Chain(pooled.position, pooled.problem, each.number, [shown], [each.correct])
+                for pooled in pool
+                for each, shown in zip(
+                    pooled.solutions[:chains], _shown(pooled.prefixes[:chains], telling), strict=True
+                )
+            ]
+        except Interrupted:
+            return
         total, done = 2 * length * len(begun), 0
         policy.expect([chain.problem for chain in begun])
         for _ in range(length):
             for seen in (False, True):
-                for _ in _draw(policy, begun, seed=settings.seed, seen=seen):
-                    done += 1
-                    yield Stage("attempts of held-out problems drawn", done, total)
+                try:
+                    for _ in _draw(policy, begun, telling, seed=settings.seed, seen=seen):
+                        done += 1
+                        yield Stage("attempts of held-out problems drawn", done, total)
+                except Interrupted:
+                    return
                 if interrupt():
                     return
         yield Chains(
@@ -99,12 +115,14 @@ class _Chain:
     position: int
     problem: Problem
     number: int  # of the sample that it begins with
-    attempts: list[str]
+    attempts: list[Attempt]
     right: list[bool]
     alone: list[bool] = field(default_factory=list)
 
 
-def _draw(policy: LocalPolicy, chains: Sequence[_Chain], *, seed: int, seen: bool) -> Iterator[None]:
+def _draw(
+    policy: LocalPolicy, chains: Sequence[_Chain], telling: Telling | None, *, seed: int, seen: bool
+) -> Iterator[None]:
     """One more attempt for each chain, `seen`: with the last ones in view; an interrupt leaves it undone."""
     roots: list[Prefix] = []
     found: dict[int, Prefix] = {}
@@ -123,15 +141,26 @@ def _draw(policy: LocalPolicy, chains: Sequence[_Chain], *, seed: int, seen: boo
                 if happening.prefix.ended is not Ended.CUT:
                     found[happening.request] = happening.prefix
                     yield
-    for number, prefix in found.items():
-        chain = chains[number]
-        answer = candidate(0, prefix).answer
-        right = answer is not None and is_correct(answer, chain.problem.answer or "")
-        if seen:
-            chain.attempts.append(prefix.text)
-            chain.right.append(right)
-        else:
-            chain.alone.append(right)
+    answers = {number: candidate(0, prefix).answer for number, prefix in found.items()}
+    for number, answer in answers.items():
+        right = answer is not None and is_correct(answer, chains[number].problem.answer or "")
+        (chains[number].right if seen else chains[number].alone).append(right)
+    if seen:
+        for _, same in groupby(found, key=lambda number: chains[number].position):
+            numbers = [*same]
+            # what has no answer is not scored in a run either
+            scored = [number for number in numbers if answers[number] is not None]
+            shown = {number: Attempt(found[number].text) for number in numbers}
+            shown |= dict(zip(scored, _shown([found[number] for number in scored], telling), strict=True))
+            for number in numbers:
+                chains[number].attempts.append(shown[number])
+
+
+def _shown(prefixes: Sequence[Prefix], telling: Telling | None) -> list[Attempt]:
+    """Solutions of a problem as the next attempt has them in view."""
+    if telling is None or not prefixes:
+        return [Attempt(prefix.text) for prefix in prefixes]
+    return telling.attempts(prefixes)
 
 
 def judge_prm(
@@ -160,7 +189,7 @@ def judge_prm(
         chances: list[float] = []
         done, total = 0, sum(len(pooled.solutions) for pooled in pool)
         for pooled in pool:
-            whole = [Prefix(pooled.problem, 0, steps=each.steps, ended=each.ended) for each in pooled.solutions]
+            whole = pooled.prefixes
             try:
                 scores = verifier.score(whole)
             except Interrupted:

@@ -13,7 +13,7 @@ from ttcli.bench.figures.problem import ProblemFigures
 from ttcli.bench.store.states import Rollout
 from ttcli.bench.store.store import Store
 from ttcli.problem import Problem
-from ttcli.solution import Ended, Step
+from ttcli.solution import Ended, Prefix, Step
 from ttcli.stats.subsets import GradedSamples
 from ttcli.train.examples import Examples
 from ttcli.train.rollouts import RolloutStart
@@ -53,6 +53,11 @@ class PooledProblem:
     def mixed(self) -> bool:
         """Whether it has right and wrong solutions."""
         return 0 < sum(each.correct for each in self.solutions) < len(self.solutions)
+
+    @property
+    def prefixes(self) -> list[Prefix]:
+        """The solutions as a verifier reads them."""
+        return [Prefix(self.problem, 0, steps=each.steps, ended=each.ended) for each in self.solutions]
 
     @property
     def passing(self) -> Counter[tuple[str, ...]]:

@@ -14,7 +14,9 @@ import numpy as np
 
 from ttcli.errors import UsageError
 from ttcli.runtime.adapters import Kind
+from ttcli.search.parameters import FLOOR
 from ttcli.train.spec import TrainSpec
+from ttcli.verifier.spec import VerifierSpec
 
 Device = Literal["auto", "cpu", "cuda", "mps"]
 _STOPPING = 0.1  # of the problems to train on: they tell when to stop
@@ -68,22 +70,49 @@ class Chaining:
 
     chains: int = 4  # of a problem, equal ones being one
     keep: float = 0.0  # the chance of each that its last attempt in view is right, and is to be written again
+    tell: float | None = None  # the first step scored below it is told with an attempt in view; None: none is
+    verifier: str | None = None  # that scores them, as the user calls it; None: nothing is told
 
     def __post_init__(self) -> None:
         if not 1 <= self.chains <= _CHAINS:
             raise UsageError(f"--chains must be from 1 to {_CHAINS}, not {self.chains}", hint="leave it out")
         if not 0 <= self.keep < 1:
             raise UsageError(f"--keep must be from 0 to below 1, not {self.keep:g}", hint="leave it out")
+        if self.tell is not None and not 0 < self.tell <= 1:
+            raise UsageError(f"--tell must be above 0, and at most 1, not {self.tell:g}", hint=f"--tell {FLOOR}")
+        if (self.tell is None) != (self.verifier is None):
+            alone = self.verifier is None
+            told = "--tell is about what a verifier doubts" if alone else "--verifier has nothing to do without --tell"
+            raise UsageError(told, hint="--verifier arithmetic" if alone else f"--tell {FLOOR}")
+        if self.scorer is not None and not self.scorer.scores_steps:
+            raise UsageError(f"{self.verifier} has no step of a text to tell", hint="--verifier arithmetic")
+
+    @property
+    def scorer(self) -> VerifierSpec | None:
+        """The verifier whose doubts are told; raises UsageError where there is none of this name."""
+        return VerifierSpec.parse(self.verifier) if self.verifier is not None else None
 
 
 @dataclass(frozen=True, slots=True)
 class LoraSpec:
-    """What a user asked for."""
+    """What a user asked for.
+
+    Raises:
+        UsageError: solutions of a file that the verifier cannot read.
+    """
 
     kind: Kind
     train: TrainSpec
     fitting: Fitting
     chaining: Chaining = Chaining()  # of a reviser
+
+    def __post_init__(self) -> None:
+        scorer = self.chaining.scorer
+        if scorer is not None and scorer.kind in {"confidence", "weakest"} and self.train.solutions is not None:
+            raise UsageError(
+                f"{scorer} goes by the probabilities of tokens, which a file's solutions do not tell",
+                hint="--verifier arithmetic, or no --solutions",
+            )
 
     def dealt(self, positions: Sequence[int]) -> tuple[list[int], list[int]]:
         """Problems that something can be learned from, by their positions: to fit to, and to tell when to stop."""

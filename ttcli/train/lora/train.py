@@ -85,4 +85,6 @@ def _judge(
             yield from judge_prm(settings, path, prepared.form, pool, interrupt=interrupt, download=download)
         else:
             sizes = {"chains": _CHAINS, "length": _REVISIONS}
-            yield from judge_reviser(settings, path, pool, **sizes, interrupt=interrupt, download=download)
+            yield from judge_reviser(
+                settings, path, pool, spec.chaining, **sizes, interrupt=interrupt, download=download
+            )

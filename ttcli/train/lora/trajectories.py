@@ -7,13 +7,14 @@ itself is the last one in view: by these it is learned that what is right stays,
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
 from ttcli.problem import Problem
 from ttcli.search.revise import WINDOW
+from ttcli.solution import Attempt
 from ttcli.train.lora.pool import PooledProblem
 from ttcli.train.lora.spec import Chaining
 
@@ -23,14 +24,19 @@ class Trajectory(NamedTuple):
 
     position: int  # of its problem in the spec
     problem: Problem
-    attempts: tuple[str, ...]  # in view, the oldest first, at most WINDOW: wrong ones; the last one may be the target
+    attempts: tuple[Attempt, ...]  # in view, the oldest first, at most WINDOW: wrong ones; the last may be the target
     target: str  # the right one
 
 
-def trajectories(pool: Sequence[PooledProblem], chaining: Chaining, *, seed: int) -> list[Trajectory]:
+def trajectories(
+    pool: Sequence[PooledProblem], chaining: Chaining, told: Mapping[int, Mapping[str, Attempt]], *, seed: int
+) -> list[Trajectory]:
     """Those of all problems that have a right solution, different ones only; the same seed, the same ones.
 
     Right solutions come one after the other, and again where a problem has fewer than it may have chains.
+
+    Args:
+        told: by position and text, the solutions of which something is told where they are in view; {}: of none.
     """
     found: dict[Trajectory, None] = {}
     for each in pool:
@@ -48,7 +54,9 @@ def trajectories(pool: Sequence[PooledProblem], chaining: Chaining, *, seed: int
             kept = rng.random() < chaining.keep
             shown = _before(closest.get(target, ""), wrong, int(rng.integers(WINDOW + 1)), rng)
             shown = (*shown[:-1], target) if kept else shown
-            found[Trajectory(each.position, each.problem, shown, target)] = None
+            known = told.get(each.position, {})
+            attempts = tuple(known.get(text, Attempt(text)) for text in shown)
+            found[Trajectory(each.position, each.problem, attempts, target)] = None
     return [*found]
 
 
