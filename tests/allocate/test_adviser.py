@@ -26,7 +26,7 @@ def test_samples_that_agree_are_an_easy_problem_and_get_what_suits_one() -> None
 
 
 def test_the_policy_is_to_have_room_for_every_choice() -> None:
-    assert demand(example()) == Demand(beams=16, attempts=0)
+    assert demand(example()) == Demand(beams=16, attempts=0, stepwise=True)
 
 
 def test_a_budget_that_the_probes_use_up_is_voted_on() -> None:

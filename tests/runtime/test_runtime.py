@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from runtime.notes import Notes
 from ttcli.catalog.progress import NoProgress
 from ttcli.catalog.stored import LocalModel
 from ttcli.cost import Budget, Stopped, Unit
@@ -140,6 +141,19 @@ def test_a_search_with_a_verifier_of_finished_solutions_is_refused_before_it_beg
         bench.verifiers["scripted"].partial = False
         with pytest.raises(UsageError, match="beam asks for a score after every step"):
             next(bench.solve(PROBLEM))
+
+
+@pytest.mark.parametrize(
+    ("method", "warned"),
+    [("beam", 1), ("best-of-n", 0), ("revise", 0), ("search-revise", 0), ("search-revise:by=beam", 1)],
+)
+def test_only_who_prunes_by_a_verifier_hears_that_it_cannot_rank_what_is_not_finished(
+    script: str, method: str, warned: int
+) -> None:
+    notes = Notes()
+    settings = Settings(script, method_name=method, verifier_name="arithmetic")
+    with load_runtime(settings, Interrupt(), notes):
+        assert sum("hardly ranks partial solutions" in note for note in notes.notes) == warned
 
 
 def test_the_record_of_a_run_without_an_answer_says_null(tmp_path: Path) -> None:

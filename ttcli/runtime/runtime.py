@@ -189,7 +189,7 @@ def load_runtime(
         loader = Loader(settings, interrupt, progress, stack, early)
         server = settings.server
         name = DEFAULT_MODEL if settings.model is None else settings.model
-        if demand.beams and (server is not None or name.startswith(SCRIPTED)):
+        if demand.stepwise and (server is not None or name.startswith(SCRIPTED)):
             doubts(specs, None, progress.note)
         if server is not None:
             yield _served(server, settings, specs, loader)
@@ -268,7 +268,7 @@ def _local(
     learn_backend_sampling(model, local, settings.machine, loader.progress)
     settings = fitting(settings, model.context, local.label, loader.progress)
     layers = read_by_heads(specs, local, loader.progress.note)
-    if demand.beams:
+    if demand.stepwise:
         doubts(specs, local, loader.progress.note)
     reviser = loader.resolve(meant(settings.reviser)) if settings.reviser is not None else None
     if reviser is not None and demand.silent and "tell=" in (asked := revising(read_facts(reviser.path).card)):

@@ -32,11 +32,17 @@ class Demand(NamedTuple):
     attempts: int = 0  # earlier solutions that a prompt shows at most; 0: there are no revisions
     silent: bool = False  # whether there are revisions that are not told which step is in doubt
     told: bool = False  # whether there are some that are
+    stepwise: bool = False  # whether prefixes are scored step by step, and given up by that
 
     def joined(self, other: Demand) -> Demand:
         """What is enough for both."""
-        attempts = max(self.attempts, other.attempts)
-        return Demand(max(self.beams, other.beams), attempts, self.silent or other.silent, self.told or other.told)
+        return Demand(
+            max(self.beams, other.beams),
+            max(self.attempts, other.attempts),
+            self.silent or other.silent,
+            self.told or other.told,
+            self.stepwise or other.stepwise,
+        )
 
 
 NO_DEMAND = Demand()
@@ -156,7 +162,8 @@ class Method:
         Raises:
             UsageError: it cannot work with this budget.
         """
-        return Demand(self.beams(budget), self.attempts, self.attempts > 0 and not self.tells, self.tells)
+        silent = self.attempts > 0 and not self.tells
+        return Demand(self.beams(budget), self.attempts, silent, self.tells, self.stepwise)
 
     def check(self, budget: Budget) -> None:
         """Make sure that it can work with a budget.
