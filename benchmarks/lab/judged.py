@@ -16,7 +16,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import views
+import words
 
+from ttcli.engine.job import split_steps
 from ttcli.engine.params import SamplingParams
 from ttcli.interrupt import Interrupt
 from ttcli.runtime.settings import Machine, Settings
@@ -35,7 +37,7 @@ TEMPERATURE, MOST = 1.0, 160  # as the samples were drawn
 def pool(options: argparse.Namespace) -> Iterator[PooledProblem]:
     """The held-out problems with the policy's solutions."""
     for at, problem, rows in views.held_out(options):
-        steps = [(Step(row["text"], row["tokens"], None),) for row in rows]
+        steps = [tuple(Step(part, 1, None) for part in split_steps(row["text"], words.SEPARATOR)) for row in rows]
         solutions = [PooledSolution(0, number, step, rows[number]["correct"]) for number, step in enumerate(steps)]
         yield PooledProblem(at, problem, tuple(solutions), None)
 
