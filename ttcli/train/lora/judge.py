@@ -146,14 +146,13 @@ def _draw(
         right = answer is not None and is_correct(answer, chains[number].problem.answer or "")
         (chains[number].right if seen else chains[number].alone).append(right)
     if seen:
-        for _, same in groupby(found, key=lambda number: chains[number].position):
+        for _, same in groupby(sorted(found), key=lambda number: chains[number].position):
             numbers = [*same]
             # what has no answer is not scored in a run either
             scored = [number for number in numbers if answers[number] is not None]
-            shown = {number: Attempt(found[number].text) for number in numbers}
-            shown |= dict(zip(scored, _shown([found[number] for number in scored], telling), strict=True))
+            shown = dict(zip(scored, _shown([found[number] for number in scored], telling), strict=True))
             for number in numbers:
-                chains[number].attempts.append(shown[number])
+                chains[number].attempts.append(shown.get(number, Attempt(found[number].text)))
 
 
 def _shown(prefixes: Sequence[Prefix], telling: Telling | None) -> list[Attempt]:
