@@ -5,6 +5,8 @@
     python benchmarks/votes.py --mend DATA FILE                  draws for it what repair would have; resumable
     python benchmarks/votes.py --publish EXPORT --more --out FILE
                                                                  more samples of problems that the published pools have
+    python benchmarks/votes.py --given DATA ROLLOUTS ... --out FILE
+                                                                 a pool, of solutions to problems of a data set by index
 
 A pool is JSON lines, gzipped, one for each sample of a `ttc bench`: text, answer, tokens, and what each verifier said
 of it. A solution that states a false equation has a second line, `mended`: cut at its first false result, the right one
@@ -23,6 +25,7 @@ import argparse
 import gzip
 import json
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import chain
@@ -143,6 +146,22 @@ def graded(problems: Sequence[Sequence[Mapping[str, Any]]]) -> list[GradedSample
 def _said(samples: Sequence[Mapping[str, Any]], name: str) -> NDArray[np.float64]:
     """What a verifier said of each; nan: nothing."""
     return np.array([row["scores"].get(name, np.nan) for row in samples], np.float64)
+
+
+def told_false_alone(pool: Pool) -> Pool:
+    """The check without what it says of solutions that state nothing: a false equation, or not."""
+    known = {row["scores"]["arithmetic"] for row in chain(*pool.plain) if "arithmetic" in row["scores"]}
+    if not known:
+        sys.exit("error: these pools have no scores of the arithmetic check")
+    least, most = min(known), max(known)
+
+    def told(row: dict[str, Any]) -> dict[str, Any]:
+        said = row["scores"].get("arithmetic")
+        alone = {"arithmetic": least if said == least else most}
+        return row if said is None else row | {"scores": row["scores"] | alone}
+
+    plain, mended = ([[told(row) for row in rows] for rows in problems] for problems in (pool.plain, pool.mended))
+    return pool._replace(names=["arithmetic"], plain=plain, mended=mended)
 
 
 def measure(pool: Pool, *, quick: bool) -> dict[str, Any]:
@@ -369,6 +388,39 @@ def publish(export: Path, out: Path, *, more: bool) -> None:
     print(f"{kept} samples, and {left} that pools have")
 
 
+def give(data: Path, rollouts: Sequence[Path], out: Path) -> None:
+    """Write a pool of given solutions, of the problems that have as many as most, with scores that take no fit."""
+    from ttcli.data.dataset import read_dataset
+    from ttcli.verifier.arithmetic.verifier import Arithmetic
+    from ttcli.verifier.confidence import Confidence
+
+    verifiers = {"confidence": Confidence(), "arithmetic": Arithmetic()}
+    asked = [row.problem for row in read_dataset(str(data)).rows]
+    found: dict[int, list[dict[str, Any]]] = {}
+    for row in chain.from_iterable(map(lines, rollouts)):
+        found.setdefault(row["problem_index"], []).append(row)
+    usual = Counter(map(len, found.values())).most_common(1)[0][0]
+    with gzip.GzipFile(out, "wb", mtime=0) as file:
+        for at, rows in sorted(found.items()):
+            for number, row in enumerate(rows if len(rows) == usual else ()):
+                prefix = repair.solution(row, asked[at])
+                answer = answer_of(prefix)
+                scores = {name: round(each.score([prefix])[0].score, 5) for name, each in verifiers.items()}
+                told = {
+                    "id": asked[at].id,
+                    "number": number,
+                    "reference": row["gold"],
+                    "text": row["text"],
+                    "answer": answer,
+                    "correct": answer is not None and is_correct(answer, row["gold"]),
+                    "ended": prefix.ended.value,
+                    "tokens": row["tokens"],
+                    "scores": scores if answer is not None else {},
+                }
+                file.write((json.dumps(told, ensure_ascii=False) + "\n").encode())
+    print(f"{sum(len(rows) == usual for rows in found.values())} of {len(found)} problems, {usual} solutions of each")
+
+
 def mend(data: Path, path: Path, head: str, max_tokens: int, seed: int) -> None:
     """Go on with what states a false equation, and add it to the pool as it comes to its end."""
     from ttcli.data.dataset import read_dataset
@@ -423,9 +475,11 @@ def main() -> None:
     parser.add_argument("files", nargs="*", type=Path, metavar="FILE")
     parser.add_argument("--quick", action="store_true", help="fewer subsets")
     parser.add_argument("--json", action="store_true", help="one JSON line")
+    parser.add_argument("--only-false", action="store_true", help="the check tells nothing but false equations")
     parser.add_argument("--publish", type=Path, metavar="EXPORT")
     parser.add_argument("--out", type=Path, metavar="FILE")
     parser.add_argument("--more", action="store_true", help="to be published: more samples of known problems")
+    parser.add_argument("--given", type=Path, metavar="DATA", help="a pool of the rollouts that follow")
     parser.add_argument("--mend", type=Path, metavar="DATA")
     parser.add_argument("--head", default="qwen2.5-coder-0.5b-gsm8k")
     parser.add_argument("--max-tokens", type=int, default=512)
@@ -436,6 +490,11 @@ def main() -> None:
             parser.error("--publish takes --out FILE too")
         publish(options.publish, options.out, more=options.more)
         return
+    if options.given:
+        if options.out is None or not options.files:
+            parser.error("--given takes files of rollouts and --out FILE too")
+        give(options.given, options.files, options.out)
+        return
     files = options.files or published()
     if not files:
         sys.exit("error: no pool is published yet\nhint: --publish EXPORT --out FILE")
@@ -444,7 +503,8 @@ def main() -> None:
             parser.error(f"--mend goes on with one pool, and there are {len(files)}: name it")
         mend(options.mend, files[0], options.head, options.max_tokens, options.seed)
         return
-    found = measure(read(files), quick=options.quick)
+    pool = read(files)
+    found = measure(told_false_alone(pool) if options.only_false else pool, quick=options.quick)
     print(json.dumps({**summary(found), **found}) if options.json else "\n".join(text(found)))
 
 

@@ -38,8 +38,8 @@ def write(path: Path, rows: Iterable[dict[str, Any]]) -> Path:
     return path
 
 
-def run(*files: Path) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, str(VOTES), "--quick", "--json", *map(str, files)]
+def run(*words: Path | str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, str(VOTES), "--quick", "--json", *map(str, words)]
     return subprocess.run(command, capture_output=True, text=True, cwd=VOTES.parent)
 
 
@@ -101,3 +101,46 @@ def test_samples_that_belong_nowhere_or_are_known_are_refused(pool: Path, tmp_pa
     done = run(pool, write(tmp_path / "more.jsonl.gz", [row]))
     assert done.returncode == 1
     assert said in done.stderr
+
+
+def test_the_check_may_be_told_to_say_nothing_but_what_is_false(tmp_path: Path) -> None:
+    """Of each problem one right solution states true equations, two wrong ones that agree state none or a false one."""
+    said = {0: (False, 0.06), 1: (False, 0.06), 2: (False, 0.04), 3: (True, 0.35)}
+    rows = [
+        sample(at, number, right, scores={"arithmetic": score}) | ({} if right else {"answer": "-1"})
+        for at in range(PROBLEMS)
+        for number, (right, score) in said.items()
+    ]
+    pool = write(tmp_path / "pool.jsonl.gz", rows)
+    whole, alone = (json.loads(run(*words, pool).stdout)["votes"] for words in ((), ("--only-false",)))
+    assert whole["weighted, arithmetic"]["4"]["accuracy"] == 1
+    assert alone["weighted, arithmetic"]["4"]["accuracy"] == 0  # two that count fully against one
+    for way, right in (
+        ("majority", 0),
+        ("weighted, arithmetic", 1 / 6),
+    ):  # of pairs
+        assert alone[way]["2"]["accuracy"] == pytest.approx(right)
+    other = write(tmp_path / "other.jsonl.gz", [sample(0, 0, True, scores={})])
+    assert "no scores of the arithmetic check" in run("--only-false", other).stderr
+
+
+def test_solutions_that_are_there_make_a_pool(tmp_path: Path) -> None:
+    data, rollouts, pool = (tmp_path / name for name in ("data.jsonl", "rollouts.jsonl", "pool.jsonl.gz"))
+    data.write_text("".join(json.dumps({"question": f"{at} + 1?", "answer": str(at + 1)}) + "\n" for at in range(3)))
+    rows = [
+        {"problem_index": at, "sample": k, "text": f"{at} + 1 = {k}, so \\boxed{{{k}}}", "gold": str(at + 1)}
+        | {"tokens": 9, "sum_logprob": -1.0, "finish": "stop"}
+        for at, number in ((0, 2), (1, 2), (2, 1))
+        for k in range(1, number + 1)
+    ]
+    rollouts.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    assert "2 of 3 problems, 2 solutions of each" in run("--given", data, rollouts, "--out", pool).stdout
+    told = [json.loads(line) for line in gzip.decompress(pool.read_bytes()).splitlines()]
+    assert [(each["id"], each["number"], each["correct"]) for each in told] == [
+        ("1", 0, True),
+        ("1", 1, False),
+        ("2", 0, False),
+        ("2", 1, True),
+    ]
+    assert [each["scores"]["arithmetic"] for each in told] == [0.35, 0.04, 0.04, 0.35]
+    assert json.loads(run(pool).stdout)["problems"] == 2
