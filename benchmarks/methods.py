@@ -63,7 +63,6 @@ class Line(NamedTuple):
 def ways(options: argparse.Namespace) -> list[Way]:
     """The table: each way without repair, and with it where that is asked for."""
     budget, search = ("--budget", str(options.budget)), ("--verifier", options.search_verifier)
-    profile = ("--profile", options.profile) if options.profile else ()
     plain = [
         Way(BASELINE, ("--method", "majority", *budget)),
         *(
@@ -72,7 +71,12 @@ def ways(options: argparse.Namespace) -> list[Way]:
         ),
         *(Way(name, ("--method", name, *search, *budget)) for name in ("beam", "dvts", "rebase", "particles")),
         Way("revise", ("--method", "revise", *search, *budget)),
-        Way("auto", ("--method", "auto", *profile, *budget)),
+        Way("auto", ("--method", "auto", *budget)),
+        *(
+            [Way("auto[profile]", ("--method", "auto", "--profile", options.profile, *budget))]
+            if options.profile
+            else ()
+        ),
         Way(DEEP, ("--method", "majority", "--budget", "64")),
     ]
     suffixes = REPAIRS if options.repair else {"": ()}
@@ -251,7 +255,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--budget", type=int, default=16, help="generations per problem")
     parser.add_argument("--verifiers", default="confidence,head", help="of best-of-n, each by itself")
     parser.add_argument("--search-verifier", default="head", help="of searches and revisions")
-    parser.add_argument("--profile", help="that auto goes by, or none; left out: the one in use, or the latest")
+    parser.add_argument("--profile", help="the name of one, for auto[profile]; auto is to be run where there is none")
     parser.add_argument("--repair", action="store_true", help="each way with repair too")
     parser.add_argument("--ways", help="names from the table, with commas; all if left out")
     parser.add_argument("--hours", type=float, help="stop after so many; 0: tell what there is")
