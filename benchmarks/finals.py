@@ -45,7 +45,8 @@ def read(path: Path) -> tuple[dict[int, str], dict[str, dict[int, Solutions]]]:
             ways[row["way"]][row["position"]] = row["solutions"]
     drawn: defaultdict[int, list[Mapping[str, Any]]] = defaultdict(list)
     for row in rows:
-        if row["type"] == "sample" and "text" in row and row["number"] < budget:
+        plain = row["type"] == "sample" and not row["way"].endswith("+repair")
+        if plain and "text" in row and row["number"] < budget:
             drawn[row["position"]].append(row)
     return references, {SAMPLES: dict(drawn), **ways}
 
