@@ -5,7 +5,8 @@
 It reads what `methods.py --export` writes. Told are, per way and in the mean over problems: how many candidates there
 are, the share of them that is right, how often any is, the share that the commonest answer has, how many first steps
 they come down from, and the vote over them, each with one vote and each first step with one (where votes are equal,
-the mean over those answers). In brackets 95 %, by resampling problems; differences are to the samples.
+the mean over those answers). In brackets 95 %, by resampling problems; differences are to the samples. Of samples drawn
+with repair it is told how many were mended, and how many of the others came out as another text.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from methods import BASELINE, REPAIRED
 from numpy.typing import NDArray
 
 from ttcli.answers import is_correct
@@ -39,16 +41,15 @@ def read(path: Path) -> tuple[dict[int, str], dict[str, dict[int, Solutions]]]:
     ways: defaultdict[str, dict[int, Solutions]] = defaultdict(dict)
     budget = 0
     for row in rows:
-        if row["type"] == "result" and row["way"] == "majority":
+        if row["type"] == "result" and row["way"] == BASELINE:
             budget = row["spent"]["generations"]
         elif any("lineage" in each for each in row.get("solutions", ())):
             ways[row["way"]][row["position"]] = row["solutions"]
-    drawn: defaultdict[int, list[Mapping[str, Any]]] = defaultdict(list)
+    drawn: defaultdict[str, defaultdict[int, list[Mapping[str, Any]]]] = defaultdict(lambda: defaultdict(list))
     for row in rows:
-        plain = row["type"] == "sample" and not row["way"].endswith("+repair")
-        if plain and "text" in row and row["number"] < budget:
-            drawn[row["position"]].append(row)
-    return references, {SAMPLES: dict(drawn), **ways}
+        if row["type"] == "sample" and "text" in row and row["number"] < budget:
+            drawn[SAMPLES + REPAIRED * row["way"].endswith(REPAIRED)][row["position"]].append(row)
+    return references, {**drawn, **ways}
 
 
 def told(rows: Solutions, reference: str) -> tuple[float, ...]:
@@ -84,6 +85,20 @@ def _led(votes: Sequence[float], right: Sequence[bool]) -> float:
     return sum(first) / len(first) if first else 0.0
 
 
+def redrawn(plain: Mapping[int, Solutions], repaired: Mapping[int, Solutions]) -> str:
+    """What repair made of the same samples."""
+    pairs = [
+        (old["text"], new["text"], new["repaired"])
+        for at, rows in repaired.items()
+        for old, new in zip(plain[at], rows, strict=True)
+    ]
+    others = [old != new for old, new, mended in pairs if not mended]
+    return (
+        f"{len(pairs) - len(others):,} of {len(pairs):,} samples were mended; of the {len(others):,} others "
+        f"{sum(others):,} are another text than without repair."
+    )
+
+
 def cell(values: NDArray[np.float64], drawn: NDArray[np.float64], *, signed: bool = False) -> str:
     """A mean in percent with its interval."""
     low, high = (100 * end for end in percentile_interval(drawn @ values))
@@ -108,6 +123,8 @@ def main() -> None:
             base = np.array([found[SAMPLES][at] for at in own])
             cells = [cell(each, drawn, signed=True) for each in (values - base).T]
             print(f"| {name}, points over samples | | | | {' | '.join(cells)} |")
+    if repaired := ways.get(SAMPLES + REPAIRED):
+        print(f"\n{redrawn(ways[SAMPLES], repaired)}")
 
 
 if __name__ == "__main__":

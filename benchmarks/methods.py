@@ -37,7 +37,8 @@ from ttcli.stats.intervals import compare, wilson
 
 BASELINE = "majority"
 DEEP = "majority-64"
-REPAIRS: Mapping[str, Sequence[str]] = {"": (), "+repair": ("--repair", "arithmetic")}  # behind a way's name: options
+REPAIRED = "+repair"  # behind a way's name
+REPAIRS: Mapping[str, Sequence[str]] = {"": (), REPAIRED: ("--repair", "arithmetic")}
 CURVE = (1, 2, 4, 8, 16, 32)  # samples of the deep vote
 GRACE = 60.0  # seconds that a bench has to end after Ctrl-C
 _TOLD = ("generations", "tokens", "flops", "seconds")
@@ -63,6 +64,7 @@ class Line(NamedTuple):
 def ways(options: argparse.Namespace) -> list[Way]:
     """The table: each way without repair, and with it where that is asked for."""
     budget, search = ("--budget", str(options.budget)), ("--verifier", options.search_verifier)
+    profiles = {"auto": "none"} | ({"auto[profile]": options.profile} if options.profile else {})
     plain = [
         Way(BASELINE, ("--method", "majority", *budget)),
         *(
@@ -71,12 +73,7 @@ def ways(options: argparse.Namespace) -> list[Way]:
         ),
         *(Way(name, ("--method", name, *search, *budget)) for name in ("beam", "dvts", "rebase", "particles")),
         Way("revise", ("--method", "revise", *search, *budget)),
-        Way("auto", ("--method", "auto", *budget)),
-        *(
-            [Way("auto[profile]", ("--method", "auto", "--profile", options.profile, *budget))]
-            if options.profile
-            else ()
-        ),
+        *(Way(name, ("--method", "auto", "--profile", profile, *budget)) for name, profile in profiles.items()),
         Way(DEEP, ("--method", "majority", "--budget", "64")),
     ]
     suffixes = REPAIRS if options.repair else {"": ()}
@@ -166,7 +163,8 @@ def export(store: Store, found: Sequence[tuple[Way, Run]], path: Path) -> None:
                     key = (line.position, config.source_key, rated.sample.key.number)
                     scores = {name: score.score for name, score in rated.scores.items() if score}
                     if key not in told or scores:
-                        plain = _solution(rated.candidate("", config.kind)) if key not in told else {}
+                        drawn = rated.candidate("", config.kind)
+                        plain = _solution(drawn) | {"repaired": len(drawn.repairs)} if key not in told else {}
                         write({"type": "sample", "way": way.name, "position": key[0], "number": key[2]}
                               | plain | {"scores": scores})  # fmt: skip
                         told[key] = None
@@ -255,7 +253,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--budget", type=int, default=16, help="generations per problem")
     parser.add_argument("--verifiers", default="confidence,head", help="of best-of-n, each by itself")
     parser.add_argument("--search-verifier", default="head", help="of searches and revisions")
-    parser.add_argument("--profile", help="the name of one, for auto[profile]; auto is to be run where there is none")
+    parser.add_argument("--profile", help="the name of one, for auto[profile]; auto goes by none")
     parser.add_argument("--repair", action="store_true", help="each way with repair too")
     parser.add_argument("--ways", help="names from the table, with commas; all if left out")
     parser.add_argument("--hours", type=float, help="stop after so many; 0: tell what there is")

@@ -40,6 +40,8 @@ from repair import lines
 from ttcli.answers import is_correct
 from ttcli.answers.equal import equivalent
 from ttcli.answers.final import answer_of
+from ttcli.seams import Verifier
+from ttcli.solution import Prefix
 from ttcli.stats.auc import Ranking
 from ttcli.stats.intervals import compare, percentile_interval, resamples
 from ttcli.stats.subsets import GradedSamples, Rule, coverage, subset_limit, subset_vote
@@ -146,6 +148,20 @@ def graded(problems: Sequence[Sequence[Mapping[str, Any]]]) -> list[GradedSample
 def _said(samples: Sequence[Mapping[str, Any]], name: str) -> NDArray[np.float64]:
     """What a verifier said of each; nan: nothing."""
     return np.array([row["scores"].get(name, np.nan) for row in samples], np.float64)
+
+
+def some(pool: Pool, which: str) -> Pool:
+    """The problems from the first one named to the last.
+
+    Raises:
+        SystemExit: there are no such ones.
+    """
+    first, _, last = which.partition("-")
+    most = len(pool.plain)
+    if not (first.isdecimal() and last.isdecimal() and 1 <= int(first) <= int(last) <= most):
+        sys.exit(f"error: --problems {which} is not within 1-{most}")
+    plain, mended, drawn = (each[int(first) - 1 : int(last)] for each in (pool.plain, pool.mended, pool.drawn))
+    return Pool(pool.names, plain, mended, drawn)
 
 
 def told_false_alone(pool: Pool) -> Pool:
@@ -388,6 +404,20 @@ def publish(export: Path, out: Path, *, more: bool) -> None:
     print(f"{kept} samples, and {left} that pools have")
 
 
+def _read(prefix: Prefix, reference: str, verifiers: Mapping[str, Verifier]) -> dict[str, Any]:
+    """What a pool has of a finished solution beside whose it is and its tokens; no answer, no scores."""
+    answer = answer_of(prefix)
+    return {
+        "text": prefix.text,
+        "answer": answer,
+        "correct": answer is not None and is_correct(answer, reference),
+        "ended": prefix.ended.value,
+        "scores": {
+            name: round(each.score([prefix])[0].score, 5) for name, each in verifiers.items() if answer is not None
+        },
+    }
+
+
 def give(data: Path, rollouts: Sequence[Path], out: Path) -> None:
     """Write a pool of given solutions, of the problems that have as many as most, with scores that take no fit."""
     from ttcli.data.dataset import read_dataset
@@ -403,20 +433,8 @@ def give(data: Path, rollouts: Sequence[Path], out: Path) -> None:
     with gzip.GzipFile(out, "wb", mtime=0) as file:
         for at, rows in sorted(found.items()):
             for number, row in enumerate(rows if len(rows) == usual else ()):
-                prefix = repair.solution(row, asked[at])
-                answer = answer_of(prefix)
-                scores = {name: round(each.score([prefix])[0].score, 5) for name, each in verifiers.items()}
-                told = {
-                    "id": asked[at].id,
-                    "number": number,
-                    "reference": row["gold"],
-                    "text": row["text"],
-                    "answer": answer,
-                    "correct": answer is not None and is_correct(answer, row["gold"]),
-                    "ended": prefix.ended.value,
-                    "tokens": row["tokens"],
-                    "scores": scores if answer is not None else {},
-                }
+                told = {"id": asked[at].id, "number": number, "reference": row["gold"], "tokens": row["tokens"]}
+                told |= _read(repair.solution(row, asked[at]), row["gold"], verifiers)
                 file.write((json.dumps(told, ensure_ascii=False) + "\n").encode())
     print(f"{sum(len(rows) == usual for rows in found.values())} of {len(found)} problems, {usual} solutions of each")
 
@@ -453,19 +471,9 @@ def mend(data: Path, path: Path, head: str, max_tokens: int, seed: int) -> None:
     for number, extension in repair.draw([part for _, part in todo], seeds, max_tokens) if todo else ():
         row, _ = todo[number]
         prefix = replace(extension.prefix, partial=False)
-        answer = answer_of(prefix)
-        scores = {name: round(each.score([prefix])[0].score, 5) for name, each in verifiers.items()}
-        told = {
-            **{key: row[key] for key in ("id", "number", "reference")},
-            "mended": True,
-            "text": prefix.text,
-            "answer": answer,
-            "correct": answer is not None and is_correct(answer, row["reference"]),
-            "ended": prefix.ended.value,
-            "tokens": extension.tokens,
-            "repairs": [[each.at, each.wrote, each.mended] for each in prefix.repairs],
-            "scores": scores,
-        }
+        told = {key: row[key] for key in ("id", "number", "reference")} | {"mended": True, "tokens": extension.tokens}
+        told["repairs"] = [[each.at, each.wrote, each.mended] for each in prefix.repairs]
+        told |= _read(prefix, row["reference"], verifiers)
         with gzip.open(path, "at", encoding="utf-8") as file:
             file.write(json.dumps(told, ensure_ascii=False) + "\n")
 
@@ -475,6 +483,7 @@ def main() -> None:
     parser.add_argument("files", nargs="*", type=Path, metavar="FILE")
     parser.add_argument("--quick", action="store_true", help="fewer subsets")
     parser.add_argument("--json", action="store_true", help="one JSON line")
+    parser.add_argument("--problems", metavar="FIRST-LAST", help="these alone, as they stand in the pools, from 1")
     parser.add_argument("--only-false", action="store_true", help="the check tells nothing but false equations")
     parser.add_argument("--publish", type=Path, metavar="EXPORT")
     parser.add_argument("--out", type=Path, metavar="FILE")
@@ -504,6 +513,7 @@ def main() -> None:
         mend(options.mend, files[0], options.head, options.max_tokens, options.seed)
         return
     pool = read(files)
+    pool = some(pool, options.problems) if options.problems else pool
     found = measure(told_false_alone(pool) if options.only_false else pool, quick=options.quick)
     print(json.dumps({**summary(found), **found}) if options.json else "\n".join(text(found)))
 

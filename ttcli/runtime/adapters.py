@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal
 
 from ttcli.catalog.fingerprint import fingerprint
 from ttcli.catalog.stored import LocalModel, locate
@@ -40,27 +40,19 @@ def adapter_facts(name: str) -> AdapterFacts | None:
     return facts if facts and facts.adapter else None
 
 
-class Telling(NamedTuple):
-    """How a reviser learned to be told which step is in doubt."""
-
-    floor: float  # a step scored below it is in doubt
-    verifier: str  # that scored the steps, as a user calls it
-
-
-def telling(card: Mapping[str, Any]) -> Telling | None:
-    """How a reviser learned to be told, by its card; None: it learned without."""
+def telling(card: Mapping[str, Any]) -> str | None:
+    """The options that tell a reviser which step is in doubt, as its card says it learned; None: it did not."""
     chaining = card.get("chaining")
     told = chaining if isinstance(chaining, Mapping) else {}
-    floor, verifier = told.get("tell"), told.get("verifier")
-    return Telling(floor, verifier) if isinstance(floor, int | float) and isinstance(verifier, str) else None
+    tell, verifier = told.get("tell"), told.get("verifier")
+    if not isinstance(tell, int | float) or not isinstance(verifier, str):
+        return None
+    return f"--method revise:tell={tell} --verifier {shlex.quote(verifier)}"
 
 
 def revising(card: Mapping[str, Any]) -> str:
     """The options that ask a reviser as it learned to be asked, by its card."""
-    told = telling(card)
-    if told is None:
-        return "--method revise"
-    return f"--method revise:tell={told.floor} --verifier {shlex.quote(told.verifier)}"
+    return telling(card) or "--method revise"
 
 
 def load_adapter(adapter: LocalModel, kind: Kind, local: LocalModel, model: Model) -> Adapter:

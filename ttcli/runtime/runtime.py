@@ -25,7 +25,7 @@ from ttcli.policy.scripted import WIDTH as SCRIPTED_WIDTH
 from ttcli.policy.scripted import ScriptedPolicy, ScriptedVerifier
 from ttcli.policy.server.address import Address
 from ttcli.problem import Problem
-from ttcli.runtime.adapters import meant, revising, telling
+from ttcli.runtime.adapters import meant, telling
 from ttcli.runtime.answered import answered
 from ttcli.runtime.backend import learn_backend_sampling
 from ttcli.runtime.heads import doubts, find_head
@@ -271,8 +271,8 @@ def _local(
     if demand.stepwise:
         doubts(specs, local, loader.progress.note)
     reviser = loader.resolve(meant(settings.reviser)) if settings.reviser is not None else None
-    if reviser is not None and demand.silent and telling(card := read_facts(reviser.path).card) is not None:
-        loader.progress.note(f"warning: {reviser.label} learned to be told which step is in doubt: {revising(card)}")
+    if reviser is not None and demand.silent and (options := telling(read_facts(reviser.path).card)):
+        loader.progress.note(f"warning: {reviser.label} learned to be told which step is in doubt: {options}")
     policy = local_policy(
         (local, model),
         settings,
