@@ -229,7 +229,12 @@ def test_without_a_profile_it_is_adaptive_and_who_asked_for_it_is_told_once(
     assert [each["text"] for each in told["candidates"]] == [each["text"] for each in adaptive["candidates"]]
     assert here(*plain, "--show", "none").err == ""  # nobody asked, and nobody sits there
     profile_for(clean)
-    assert json.loads(here(*plain, "--method", "auto", "-q", "--profile", "none").out)["chose"] is None
+    without = [*plain, "--method", "auto", "-q", "--profile", "none"]
+    assert json.loads(here(*without).out)["chose"] is None
+    assert complaint(here(*without, "--verifier", "scripted")) == (
+        "error: auto without a profile scores nothing, so it has no use for scripted",
+        "hint: leave out --verifier, or --method best-of-n",
+    )
 
 
 def test_the_profile_in_use_goes_before_the_latest(here: Call, world: list[str], clean: Path) -> None:

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
+from allocate.test_profile import example
 
 from ttcli.catalog.entry import catalog
 from ttcli.cost import Budget
@@ -39,6 +41,19 @@ def test_a_verifier_is_refused_where_nothing_is_scored(method: str) -> None:
     assert Settings(method_name=method).verifier is None
     with pytest.raises(UsageError, match=f"{method} scores nothing"):
         Settings(method_name=method, verifier_name="confidence")
+
+
+@pytest.mark.parametrize(
+    ("profile", "told"),
+    [(None, "auto without a profile scores nothing"), ("scripted", "auto scores by scripted, its profile's verifier")],
+)
+def test_auto_refuses_a_verifier_that_it_would_not_use(profile: str | None, told: str) -> None:
+    advice = replace(example(), verifier=profile) if profile else None
+    settings = Settings(method_name="auto", profile=advice)
+    assert str(settings.verifier or "") == (profile or "")
+    assert not profile or replace(settings, verifier_name=profile).verifier == settings.verifier
+    with pytest.raises(UsageError, match=f"{told}.*so it has no use for confidence"):
+        _ = replace(settings, verifier_name="confidence").verifier
 
 
 @pytest.mark.parametrize(

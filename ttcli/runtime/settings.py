@@ -154,10 +154,21 @@ class Settings:
 
     @property
     def verifier(self) -> VerifierSpec | None:
-        """The verifier asked for, or the default of a method that needs one; of an advised one, the profile's."""
+        """The verifier asked for, or the default of a method that needs one; of an advised one, the profile's.
+
+        Raises:
+            UsageError: one is named, and an advised method would use another one or none.
+        """
         method = self.method
         if method.advised is not None:
-            return VerifierSpec.parse(self.profile.verifier) if self.profile and self.profile.verifier else None
+            own = VerifierSpec.parse(self.profile.verifier) if self.profile and self.profile.verifier else None
+            if self.verifier_name is not None and VerifierSpec.parse(self.verifier_name) != own:
+                told = f"scores by {own}, its profile's verifier" if own else "without a profile scores nothing"
+                raise UsageError(
+                    f"{method.name} {told}, so it has no use for {self.verifier_name}",
+                    hint="leave out --verifier, or --method best-of-n",
+                )
+            return own
         if not method.takes_verifier or (self.verifier_name is None and not method.needs_verifier):
             return None
         return VerifierSpec.parse(self.verifier_name or method.usual_verifier)
