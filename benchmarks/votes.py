@@ -393,6 +393,8 @@ def publish(export: Path, out: Path, *, more: bool) -> None:
     kept = left = 0
     with gzip.GzipFile(out, "wb", mtime=0) as file:
         for row in lines(export):
+            if row["type"] != "sample":
+                continue
             if (row["id"], row["reference"], row["number"]) in there:
                 left += 1
                 continue

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple
@@ -66,6 +66,12 @@ class Step:
         return Step(self.text + other.text, self.tokens + other.tokens, logprob, other.states, certainty)
 
 
+def total_logprob(steps: Sequence[Step]) -> float | None:
+    """Sum of the log-probabilities of some steps; <= 0; None: that of one is not known."""
+    known = [step.logprob for step in steps if step.logprob is not None]
+    return sum(known) if len(known) == len(steps) else None
+
+
 @dataclass(frozen=True, slots=True)
 class Repair:
     """A number that was wrong, and was put right while the text was drawn."""
@@ -122,8 +128,7 @@ class Prefix:
     @property
     def logprob(self) -> float | None:
         """Sum of token log-probabilities of its text; <= 0; None: that of a step is not known."""
-        known = [step.logprob for step in self.steps if step.logprob is not None]
-        return sum(known) if len(known) == len(self.steps) else None
+        return total_logprob(self.steps)
 
 
 @dataclass(frozen=True, slots=True)

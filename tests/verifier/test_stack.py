@@ -44,6 +44,19 @@ def test_features_are_those_of_the_text_down_to_each_step() -> None:
     assert np.isnan(columns["answer_whole"]).tolist() == [True, True, False]
 
 
+def test_what_becomes_of_the_numbers() -> None:
+    """Results that nothing goes on from, but for the one that it has come to, and which of the question's are used."""
+    rows = visible(prefix("12 x 5 = 60\n\n", "12 x 3 = 36\n\n", "60 - 3 = 57\n\n", "So \\boxed{57}."))
+    columns = dict(zip(FEATURES, rows.T.tolist(), strict=True))
+    assert columns["numbers_computed"] == pytest.approx([2 / 3, 1, 1, 1])
+    assert np.isnan(columns["results_unused"][0])
+    assert columns["results_unused"][1:] == [1, 0.5, 0.5]
+    assert row("12 x 5 = 60, 60 - 3 = 57. So \\boxed{57}.")["results_unused"] == 0
+    assert row("12 x 5 = 60, 60 - 3 = 57. So \\boxed{60}.")["results_unused"] == 1
+    assert row("12 x 5 = 60 - 3 = 57. So \\boxed{57}.")["numbers_computed"] == 1
+    assert row("Nothing is left: \\boxed{0}.")["numbers_computed"] == 0
+
+
 def test_features_of_the_answer() -> None:
     assert row("So \\boxed{57}.")["answer_whole"] == 1
     assert row("So \\boxed{-2.5}.")["answer_negative"] == 1

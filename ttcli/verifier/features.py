@@ -1,4 +1,4 @@
-"""What can be seen of a solution without a model's states: ten numbers, for every prefix of it.
+"""What can be seen of a solution without a model's states: twelve numbers, for every prefix of it.
 
 A number that is not known is nan: log-probabilities that a server does not tell, the answer of a solution that is not
 finished. Their weights are learnt, see `ttc train verifier`; as names they stand in heads, so they keep their meaning.
@@ -10,14 +10,15 @@ import math
 from collections.abc import Sequence
 from fractions import Fraction
 from functools import lru_cache
+from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ttcli.answers.final import answer_of
-from ttcli.answers.numerals import number
+from ttcli.answers.numerals import Number, number
 from ttcli.solution import Ended, Prefix
-from ttcli.verifier.arithmetic import checked
+from ttcli.verifier.arithmetic import Equation, down_to
 from ttcli.verifier.arithmetic.lexer import tokens
 
 FEATURES = (
@@ -31,7 +32,11 @@ FEATURES = (
     "answer_negative",
     "answer_no_number",
     "answer_in_question",  # 1 where its answer is a number of the question
+    "numbers_computed",  # the share of the question's numbers that an equation computes with
+    "results_unused",  # the share of results, but for the one it comes to, that no equation below computes with
 )
+
+_OF_ANSWER = [at for at, name in enumerate(FEATURES) if name.startswith("answer_")]
 
 
 def visible(prefix: Prefix) -> NDArray[np.float64]:
@@ -41,33 +46,53 @@ def visible(prefix: Prefix) -> NDArray[np.float64]:
     if not steps:
         return rows
     asked = _numbers(prefix.problem.text)
-    equations = checked([step.text for step in steps])
+    answer = answer_of(prefix) if prefix.ended is not Ended.OPEN else None
+    comes_to = number(answer) if answer is not None else None
+    stated = down_to([step.text for step in steps])
     seen: frozenset[Fraction] = frozenset()
     drawn, logprob = 0, 0.0
-    for at, (step, (false, true)) in enumerate(zip(steps, equations, strict=True)):
+    for at, (step, equations) in enumerate(zip(steps, stated, strict=True)):
         drawn += step.tokens
         logprob += math.nan if step.logprob is None else step.logprob
         seen |= asked & _numbers(step.text)
-        rows[at, :6] = (
+        finished = at + 1 == len(steps) and comes_to is not None
+        rows[at] = (
             logprob / max(drawn, 1),
-            false > 0,
-            false + true > 0,
+            not all(equation.holds for equation in equations),
+            bool(equations),
             math.log(max(drawn, 1)),
             at + 1,
             len(seen) / len(asked) if asked else math.nan,
+            *[math.nan] * len(_OF_ANSWER),
+            _computed(equations, asked),
+            _unused(equations, comes_to if finished else equations[-1].stated if equations else None),
         )
-    if prefix.ended is not Ended.OPEN:
-        rows[-1, 6:] = _of_answer(answer_of(prefix), asked)
+    if answer is not None:
+        rows[-1, _OF_ANSWER] = _told_by(comes_to, asked)
     return rows
 
 
-def _of_answer(answer: str | None, asked: frozenset[Fraction]) -> tuple[float, float, float, float]:
-    if answer is None:
-        return math.nan, math.nan, math.nan, math.nan
-    value = number(answer)
-    if not isinstance(value, Fraction):
+def _told_by(answer: Number | None, asked: frozenset[Fraction]) -> tuple[float, float, float, float]:
+    if not isinstance(answer, Fraction):
         return 0.0, 0.0, 1.0, 0.0
-    return float(value.denominator == 1), float(value < 0), 0.0, float(value in asked)
+    return float(answer.denominator == 1), float(answer < 0), 0.0, float(answer in asked)
+
+
+def _computed(equations: Sequence[Equation], asked: frozenset[Fraction]) -> float:
+    """The share of the question's numbers that are computed with."""
+    operands = asked.intersection(chain.from_iterable(equation.operands for equation in equations))
+    return len(operands) / len(asked) if asked else math.nan
+
+
+def _unused(equations: Sequence[Equation], comes_to: Number | None) -> float:
+    """The share of the results, but for the one that it comes to, that no equation below computes with."""
+    later: set[Fraction] = set()
+    unused = []
+    for equation in reversed(equations):
+        if equation.stated != comes_to:
+            unused.append(equation.stated not in later)
+        later.update(equation.operands)
+    return sum(unused) / len(unused) if unused else math.nan
 
 
 @lru_cache(maxsize=4096)  # a search asks again about the steps above, for every step that is drawn

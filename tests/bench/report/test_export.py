@@ -12,6 +12,7 @@ from bench.builder import make_rows, make_run, with_text
 from ttcli.answers import CHECKER
 from ttcli.bench.report.export import rows, to_line, write_jsonl, write_parquet
 from ttcli.bench.store.store import Run, Store
+from ttcli.engine.job import split_steps
 from ttcli.errors import TtcError, UsageError
 
 
@@ -59,6 +60,7 @@ def test_a_row_has_text_answer_and_scores_of_its_sample(path: Path) -> None:
         assert all((score is None) == (each["answer"] is None) for score in each["scores"].values())
         assert each["tokens"] > 0
         assert each["prompt_tokens"] == 60
+        assert each["sum_logprob"] == -4.0 * len(split_steps(each["text"], "\n\n"))
 
 
 def test_an_answer_that_cannot_be_graded_is_neither_right_nor_wrong(

@@ -14,6 +14,7 @@ from ttcli.errors import UsageError
 from ttcli.files.atomic import writing
 from ttcli.printable import json_line
 from ttcli.record.encode import repairs_record
+from ttcli.solution import total_logprob
 
 _COLUMNS = {  # of a Parquet file, besides the scores
     **dict.fromkeys(("type", "run", "id", "level", "subject", "problem", "reference", "method"), "string"),
@@ -23,7 +24,7 @@ _COLUMNS = {  # of a Parquet file, besides the scores
     "ungraded": "bool",
     **dict.fromkeys(("ended", "failed"), "string"),
     **dict.fromkeys(("tokens", "prompt_tokens", "repaired"), "int64"),
-    "seconds": "float64",
+    **dict.fromkeys(("sum_logprob", "seconds"), "float64"),
     "text": "string",
 }
 
@@ -106,6 +107,7 @@ def _samples(store: Store, run: Run, figures: ProblemFigures) -> Iterator[dict[s
             "ended": sample.ended.value,
             "tokens": sample.tokens,
             "prompt_tokens": sample.prompt_tokens,
+            "sum_logprob": total_logprob(sample.steps),
             "seconds": sample.seconds,
             "text": "".join(step.text for step in sample.steps),
             **({"thought": sample.thought.text, "thought_tokens": sample.thought.tokens} if sample.thought else {}),

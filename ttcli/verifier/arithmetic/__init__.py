@@ -2,6 +2,6 @@
 
 from ttcli.verifier.arithmetic.equations import equations
 from ttcli.verifier.arithmetic.judgement import Equation
-from ttcli.verifier.arithmetic.verifier import AUC_BY_QUARTERS, RULES, Arithmetic, checked
+from ttcli.verifier.arithmetic.verifier import AUC_BY_QUARTERS, RULES, Arithmetic, down_to
 
-__all__ = ["AUC_BY_QUARTERS", "RULES", "Arithmetic", "Equation", "checked", "equations"]
+__all__ = ["AUC_BY_QUARTERS", "RULES", "Arithmetic", "Equation", "down_to", "equations"]

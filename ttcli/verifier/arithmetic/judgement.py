@@ -39,6 +39,7 @@ class Equation:
     stated_end: int
     holds: bool  # a rounding as it is written does
     replacement: str  # the value as the stated number is written; that itself where it holds
+    operands: tuple[Fraction, ...]  # the numbers that are computed with, as they are written
 
 
 class Stated(NamedTuple):
@@ -116,7 +117,8 @@ class Judge:
         if true is not None:
             if true != stated.number:
                 self._rounded.setdefault(stated.number, []).append(true)
-            return Equation(start, end, true, stated.number, stated.start, stated.end, True, stated.text)
+            place, operands = (stated.start, stated.end), _numbers(computed)
+            return Equation(start, end, true, stated.number, *place, True, stated.text, operands)
         ambiguous = len(computed.values) > 1 or (len(side.values) > 1)
         if (
             not firm
@@ -136,7 +138,7 @@ class Judge:
         text = written(value, stated.text, others, money=stated.money)
         if text == stated.text:
             return None
-        return Equation(start, end, value, stated.number, stated.start, stated.end, False, text)
+        return Equation(start, end, value, stated.number, stated.start, stated.end, False, text, _numbers(computed))
 
     def same(self, left: Side, right: Side) -> Equation | None:
         """Two computations of one value, or of which the second goes on from the first (5 + 3 = 8 + 2 = 10)."""
@@ -155,7 +157,8 @@ class Judge:
         return None
 
     def _held(self, left: Side, right: Side, start: int, end: int, value: Fraction) -> Equation:
-        return Equation(left.start, max(end, right.start), value, value, start, end, True, self._text[start:end])
+        last, text = max(end, right.start), self._text[start:end]
+        return Equation(left.start, last, value, value, start, end, True, text, _numbers(left))
 
     def _value(self, computed: Side, stated: Stated, *, about: bool) -> Fraction | None:
         """The value of the computation in the unit of what is stated, where that is it; None where it is not."""
@@ -180,6 +183,10 @@ class Judge:
         near = [Fraction(round(token.value * size), size) for size in _DENOMINATORS]
         simple = [fraction for fraction in near if abs(fraction - token.value) < ulp]
         return tuple(dict.fromkeys([token.value, *known, *simple]))
+
+
+def _numbers(side: Side) -> tuple[Fraction, ...]:
+    return tuple(token.value for token in side.numbers)
 
 
 def _scaled(computed: Side, stated: Stated) -> list[Fraction]:

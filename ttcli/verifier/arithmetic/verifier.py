@@ -7,11 +7,13 @@ are at hand, `ttc train verifier` learns better weights.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Sequence
 
 from ttcli.seams import StepScores
 from ttcli.solution import Ended, Prefix
 from ttcli.verifier.arithmetic.equations import equations
+from ttcli.verifier.arithmetic.judgement import Equation
 
 RULES = 1  # of what is read and how it is scored, by number: others give other scores
 FALSE = 0.04  # a false equation is stated
@@ -44,19 +46,15 @@ class Arithmetic:
 
 
 def _opinion(prefix: Prefix) -> StepScores:
-    told = checked([step.text for step in prefix.steps])
-    scores = [FALSE if false else TRUE if true else OPEN for false, true in told]
+    told = [[equation.holds for equation in found] for found in down_to([step.text for step in prefix.steps])]
+    scores = [FALSE if not all(holds) else TRUE if holds else OPEN for holds in told]
     if scores and scores[-1] == OPEN and prefix.ended is Ended.STOP:
         scores[-1] = NONE
     return StepScores(scores[-1] if scores else OPEN, tuple(scores), 0)
 
 
-def checked(steps: Sequence[str]) -> list[tuple[int, int]]:
-    """How many false and how many true equations stand in a solution down to the end of each of its steps."""
+def down_to(steps: Sequence[str]) -> list[list[Equation]]:
+    """The equations that stand in a solution down to the end of each of its steps, in their order."""
     found = equations("".join(steps))
-    counts, end = [], 0
-    for step in steps:
-        end += len(step)
-        above = [equation.holds for equation in found if equation.stated_end <= end]
-        counts.append((above.count(False), above.count(True)))
-    return counts
+    ends = itertools.accumulate(map(len, steps))
+    return [[equation for equation in found if equation.stated_end <= end] for end in ends]
