@@ -3,6 +3,7 @@
     python benchmarks/votes.py [--quick] [--json] [FILE ...]     the tables, from what is published
     python benchmarks/votes.py --publish EXPORT --out FILE       a pool, of `ttc runs export` of a bench with verifiers
     python benchmarks/votes.py --mend DATA FILE                  draws for it what repair would have; resumable
+    python benchmarks/votes.py --rescore DATA FILE               what a head (--head, --as NAME) says of its solutions
     python benchmarks/votes.py --publish EXPORT --more --out FILE
                                                                  more samples of problems that the published pools have
     python benchmarks/votes.py --given DATA ROLLOUTS ... --out FILE
@@ -480,6 +481,26 @@ def mend(data: Path, path: Path, head: str, max_tokens: int, seed: int) -> None:
             file.write(json.dumps(told, ensure_ascii=False) + "\n")
 
 
+def rescore(data: Path, path: Path, head: str, name: str) -> None:
+    """Have a head that looks at no states score all that has an answer, in the place of what is there by that name."""
+    from ttcli.data.dataset import read_dataset
+    from ttcli.runtime.heads import find_head
+    from ttcli.verifier.head_verifier import VisibleVerifier
+
+    verifier = VisibleVerifier(find_head(head, None).head, head)
+    asked = {row.problem.id: row.problem for row in read_dataset(str(data)).rows}
+    rows = lines(path)
+    for row in rows:
+        problem = asked.get(row["id"])
+        if problem is None or not is_correct(problem.answer or "", row["reference"]):
+            sys.exit(f"error: problem {row['id']} of {path.name} is not that of {data.name}")
+        if row["answer"] is not None and not row.get("more"):
+            told = {**row, "sum_logprob": float(np.log(row["scores"]["confidence"]) * row["tokens"])}
+            row["scores"][name] = round(verifier.score([repair.solution(told, problem)])[0].score, 5)
+    with gzip.GzipFile(path, "wb", mtime=0) as file:
+        file.writelines((json.dumps(row, ensure_ascii=False) + "\n").encode() for row in rows)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("files", nargs="*", type=Path, metavar="FILE")
@@ -492,7 +513,9 @@ def main() -> None:
     parser.add_argument("--more", action="store_true", help="to be published: more samples of known problems")
     parser.add_argument("--given", type=Path, metavar="DATA", help="a pool of the rollouts that follow")
     parser.add_argument("--mend", type=Path, metavar="DATA")
+    parser.add_argument("--rescore", type=Path, metavar="DATA")
     parser.add_argument("--head", default="qwen2.5-coder-0.5b-gsm8k")
+    parser.add_argument("--as", default=HEAD, dest="name", help="what the scores of --rescore are called")
     parser.add_argument("--max-tokens", type=int, default=512)
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
@@ -513,6 +536,10 @@ def main() -> None:
         if len(files) != 1:
             parser.error(f"--mend goes on with one pool, and there are {len(files)}: name it")
         mend(options.mend, files[0], options.head, options.max_tokens, options.seed)
+        return
+    if options.rescore:
+        for file in files:
+            rescore(options.rescore, file, options.head, options.name)
         return
     pool = read(files)
     pool = some(pool, options.problems) if options.problems else pool
