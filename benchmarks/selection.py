@@ -41,14 +41,17 @@ from ttcli.stats.subsets import GradedSamples, coverage, subset_vote
 from ttcli.train.pairs import paired_logistic
 from ttcli.verifier.features import FEATURES
 
-DATA = Path(__file__).parent / "data" / "selection_qwen2.5-coder-0.5b_gsm8k_train.jsonl.gz"
+POOLS = Path(__file__).parent / "data"
+DATA = POOLS / "selection_qwen2.5-coder-0.5b_gsm8k_train.jsonl.gz"
+MORE = POOLS / "selection_qwen2.5-coder-0.5b_gsm8k_train_60.jsonl.gz"  # of other problems, 16 of each
 SAMPLES = (1, 2, 4, 8, 16)
 FOLDS = 5
 SETS = {
     "log-probability": ("mean_logprob",),
     "arithmetic check": ("states_false", "states_checked"),
     "both": ("mean_logprob", "states_false", "states_checked"),
-    "all ten": FEATURES,
+    "ten": FEATURES[:10],  # without what becomes of the numbers
+    "all twelve": FEATURES,
 }
 NO_REPAIR = "no solution of the pool was repaired"
 
@@ -187,8 +190,8 @@ def ties(pool: Pool) -> dict[str, Any]:
     return gains
 
 
-def learning_curve(pool: Pool, sizes: tuple[int, ...] = (12, 24, 48, 75), deals: int = 40) -> dict[str, Any]:
-    """All ten features, fitted to so many problems: the AUC and the votes on the others, in the mean over deals.
+def learning_curve(pool: Pool, sizes: tuple[int, ...] = (12, 24, 48, 75, 97, 150), deals: int = 40) -> dict[str, Any]:
+    """All features, fitted to so many problems: the AUC and the votes on the others, in the mean over deals.
 
     `spread`: the standard deviation of the AUC over ways to deal the problems, which share them.
     """
@@ -208,14 +211,48 @@ def learning_curve(pool: Pool, sizes: tuple[int, ...] = (12, 24, 48, 75), deals:
             ranking = Ranking.of(said[told], pool.correct[told], pool.problem[told].astype(np.intp))
             within.append(ranking.within)
             others = [each for at, each in enumerate(graded(pool, said)) if not learnt[pool.problem == at].any()]
-            gains.append(
-                [
-                    100 * float((accuracies(others, n, "weighted") - accuracies(others, n, "majority")).mean())
-                    for n in numbers
-                ]
-            )
+            gains.append([_gain(others, n) for n in numbers])
         votes = dict(zip(map(str, numbers), np.mean(gains, axis=0).tolist(), strict=True))
         found[str(size)] = {"auc_within": float(np.mean(within)), "spread": float(np.std(within)), "vote_gain": votes}
+    return found
+
+
+def _gain(problems: list[GradedSamples], n: int) -> float:
+    """Points that the weighted vote has over the majority, of problems with so many samples."""
+    own = [each for each in problems if len(each) >= n]
+    return 100 * float((accuracies(own, n, "weighted") - accuracies(own, n, "majority")).mean())
+
+
+def added(pool: Pool) -> dict[str, Any]:
+    """What the two features of the numbers add to the ten, out of fold: to the AUC within a problem, and in points."""
+    said = [[out_of_fold(pool, names, "pooled", seed) for seed in range(5)] for names in (FEATURES[:10], FEATURES)]
+    answered = np.array([each is not None for each in pool.classes])
+    correct, problem = pool.correct[answered], pool.problem[answered].astype(np.intp)
+    ranked = [[Ranking.of(one[answered, 3], correct, problem) for one in each] for each in said]
+    drawn = resamples(len(ranked[0][0].right), 0)
+    before, after = (np.mean([one.within_in(drawn) for one in each], axis=0) for each in ranked)
+    aucs = [float(np.mean([one.within for one in each])) for each in ranked]
+    found: dict[str, Any] = {
+        "problems": int(pool.problem.max()) + 1,
+        "mixed_problems": int(ranked[0][0].mixed.sum()),
+        "auc_within": aucs,
+        "auc_added": aucs[1] - aucs[0],
+        "interval": [*map(float, percentile_interval(after - before))],
+        "votes": {},
+    }
+    for n in SAMPLES[1:4]:
+        old, new = (
+            np.mean(
+                [
+                    accuracies([one for one in graded(pool, scores[:, 3]) if len(one) >= n], n, "weighted")
+                    for scores in each
+                ],
+                axis=0,
+            )
+            for each in said
+        )
+        told = compare(new, old, method_outcomes=new > 0.5, baseline_outcomes=old > 0.5, seed=0)
+        found["votes"][str(n)] = {"gain": 100 * told.difference, "interval": [100 * end for end in told.interval]}
     return found
 
 
@@ -243,7 +280,7 @@ def factor(pool: Pool) -> dict[str, Any]:
 
 
 def summary(pool: Pool, found: dict[str, Any]) -> dict[str, Any]:
-    taken = found["features"]["all ten, pooled"]
+    taken = found["features"]["all twelve, pooled"]
     gains: dict[str, Any] = {}
     for n in ("8", "16"):
         vote = taken["votes"].get(n)
@@ -295,7 +332,7 @@ def false_alarms(file: Path) -> dict[str, Any]:
 
 
 def pool_lines(rollouts: list[Path], questions: Path) -> list[dict[str, Any]]:
-    """A pool from drawn solutions with their texts, as `--make` writes it."""
+    """A pool from drawn solutions with their texts, rollouts or an export, as `--make` writes it."""
     import repair
 
     from ttcli.answers import is_correct
@@ -305,12 +342,13 @@ def pool_lines(rollouts: list[Path], questions: Path) -> list[dict[str, Any]]:
     from ttcli.verifier.features import depths, visible
 
     asked = [json.loads(line)["question"] for line in questions.read_text(encoding="utf-8").splitlines()]
+    place_of = {question: at for at, question in enumerate(asked)}
     known: dict[int, list[str]] = defaultdict(list)
     found: list[dict[str, Any]] = [{"names": FEATURES, "model": "qwen2.5-coder-0.5b", "data": questions.name}]
     for file in rollouts:
-        for line in file.read_text(encoding="utf-8").splitlines():
-            row = json.loads(line)
-            at, number = row["problem_index"], row.get("sample", row.get("number"))
+        for row in repair.lines(file):
+            at = row["problem_index"] if "problem_index" in row else place_of[row["problem"]]
+            number, gold = row.get("sample", row.get("number")), row.get("gold", row.get("reference"))
             prefix = repair.solution(row, Problem(asked[at], str(at)))
             steps = prefix.steps
             answer = answer_of(prefix)
@@ -321,10 +359,10 @@ def pool_lines(rollouts: list[Path], questions: Path) -> list[dict[str, Any]]:
                 classes += [answer] if place == len(classes) else []
             seen = visible(prefix)[list(depths(len(steps)))] if steps else np.full((4, len(FEATURES)), np.nan)
             values = [[None if np.isnan(v) else round(float(v), 4) for v in one] for one in seen]
-            right = answer is not None and is_correct(answer, row["gold"])
+            right = answer is not None and is_correct(answer, gold)
             mended = row.get("repaired_answer")
-            tried = "ended" in row  # of this file, what states no false equation stays as it is
-            repaired = is_correct(mended, row["gold"]) if mended else right if tried else None
+            tried = "ended" in row and "gold" in row  # of this file, what states no false equation stays as it is
+            repaired = is_correct(mended, gold) if mended else right if tried else None
             found.append(
                 {
                     "problem": at,
@@ -346,24 +384,30 @@ def main() -> None:
     parser.add_argument("--rates", action="store_true")
     parser.add_argument("--ties", action="store_true")
     parser.add_argument("--curve", action="store_true", help="how much it takes to learn from")
+    parser.add_argument("--added", action="store_true", help="what the two features of the numbers add to the ten")
     parser.add_argument("--false-alarms", nargs="+", type=Path, metavar="FILE")
     parser.add_argument("--make", nargs="+", type=Path, metavar="FILE", help="data set, then rollouts: writes the pool")
+    parser.add_argument("--out", type=Path, default=DATA, metavar="FILE", help="that --make writes")
     arguments = parser.parse_args()
     if arguments.false_alarms:
         for file in arguments.false_alarms:
             print(json.dumps(false_alarms(file), ensure_ascii=False))
         return
     if arguments.make:
-        with gzip.GzipFile(DATA, "wb", mtime=0) as stream:
+        with gzip.GzipFile(arguments.out, "wb", mtime=0) as stream:
             for line in pool_lines(arguments.make[1:], arguments.make[0]):
                 stream.write((json.dumps(line) + "\n").encode())
         return
-    pool = read(arguments.files or [DATA])
+    both = arguments.curve or arguments.added
+    pool = read(arguments.files or ([DATA, MORE] if both else [DATA]))
     if arguments.rates:
         print(json.dumps(rates(pool)))
         return
     if arguments.curve:
         print(json.dumps(learning_curve(pool)))
+        return
+    if arguments.added:
+        print(json.dumps(added(pool)))
         return
     if arguments.ties:
         print(json.dumps(ties(pool)))
