@@ -21,7 +21,8 @@ import gzip
 import json
 import math
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -67,6 +68,20 @@ def solution(row: dict[str, Any], problem: Problem) -> Prefix:
     )
     stopped = (row.get("finish") or row.get("ended")) == "stop"
     return Prefix(problem, 0, steps=steps, ended=Ended.STOP if stopped else Ended.LENGTH)
+
+
+@contextmanager
+def lengths() -> Iterator[Callable[[str], int]]:
+    """What tells the tokens of a text, by the default model's vocabulary."""
+    from ttcli.catalog.pull import resolve
+    from ttcli.engine.model import Model
+    from ttcli.terminal.download import download_progress
+
+    model = Model(resolve(MODEL, offline=False, progress=download_progress()).path)
+    try:
+        yield lambda text: len(model.tokenize(text, special=False))
+    finally:
+        model.close()
 
 
 def draw(cuts: Sequence[Cut], seeds: Sequence[tuple[int, ...]], max_tokens: int) -> Iterator[tuple[int, Extension]]:

@@ -490,13 +490,18 @@ def rescore(data: Path, path: Path, head: str, name: str) -> None:
     verifier = VisibleVerifier(find_head(head, None).head, head)
     asked = {row.problem.id: row.problem for row in read_dataset(str(data)).rows}
     rows = lines(path)
-    for row in rows:
-        problem = asked.get(row["id"])
-        if problem is None or not is_correct(problem.answer or "", row["reference"]):
-            sys.exit(f"error: problem {row['id']} of {path.name} is not that of {data.name}")
-        if row["answer"] is not None and not row.get("more"):
-            told = {**row, "sum_logprob": float(np.log(row["scores"]["confidence"]) * row["tokens"])}
-            row["scores"][name] = round(verifier.score([repair.solution(told, problem)])[0].score, 5)
+    with repair.lengths() as length:
+        for row in rows:
+            problem = asked.get(row["id"])
+            if problem is None or not is_correct(problem.answer or "", row["reference"]):
+                sys.exit(f"error: problem {row['id']} of {path.name} is not that of {data.name}")
+            if row["answer"] is None or row.get("more"):
+                continue
+            # of what was mended the pool has the tokens that it took, and not those of its text
+            tokens = length(row["text"]) + (row["ended"] == "stop") if row.get("mended") else row["tokens"]
+            logprob = float(np.log(row["scores"]["confidence"]) * tokens)
+            prefix = repair.solution({**row, "tokens": tokens, "sum_logprob": logprob}, problem)
+            row["scores"][name] = round(verifier.score([prefix])[0].score, 5)
     with gzip.GzipFile(path, "wb", mtime=0) as file:
         file.writelines((json.dumps(row, ensure_ascii=False) + "\n").encode() for row in rows)
 
