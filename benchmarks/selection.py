@@ -25,7 +25,9 @@ from __future__ import annotations
 import argparse
 import gzip
 import json
+import math
 import re
+import sys
 from collections import defaultdict
 from dataclasses import replace
 from pathlib import Path
@@ -70,7 +72,10 @@ def read(files: list[Path]) -> Pool:
     lines: list[dict[str, Any]] = []
     for file in files:
         content = gzip.decompress(file.read_bytes()) if file.suffix == ".gz" else file.read_bytes()
-        lines += [row for row in map(json.loads, content.decode().splitlines()) if "problem" in row]
+        first, *rows = map(json.loads, content.decode().splitlines())
+        if tuple(first["names"]) != FEATURES:
+            sys.exit(f"error: {file.name} has other features than this version\nhint: --make writes it anew")
+        lines += rows
     lines.sort(key=lambda line: (str(line["problem"]), line["number"]))
     names = {name: at for at, name in enumerate(dict.fromkeys(str(line["problem"]) for line in lines))}
     rows = [[[np.nan if v is None else v for v in row] for row in line["features"]] for line in lines]
@@ -212,14 +217,17 @@ def learning_curve(pool: Pool, sizes: tuple[int, ...] = (12, 24, 48, 75, 97, 150
             within.append(ranking.within)
             others = [each for at, each in enumerate(graded(pool, said)) if not learnt[pool.problem == at].any()]
             gains.append([_gain(others, n) for n in numbers])
-        votes = dict(zip(map(str, numbers), np.mean(gains, axis=0).tolist(), strict=True))
+        means = [None if math.isnan(gain) else gain for gain in np.mean(gains, axis=0).tolist()]
+        votes = dict(zip(map(str, numbers), means, strict=True))
         found[str(size)] = {"auc_within": float(np.mean(within)), "spread": float(np.std(within)), "vote_gain": votes}
     return found
 
 
 def _gain(problems: list[GradedSamples], n: int) -> float:
-    """Points that the weighted vote has over the majority, of problems with so many samples."""
+    """Points that the weighted vote has over the majority, of problems with so many samples; nan: there are none."""
     own = [each for each in problems if len(each) >= n]
+    if not own:
+        return math.nan
     return 100 * float((accuracies(own, n, "weighted") - accuracies(own, n, "majority")).mean())
 
 
@@ -240,7 +248,7 @@ def added(pool: Pool) -> dict[str, Any]:
         "interval": [*map(float, percentile_interval(after - before))],
         "votes": {},
     }
-    for n in SAMPLES[1:4]:
+    for n in (n for n in SAMPLES[1:4] if n <= max(np.bincount(pool.problem))):
         old, new = (
             np.mean(
                 [
@@ -347,6 +355,12 @@ def pool_lines(rollouts: list[Path], questions: Path) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = [{"names": FEATURES, "model": "qwen2.5-coder-0.5b", "data": questions.name}]
     for file in rollouts:
         for row in repair.lines(file):
+            if row.get("type", "sample") != "sample":
+                continue
+            if row.get("repaired") or row.get("thought") or row["sum_logprob"] is None:
+                sys.exit(
+                    f"error: {file.name} has solutions whose tokens or log-probabilities are not those of their text"
+                )
             at = row["problem_index"] if "problem_index" in row else place_of[row["problem"]]
             number, gold = row.get("sample", row.get("number")), row.get("gold", row.get("reference"))
             prefix = repair.solution(row, Problem(asked[at], str(at)))

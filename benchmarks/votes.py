@@ -112,7 +112,9 @@ def read(files: Sequence[Path]) -> Pool:
         if len(own) != 1:
             sys.exit(f"error: {len(own)} pools have problem {row['id']}, of which there are more samples")
         own[0].append(row)
-    names = sorted({name for samples in plain for row in samples for name in row["scores"]})
+    named = [{name for row in samples for name in row["scores"]} for samples in plain]
+    told = [known for known in named if known]  # of a problem without an answer there are no scores
+    names = sorted(set.intersection(*told)) if told else []
     return Pool(names, plain, mended, [_in_order(samples) for samples in drawn])
 
 
@@ -497,13 +499,15 @@ def rescore(data: Path, path: Path, head: str, name: str) -> None:
                 sys.exit(f"error: problem {row['id']} of {path.name} is not that of {data.name}")
             if row["answer"] is None or row.get("more"):
                 continue
+            if "confidence" not in row["scores"]:
+                sys.exit(f"error: {path.name} does not tell the log-probabilities of all its solutions")
             # of what was mended the pool has the tokens that it took, and not those of its text
             tokens = length(row["text"]) + (row["ended"] == "stop") if row.get("mended") else row["tokens"]
             logprob = float(np.log(row["scores"]["confidence"]) * tokens)
             prefix = repair.solution({**row, "tokens": tokens, "sum_logprob": logprob}, problem)
             row["scores"][name] = round(verifier.score([prefix])[0].score, 5)
-    with gzip.GzipFile(path, "wb", mtime=0) as file:
-        file.writelines((json.dumps(row, ensure_ascii=False) + "\n").encode() for row in rows)
+    content = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows).encode()
+    path.write_bytes(gzip.compress(content, mtime=0))
 
 
 def main() -> None:

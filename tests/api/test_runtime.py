@@ -136,6 +136,8 @@ def test_a_system_prompt_and_the_chat_before_are_in_the_problem(script: str) -> 
         ({"budget": "many"}, "is not a budget"),
         ({"verifier": "judge"}, "has not been loaded"),
         ({"method": "majority", "verifier": Longest()}, "no use for a verifier"),
+        ({"method": "auto", "verifier": Longest()}, "no use for longest"),
+        ({"method": "auto", "verifier": "confidence"}, "no use for confidence"),
         ({"seed": -1}, "seed"),
     ],
 )

@@ -57,6 +57,13 @@ def test_what_becomes_of_the_numbers() -> None:
     assert row("Nothing is left: \\boxed{0}.")["numbers_computed"] == 0
 
 
+def test_a_longer_prefix_does_not_change_what_is_seen_of_its_steps() -> None:
+    steps = ("12 x 5 = 60\n\n", "8 =\n\n", "5 + 3\n\n", "60 - 3 =\n\n", "57, 2 x 57 = 124\n\n", "So \\boxed{57}.")
+    whole = visible(prefix(*steps))
+    for count in range(1, len(steps)):
+        np.testing.assert_array_equal(visible(prefix(*steps[:count], ended=Ended.OPEN)), whole[:count])
+
+
 def test_features_of_the_answer() -> None:
     assert row("So \\boxed{57}.")["answer_whole"] == 1
     assert row("So \\boxed{-2.5}.")["answer_negative"] == 1

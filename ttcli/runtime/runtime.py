@@ -181,8 +181,7 @@ def load_runtime(
     demand = settings.demand(settings.method, settings.budget) if bench is None else demand
     if settings.reviser is not None and not demand.attempts:
         raise UsageError("nothing is revised here, so there is nothing to do for a reviser", hint="--method revise")
-    alone = [settings.verifier] if settings.verifier else []
-    specs = alone if bench is None else bench
+    specs = ([settings.verifier] if settings.verifier else []) if bench is None else bench
     check(specs, settings)
     at_once = int(settings.budget.amount) if bench is None and settings.budget.unit is Unit.GENERATIONS else None
     with ExitStack() as stack:

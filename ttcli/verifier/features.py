@@ -7,10 +7,10 @@ finished. Their weights are learnt, see `ttc train verifier`; as names they stan
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 from fractions import Fraction
 from functools import lru_cache
-from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from ttcli.answers.final import answer_of
 from ttcli.answers.numerals import Number, number
 from ttcli.solution import Ended, Prefix
-from ttcli.verifier.arithmetic import Equation, down_to
+from ttcli.verifier.arithmetic import Equation, by_step
 from ttcli.verifier.arithmetic.lexer import tokens
 
 FEATURES = (
@@ -48,51 +48,69 @@ def visible(prefix: Prefix) -> NDArray[np.float64]:
     asked = _numbers(prefix.problem.text)
     answer = answer_of(prefix) if prefix.ended is not Ended.OPEN else None
     comes_to = number(answer) if answer is not None else None
-    stated = down_to([step.text for step in steps])
+    flow = _Flow(asked)
     seen: frozenset[Fraction] = frozenset()
     drawn, logprob = 0, 0.0
-    for at, (step, equations) in enumerate(zip(steps, stated, strict=True)):
+    for at, (step, equations) in enumerate(zip(steps, by_step([step.text for step in steps]), strict=True)):
         drawn += step.tokens
         logprob += math.nan if step.logprob is None else step.logprob
         seen |= asked & _numbers(step.text)
+        for equation in equations:
+            flow.follow(equation)
         finished = at + 1 == len(steps) and comes_to is not None
         rows[at] = (
             logprob / max(drawn, 1),
-            not all(equation.holds for equation in equations),
-            bool(equations),
+            flow.false > 0,
+            flow.last is not None,
             math.log(max(drawn, 1)),
             at + 1,
             len(seen) / len(asked) if asked else math.nan,
             *[math.nan] * len(_OF_ANSWER),
-            _computed(equations, asked),
-            _unused(equations, comes_to if finished else equations[-1].stated if equations else None),
+            len(flow.computed) / len(asked) if asked else math.nan,
+            flow.unused(comes_to if finished else flow.last),
         )
     if answer is not None:
         rows[-1, _OF_ANSWER] = _told_by(comes_to, asked)
     return rows
 
 
+class _Flow:
+    """What becomes of the numbers of a question, and of results, equation by equation.
+
+    Operands are numbers as they are written, without sign and a fraction by its parts: -5 and 3/4 count as unused.
+    """
+
+    def __init__(self, asked: frozenset[Fraction]) -> None:
+        self.false = 0
+        self.last: Fraction | None = None  # result
+        self.computed: set[Fraction] = set()  # numbers of the question that were computed with
+        self._asked = asked
+        self._results: Counter[Fraction] = Counter()
+        self._unused: Counter[Fraction] = Counter()  # of these, those that no equation below them computes with
+
+    def follow(self, equation: Equation) -> None:
+        """Go on by an equation."""
+        self.false += not equation.holds
+        self.last = equation.stated
+        for operand in equation.operands:
+            self._unused.pop(operand, None)
+            if operand in self._asked:
+                self.computed.add(operand)
+        self._results[equation.stated] += 1
+        self._unused[equation.stated] += 1
+
+    def unused(self, comes_to: Number | None) -> float:
+        """The share of results, but for the one that it comes to, that nothing goes on from; nan: there are none."""
+        own = comes_to if isinstance(comes_to, Fraction) else None
+        others = self._results.total() - (self._results[own] if own is not None else 0)
+        unused = self._unused.total() - (self._unused[own] if own is not None else 0)
+        return unused / others if others else math.nan
+
+
 def _told_by(answer: Number | None, asked: frozenset[Fraction]) -> tuple[float, float, float, float]:
     if not isinstance(answer, Fraction):
         return 0.0, 0.0, 1.0, 0.0
     return float(answer.denominator == 1), float(answer < 0), 0.0, float(answer in asked)
-
-
-def _computed(equations: Sequence[Equation], asked: frozenset[Fraction]) -> float:
-    """The share of the question's numbers that are computed with."""
-    operands = asked.intersection(chain.from_iterable(equation.operands for equation in equations))
-    return len(operands) / len(asked) if asked else math.nan
-
-
-def _unused(equations: Sequence[Equation], comes_to: Number | None) -> float:
-    """The share of the results, but for the one that it comes to, that no equation below computes with."""
-    later: set[Fraction] = set()
-    unused = []
-    for equation in reversed(equations):
-        if equation.stated != comes_to:
-            unused.append(equation.stated not in later)
-        later.update(equation.operands)
-    return sum(unused) / len(unused) if unused else math.nan
 
 
 @lru_cache(maxsize=4096)  # a search asks again about the steps above, for every step that is drawn

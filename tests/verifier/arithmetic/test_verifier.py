@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from ttcli.problem import Problem
 from ttcli.solution import Ended, Prefix, Step
-from ttcli.verifier.arithmetic import Arithmetic, down_to
+from ttcli.verifier.arithmetic import Arithmetic, by_step
 from ttcli.verifier.arithmetic.verifier import FALSE, NONE, OPEN, TRUE
 
 PROBLEM = Problem("How much is 12 x 5 and 3 more?", "p")
@@ -30,8 +30,15 @@ def test_a_longer_prefix_does_not_change_the_scores_of_its_steps() -> None:
 
 
 def test_a_result_in_the_next_step_is_counted_there() -> None:
-    found = down_to(["We find 12 x 5\n\n", "= 70\n\n"])
+    found = by_step(["We find 12 x 5\n\n", "= 70\n\n"])
     assert [[equation.holds for equation in equations] for equations in found] == [[], [False]]
+
+
+def test_a_result_before_its_computation_is_counted_where_that_ends() -> None:
+    assert [len(found) for found in by_step(["Now 8 =\n\n", "5 + 3\n\n", "So 8."])] == [0, 1, 0]
+    (whole,) = Arithmetic().score([prefix("Now 9 =\n\n", "5 + 3\n\n")])
+    (short,) = Arithmetic().score([prefix("Now 9 =\n\n")])
+    assert whole.steps[:1] == short.steps
 
 
 def test_a_root_is_worth_as_much_as_words() -> None:

@@ -2,6 +2,6 @@
 
 from ttcli.verifier.arithmetic.equations import equations
 from ttcli.verifier.arithmetic.judgement import Equation
-from ttcli.verifier.arithmetic.verifier import AUC_BY_QUARTERS, RULES, Arithmetic, down_to
+from ttcli.verifier.arithmetic.verifier import AUC_BY_QUARTERS, RULES, Arithmetic, by_step
 
-__all__ = ["AUC_BY_QUARTERS", "RULES", "Arithmetic", "Equation", "down_to", "equations"]
+__all__ = ["AUC_BY_QUARTERS", "RULES", "Arithmetic", "Equation", "by_step", "equations"]

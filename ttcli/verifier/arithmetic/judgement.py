@@ -39,7 +39,9 @@ class Equation:
     stated_end: int
     holds: bool  # a rounding as it is written does
     replacement: str  # the value as the stated number is written; that itself where it holds
-    operands: tuple[Fraction, ...]  # the numbers that are computed with, as they are written
+    operands: tuple[
+        Fraction, ...
+    ]  # computed with, without sign, a fraction by its parts; of two computations the first
 
 
 class Stated(NamedTuple):

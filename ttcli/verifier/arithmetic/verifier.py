@@ -8,6 +8,7 @@ are at hand, `ttc train verifier` learns better weights.
 from __future__ import annotations
 
 import itertools
+from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 
 from ttcli.seams import StepScores
@@ -15,7 +16,7 @@ from ttcli.solution import Ended, Prefix
 from ttcli.verifier.arithmetic.equations import equations
 from ttcli.verifier.arithmetic.judgement import Equation
 
-RULES = 1  # of what is read and how it is scored, by number: others give other scores
+RULES = 2  # of what is read and how it is scored, by number: others give other scores
 FALSE = 0.04  # a false equation is stated
 NONE = 0.06  # a finished solution states nothing that can be checked
 OPEN = 0.25  # nothing so far: as often as all solutions
@@ -46,15 +47,20 @@ class Arithmetic:
 
 
 def _opinion(prefix: Prefix) -> StepScores:
-    told = [[equation.holds for equation in found] for found in down_to([step.text for step in prefix.steps])]
-    scores = [FALSE if not all(holds) else TRUE if holds else OPEN for holds in told]
+    scores, so_far = [], OPEN
+    for found in by_step([step.text for step in prefix.steps]):
+        if so_far != FALSE and found:
+            so_far = TRUE if all(equation.holds for equation in found) else FALSE
+        scores.append(so_far)
     if scores and scores[-1] == OPEN and prefix.ended is Ended.STOP:
         scores[-1] = NONE
     return StepScores(scores[-1] if scores else OPEN, tuple(scores), 0)
 
 
-def down_to(steps: Sequence[str]) -> list[list[Equation]]:
-    """The equations that stand in a solution down to the end of each of its steps, in their order."""
-    found = equations("".join(steps))
-    ends = itertools.accumulate(map(len, steps))
-    return [[equation for equation in found if equation.stated_end <= end] for end in ends]
+def by_step(steps: Sequence[str]) -> list[list[Equation]]:
+    """The equations of a solution, each with the step that it is complete in, whatever follows."""
+    ends = [*itertools.accumulate(map(len, steps))]
+    found: list[list[Equation]] = [[] for _ in steps]
+    for equation in equations("".join(steps)):
+        found[bisect_left(ends, max(equation.end, equation.stated_end))].append(equation)
+    return found
