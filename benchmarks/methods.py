@@ -1,7 +1,7 @@
 """Every method on the same problems at the same budget, with and without repair: who beats the vote on a real model.
 
     python benchmarks/methods.py --data ../shared/data/gsm8k_test_first1000.jsonl [--limit 200] [--hours 3] [--repair]
-    python benchmarks/methods.py --read benchmarks/data/methods-NAME.jsonl.gz
+    python benchmarks/methods.py --read benchmarks/data/methods-NAME.jsonl.gz [of other problems ...]
 
 Each way of the table `WAYS` is one `ttc bench` in a process of its own, all on one store: samples are shared, and what
 ends this, Ctrl-C or `--hours`, is gone on with by the same command. Then (or with `--hours 0`, at once) it tells what
@@ -177,11 +177,16 @@ def _solution(candidate: Any) -> dict[str, Any]:
     return {key: value for key in keys if (value := has(key)) is not None}
 
 
-def read(path: Path) -> list[Line]:
-    """What was exported."""
-    with gzip.open(path, "rt", encoding="utf-8") as file:
-        rows = [json.loads(line) for line in file]
-    return [Line(*(row[key] for key in Line._fields)) for row in rows if row["type"] == "result"]
+def read(*paths: Path) -> list[Line]:
+    """What was exported, of problems side by side."""
+    found: list[Line] = []
+    for path in paths:
+        with gzip.open(path, "rt", encoding="utf-8") as file:
+            rows = [json.loads(line) for line in file]
+        lines = [Line(*(row[key] for key in Line._fields)) for row in rows if row["type"] == "result"]
+        first = 1 + max((line.position for line in found), default=-1)
+        found += [line._replace(position=first + line.position) for line in lines]
+    return found
 
 
 def table(lines: Sequence[Line]) -> list[dict[str, Any]]:
@@ -261,7 +266,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--max-tokens", type=int, default=512)
     parser.add_argument("--store", type=Path, default=Path("methods.sqlite3"))
     parser.add_argument("--export", type=Path, help="all that came of it, as .jsonl.gz")
-    parser.add_argument("--read", type=Path, help="tables of what was exported; nothing is run")
+    parser.add_argument("--read", type=Path, nargs="+", help="tables of what was exported; nothing is run")
     parser.add_argument("--json", action="store_true", help="the rows of the table as one JSON line")
     options = parser.parse_args()
     if (options.read is None) == (options.data is None):
@@ -274,7 +279,7 @@ def parse() -> argparse.Namespace:
 def main() -> None:
     options = parse()
     if options.read is not None:
-        lines = read(options.read)
+        lines = read(*options.read)
     else:
         todo = ways(options)
         work(todo, options)
