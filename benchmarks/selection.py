@@ -34,6 +34,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+import repair
 from numpy.typing import NDArray
 
 from ttcli.stats.auc import Ranking
@@ -71,8 +72,7 @@ class Pool(NamedTuple):
 def read(files: list[Path]) -> Pool:
     lines: list[dict[str, Any]] = []
     for file in files:
-        content = gzip.decompress(file.read_bytes()) if file.suffix == ".gz" else file.read_bytes()
-        first, *rows = map(json.loads, content.decode().splitlines())
+        first, *rows = repair.lines(file)
         if tuple(first["names"]) != FEATURES:
             sys.exit(f"error: {file.name} has other features than this version\nhint: --make writes it anew")
         lines += rows
@@ -127,19 +127,15 @@ def accuracies(problems: list[GradedSamples], n: int, rule: str) -> NDArray[np.f
     return np.array([subset_vote(each, min(n, len(each)), rule).accuracy for each in problems])  # type: ignore[arg-type]
 
 
-def auc(pool: Pool, said: list[NDArray[np.float64]], depth: int) -> tuple[float, list[float], int]:
-    """The mean AUC within problems over ways to deal folds, its interval, and how many problems tell."""
+def within(pool: Pool, said: list[NDArray[np.float64]], depth: int) -> tuple[float, NDArray[np.float64], int]:
+    """The mean AUC within problems over ways to deal folds, the same in resamples, and how many problems tell."""
     answered = np.array([each is not None for each in pool.classes])
     rankings = [
         Ranking.of(one[answered, depth], pool.correct[answered], pool.problem[answered].astype(np.intp)) for one in said
     ]
     drawn = resamples(len(rankings[0].right), 0)
-    within = np.mean([ranking.within_in(drawn) for ranking in rankings], axis=0)
-    return (
-        float(np.mean([ranking.within for ranking in rankings])),
-        [*map(float, percentile_interval(within))],
-        int(rankings[0].mixed.sum()),
-    )
+    resampled = np.mean([ranking.within_in(drawn) for ranking in rankings], axis=0)
+    return float(np.mean([ranking.within for ranking in rankings])), resampled, int(rankings[0].mixed.sum())
 
 
 def measure(pool: Pool, *, quick: bool) -> dict[str, Any]:
@@ -164,12 +160,13 @@ def measure(pool: Pool, *, quick: bool) -> dict[str, Any]:
                     "gain": 100 * found.difference,
                     "interval": [100 * bound for bound in found.interval],
                 }
-            value, interval, mixed = auc(pool, said, 3)
+            quarters = [within(pool, said, depth) for depth in range(4)]
+            value, resampled, mixed = quarters[-1]
             tables[f"{name}, {loss}"] = {
                 "auc_within": value,
-                "interval": interval,
+                "interval": [*map(float, percentile_interval(resampled))],
                 "mixed_problems": mixed,
-                "auc_by_quarters": [auc(pool, said, depth)[0] for depth in range(4)],
+                "auc_by_quarters": [each[0] for each in quarters],
                 "votes": votes,
             }
     return {
@@ -205,7 +202,7 @@ def learning_curve(pool: Pool, sizes: tuple[int, ...] = (12, 24, 48, 75, 97, 150
     numbers = [n for n in SAMPLES[1:] if n <= max(np.bincount(pool.problem))]
     found: dict[str, Any] = {}
     for size in (size for size in sizes if size < count):
-        within, gains = [], []
+        aucs, gains = [], []
         for seed in range(deals):
             learnt = np.isin(pool.problem, np.random.default_rng((seed, size)).permutation(count)[:size])
             flat = {name: pool.rows[learnt & answered][:, :, at].reshape(-1) for at, name in enumerate(FEATURES)}
@@ -214,12 +211,12 @@ def learning_curve(pool: Pool, sizes: tuple[int, ...] = (12, 24, 48, 75, 97, 150
             told = ~learnt & answered
             said[told] = model.predict({name: pool.rows[told, 3, at] for at, name in enumerate(FEATURES)})
             ranking = Ranking.of(said[told], pool.correct[told], pool.problem[told].astype(np.intp))
-            within.append(ranking.within)
+            aucs.append(ranking.within)
             others = [each for at, each in enumerate(graded(pool, said)) if not learnt[pool.problem == at].any()]
             gains.append([_gain(others, n) for n in numbers])
         means = [None if math.isnan(gain) else gain for gain in np.mean(gains, axis=0).tolist()]
         votes = dict(zip(map(str, numbers), means, strict=True))
-        found[str(size)] = {"auc_within": float(np.mean(within)), "spread": float(np.std(within)), "vote_gain": votes}
+        found[str(size)] = {"auc_within": float(np.mean(aucs)), "spread": float(np.std(aucs)), "vote_gain": votes}
     return found
 
 
@@ -231,34 +228,25 @@ def _gain(problems: list[GradedSamples], n: int) -> float:
     return 100 * float((accuracies(own, n, "weighted") - accuracies(own, n, "majority")).mean())
 
 
+def _weighted(pool: Pool, said: NDArray[np.float64], n: int) -> NDArray[np.float64]:
+    """Accuracies of the weighted vote, of problems with so many samples."""
+    return accuracies([one for one in graded(pool, said[:, 3]) if len(one) >= n], n, "weighted")
+
+
 def added(pool: Pool) -> dict[str, Any]:
     """What the two features of the numbers add to the ten, out of fold: to the AUC within a problem, and in points."""
     said = [[out_of_fold(pool, names, "pooled", seed) for seed in range(5)] for names in (FEATURES[:10], FEATURES)]
-    answered = np.array([each is not None for each in pool.classes])
-    correct, problem = pool.correct[answered], pool.problem[answered].astype(np.intp)
-    ranked = [[Ranking.of(one[answered, 3], correct, problem) for one in each] for each in said]
-    drawn = resamples(len(ranked[0][0].right), 0)
-    before, after = (np.mean([one.within_in(drawn) for one in each], axis=0) for each in ranked)
-    aucs = [float(np.mean([one.within for one in each])) for each in ranked]
+    (old_auc, before, mixed), (new_auc, after, _) = (within(pool, each, 3) for each in said)
     found: dict[str, Any] = {
         "problems": int(pool.problem.max()) + 1,
-        "mixed_problems": int(ranked[0][0].mixed.sum()),
-        "auc_within": aucs,
-        "auc_added": aucs[1] - aucs[0],
+        "mixed_problems": mixed,
+        "auc_within": [old_auc, new_auc],
+        "auc_added": new_auc - old_auc,
         "interval": [*map(float, percentile_interval(after - before))],
         "votes": {},
     }
     for n in (n for n in SAMPLES[1:4] if n <= max(np.bincount(pool.problem))):
-        old, new = (
-            np.mean(
-                [
-                    accuracies([one for one in graded(pool, scores[:, 3]) if len(one) >= n], n, "weighted")
-                    for scores in each
-                ],
-                axis=0,
-            )
-            for each in said
-        )
+        old, new = (np.mean([_weighted(pool, one, n) for one in each], axis=0) for each in said)
         told = compare(new, old, method_outcomes=new > 0.5, baseline_outcomes=old > 0.5, seed=0)
         found["votes"][str(n)] = {"gain": 100 * told.difference, "interval": [100 * end for end in told.interval]}
     return found
@@ -341,8 +329,6 @@ def false_alarms(file: Path) -> dict[str, Any]:
 
 def pool_lines(rollouts: list[Path], questions: Path) -> list[dict[str, Any]]:
     """A pool from drawn solutions with their texts, rollouts or an export, as `--make` writes it."""
-    import repair
-
     from ttcli.answers import is_correct
     from ttcli.answers.equal import equivalent
     from ttcli.answers.final import answer_of

@@ -112,6 +112,13 @@ def test_some_problems_of_the_pools_may_be_asked_for(pool: Path) -> None:
         assert f"--problems {which} is not within 1-{PROBLEMS}" in done.stderr
 
 
+def test_a_verifier_that_one_of_the_problems_lacks_is_told_of_none(tmp_path: Path) -> None:
+    both = {"arithmetic": 0.35, "head": 0.5}
+    rows = [sample(at, number, True, scores=both if at else {"arithmetic": 0.35}) for at in (0, 1) for number in (0, 1)]
+    told = json.loads(run(write(tmp_path / "pool.jsonl.gz", rows)).stdout)
+    assert [*told["auc"]] == ["arithmetic", "repaired, arithmetic"]
+
+
 def test_the_check_may_be_told_to_say_nothing_but_what_is_false(tmp_path: Path) -> None:
     """Of each problem one right solution states true equations, two wrong ones that agree state none or a false one."""
     said = {0: (False, 0.06), 1: (False, 0.06), 2: (False, 0.04), 3: (True, 0.35)}

@@ -13,9 +13,8 @@ _EXPECTED = Path(__file__).parent / "expected"
 _DATA = re.compile(r"<script type=\"application/json\"[^>]*>(.*)</script>")  # of a page
 TIMES = frozenset({"seconds", "when", "command"})  # keys of what no two sittings have in common
 
-ADDED = frozenset(
-    {"ungraded", "number", "p_all", "headroom", "probed", "cut", "sum_logprob"}
-)  # keys that came after the old outputs
+# keys that came after the old outputs
+ADDED = frozenset({"ungraded", "number", "p_all", "headroom", "probed", "cut", "sum_logprob"})
 
 
 class Result(NamedTuple):

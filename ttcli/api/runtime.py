@@ -124,10 +124,7 @@ class Runtime:
         )
         if own is not None:
             if settings.method.advised is not None:
-                raise UsageError(
-                    f"{settings.method.name} without a profile scores nothing, so it has no use for {own.name}",
-                    hint="leave out verifier, or method='best-of-n'",
-                )
+                raise settings.no_use(own.name)
             settings.method.check_verifier(own.name, partial=own.partial)
         meter = Meter(settings.budget, max_tokens=settings.max_tokens, interrupted=lambda: loaded.interrupt.requested)
         return loaded.solve_with(settings, asked, loaded.policy, meter)

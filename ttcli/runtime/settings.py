@@ -152,6 +152,15 @@ class Settings:
 
         return demand(self.profile)
 
+    def no_use(self, verifier: str) -> UsageError:
+        """What is said of a verifier that an advised method would not use."""
+        own = self.profile.verifier if self.profile else ""
+        told = f"scores by {own}, its profile's verifier" if own else "without a profile scores nothing"
+        return UsageError(
+            f"{self.method.name} {told}, so it has no use for {verifier}",
+            hint="leave out --verifier, or --method best-of-n",
+        )
+
     @property
     def verifier(self) -> VerifierSpec | None:
         """The verifier asked for, or the default of a method that needs one; of an advised one, the profile's.
@@ -163,11 +172,7 @@ class Settings:
         if method.advised is not None:
             own = VerifierSpec.parse(self.profile.verifier) if self.profile and self.profile.verifier else None
             if self.verifier_name is not None and VerifierSpec.parse(self.verifier_name) != own:
-                told = f"scores by {own}, its profile's verifier" if own else "without a profile scores nothing"
-                raise UsageError(
-                    f"{method.name} {told}, so it has no use for {self.verifier_name}",
-                    hint="leave out --verifier, or --method best-of-n",
-                )
+                raise self.no_use(self.verifier_name)
             return own
         if not method.takes_verifier or (self.verifier_name is None and not method.needs_verifier):
             return None

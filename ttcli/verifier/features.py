@@ -60,7 +60,7 @@ def visible(prefix: Prefix) -> NDArray[np.float64]:
         finished = at + 1 == len(steps) and comes_to is not None
         rows[at] = (
             logprob / max(drawn, 1),
-            flow.false > 0,
+            flow.false,
             flow.last is not None,
             math.log(max(drawn, 1)),
             at + 1,
@@ -81,16 +81,16 @@ class _Flow:
     """
 
     def __init__(self, asked: frozenset[Fraction]) -> None:
-        self.false = 0
+        self.false = False  # whether one was
         self.last: Fraction | None = None  # result
         self.computed: set[Fraction] = set()  # numbers of the question that were computed with
         self._asked = asked
-        self._results: Counter[Fraction] = Counter()
-        self._unused: Counter[Fraction] = Counter()  # of these, those that no equation below them computes with
+        self._results: Counter[Number | None] = Counter()
+        self._unused: Counter[Number | None] = Counter()  # of these, those that no equation below them computes with
 
     def follow(self, equation: Equation) -> None:
         """Go on by an equation."""
-        self.false += not equation.holds
+        self.false |= not equation.holds
         self.last = equation.stated
         for operand in equation.operands:
             self._unused.pop(operand, None)
@@ -101,9 +101,7 @@ class _Flow:
 
     def unused(self, comes_to: Number | None) -> float:
         """The share of results, but for the one that it comes to, that nothing goes on from; nan: there are none."""
-        own = comes_to if isinstance(comes_to, Fraction) else None
-        others = self._results.total() - (self._results[own] if own is not None else 0)
-        unused = self._unused.total() - (self._unused[own] if own is not None else 0)
+        others, unused = (counts.total() - counts[comes_to] for counts in (self._results, self._unused))
         return unused / others if others else math.nan
 
 

@@ -39,9 +39,8 @@ class Equation:
     stated_end: int
     holds: bool  # a rounding as it is written does
     replacement: str  # the value as the stated number is written; that itself where it holds
-    operands: tuple[
-        Fraction, ...
-    ]  # computed with, without sign, a fraction by its parts; of two computations the first
+    # that are computed with, as written: without sign, a fraction by its parts; of two computations those of the first
+    operands: tuple[Fraction, ...]
 
 
 class Stated(NamedTuple):
